@@ -1,0 +1,24 @@
+// Cancel: a request to stop, set once, read by everyone who works on the same run.
+//
+// Owned by the one who starts the work; passed down by reference. `request` is safe from any thread and
+// from a signal handler; it never blocks.
+#pragma once
+
+#include <atomic>
+
+#include "base/result.h"
+
+namespace tidemark {
+
+class Cancel {
+ public:
+  void request() noexcept { requested_.store(true, std::memory_order_relaxed); }
+  bool requested() const noexcept { return requested_.load(std::memory_order_relaxed); }
+  // The Error `run.cancelled` when a stop was asked for.
+  Status check() const;
+
+ private:
+  std::atomic<bool> requested_{false};
+};
+
+}  // namespace tidemark
