@@ -1,0 +1,58 @@
+# The folders of src/ from the lowest layer up. A folder links only folders of lower layers;
+# tests/layers_test.py holds the same order and reads every #include.
+
+# 0
+tidemark_folder(base LINK fmt::fmt Threads::Threads)
+
+# 1
+tidemark_folder(model LINK base)
+tidemark_folder(env LINK base)
+tidemark_folder(observe LINK base)
+
+# 2
+tidemark_folder(drivers/duckdb LINK model env observe duckdb)
+tidemark_folder(drivers/postgres LINK model env observe PostgreSQL::PostgreSQL)
+tidemark_folder(drivers/sqlite LINK model env observe sqlite)
+tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
+tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
+tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::sodium)
+tidemark_folder(drivers/zone LINK model env observe date::date-tz)
+
+# 3
+tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone)
+tidemark_folder(store LINK drivers/sqlite drivers/json drivers/hash)
+
+# 4
+tidemark_folder(connect LINK spec store)
+tidemark_folder(connect/conformance TESTING LINK connect)
+
+# 5
+tidemark_folder(connectors/duckdb LINK connect drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(connectors/files LINK connect drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(connectors/sqlite LINK connect drivers/sqlite drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(transform LINK connect drivers/duckdb)
+tidemark_folder(quality LINK connect drivers/duckdb)
+tidemark_folder(stage LINK connect drivers/duckdb)
+
+# 6
+tidemark_folder(plan LINK transform quality stage)
+
+# 7
+tidemark_folder(run LINK plan)
+
+# 8
+tidemark_folder(schedule LINK run)
+
+# 9
+tidemark_folder(api LINK schedule)
+tidemark_folder(cli LINK schedule CLI11::CLI11)
+
+# 10
+tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/postgres connectors/sqlite)
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)
+  add_executable(tidemark ${PROJECT_SOURCE_DIR}/src/app/main.cc)
+  target_link_libraries(tidemark PRIVATE tidemark_app)
+  set_target_properties(tidemark PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+endif()

@@ -1,0 +1,17 @@
+# Tests that are scripts. Each exits nonzero on failure; one that ends with a line `N passed, N failed`
+# is counted by that line, any other as one test.
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+function(tidemark_script_test name)
+  add_test(NAME ${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES
+    TIMEOUT 900 ENVIRONMENT "TIDEMARK_BINARY=${PROJECT_BINARY_DIR}/tidemark")
+endfunction()
+
+# Every tests/*_test.py is one; a script with another interpreter is listed by hand below.
+file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*_test.py)
+foreach(script IN LISTS scripts)
+  get_filename_component(name ${script} NAME_WE)
+  tidemark_script_test(${name} ${Python3_EXECUTABLE} ${script})
+endforeach()
