@@ -1,0 +1,41 @@
+#include "connect/sink.h"
+
+namespace tidemark {
+
+std::string_view to_string(LoadStrategy strategy) {
+  switch (strategy) {
+    case LoadStrategy::full: return "full";
+    case LoadStrategy::append: return "append";
+    case LoadStrategy::upsert: return "upsert";
+  }
+  return "append";
+}
+
+std::string_view to_string(LoadKind kind) {
+  switch (kind) {
+    case LoadKind::window: return "window";
+    case LoadKind::replay: return "replay";
+    case LoadKind::backfill: return "backfill";
+    case LoadKind::requarantine: return "requarantine";
+    case LoadKind::repair: return "repair";
+  }
+  return "window";
+}
+
+Schema quarantine_schema() {
+  const Type text = Type::of(TypeKind::varchar);
+  return Schema{{{"job", text, false, {}},
+                 {"stream", text, false, {}},
+                 {"run_id", text, false, {}},
+                 {"seq", Type::of(TypeKind::int64), false, {}},
+                 {"rule", text, false, {}},
+                 {"column_name", text, true, {}},
+                 {"message", text, false, {}},
+                 {"locator", text, false, {}},
+                 {"payload", text, true, {}},
+                 {"raw", Type::of(TypeKind::blob), true, {}},
+                 {"refused_at", Type::of(TypeKind::timestamptz), false, {}}},
+                {}};
+}
+
+}  // namespace tidemark
