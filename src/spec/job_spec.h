@@ -1,0 +1,207 @@
+// JobSpec: one job as the user declared it, checked, every default filled in.
+//
+// Made by spec/project_load.h from `jobs/<name>.yaml`; a plain value, copyable, read-only for everybody
+// after. The names and types of columns are not checked here: that needs the schemas, at plan.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/named.h"
+#include "spec/location.h"
+
+namespace tidemark {
+
+using Name = Located<std::string>;
+
+// --- from ------------------------------------------------------------------------------------------
+
+enum class FileFormat { csv, json, parquet };
+// The weakest label a job's watermark may earn before its plan is refused, strongest first.
+enum class MinGuarantee { exact, exact_upsert, bounded, best_effort };
+// Rows whose cursor is NULL belong to no window: refuse the run, read them in every run, or read them in
+// the first run only.
+enum class NullCursor { fail, every_run, once };
+
+struct DeclaredColumn {
+  Name name;
+  Name type;  // as written; src/model reads type names
+};
+
+struct TableInput {
+  Name table;
+};
+
+// Many tables by pattern (`public.*`), each its own stream.
+struct TablesInput {
+  std::vector<Name> tables;
+  std::vector<Name> except;
+};
+
+struct QueryInput {
+  SqlText query;
+};
+
+struct FilesInput {
+  std::vector<Name> patterns;
+  FileFormat format = FileFormat::csv;
+  std::optional<bool> header;           // unset: found out from the file
+  std::optional<std::string> delimiter;  // one character; unset: found out from the file
+  std::vector<std::string> nulls;       // texts that mean NULL
+};
+
+using JobInput = std::variant<TableInput, TablesInput, QueryInput, FilesInput>;
+
+struct FromSpec {
+  Name connection;
+  JobInput input;
+  Location input_at;
+  std::optional<Name> watermark;
+  std::vector<DeclaredColumn> columns;
+  std::optional<Located<MinGuarantee>> min_guarantee;
+  NullCursor null_cursor = NullCursor::fail;
+  std::optional<Name> timezone;  // of cursor values without one
+};
+
+// --- transform -------------------------------------------------------------------------------------
+
+struct TableRef {
+  Name connection;
+  std::string table;  // `table` or `schema.table`
+};
+
+struct NamePair {
+  Name from;
+  Name to;
+};
+
+struct DefaultValue {
+  Name column;
+  std::optional<std::string> text;  // cast to the column's type; nothing means NULL
+};
+
+struct NamedSql {
+  Name name;
+  SqlText sql;
+};
+
+enum class MissingKey { keep, quarantine, use_default };
+
+struct LookupStep {
+  TableRef from;
+  std::vector<NamePair> match;  // column of the dimension, column of the rows
+  std::vector<NamePair> add;    // new column, column of the dimension
+  MissingKey missing = MissingKey::keep;
+  std::vector<DefaultValue> defaults;
+};
+
+struct UnitChange {
+  Name column;
+  Name from;
+  Name to;
+  std::optional<Name> as;  // unset: the column itself is replaced
+};
+
+struct UnitsStep {
+  std::vector<UnitChange> changes;
+};
+
+struct DeriveStep {
+  std::vector<NamedSql> columns;  // in the order written; a later one may read an earlier one
+};
+
+struct RenameStep {
+  std::vector<NamePair> names;  // from old, to new
+};
+
+struct SelectStep {
+  std::vector<Name> columns;
+};
+
+struct DropStep {
+  std::vector<Name> columns;
+};
+
+struct CastStep {
+  std::vector<DeclaredColumn> columns;
+};
+
+struct DedupeStep {
+  std::vector<Name> key;
+  SqlText order;  // an ORDER BY list; the first row of each key stays
+};
+
+struct SqlStep {
+  SqlText query;  // reads the relation `rows`
+};
+
+using StepKind = std::variant<LookupStep, UnitsStep, DeriveStep, RenameStep, SelectStep, DropStep, CastStep,
+                              DedupeStep, SqlStep>;
+
+struct TransformStep {
+  StepKind kind;
+  Location at;
+};
+
+// --- rules, quarantine, target ---------------------------------------------------------------------
+
+enum class RuleNulls { fail, pass };
+
+struct RuleSpec {
+  Name name;
+  SqlText check;
+  RuleNulls nulls = RuleNulls::fail;
+  std::optional<Name> column;
+  std::optional<std::string> message;
+};
+
+// Shares of the rows read, 0.001 for 0.1%.
+struct QuarantineSpec {
+  std::optional<double> alert_above;
+  std::optional<double> stop_above;
+};
+
+enum class LoadStrategy { full, append, upsert };
+// Which of several versions of a key in one window is loaded.
+enum class OnDuplicate { last, first, fail };
+
+struct ToSpec {
+  Name connection;
+  Name table;  // may hold {table} and {schema} when the job reads many tables
+  LoadStrategy load = LoadStrategy::full;
+  bool load_declared = false;
+  Location load_at;
+  std::vector<Name> key;  // empty with upsert: the source table's primary key
+  OnDuplicate on_duplicate = OnDuplicate::last;
+  bool allow_empty = false;
+  std::optional<double> shrink_limit;  // unset: the project's
+};
+
+// When the job runs by itself. Read and checked here; it takes effect under `serve`.
+struct ScheduleSpec {
+  std::optional<std::chrono::milliseconds> every;
+  std::optional<Name> cron;
+  std::optional<Name> timezone;
+  std::vector<Name> after;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+struct JobSpec {
+  JobName name;
+  std::string file;  // relative to the project folder, `jobs/orders.yaml`
+  std::string description;
+  bool enabled = true;
+  std::vector<std::string> tags;
+  FromSpec from;
+  std::vector<TransformStep> transform;
+  std::vector<RuleSpec> rules;
+  QuarantineSpec quarantine;
+  ToSpec to;
+  ScheduleSpec schedule;
+};
+
+}  // namespace tidemark

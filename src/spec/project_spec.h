@@ -1,0 +1,70 @@
+// ProjectSpec: what `tidemark.yaml` says, checked, every default filled in, secrets in hand.
+//
+// Made by spec/project_load.h; a plain value, copyable, read-only for everybody after. A connection's own
+// settings are the connector's type: only that connector can look inside.
+#pragma once
+
+#include <any>
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "spec/location.h"
+
+namespace tidemark {
+
+// The settings of one connection in the type its connector chose. Nobody else reads it.
+class ConnectionConfig {
+ public:
+  ConnectionConfig() = default;
+  template <class T>
+  static ConnectionConfig of(T value) {
+    ConnectionConfig config;
+    config.value_ = std::move(value);
+    return config;
+  }
+  // Nothing when the settings are those of another connector.
+  template <class T>
+  const T* get() const {
+    return std::any_cast<T>(&value_);
+  }
+
+ private:
+  std::any value_;
+};
+
+// What protects the system behind a connection; shared by every job that uses it.
+struct GuardSpec {
+  std::optional<std::int64_t> rows_per_second;
+  std::optional<std::int64_t> connections;
+  std::optional<std::string> replica;
+};
+
+struct ConnectionSpec {
+  Located<std::string> name;
+  std::string connector;  // `postgres`, `duckdb`, ...
+  // The main argument as written, references unresolved: safe to show and to store.
+  std::string shown;
+  ConnectionConfig config;
+  GuardSpec guard;
+};
+
+struct ProjectSpec {
+  std::filesystem::path root;
+  std::string file = "tidemark.yaml";
+  std::string store;  // `sqlite:PATH` or `postgres://...`
+  std::string stage;  // a folder, or `s3://bucket/prefix`
+  std::chrono::milliseconds stage_keep{};
+  std::int64_t memory_bytes = 0;
+  std::int64_t segment_bytes = 0;
+  double shrink_limit = 0;
+  std::vector<ConnectionSpec> connections;  // in the order written
+
+  const ConnectionSpec* find_connection(std::string_view wanted) const;
+};
+
+}  // namespace tidemark
