@@ -1,0 +1,186 @@
+// The values that go into the store and come out of it: jobs, runs, their streams and events.
+//
+// Plain values; no thread rule. Positions (`lo`, `hi`, `top`, watermarks) are opaque text here; only the
+// source that made them reads them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/named.h"
+#include "env/clock.h"
+#include "store/run_state.h"
+
+namespace tidemark {
+
+using JobId = Named<std::string, struct JobIdTag>;
+
+// The same id for the same name in every store: 16 hex digits of its FNV-1a hash.
+JobId job_id_of(const JobName& name);
+
+// `append` is stored as `incremental`.
+enum class LoadStrategy { full, incremental, upsert };
+std::string_view to_string(LoadStrategy strategy);
+
+// One row of etl_jobs: what the job's file said when it last ran.
+struct JobRecord {
+  JobName name;
+  std::string schedule_cron;  // empty: started by hand
+  std::string source_dsn;     // the connection without its secret
+  std::string source_query;
+  std::string transform_ref;
+  std::string target_table;
+  LoadStrategy load_strategy = LoadStrategy::full;
+  std::string watermark_col;
+  bool enabled = true;
+  std::string spec_hash;
+  // Kept by set_last_watermark alone; upsert_job leaves it as it is. A copy for people: the ledger decides.
+  std::optional<std::string> last_watermark;
+  UtcMicros updated_at;
+};
+
+enum class RunKind { run, replay, full, window };
+std::string_view to_string(RunKind kind);
+
+// Totals so far, not differences.
+struct StreamCounts {
+  RowCount rows_read;
+  RowCount rows_staged;
+  RowCount rows_good;
+  RowCount rows_rejected;
+  RowCount rows_loaded;
+  std::int64_t bytes_staged = 0;
+  friend bool operator==(const StreamCounts&, const StreamCounts&) = default;
+};
+
+struct WindowText {
+  std::optional<std::string> lo;
+  std::optional<std::string> hi;
+  std::optional<std::string> top;
+  friend bool operator==(const WindowText&, const WindowText&) = default;
+};
+
+// What a worker believes about its stream; a transition is made only while the store agrees.
+struct StreamMark {
+  RunState state = RunState::planned;
+  std::int64_t version = 1;
+  Fence fence;
+  friend bool operator==(const StreamMark&, const StreamMark&) = default;
+};
+
+// A stream's window, stored before its first row is read; the stream begins as `planned`, version 1.
+struct StreamPlan {
+  StreamName stream;
+  Seq seq;
+  Fence fence;
+  WindowText window;
+};
+
+struct RunStart {
+  RunId run;
+  JobName job;
+  RunKind kind = RunKind::run;
+  std::int64_t pid = 0;
+  std::string guarantee;
+  std::string plan_json;
+  std::vector<StreamPlan> streams;
+};
+
+// One step of one stream.
+struct Transition {
+  RunId run;
+  StreamName stream;
+  StreamMark expected;
+  RunState to = RunState::done;
+  std::optional<StreamCounts> counts;
+  std::optional<std::string> stage_dir;
+  std::optional<Error> error;
+  // For the event: what was done, for people, and a JSON document for programs.
+  std::string message;
+  std::string detail_json;
+};
+
+// The end of a run. `outcome` is final and at least as bad as the worst stream.
+struct RunFinish {
+  RunId run;
+  RunState outcome = RunState::done;
+  std::optional<Error> error;
+  std::optional<std::string> watermark_snapshot;
+  // Last steps of streams, made in the same transaction.
+  std::vector<Transition> last_steps;
+  std::string message;
+};
+
+// An Error as the store keeps it: `message` is its description with context.
+struct StoredError {
+  std::string code;
+  std::string fault;
+  std::string message;
+  std::string hint;
+};
+
+struct StreamRecord {
+  StreamName stream;
+  Seq seq;
+  StreamMark mark;
+  WindowText window;
+  StreamCounts counts;
+  std::optional<std::string> stage_dir;
+  std::optional<StoredError> error;
+  std::int64_t attempt = 1;
+  UtcMicros started_at;
+  std::optional<UtcMicros> ended_at;
+};
+
+struct RunRecord {
+  RunId run;
+  JobName job;
+  RunKind kind = RunKind::run;
+  UtcMicros started_at;
+  std::optional<UtcMicros> ended_at;  // empty: running, or its process died
+  // The sums of the streams'.
+  RowCount rows_read;
+  RowCount rows_loaded;
+  RowCount rows_rejected;
+  std::int64_t bytes_staged = 0;
+  RunState state = RunState::claimed;
+  std::optional<StoredError> error;
+  std::optional<std::string> watermark_snapshot;
+  std::string guarantee;
+  std::int64_t attempt = 1;
+  std::int64_t pid = 0;
+  std::string plan_json;
+  std::vector<StreamRecord> streams;
+
+  // `running` until the run ended, whatever single streams came to.
+  RunStatus status() const;
+};
+
+// One row of run_events; `number` counts from 1 in each run. `stream` is empty for the run as a whole.
+struct EventRecord {
+  std::int64_t number = 0;
+  UtcMicros at;
+  StreamName stream;
+  std::optional<RunState> state_from;
+  std::optional<RunState> state_to;
+  std::string step;
+  std::string message;
+  std::string detail_json;
+};
+
+struct RunHistory {
+  RunRecord run;
+  std::vector<EventRecord> events;
+};
+
+struct RunFilter {
+  std::optional<JobName> job;
+  int limit = 20;  // 1 to 1000
+  // Only runs started before that one: the last of the page before.
+  std::optional<RunId> before;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,46 @@
+// SqliteStore: the Store in one SQLite file, for one server process on a local disk.
+//
+// Owned by `app/`; opening migrates the file to this version. Methods are safe from any thread: one
+// connection behind one mutex, since every write waits for the same disk anyway.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "drivers/sqlite/database.h"
+#include "env/clock.h"
+#include "store/store.h"
+
+namespace tidemark {
+
+class SqliteStore final : public Store {
+ public:
+  // Makes the file when it is missing; its folder must be there. `store.newer` when a later version of
+  // Tidemark wrote it.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path, const Clock& clock);
+
+  Status upsert_job(const JobRecord& job) override;
+  Result<std::optional<JobRecord>> find_job(const JobName& job) override;
+  Result<std::vector<JobRecord>> list_jobs() override;
+  Status set_last_watermark(const JobName& job, const std::string& watermark) override;
+  Status begin_run(const RunStart& start) override;
+  Result<StreamMark> plan_stream(const RunId& run, const StreamPlan& plan) override;
+  Result<StreamMark> transition(const Transition& step) override;
+  Status finish_run(const RunFinish& finish) override;
+  Status record_idle_run(const JobRecord& job, const RunStart& start, const RunFinish& finish) override;
+  Result<std::vector<RunRecord>> list_runs(const RunFilter& filter) override;
+  Result<RunHistory> get_run(const RunId& run) override;
+  Result<std::optional<RunRecord>> last_run(const JobName& job) override;
+  Result<std::vector<RunRecord>> unfinished_runs() override;
+
+ private:
+  SqliteStore(sqlite::Database database, const Clock& clock);
+
+  std::mutex mutex_;  // guards database_
+  sqlite::Database database_;
+  const Clock& clock_;
+};
+
+}  // namespace tidemark
