@@ -1,0 +1,233 @@
+#include <chrono>
+#include <utility>
+
+#include "base/assert.h"
+#include "drivers/duckdb/batches.h"
+#include "drivers/duckdb/engine.h"
+#include "drivers/duckdb/errors.h"
+#include "drivers/duckdb/state.h"
+#include "drivers/duckdb/types.h"
+
+namespace tidemark::duck {
+
+Schema schema_of(duckdb_result* result) {
+  Schema schema;
+  for (idx_t at = 0; at < duckdb_column_count(result); ++at) {
+    TypeHandle logical(duckdb_column_logical_type(result, at));
+    const char* name = duckdb_column_name(result, at);
+    schema.columns.push_back({name == nullptr ? "" : name, from_logical(logical.get()), true, {}});
+  }
+  return schema;
+}
+
+Schema schema_of(duckdb_prepared_statement statement) {
+  Schema schema;
+  for (idx_t at = 0; at < duckdb_prepared_statement_column_count(statement); ++at) {
+    TypeHandle logical(duckdb_prepared_statement_column_logical_type(statement, at));
+    const char* name = duckdb_prepared_statement_column_name(statement, at);
+    schema.columns.push_back({name == nullptr ? "" : name, from_logical(logical.get()), true, {}});
+    duckdb_free(const_cast<char*>(name));
+  }
+  return schema;
+}
+
+Error Connection::Impl::fail(duckdb_error_type type, const char* message) {
+  failed = in_transaction;
+  for (const auto& [text, id] : own_feeds) {
+    if (auto entry = feeds.find(id); entry && entry->error) {
+      Error error = std::move(*entry->error);
+      entry->error.reset();
+      return error;
+    }
+  }
+  return engine_error(type, message);
+}
+
+Result<StatementHandle> Connection::Impl::prepare(const std::string& sql) {
+  StatementHandle statement;
+  ExtractedHandle extracted;
+  const idx_t count = duckdb_extract_statements(connection.get(), sql.c_str(), extracted.fill());
+  if (count == 0) {
+    const char* problem = duckdb_extract_statements_error(extracted.get());
+    return fail(DUCKDB_ERROR_PARSER, problem == nullptr ? "there is no statement" : problem);
+  }
+  if (count != 1) return fail(DUCKDB_ERROR_PARSER, "one statement was expected, there are more");
+  if (duckdb_prepare_extracted_statement(connection.get(), extracted.get(), 0, statement.fill()) !=
+      DuckDBSuccess) {
+    return fail(DUCKDB_ERROR_BINDER, duckdb_prepare_error(statement.get()));
+  }
+  return statement;
+}
+
+Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Connection::~Connection() {
+  for (const auto& [text, id] : impl_->own_feeds) impl_->feeds.remove(id);
+}
+
+Result<Answer> Connection::query(const std::string& sql) { return query(sql, {}); }
+
+Result<Answer> Connection::query(const std::string& sql,
+                                 const std::vector<std::optional<std::string>>& parameters) {
+  Answer answer;
+  Answer::Impl& held = *answer.impl_;
+  duckdb_state state;
+  if (parameters.empty()) {
+    state = duckdb_query(impl_->connection.get(), sql.c_str(), held.result.get());
+  } else {
+    TM_TRY(StatementHandle statement, impl_->prepare(sql));
+    for (std::size_t at = 0; at < parameters.size(); ++at) {
+      const auto& value = parameters[at];
+      const duckdb_state bound =
+          value ? duckdb_bind_varchar_length(statement.get(), at + 1, value->data(), value->size())
+                : duckdb_bind_null(statement.get(), at + 1);
+      if (bound != DuckDBSuccess) return impl_->fail(DUCKDB_ERROR_INVALID_INPUT, "a parameter was refused");
+    }
+    state = duckdb_execute_prepared(statement.get(), held.result.get());
+  }
+  if (state != DuckDBSuccess) {
+    return impl_->fail(duckdb_result_error_type(held.result.get()), duckdb_result_error(held.result.get()));
+  }
+  held.schema = schema_of(held.result.get());
+  for (idx_t at = 0; at < held.schema.columns.size(); ++at) {
+    held.types.emplace_back(duckdb_column_logical_type(held.result.get(), at));
+  }
+  held.changed = static_cast<std::int64_t>(duckdb_rows_changed(held.result.get()));
+  while (true) {
+    ChunkHandle chunk(duckdb_fetch_chunk(held.result.read()));
+    if (!chunk || duckdb_data_chunk_get_size(chunk.get()) == 0) break;
+    held.first_rows.push_back(held.rows);
+    held.rows += duckdb_data_chunk_get_size(chunk.get());
+    held.chunks.push_back(std::move(chunk));
+  }
+  return answer;
+}
+
+Status Connection::execute(const std::string& sql) {
+  ResultHandle result;
+  if (duckdb_query(impl_->connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {
+    return impl_->fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
+  }
+  return {};
+}
+
+Result<std::int64_t> Connection::count(const std::string& sql) {
+  TM_TRY(Answer answer, query(sql));
+  TM_ASSERT(answer.rows() == 1 && answer.schema().columns.size() == 1);
+  return answer.integer(0, 0);
+}
+
+Result<Schema> Connection::describe(const std::string& select) {
+  TM_TRY(StatementHandle statement, impl_->prepare(select));
+  return schema_of(statement.get());
+}
+
+Result<std::string> Connection::register_feed(const Schema& schema, Feed feed,
+                                              std::function<void(const RejectedRow&)> reject) {
+  const std::uint64_t id = impl_->feeds.add({schema, std::move(feed), std::move(reject), std::nullopt});
+  std::string text = "tidemark_feed(" + std::to_string(id) + "::UBIGINT)";
+  impl_->own_feeds.emplace(text, id);
+  return text;
+}
+
+void Connection::release_feed(const std::string& from_text) {
+  const auto found = impl_->own_feeds.find(from_text);
+  if (found == impl_->own_feeds.end()) return;
+  impl_->feeds.remove(found->second);
+  impl_->own_feeds.erase(found);
+}
+
+std::optional<SqlProblem> Connection::check_syntax(const std::string& sql) {
+  ExtractedHandle extracted;
+  const idx_t count = duckdb_extract_statements(impl_->connection.get(), sql.c_str(), extracted.fill());
+  if (count == 1) return std::nullopt;
+  if (count > 1) return SqlProblem{"one statement was expected, there are more", 0};
+  const char* problem = duckdb_extract_statements_error(extracted.get());
+  if (problem == nullptr) return SqlProblem{"there is no SQL here", 0};
+  // The message ends with the line and a caret under the place: "LINE n: text\n     ^".
+  SqlProblem found{problem, 0};
+  const std::size_t line_mark = found.message.find("\nLINE ");
+  if (line_mark == std::string::npos) return found;
+  const std::size_t colon = found.message.find(": ", line_mark);
+  const std::size_t line_end = found.message.find('\n', colon);
+  const std::size_t caret = found.message.find('^', line_end);
+  const long line_number = std::strtol(found.message.c_str() + line_mark + 6, nullptr, 10);
+  if (caret != std::string::npos && line_end != std::string::npos) {
+    const std::size_t in_line = caret - line_end - 1 - (colon + 2 - line_mark - 1);
+    std::size_t start = 0;
+    for (long line = 1; line < line_number && start != std::string::npos; ++line) {
+      start = sql.find('\n', start);
+      if (start != std::string::npos) ++start;
+    }
+    if (start != std::string::npos && start + in_line <= sql.size()) found.offset = start + in_line;
+  }
+  while (line_mark > 0 && found.message.size() > line_mark) found.message.resize(line_mark);
+  while (!found.message.empty() && found.message.back() == '\n') found.message.pop_back();
+  return found;
+}
+
+Result<std::vector<std::string>> Connection::table_names(const std::string& sql) {
+  ValueHandle names(duckdb_get_table_names(impl_->connection.get(), sql.c_str(), true));
+  if (!names) return engine_error(DUCKDB_ERROR_PARSER, "the tables of a query could not be read");
+  std::vector<std::string> tables;
+  for (idx_t at = 0; at < duckdb_get_list_size(names.get()); ++at) {
+    ValueHandle name(duckdb_get_list_child(names.get(), at));
+    char* text = duckdb_get_varchar(name.get());
+    tables.emplace_back(text);
+    duckdb_free(text);
+  }
+  return tables;
+}
+
+Status Connection::begin() {
+  TM_ASSERT(!impl_->in_transaction);
+  TM_CHECK(execute("BEGIN TRANSACTION"));
+  impl_->in_transaction = true;
+  impl_->failed = false;
+  return {};
+}
+
+Status Connection::commit() {
+  TM_ASSERT(impl_->in_transaction);
+  if (impl_->failed) {
+    TM_CHECK(rollback());
+    return internal_error("engine.failed_transaction", "a statement of this transaction failed; it was rolled back");
+  }
+  // A failed COMMIT has already ended the transaction.
+  impl_->in_transaction = false;
+  return execute("COMMIT");
+}
+
+Status Connection::rollback() {
+  if (!impl_->in_transaction) return {};
+  impl_->in_transaction = false;
+  impl_->failed = false;
+  return execute("ROLLBACK");
+}
+
+bool Connection::in_transaction() const { return impl_->in_transaction; }
+
+void Connection::interrupt() { duckdb_interrupt(impl_->connection.get()); }
+
+std::optional<double> Connection::progress() const {
+  const duckdb_query_progress_type seen = duckdb_query_progress(impl_->connection.get());
+  if (seen.percentage < 0) return std::nullopt;
+  return seen.percentage / 100;
+}
+
+Result<Transaction> Transaction::begin(Connection& connection) {
+  TM_CHECK(connection.begin());
+  return Transaction(connection);
+}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)) {}
+
+Transaction::~Transaction() {
+  // Nothing can be done about a failed rollback: the engine drops the transaction with its connection.
+  if (connection_ != nullptr) static_cast<void>(connection_->rollback().ok());
+}
+
+Status Transaction::commit() { return std::exchange(connection_, nullptr)->commit(); }
+
+}  // namespace tidemark::duck

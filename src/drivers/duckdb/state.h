@@ -1,0 +1,55 @@
+// What Engine, Connection and Answer hold. Private to this folder.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "drivers/duckdb/engine.h"
+#include "drivers/duckdb/feeds.h"
+#include "drivers/duckdb/handles.h"
+
+namespace tidemark::duck {
+
+struct Engine::Impl {
+  // Before the database: its table function points at the registry until the last connection is closed.
+  FeedRegistry feeds;
+  DatabaseHandle database;
+};
+
+struct Connection::Impl {
+  explicit Impl(FeedRegistry& registry) : feeds(registry) {}
+  FeedRegistry& feeds;
+  ConnectionHandle connection;
+  std::map<std::string, std::uint64_t> own_feeds;  // FROM text -> id
+  bool in_transaction = false;
+  bool failed = false;  // a call since begin() failed, so COMMIT would lie
+
+  // The error of a feed this connection scans goes before the engine's, which only quotes it.
+  Error fail(duckdb_error_type type, const char* message);
+  Result<StatementHandle> prepare(const std::string& sql);
+};
+
+struct Answer::Impl {
+  Schema schema;
+  std::vector<TypeHandle> types;
+  ResultHandle result;
+  std::vector<ChunkHandle> chunks;
+  std::vector<std::size_t> first_rows;  // of each chunk
+  std::size_t rows = 0;
+  std::int64_t changed = 0;
+
+  struct Cell {
+    duckdb_vector vector;
+    std::size_t row;
+  };
+  Cell cell(std::size_t row, std::size_t column) const;
+};
+
+// The columns of a prepared statement or a result.
+Schema schema_of(duckdb_result* result);
+Schema schema_of(duckdb_prepared_statement statement);
+
+}  // namespace tidemark::duck
