@@ -16,22 +16,26 @@ std::string SpecFault::print() const {
   return hint.empty() ? headline() : headline() + "\n    hint: " + hint;
 }
 
-void Faults::add(SpecFault fault) { list_.push_back(std::move(fault)); }
+void Faults::add(SpecFault fault) {
+  list_.push_back(std::move(fault));
+}
 
 void Faults::add(std::string file, Location at, std::string message, std::string hint) {
   list_.push_back({std::move(file), at.line, at.column, std::move(message), std::move(hint)});
 }
 
 void Faults::sort() {
-  std::stable_sort(list_.begin(), list_.end(), [](const SpecFault& left, const SpecFault& right) {
-    return std::tie(left.file, left.line, left.column) < std::tie(right.file, right.line, right.column);
+  std::sort(list_.begin(), list_.end(), [](const SpecFault& left, const SpecFault& right) {
+    return std::tie(left.file, left.line, left.column, left.message) <
+           std::tie(right.file, right.line, right.column, right.message);
   });
   list_.erase(std::unique(list_.begin(), list_.end()), list_.end());
 }
 
 std::string Faults::print() const {
   std::string text;
-  for (const SpecFault& fault : list_) text += fault.print() + "\n";
+  for (const SpecFault& fault : list_)
+    text += fault.print() + "\n";
   return text;
 }
 
@@ -40,7 +44,8 @@ Error Faults::as_error() const {
   std::string message = list_.front().headline();
   if (list_.size() > 1) message += " (and " + std::to_string(list_.size() - 1) + " more)";
   return user_error("spec.faults", std::move(message),
-                    list_.front().hint.empty() ? "run `tidemark validate` to see every fault" : list_.front().hint);
+                    list_.front().hint.empty() ? "run `tidemark validate` to see every fault"
+                                               : list_.front().hint);
 }
 
 }  // namespace tidemark

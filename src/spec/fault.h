@@ -1,7 +1,7 @@
 // SpecFault: one mistake in a project file, with its place and what to write instead.
 //
-// Faults collects those of all files of a project, so that a user sees every one in a single pass. Plain
-// values; a collector belongs to one thread.
+// Faults collects those of all files of a project, so that a user sees every one in a single pass.
+// Plain values; a collector belongs to one thread.
 #pragma once
 
 #include <string>
@@ -38,7 +38,8 @@ class Faults {
   void sort();
   // Every fault on its own lines.
   std::string print() const;
-  // For a caller that needs one Error (code `spec.faults`): the first fault, and how many there are.
+  // For a caller that needs one Error (code `spec.faults`): the first fault, and how many there
+  // are.
   Error as_error() const;
 
  private:

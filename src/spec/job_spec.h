@@ -1,30 +1,32 @@
 // JobSpec: one job as the user declared it, checked, every default filled in.
 //
-// Made by spec/project_load.h from `jobs/<name>.yaml`; a plain value, copyable, read-only for everybody
-// after. The names and types of columns are not checked here: that needs the schemas, at plan.
+// Made by spec/project_load.h from `jobs/<name>.yaml`; a plain value, copyable, read-only for
+// everybody after. The names and types of columns are not checked here: that needs the schemas, at
+// plan.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "base/named.h"
+#include "model/window.h"
 #include "spec/location.h"
 
 namespace tidemark {
 
 using Name = Located<std::string>;
 
-// --- from ------------------------------------------------------------------------------------------
+// --- from
+// ------------------------------------------------------------------------------------------
 
 enum class FileFormat { csv, json, parquet };
-// The weakest label a job's watermark may earn before its plan is refused, strongest first.
-enum class MinGuarantee { exact, exact_upsert, bounded, best_effort };
-// Rows whose cursor is NULL belong to no window: refuse the run, read them in every run, or read them in
-// the first run only.
+// Rows whose cursor is NULL belong to no window: refuse the run, read them in every run, or read
+// them in the first run only.
 enum class NullCursor { fail, every_run, once };
 
 struct DeclaredColumn {
@@ -49,25 +51,26 @@ struct QueryInput {
 struct FilesInput {
   std::vector<Name> patterns;
   FileFormat format = FileFormat::csv;
-  std::optional<bool> header;           // unset: found out from the file
+  std::optional<bool> header;            // unset: found out from the file
   std::optional<std::string> delimiter;  // one character; unset: found out from the file
-  std::vector<std::string> nulls;       // texts that mean NULL
+  std::vector<std::string> nulls;        // texts that mean NULL
 };
 
 using JobInput = std::variant<TableInput, TablesInput, QueryInput, FilesInput>;
 
-struct FromSpec {
+struct SourceSpec {
   Name connection;
   JobInput input;
   Location input_at;
   std::optional<Name> watermark;
   std::vector<DeclaredColumn> columns;
-  std::optional<Located<MinGuarantee>> min_guarantee;
+  std::optional<Located<Guarantee>> min_guarantee;  // a weaker one refuses the plan
   NullCursor null_cursor = NullCursor::fail;
   std::optional<Name> timezone;  // of cursor values without one
 };
 
-// --- transform -------------------------------------------------------------------------------------
+// --- transform
+// -------------------------------------------------------------------------------------
 
 struct TableRef {
   Name connection;
@@ -139,15 +142,16 @@ struct SqlStep {
   SqlText query;  // reads the relation `rows`
 };
 
-using StepKind = std::variant<LookupStep, UnitsStep, DeriveStep, RenameStep, SelectStep, DropStep, CastStep,
-                              DedupeStep, SqlStep>;
+using StepKind = std::variant<LookupStep, UnitsStep, DeriveStep, RenameStep, SelectStep, DropStep,
+                              CastStep, DedupeStep, SqlStep>;
 
 struct TransformStep {
   StepKind kind;
   Location at;
 };
 
-// --- rules, quarantine, target ---------------------------------------------------------------------
+// --- rules, quarantine, target
+// ---------------------------------------------------------------------
 
 enum class RuleNulls { fail, pass };
 
@@ -166,10 +170,11 @@ struct QuarantineSpec {
 };
 
 enum class LoadStrategy { full, append, upsert };
+std::string_view to_string(LoadStrategy strategy);
 // Which of several versions of a key in one window is loaded.
 enum class OnDuplicate { last, first, fail };
 
-struct ToSpec {
+struct TargetSpec {
   Name connection;
   Name table;  // may hold {table} and {schema} when the job reads many tables
   LoadStrategy load = LoadStrategy::full;
@@ -196,11 +201,11 @@ struct JobSpec {
   std::string description;
   bool enabled = true;
   std::vector<std::string> tags;
-  FromSpec from;
+  SourceSpec from;
   std::vector<TransformStep> transform;
   std::vector<RuleSpec> rules;
   QuarantineSpec quarantine;
-  ToSpec to;
+  TargetSpec to;
   ScheduleSpec schedule;
 };
 

@@ -1,7 +1,7 @@
 // Where something stands in a project file, so that every later step can point at it.
 //
-// Plain values, copyable, no thread rule. Lines and columns count from 1, columns in characters; 0 means
-// the value was not written by the user but is a default.
+// Plain values, copyable, no thread rule. Lines and columns count from 1, columns in characters; 0
+// means the value was not written by the user but is a default.
 #pragma once
 
 #include <cstddef>
@@ -23,11 +23,14 @@ struct Located {
   T value{};
   Location at;
   // A value compares by what it is; where it stood is for messages only.
-  friend bool operator==(const Located& left, const Located& right) { return left.value == right.value; }
+  friend bool operator==(const Located& left, const Located& right) {
+    return left.value == right.value;
+  }
 };
 
-// From an offset in a text to its place in the file the text came from. A text inside YAML is not a copy of
-// its source (indentation is cut, lines are folded), so the map is a list of stretches that are.
+// From an offset in a text to its place in the file the text came from. A text inside YAML is not a
+// copy of its source (indentation is cut, lines are folded), so the map is a list of stretches that
+// are.
 class TextMap {
  public:
   // The text is a whole file.
@@ -51,7 +54,9 @@ struct SqlText {
   std::string file;  // relative to the project folder
   TextMap map;
   Location locate(std::size_t offset) const { return map.locate(text, offset); }
-  friend bool operator==(const SqlText& left, const SqlText& right) { return left.text == right.text; }
+  friend bool operator==(const SqlText& left, const SqlText& right) {
+    return left.text == right.text;
+  }
 };
 
 }  // namespace tidemark

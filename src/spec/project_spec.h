@@ -1,7 +1,7 @@
 // ProjectSpec: what `tidemark.yaml` says, checked, every default filled in, secrets in hand.
 //
-// Made by spec/project_load.h; a plain value, copyable, read-only for everybody after. A connection's own
-// settings are the connector's type: only that connector can look inside.
+// Made by spec/project_load.h; a plain value, copyable, read-only for everybody after. A
+// connection's own settings are the connector's type: only that connector can look inside.
 #pragma once
 
 #include <any>
