@@ -1,0 +1,186 @@
+// How a Connection is made: the check of its text, the handshake, the settings of the session.
+#include <poll.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+#include "drivers/postgres/session.h"
+
+namespace tidemark::postgres {
+namespace {
+
+// What names a server and how to reach it. Left out on purpose: passwords and files that hold them,
+// and `options`, `client_encoding`, `replication`, which change what a session means.
+constexpr std::string_view allowed[] = {"host",
+                                        "hostaddr",
+                                        "port",
+                                        "dbname",
+                                        "user",
+                                        "sslmode",
+                                        "sslrootcert",
+                                        "sslcert",
+                                        "sslkey",
+                                        "sslcrl",
+                                        "sslsni",
+                                        "ssl_min_protocol_version",
+                                        "ssl_max_protocol_version",
+                                        "connect_timeout",
+                                        "target_session_attrs",
+                                        "keepalives",
+                                        "keepalives_idle",
+                                        "keepalives_interval",
+                                        "keepalives_count",
+                                        "tcp_user_timeout",
+                                        "channel_binding",
+                                        "gssencmode",
+                                        "krbsrvname"};
+
+struct ConninfoDeleter {
+  void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
+};
+using Conninfo = std::unique_ptr<PQconninfoOption, ConninfoDeleter>;
+
+Result<Conninfo> parse(const std::string& conninfo) {
+  char* message = nullptr;
+  Conninfo options(PQconninfoParse(conninfo.c_str(), &message));
+  if (message != nullptr) PQfreemem(message);  // may quote a secret that stands in the wrong place
+  if (!options) {
+    return user_error(
+        "postgres.bad_conninfo", "the connection text cannot be read",
+        "write `host=db.example dbname=shop user=etl` or `postgres://etl@db.example/shop`");
+  }
+  for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view keyword = option->keyword;
+    if (keyword == "password" || keyword == "sslpassword" || keyword == "passfile") {
+      return user_error("postgres.password_in_conninfo",
+                        "`" + std::string(keyword) + "` must not stand in the connection text",
+                        "write `password: ${env:NAME}` beside it");
+    }
+    if (std::find(std::begin(allowed), std::end(allowed), keyword) == std::end(allowed)) {
+      return user_error("postgres.unknown_keyword",
+                        "`" + std::string(keyword) + "` is not allowed in the connection text",
+                        "leave it out; Tidemark sets what a session needs");
+    }
+  }
+  return options;
+}
+
+// A failed handshake leaves no PGresult, so its SQLSTATE is read from libpq's verbose form, which
+// is fixed: `SEVERITY:  SQLSTATE: words`.
+ServerMessage handshake_message(const std::string& text) {
+  ServerMessage message{"08001", {}, {}, {}};
+  std::size_t start = 0;
+  while (start < text.size()) {
+    std::size_t end = text.find('\n', start);
+    if (end == std::string::npos) end = text.size();
+    std::string line = text.substr(start, end - start);
+    start = end + 1;
+    if (line.starts_with("LOCATION:")) continue;
+    const std::size_t mark = line.find(":  ");
+    if (mark != std::string::npos && line.size() > mark + 10 && line[mark + 8] == ':') {
+      const std::string state = line.substr(mark + 3, 5);
+      if (std::all_of(state.begin(), state.end(),
+                      [](unsigned char c) { return std::isdigit(c) || std::isupper(c); })) {
+        if (message.sqlstate == "08001") message.sqlstate = state;
+        line.erase(mark + 2, 7);
+      }
+    }
+    message.primary += (message.primary.empty() ? "" : "; ") + line;
+  }
+  return message;
+}
+
+Status handshake(PGconn* conn, std::chrono::steady_clock::time_point deadline, Side side,
+                 Cancel& cancel) {
+  PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  while (true) {
+    if (state == PGRES_POLLING_OK) return {};
+    if (state == PGRES_POLLING_FAILED)
+      return classify(handshake_message(PQerrorMessage(conn)), side);
+    TM_CHECK(cancel.check());
+    if (std::chrono::steady_clock::now() > deadline) {
+      return classify({"08001", "the server did not answer in time", {}, {}}, side);
+    }
+    pollfd slot{PQsocket(conn),
+                static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
+    const int ready = poll(&slot, 1, 50);
+    if (ready < 0 && errno != EINTR) return classify({"08001", "poll failed", {}, {}}, side);
+    if (ready > 0) state = PQconnectPoll(conn);
+  }
+}
+
+constexpr const char* session_settings =
+    "select set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', "
+    "false), "
+    "set_config('TimeZone', 'UTC', false), set_config('extra_float_digits', '1', false), "
+    "set_config('bytea_output', 'hex', false), set_config('xmloption', 'content', false), "
+    "set_config('standard_conforming_strings', 'on', false)";
+
+}  // namespace
+
+std::vector<std::string_view> allowed_keywords() {
+  return {std::begin(allowed), std::end(allowed)};
+}
+
+Status check_conninfo(const std::string& conninfo) {
+  TM_TRY(const Conninfo options, parse(conninfo));
+  return {};
+}
+
+Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& options,
+                                                        Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(const Conninfo parsed, parse(options.conninfo));
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  int timeout_s = options.connect_timeout_s;
+  for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
+    if (option->val == nullptr) continue;
+    const std::string_view value = option->val;
+    if (std::string_view(option->keyword) == "connect_timeout") {
+      std::from_chars(value.data(), value.data() + value.size(), timeout_s);
+    }
+    keywords.push_back(option->keyword);
+    values.push_back(option->val);
+  }
+  const auto set = [&](const char* keyword, const std::string& value) {
+    if (value.empty()) return;
+    keywords.push_back(keyword);
+    values.push_back(value.c_str());
+  };
+  const std::string encoding = "UTF8";
+  const std::string fallback = "tidemark";
+  set("password", options.password.reveal());
+  set("application_name", options.application_name);
+  set("fallback_application_name", fallback);
+  set("client_encoding", encoding);
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+
+  auto impl = std::make_unique<Impl>();
+  impl->side = options.side;
+  impl->conn = PQconnectStartParams(keywords.data(), values.data(), 0);
+  if (impl->conn == nullptr)
+    return internal_error("base.out_of_memory", "no memory for a connection");
+  PQsetNoticeProcessor(impl->conn, [](void*, const char*) {}, nullptr);
+  PQsetErrorVerbosity(impl->conn, PQERRORS_VERBOSE);
+  const auto deadline = std::chrono::steady_clock::now() +
+                        (timeout_s > 0 ? std::chrono::seconds(timeout_s) : std::chrono::hours(24));
+  if (PQstatus(impl->conn) == CONNECTION_BAD) {
+    return classify(handshake_message(PQerrorMessage(impl->conn)), options.side);
+  }
+  TM_CHECK(handshake(impl->conn, deadline, options.side, cancel));
+  PQsetErrorVerbosity(impl->conn, PQERRORS_DEFAULT);
+  PQsetnonblocking(impl->conn, 1);
+  impl->cancel_key = PQgetCancel(impl->conn);
+  std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
+  TM_TRY(const Rows settings, connection->query(session_settings, cancel));
+  return connection;
+}
+
+}  // namespace tidemark::postgres

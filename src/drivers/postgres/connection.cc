@@ -1,0 +1,303 @@
+#include "drivers/postgres/connection.h"
+
+#include <charconv>
+#include <utility>
+
+#include "drivers/postgres/session.h"
+
+namespace tidemark::postgres {
+
+// --- Rows
+// --------------------------------------------------------------------------------------------
+
+Rows::Rows(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Rows::Rows(Rows&&) noexcept = default;
+Rows& Rows::operator=(Rows&&) noexcept = default;
+Rows::~Rows() = default;
+
+namespace {
+int index(std::size_t value) {
+  return static_cast<int>(value);
+}
+}  // namespace
+
+std::size_t Rows::rows() const {
+  return static_cast<std::size_t>(PQntuples(impl_->result.get()));
+}
+std::size_t Rows::columns() const {
+  return static_cast<std::size_t>(PQnfields(impl_->result.get()));
+}
+std::string_view Rows::name(std::size_t column) const {
+  return PQfname(impl_->result.get(), index(column));
+}
+std::uint32_t Rows::type_oid(std::size_t column) const {
+  return PQftype(impl_->result.get(), index(column));
+}
+std::int32_t Rows::type_modifier(std::size_t column) const {
+  return PQfmod(impl_->result.get(), index(column));
+}
+
+std::optional<std::string_view> Rows::text(std::size_t row, std::size_t column) const {
+  const PGresult* result = impl_->result.get();
+  TM_ASSERT(row < rows() && column < columns());
+  if (PQgetisnull(result, index(row), index(column)) != 0) return std::nullopt;
+  return std::string_view(PQgetvalue(result, index(row), index(column)),
+                          static_cast<std::size_t>(PQgetlength(result, index(row), index(column))));
+}
+
+std::string Rows::string(std::size_t row, std::size_t column) const {
+  return std::string(text(row, column).value_or(std::string_view()));
+}
+
+std::int64_t Rows::integer(std::size_t row, std::size_t column) const {
+  const std::optional<std::string_view> value = text(row, column);
+  if (!value) return 0;
+  std::int64_t number = 0;
+  const auto [end, fault] = std::from_chars(value->data(), value->data() + value->size(), number);
+  TM_ASSERT(fault == std::errc() && end == value->data() + value->size());
+  return number;
+}
+
+bool Rows::boolean(std::size_t row, std::size_t column) const {
+  return text(row, column) == "t";
+}
+
+std::int64_t Rows::changed() const {
+  const std::string_view count = PQcmdTuples(impl_->result.get());
+  std::int64_t number = 0;
+  std::from_chars(count.data(), count.data() + count.size(), number);
+  return number;
+}
+
+std::string_view Rows::command() const {
+  return PQcmdStatus(impl_->result.get());
+}
+
+// --- Connection: statements
+// --------------------------------------------------------------------------
+
+Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Connection::~Connection() = default;
+
+Result<Rows> Connection::query(const std::string& sql, Cancel& cancel) {
+  return query(sql, {}, cancel);
+}
+
+Result<Rows> Connection::query(const std::string& sql,
+                               const std::vector<std::optional<std::string>>& parameters,
+                               Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  std::vector<const char*> values;
+  values.reserve(parameters.size());
+  for (const std::optional<std::string>& parameter : parameters) {
+    values.push_back(parameter ? parameter->c_str() : nullptr);
+  }
+  if (PQsendQueryParams(impl_->conn, sql.c_str(), index(values.size()), nullptr, values.data(),
+                        nullptr, nullptr, 0) == 0) {
+    return impl_->connection_failure();
+  }
+  return impl_->collect(cancel);
+}
+
+Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
+  TM_TRY(const Rows rows, impl_->collect(cancel));
+  return rows.changed();
+}
+
+Result<Rows> Connection::describe(const std::string& sql, Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  if (PQsendPrepare(impl_->conn, "", sql.c_str(), 0, nullptr) == 0)
+    return impl_->connection_failure();
+  TM_TRY(const Rows prepared, impl_->collect(cancel));
+  if (PQsendDescribePrepared(impl_->conn, "") == 0) return impl_->connection_failure();
+  return impl_->collect(cancel);
+}
+
+// --- transactions
+// ------------------------------------------------------------------------------------
+
+Status Connection::begin(const std::string& mode, Cancel& cancel) {
+  TM_TRY([[maybe_unused]] const std::int64_t none, execute("begin " + mode, cancel));
+  return {};
+}
+
+Status Connection::commit(Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  if (PQsendQuery(impl_->conn, "commit") == 0) return impl_->connection_failure();
+  TM_TRY(const Rows rows, impl_->collect(cancel));
+  if (rows.command() != "COMMIT") {
+    return internal_error("postgres.transaction_aborted",
+                          "the transaction had failed before its COMMIT and was rolled back");
+  }
+  return {};
+}
+
+void Connection::rollback() noexcept {
+  if (!in_transaction()) return;
+  Cancel none;
+  if (!execute("rollback", none).ok()) impl_->close();
+}
+
+bool Connection::in_transaction() const {
+  const PGTransactionStatusType state = PQtransactionStatus(impl_->conn);
+  return state == PQTRANS_INTRANS || state == PQTRANS_INERROR || state == PQTRANS_ACTIVE;
+}
+
+Result<Transaction> Transaction::begin(Connection& connection, const std::string& mode,
+                                       Cancel& cancel) {
+  TM_CHECK(connection.begin(mode, cancel));
+  return Transaction(connection);
+}
+
+Transaction::Transaction(Transaction&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)) {}
+
+Transaction::~Transaction() {
+  if (connection_ != nullptr) connection_->rollback();
+}
+
+Status Transaction::commit(Cancel& cancel) {
+  TM_CHECK(connection_->commit(cancel));
+  connection_ = nullptr;
+  return {};
+}
+
+// --- facts
+// -------------------------------------------------------------------------------------------
+
+void Connection::interrupt() {
+  impl_->interrupted = true;
+  char message[256];
+  PQcancel(impl_->cancel_key, message, sizeof(message));
+}
+
+int Connection::backend_pid() const {
+  return PQbackendPID(impl_->conn);
+}
+int Connection::server_version() const {
+  return PQserverVersion(impl_->conn);
+}
+bool Connection::lost() const {
+  return PQstatus(impl_->conn) != CONNECTION_OK;
+}
+Side Connection::side() const {
+  return impl_->side;
+}
+
+std::string Connection::parameter(const char* name) const {
+  const char* value = PQparameterStatus(impl_->conn, name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+// --- COPY
+// --------------------------------------------------------------------------------------------
+
+Result<CopyOut> Connection::copy_out(const std::string& sql, Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
+  TM_CHECK(impl_->flush(cancel));
+  TM_TRY(ResultHandle result, impl_->next_result(cancel));
+  if (result && PQresultStatus(result.get()) == PGRES_COPY_OUT) return CopyOut(*this);
+  Error error =
+      result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR
+          ? impl_->failure(result.get(), cancel)
+          : internal_error("postgres.copy_misused", "the statement is no COPY ... TO STDOUT");
+  if (!lost()) impl_->drain();
+  return error;
+}
+
+CopyOut::CopyOut(CopyOut&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)),
+      buffer_(std::exchange(other.buffer_, nullptr)),
+      done_(other.done_) {}
+
+CopyOut::~CopyOut() {
+  if (buffer_ != nullptr) PQfreemem(buffer_);
+  if (connection_ != nullptr && !done_ && !connection_->lost()) connection_->impl_->drain();
+}
+
+Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
+  TM_ASSERT(connection_ != nullptr);
+  if (done_) return std::optional<std::string_view>();
+  Connection::Impl& session = *connection_->impl_;
+  if (buffer_ != nullptr) PQfreemem(std::exchange(buffer_, nullptr));
+  while (true) {
+    const int size = PQgetCopyData(session.conn, &buffer_, 1);
+    if (size > 0) return std::optional(std::string_view(buffer_, static_cast<std::size_t>(size)));
+    if (size < 0) break;
+    if (Status waited = session.wait(false, cancel); !waited.ok()) {
+      done_ = true;
+      return std::move(waited).error();
+    }
+  }
+  // The rows are whole only when the server says so.
+  done_ = true;
+  TM_TRY(const Rows end, session.collect(cancel));
+  return std::optional<std::string_view>();
+}
+
+Result<CopyIn> Connection::copy_in(const std::string& sql, Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
+  TM_CHECK(impl_->flush(cancel));
+  TM_TRY(ResultHandle result, impl_->next_result(cancel));
+  if (result && PQresultStatus(result.get()) == PGRES_COPY_IN) return CopyIn(*this);
+  Error error =
+      result && PQresultStatus(result.get()) == PGRES_FATAL_ERROR
+          ? impl_->failure(result.get(), cancel)
+          : internal_error("postgres.copy_misused", "the statement is no COPY ... FROM STDIN");
+  if (!lost()) impl_->drain();
+  return error;
+}
+
+CopyIn::CopyIn(CopyIn&& other) noexcept
+    : connection_(std::exchange(other.connection_, nullptr)), done_(other.done_) {}
+
+CopyIn::~CopyIn() {
+  if (connection_ != nullptr) abort("the load was given up");
+}
+
+Status CopyIn::put(std::string_view bytes, Cancel& cancel) {
+  TM_ASSERT(connection_ != nullptr && !done_);
+  Connection::Impl& session = *connection_->impl_;
+  TM_CHECK(cancel.check());
+  // libpq counts in int, and buffers all of one call.
+  constexpr std::size_t piece_bytes_max = std::size_t{4} << 20;
+  while (!bytes.empty()) {
+    const std::string_view piece = bytes.substr(0, piece_bytes_max);
+    bytes.remove_prefix(piece.size());
+    if (PQputCopyData(session.conn, piece.data(), index(piece.size())) != 1) {
+      // The server ended the COPY by itself: its reason is in the answer.
+      done_ = true;
+      TM_TRY(const Rows rows, session.collect(cancel));
+      return session.connection_failure();
+    }
+    TM_CHECK(session.flush(cancel));
+  }
+  return {};
+}
+
+Result<std::int64_t> CopyIn::finish(Cancel& cancel) {
+  TM_ASSERT(connection_ != nullptr && !done_);
+  Connection::Impl& session = *connection_->impl_;
+  TM_CHECK(cancel.check());
+  done_ = true;
+  if (PQputCopyEnd(session.conn, nullptr) != 1) return session.connection_failure();
+  TM_TRY(const Rows rows, session.collect(cancel));
+  return rows.changed();
+}
+
+void CopyIn::abort(const std::string& reason) {
+  if (done_) return;
+  done_ = true;
+  Connection::Impl& session = *connection_->impl_;
+  if (connection_->lost()) return;
+  Cancel none;
+  if (PQputCopyEnd(session.conn, reason.c_str()) != 1 || !session.flush(none).ok())
+    return session.close();
+  session.drain();
+}
+
+}  // namespace tidemark::postgres

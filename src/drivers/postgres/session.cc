@@ -1,0 +1,155 @@
+#include "drivers/postgres/session.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace tidemark::postgres {
+namespace {
+
+constexpr int poll_ms = 50;
+constexpr std::chrono::seconds stop_patience{5};
+
+std::string field(const PGresult* result, int code) {
+  const char* text = PQresultErrorField(result, code);
+  return text == nullptr ? std::string() : std::string(text);
+}
+
+// libpq ends its messages with a newline and may write several.
+std::string one_line(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' '))
+    text.pop_back();
+  for (char& c : text) {
+    if (c == '\n' || c == '\t') c = ' ';
+  }
+  return text;
+}
+
+}  // namespace
+
+Connection::Impl::~Impl() {
+  if (cancel_key != nullptr) PQfreeCancel(cancel_key);
+  if (conn != nullptr) PQfinish(conn);
+}
+
+Status Connection::Impl::start(Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  if (PQstatus(conn) != CONNECTION_OK) return connection_failure();
+  interrupted = false;
+  stop_asked = false;
+  return {};
+}
+
+void Connection::Impl::ask_stop() {
+  if (stop_asked) return;
+  stop_asked = true;
+  stop_deadline = std::chrono::steady_clock::now() + stop_patience;
+  char message[256];
+  PQcancel(cancel_key, message, sizeof(message));
+}
+
+void Connection::Impl::close() noexcept {
+  if (const int socket = PQsocket(conn); socket >= 0) shutdown(socket, SHUT_RDWR);
+  // libpq notices the end of the stream only when it reads.
+  PQconsumeInput(conn);
+}
+
+Status Connection::Impl::wait(bool for_write, Cancel& cancel) {
+  while (true) {
+    if (cancel.requested()) ask_stop();
+    if (stop_asked && std::chrono::steady_clock::now() > stop_deadline) {
+      close();
+      return cancel.requested() ? std::move(cancel.check()).error() : connection_failure();
+    }
+    const int socket = PQsocket(conn);
+    if (socket < 0) return connection_failure();
+    pollfd slot{socket, static_cast<short>(POLLIN | (for_write ? POLLOUT : 0)), 0};
+    const int ready = poll(&slot, 1, poll_ms);
+    if (ready < 0 && errno != EINTR) return connection_failure();
+    if (ready <= 0) continue;
+    if ((slot.revents & ~POLLOUT) != 0 && PQconsumeInput(conn) == 0) return connection_failure();
+    return {};
+  }
+}
+
+Status Connection::Impl::flush(Cancel& cancel) {
+  while (true) {
+    const int left = PQflush(conn);
+    if (left == 0) return {};
+    if (left < 0) {
+      // The server may have said why before it closed; the reader of the answer will find that.
+      PQconsumeInput(conn);
+      return {};
+    }
+    TM_CHECK(wait(true, cancel));
+  }
+}
+
+Result<ResultHandle> Connection::Impl::next_result(Cancel& cancel) {
+  while (PQisBusy(conn) != 0)
+    TM_CHECK(wait(false, cancel));
+  return ResultHandle(PQgetResult(conn));
+}
+
+Result<Rows> Connection::Impl::collect(Cancel& cancel) {
+  TM_CHECK(flush(cancel));
+  std::optional<Error> first_error;
+  ResultHandle last;
+  while (true) {
+    TM_TRY(ResultHandle result, next_result(cancel));
+    if (!result) break;
+    const ExecStatusType status = PQresultStatus(result.get());
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+      close();
+      return internal_error("postgres.copy_misused", "a COPY was sent as an ordinary statement");
+    }
+    if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
+      if (!first_error) first_error = failure(result.get(), cancel);
+    } else {
+      last = std::move(result);
+    }
+    if (PQstatus(conn) == CONNECTION_BAD) break;
+  }
+  if (first_error) return std::move(*first_error);
+  if (!last) return connection_failure();
+  auto rows = std::make_unique<Rows::Impl>();
+  rows->result = std::move(last);
+  return Rows(std::move(rows));
+}
+
+void Connection::Impl::drain() noexcept {
+  ask_stop();
+  Cancel none;
+  while (true) {
+    char* buffer = nullptr;
+    const int size = PQgetCopyData(conn, &buffer, 1);
+    if (buffer != nullptr) PQfreemem(buffer);
+    if (size < 0) break;
+    if (size == 0 && !wait(false, none).ok()) return;
+  }
+  while (true) {
+    auto result = next_result(none);
+    if (!result.ok() || !*result || PQstatus(conn) == CONNECTION_BAD) return;
+    const ExecStatusType status = PQresultStatus(result->get());
+    if (status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH)
+      return close();
+  }
+}
+
+Error Connection::Impl::failure(const PGresult* result, const Cancel& cancel) const {
+  ServerMessage message{field(result, PG_DIAG_SQLSTATE), field(result, PG_DIAG_MESSAGE_PRIMARY),
+                        field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT)};
+  if (message.sqlstate == "57014" && (cancel.requested() || interrupted)) {
+    return user_error("run.cancelled", "the run was cancelled");
+  }
+  // Made by libpq itself: the session broke.
+  if (message.sqlstate.empty()) return connection_failure();
+  return classify(message, side);
+}
+
+Error Connection::Impl::connection_failure() const {
+  return classify({"08006", one_line(PQerrorMessage(conn)), {}, {}}, side);
+}
+
+}  // namespace tidemark::postgres

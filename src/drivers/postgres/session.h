@@ -1,0 +1,57 @@
+// Session: the libpq handles of one Connection and the waiting on its socket; private to this
+// folder.
+//
+// Owned by Connection; one thread at a time, except `interrupt`.
+#pragma once
+
+#include <libpq-fe.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "drivers/postgres/connection.h"
+
+namespace tidemark::postgres {
+
+struct ResultDeleter {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using ResultHandle = std::unique_ptr<PGresult, ResultDeleter>;
+
+struct Rows::Impl {
+  ResultHandle result;
+};
+
+struct Connection::Impl {
+  PGconn* conn = nullptr;
+  PGcancel* cancel_key = nullptr;
+  Side side = Side::source;
+  // Set by interrupt(), so that the stopped call can tell it from a statement_timeout.
+  std::atomic<bool> interrupted{false};
+  bool stop_asked = false;
+  std::chrono::steady_clock::time_point stop_deadline;
+
+  ~Impl();
+  // Prepares for a new statement; fails when cancelled or lost.
+  Status start(Cancel& cancel);
+  // Sends what libpq has buffered, reading meanwhile so that neither side blocks the other.
+  Status flush(Cancel& cancel);
+  // Waits until the socket can be read (or written, when asked), then takes in what came.
+  Status wait(bool for_write, Cancel& cancel);
+  // Everything the server answers to what was sent: the last result, or the first error.
+  Result<Rows> collect(Cancel& cancel);
+  // The next single result; null at the end of the answer.
+  Result<ResultHandle> next_result(Cancel& cancel);
+  // Asks the server to stop and gives it a few seconds; then the session is closed.
+  void ask_stop();
+  // Reads and forgets the rest of the answer; closes the session when that takes too long.
+  void drain() noexcept;
+  // Makes every later call fail without freeing the handle under somebody's feet.
+  void close() noexcept;
+  Error failure(const PGresult* result, const Cancel& cancel) const;
+  Error connection_failure() const;
+};
+
+}  // namespace tidemark::postgres
