@@ -1,0 +1,31 @@
+// FilesConnector: CSV, JSON lines and Parquet files below one folder (`files: <folder>`).
+//
+// Immutable, shared by all threads. A source only.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "connect/connector.h"
+
+namespace tidemark {
+
+// The settings of a `files:` connection.
+struct FilesConfig {
+  std::filesystem::path folder;  // absolute, or relative to the working directory
+};
+
+class FilesConnector final : public Connector {
+ public:
+  std::string_view name() const override { return "files"; }
+  bool is_source() const override { return true; }
+  bool is_sink() const override { return false; }
+  Result<std::vector<StreamSpec>> streams(const ConnectionSpec& connection, const SourceSpec& source,
+                                          const ConnectorContext& context, Cancel& cancel) const override;
+  Result<std::unique_ptr<Source>> open_source(const ConnectionSpec& connection, const StreamSpec& stream,
+                                              LoadStrategy strategy, const ConnectorContext& context,
+                                              Cancel& cancel) const override;
+};
+
+}  // namespace tidemark
