@@ -2,15 +2,6 @@
 
 namespace tidemark {
 
-std::string_view to_string(LoadStrategy strategy) {
-  switch (strategy) {
-    case LoadStrategy::full: return "full";
-    case LoadStrategy::append: return "append";
-    case LoadStrategy::upsert: return "upsert";
-  }
-  return "append";
-}
-
 std::string_view to_string(LoadKind kind) {
   switch (kind) {
     case LoadKind::window: return "window";

@@ -16,13 +16,12 @@
 #include "base/result.h"
 #include "model/schema.h"
 #include "model/window.h"
+#include "spec/job_spec.h"
 
 namespace tidemark {
 
-enum class LoadStrategy { full, append, upsert };
 enum class LoadKind { window, replay, backfill, requarantine, repair };
 
-std::string_view to_string(LoadStrategy strategy);
 std::string_view to_string(LoadKind kind);
 
 struct SinkTraits {

@@ -1,0 +1,19 @@
+// The `duckdb` connector: a warehouse file as a target, and as a place for lookups, rules and queries.
+#pragma once
+
+#include "connect/connector.h"
+
+namespace tidemark {
+
+class DuckdbConnector : public Connector {
+ public:
+  std::string_view name() const override { return "duckdb"; }
+  bool is_source() const override { return false; }
+  bool is_sink() const override { return true; }
+  Result<std::unique_ptr<Sink>> open_sink(const ConnectionSpec& connection, const ConnectorContext& context,
+                                          Cancel& cancel) const override;
+  Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                const ConnectorContext& context, Cancel& cancel) const override;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,41 @@
+// DuckdbLoad: one load transaction into a warehouse. See connect/sink.h for what its calls promise.
+#pragma once
+
+#include <string>
+
+#include "connect/sink.h"
+#include "connectors/duckdb/warehouse.h"
+#include "drivers/duckdb/engine.h"
+
+namespace tidemark {
+
+// The statements of a strategy over `relation`, in order; the same ones that `plan` shows and `write` runs.
+struct LoadStatements {
+  std::vector<std::string> ddl;
+  std::vector<std::string> sql;
+};
+LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& target,
+                               const std::optional<Schema>& present, const std::string& relation);
+
+// The columns, NOT NULLs and key of a table; nothing when there is none.
+Result<std::optional<Schema>> describe_table(duck::Connection& engine, const WarehouseTable& table);
+
+class DuckdbLoad : public LoadTxn {
+ public:
+  DuckdbLoad(std::string catalog, duck::Connection& engine, LoadKey key, duck::Transaction transaction)
+      : catalog_(std::move(catalog)), engine_(engine), key_(std::move(key)), transaction_(std::move(transaction)) {}
+
+  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) override;
+  Status quarantine(const StagedTable& rows, Cancel& cancel) override;
+  Result<CommitOutcome> commit(const LoadRow& load) override;
+
+ private:
+  Status guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target);
+
+  std::string catalog_;
+  duck::Connection& engine_;
+  LoadKey key_;
+  std::optional<duck::Transaction> transaction_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,64 @@
+#include "connectors/duckdb/sink.h"
+
+#include <utility>
+
+#include "connect/fit.h"
+#include "connectors/duckdb/ledger.h"
+#include "connectors/duckdb/load.h"
+
+namespace tidemark {
+
+Result<std::optional<LedgerRow>> DuckdbSink::committed(const StreamId& stream, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::head(engine_, catalog_, stream);
+}
+
+Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::history(engine_, catalog_, stream);
+}
+
+Result<bool> DuckdbSink::loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::has_load(engine_, catalog_, stream, load_id);
+}
+
+Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(WarehouseTable place, parse_table(catalog_, table));
+  return describe_table(engine_, place);
+}
+
+Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
+  TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
+  LoadPlan plan;
+  plan.table_exists = present.has_value();
+  if (present) {
+    TM_CHECK(check_fit(target.table, *present, target.schema));
+    TM_TRY(std::int64_t rows, engine_.count("SELECT count(*) FROM " + table.quoted()));
+    plan.rows_present = rows;
+  }
+  for (const std::string& column : target.key) {
+    if (target.schema.find(column)) continue;
+    return user_error("plan.no_key_column", "the key's column `" + column + "` is not among the rows to load",
+                      "correct `key`, or keep the column in `transform`");
+  }
+  LoadStatements statements = load_statements(table, target, present, "good");
+  plan.ddl = std::move(statements.ddl);
+  plan.sql = std::move(statements.sql);
+  if (target.strategy == LoadStrategy::full && present) {
+    plan.notes.push_back("all present rows are replaced");
+  }
+  return plan;
+}
+
+Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
+  TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
+  return std::unique_ptr<LoadTxn>(std::make_unique<DuckdbLoad>(catalog_, engine_, key, std::move(transaction)));
+}
+
+}  // namespace tidemark

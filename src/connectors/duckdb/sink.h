@@ -1,0 +1,36 @@
+// DuckdbSink: loads into a warehouse file that is attached to the run's engine.
+//
+// Rows never leave the engine: a load is SQL from the run's tables into the attached catalog, in one engine
+// transaction with ledger and quarantine. Owned by one run, used from its thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/sink.h"
+#include "connectors/duckdb/warehouse.h"
+#include "drivers/duckdb/engine.h"
+
+namespace tidemark {
+
+class DuckdbSink : public Sink {
+ public:
+  // `catalog` is the attached warehouse's name; `engine` outlives the sink.
+  DuckdbSink(std::string catalog, duck::Connection& engine) : catalog_(std::move(catalog)), engine_(engine) {}
+
+  SinkTraits traits() const override { return {}; }
+  Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;
+  Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) override;
+  Result<bool> loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) override;
+  Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
+  Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
+  Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
+
+ private:
+  std::string catalog_;
+  duck::Connection& engine_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,266 @@
+#include "connectors/sqlite/source.h"
+
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/nearest.h"
+#include "base/units.h"
+#include "connectors/sqlite/config.h"
+#include "connectors/sqlite/position.h"
+#include "connectors/sqlite/types.h"
+
+namespace tidemark {
+
+namespace {
+
+// Decodes rows of one SELECT; keeps its own snapshot open until the end.
+class SqliteReader : public Reader {
+ public:
+  SqliteReader(sqlite::Statement statement, Schema schema)
+      : statement_(std::move(statement)), schema_(std::move(schema)) {}
+
+  Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override {
+    TM_CHECK(cancel.check());
+    std::size_t rows = 0;
+    while (!ended_ && rows < writer.capacity()) {
+      TM_TRY(bool is_row, statement_.step());
+      if (!is_row) {
+        ended_ = true;
+        break;
+      }
+      ++number_;
+      if (decode(writer, rows)) ++rows;
+    }
+    return rows;
+  }
+
+ private:
+  bool decode(BatchWriter& writer, std::size_t row) {
+    for (std::size_t at = 0; at < schema_.columns.size(); ++at) {
+      const int index = static_cast<int>(at);
+      auto problem = write_value(statement_, index, schema_.columns[at].type, writer.column(at), row);
+      if (!problem) continue;
+      const std::string raw = raw_row();
+      writer.reject({raw, schema_.columns[at].name, *problem, "row " + std::to_string(number_)});
+      return false;
+    }
+    return true;
+  }
+
+  // The row as SQL literals, which say the stored value and its class exactly.
+  std::string raw_row() const {
+    std::string raw = "(";
+    for (int at = 0; at < statement_.column_count(); ++at) {
+      const std::string literal = literal_of(statement_, at);
+      raw += (at == 0 ? "" : ", ") + (literal.empty() ? std::string("NULL") : literal);
+    }
+    return raw + ")";
+  }
+
+  sqlite::Statement statement_;
+  Schema schema_;
+  std::int64_t number_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> SqliteSource::open(const std::string& path, const SourceSpec& spec,
+                                                   LoadStrategy strategy) {
+  sqlite::OpenOptions options;
+  options.path = path;
+  options.access = sqlite::Access::source;
+  options.area = "source";
+  options.fault = Fault::source;
+  TM_TRY(sqlite::Database database, sqlite::Database::open(options));
+  return std::unique_ptr<Source>(new SqliteSource(std::move(database), spec, strategy));
+}
+
+std::string SqliteSource::relation() const {
+  if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
+    return sqlite::quote_identifier(table->table.value);
+  }
+  return "(" + std::get<QueryInput>(spec_.input).query.text + "\n)";
+}
+
+Result<Type> SqliteSource::declared_or_staged(const std::string& column, const std::string& declared) const {
+  for (const DeclaredColumn& wanted : spec_.columns) {
+    if (wanted.name.value != column) continue;
+    TM_TRY(Type type, parse_type(wanted.type.value));
+    switch (type.kind) {
+      case TypeKind::int64:
+      case TypeKind::float64:
+      case TypeKind::varchar:
+      case TypeKind::blob:
+      case TypeKind::boolean: return type;
+      default:
+        return user_error("plan.column_type",
+                          "column `" + column + "` of a SQLite source cannot be read as " + wanted.type.value,
+                          "read it as bigint, double, varchar, blob or boolean, and change it with a `cast` step");
+    }
+  }
+  return staged_type(declared);
+}
+
+Result<Schema> SqliteSource::discover(Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  if (schema_) return *schema_;
+  auto statement = database_.prepare("SELECT * FROM " + relation());
+  if (!statement.ok()) return std::move(statement).error().with_context("reading the columns of the source");
+  Schema schema;
+  for (int at = 0; at < statement->column_count(); ++at) {
+    const std::string name = statement->column_name(at);
+    TM_TRY(Type type, declared_or_staged(name, statement->declared_type(at)));
+    schema.columns.push_back({name, type, true, statement->declared_type(at)});
+  }
+  for (const DeclaredColumn& wanted : spec_.columns) {
+    if (schema.find(wanted.name.value)) continue;
+    std::string hint;
+    if (auto near = nearest_word(wanted.name.value, schema.names())) hint = "did you mean `" + *near + "`?";
+    return user_error("plan.no_column", "the source has no column `" + wanted.name.value + "`", hint);
+  }
+  if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
+    TM_TRY(sqlite::Statement keys,
+           database_.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk"));
+    keys.bind_text(0, std::string_view(table->table.value));
+    while (true) {
+      TM_TRY(bool is_row, keys.step());
+      if (!is_row) break;
+      schema.key.emplace_back(keys.text_at(0));
+    }
+  }
+  schema_ = schema;
+  return schema;
+}
+
+// The change counter of the file header, which every commit in rollback mode moves, and the state of the WAL.
+Result<std::string> SqliteSource::file_version() {
+  std::string version;
+  for (const char* suffix : {"", "-wal"}) {
+    struct stat seen {};
+    if (::stat((database_.path() + suffix).c_str(), &seen) == 0) {
+      version += std::to_string(seen.st_ino) + "/" + std::to_string(seen.st_size) + "/" +
+                 std::to_string(seen.st_mtim.tv_sec) + "." + std::to_string(seen.st_mtim.tv_nsec);
+    }
+    version += ";";
+  }
+  return version;
+}
+
+Status SqliteSource::check_null_cursors() {
+  if (spec_.null_cursor != NullCursor::fail) return {};
+  const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
+  TM_TRY(sqlite::Statement count, database_.prepare("SELECT count(*) FROM " + relation() + " WHERE " + cursor + " IS NULL"));
+  TM_CHECK(count.step());
+  if (count.int64_at(0) == 0) return {};
+  return source_error("source.null_cursor",
+                      show_count(count.int64_at(0)) + " rows have no value in `" + spec_.watermark->value +
+                          "`, so they belong to no window",
+                      Retry::never, "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
+}
+
+Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  WindowBound bound;
+  if (!spec_.watermark) {
+    bound.guarantee = Guarantee::exact;
+    bound.reason = "the whole table is read in one snapshot";
+    return bound;
+  }
+  TM_TRY(Schema schema, discover(cancel));
+  if (!schema.find(spec_.watermark->value)) {
+    std::string hint;
+    if (auto near = nearest_word(spec_.watermark->value, schema.names())) hint = "did you mean `" + *near + "`?";
+    return user_error("plan.no_column", "the source has no column `" + spec_.watermark->value + "` to be the watermark", hint);
+  }
+  bound.guarantee = Guarantee::bounded;
+  bound.reason = "SQLite has one writer at a time; sound while `" + spec_.watermark->value +
+                 "` is set in the transaction that writes the row and never goes back";
+  TM_TRY(std::string version, file_version());
+  SqlitePosition last;
+  if (progress.lo && !progress.full_requested) {
+    TM_TRY(last, parse_sqlite_position(*progress.lo));
+    bound.window.lo = progress.lo;
+    if (last.file_version == version) {
+      bound.window.hi = bound.window.top = progress.lo;
+      bound.nothing_new = true;
+      return bound;
+    }
+  }
+  TM_CHECK(check_null_cursors());
+  const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
+  TM_TRY(sqlite::Statement top, database_.prepare("SELECT max(" + cursor + ") FROM " + relation()));
+  TM_CHECK(top.step());
+  const std::string highest = literal_of(top, 0);
+  bound.window.hi = to_position({highest.empty() ? last.literal : highest, version});
+  if (strategy_ == LoadStrategy::append) {
+    bound.window.top = bound.window.hi;
+    bound.notes.push_back("rows at the newest `" + spec_.watermark->value + "` (" + highest +
+                          ") wait for the next window, since more of them may come");
+  }
+  return bound;
+}
+
+std::string SqliteSource::where(const Window& window) const {
+  if (!spec_.watermark) return {};
+  const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
+  std::string condition;
+  auto bind = [&](const std::optional<Position>& position, const char* comparison) {
+    if (!position) return;
+    auto parsed = parse_sqlite_position(*position);
+    if (!parsed.ok() || parsed->literal.empty()) return;
+    condition += (condition.empty() ? "" : " AND ") + cursor + comparison + parsed->literal;
+  };
+  bind(window.lo, " >= ");
+  bind(window.top, " < ");
+  if (spec_.null_cursor == NullCursor::every_run || (spec_.null_cursor == NullCursor::once && !window.lo)) {
+    if (!condition.empty()) condition = "(" + condition + ") OR " + cursor + " IS NULL";
+  } else {
+    condition += (condition.empty() ? "" : " AND ") + cursor + " IS NOT NULL";
+  }
+  return condition;
+}
+
+Result<std::vector<Split>> SqliteSource::split(const Window& window, Cancel&) {
+  const std::string condition = where(window);
+  return std::vector<Split>{{"SELECT * FROM " + relation() + (condition.empty() ? "" : " WHERE " + condition)}};
+}
+
+Result<Extraction> SqliteSource::open(const Split& split, Cancel& cancel) {
+  TM_TRY(Schema schema, discover(cancel));
+  auto statement = database_.prepare(split.text);
+  if (!statement.ok()) {
+    return std::move(statement).error().with_context("starting to read the SQLite source");
+  }
+  return Extraction{std::unique_ptr<Reader>(std::make_unique<SqliteReader>(std::move(*statement), std::move(schema)))};
+}
+
+Result<std::vector<StreamSpec>> SqliteConnector::streams(const ConnectionSpec&, const SourceSpec& source,
+                                                         const ConnectorContext&, Cancel&) const {
+  if (const auto* table = std::get_if<TableInput>(&source.input)) {
+    return std::vector<StreamSpec>{{StreamName(table->table.value), source}};
+  }
+  if (std::holds_alternative<QueryInput>(source.input)) {
+    return std::vector<StreamSpec>{{StreamName("query"), source}};
+  }
+  return user_error("plan.bad_input", "a SQLite connection reads `table` or `query`",
+                    "name one table, or write a query");
+}
+
+Result<std::unique_ptr<Source>> SqliteConnector::open_source(const ConnectionSpec& connection, const StreamSpec& stream,
+                                                             LoadStrategy strategy, const ConnectorContext& context,
+                                                             Cancel&) const {
+  const auto* config = connection.config.get<SqliteConnection>();
+  TM_ASSERT(config != nullptr);
+  const std::filesystem::path path = context.project.root / config->path;
+  auto source = SqliteSource::open(path.string(), stream.source, strategy);
+  if (!source.ok()) {
+    return std::move(source).error().with_context("opening connection `" + connection.name.value + "`");
+  }
+  return source;
+}
+
+}  // namespace tidemark

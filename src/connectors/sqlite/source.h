@@ -1,0 +1,55 @@
+// SqliteSource: a table or query of a SQLite file as a stream.
+//
+// SQLite has one writer at a time, so a window's upper end is the largest cursor value of one snapshot, and
+// that value itself is never counted as read: append targets stop below it, keyed targets read it again. The
+// guarantee is `bounded`: it holds while a program sets the cursor inside the transaction that writes the row
+// and to no earlier value than rows already there.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "connect/connector.h"
+#include "drivers/sqlite/database.h"
+
+namespace tidemark {
+
+class SqliteSource : public Source {
+ public:
+  static Result<std::unique_ptr<Source>> open(const std::string& path, const SourceSpec& spec, LoadStrategy strategy);
+
+  Result<Schema> discover(Cancel& cancel) override;
+  Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
+  Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
+  Result<Extraction> open(const Split& split, Cancel& cancel) override;
+  // The read is one snapshot; what changed after it is the next window's.
+  Status verify(const Window&, Cancel&) override { return {}; }
+
+ private:
+  SqliteSource(sqlite::Database database, const SourceSpec& spec, LoadStrategy strategy)
+      : database_(std::move(database)), spec_(spec), strategy_(strategy) {}
+  std::string relation() const;
+  Result<Type> declared_or_staged(const std::string& column, const std::string& declared) const;
+  Status check_null_cursors();
+  Result<std::string> file_version();
+  std::string where(const Window& window) const;
+
+  sqlite::Database database_;
+  SourceSpec spec_;
+  LoadStrategy strategy_;
+  std::optional<Schema> schema_;
+};
+
+class SqliteConnector : public Connector {
+ public:
+  std::string_view name() const override { return "sqlite"; }
+  bool is_source() const override { return true; }
+  bool is_sink() const override { return false; }
+  Result<std::vector<StreamSpec>> streams(const ConnectionSpec& connection, const SourceSpec& source,
+                                          const ConnectorContext& context, Cancel& cancel) const override;
+  Result<std::unique_ptr<Source>> open_source(const ConnectionSpec& connection, const StreamSpec& stream,
+                                              LoadStrategy strategy, const ConnectorContext& context,
+                                              Cancel& cancel) const override;
+};
+
+}  // namespace tidemark
