@@ -1,0 +1,206 @@
+#include "spec/project_yaml.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark {
+
+namespace {
+
+ConfigSpec<GuardSpec> make_guard_spec() {
+  ConfigSpec<GuardSpec> spec(
+      "guard",
+      "What protects the system behind the connection. The limits are shared by every job that "
+      "uses it.",
+      "{rows_per_second: 50000, connections: 4, replica: host=replica.example}");
+  spec.field("rows_per_second", &GuardSpec::rows_per_second, config::integer(1, 1'000'000'000),
+             {.default_note = "no limit",
+              .description = "Rows read from it each second, over all runs.",
+              .example = "50000"})
+      .field("connections", &GuardSpec::connections, config::integer(1, 1000),
+             {.default_note = "no limit",
+              .description = "Connections open to it at once.",
+              .example = "4"})
+      .field("replica", &GuardSpec::replica, config::text("what differs from the main argument"),
+             {.default_note = "none",
+              .description = "Where reads go instead, written as the main argument is; only what "
+                             "differs is needed.",
+              .example = "host=replica.example"});
+  return spec;
+}
+
+const ConfigSpec<GuardSpec>& guard_spec() {
+  static const ConfigSpec<GuardSpec> spec = make_guard_spec();
+  return spec;
+}
+
+bool is_word(std::string_view name) {
+  const auto letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !name.empty() && letter(name[0]) && std::all_of(name.begin(), name.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9');
+  });
+}
+
+// The connector a connection names: exactly one key of the mapping.
+const ConnectorSpec* find_connector(const YamlNode& node, ReadContext& context,
+                                    const ConnectorCatalog& catalog, const std::string& name) {
+  const ConnectorSpec* found = nullptr;
+  for (const YamlEntry& entry : node.entries) {
+    const ConnectorSpec* connector = catalog.find(entry.key);
+    if (connector == nullptr) continue;
+    if (found != nullptr) {
+      context.fault(entry.key_at,
+                    "connection `" + name + "` names two connectors, `" + found->name() +
+                        "` and `" + entry.key + "`",
+                    "make two connections of it");
+      return nullptr;
+    }
+    found = connector;
+  }
+  if (found != nullptr) return found;
+  const std::string hint =
+      "write one of " + list_words(catalog.names()) + " as a key, with what it connects to";
+  for (const YamlEntry& entry : node.entries) {
+    const std::string nearest = did_you_mean(entry.key, catalog.names());
+    if (nearest.empty()) continue;
+    context.fault(entry.key_at, "unknown connector `" + entry.key + "`" + nearest, hint);
+    return nullptr;
+  }
+  context.fault(node.at, "connection `" + name + "` names no connector", hint);
+  return nullptr;
+}
+
+ConnectionSpec read_connection(const YamlEntry& entry, ReadContext& context,
+                               const ConnectorCatalog& catalog) {
+  ConnectionSpec connection;
+  connection.name = {entry.key, place(entry.key_at)};
+  if (!is_word(entry.key)) {
+    context.fault(entry.key_at, "`" + entry.key + "` cannot be the name of a connection",
+                  "names are letters, digits and _, and do not start with a digit");
+  }
+  const YamlNode& node = entry.value;
+  if (node.kind != YamlKind::map) {
+    context.fault(node.at, "connection `" + entry.key + "` must be a mapping",
+                  "for example {duckdb: warehouse.duckdb}");
+    return connection;
+  }
+  const ConnectorSpec* connector = find_connector(node, context, catalog, entry.key);
+  if (connector == nullptr) return connection;
+  const bool good = connector->read(node, context, connection.config);
+  if (const YamlNode* guard = node.find("guard");
+      guard != nullptr && connector->traits().has_guard) {
+    guard_spec().read(*guard, context, connection.guard);
+  }
+  if (good) connection.connector = connector->name();
+  if (const YamlNode* main = node.find(connector->name())) connection.shown = main->text;
+  return connection;
+}
+
+using Connections = std::vector<ConnectionSpec>;
+
+ValueSpec<Connections> connections_value(const ConnectorCatalog& catalog) {
+  ValueDoc connection{.shape = ValueShape::any_of, .phrase = "a mapping that names a connector"};
+  for (const ConnectorSpec& connector : catalog.list()) {
+    connection.parts.push_back(
+        {.shape = ValueShape::object, .phrase = "a mapping", .object = connector.doc()});
+  }
+  ValueDoc doc{.shape = ValueShape::map,
+               .phrase = "a mapping of names to connections",
+               .parts = {connection}};
+  return {doc, [doc, &catalog](const YamlNode& node, ReadContext& context, ValueName name,
+                               Connections& out) {
+            if (node.kind != YamlKind::map) return config::wrong_value(node, context, name, doc);
+            const std::size_t faults_before = context.fault_count();
+            for (const YamlEntry& entry : node.entries)
+              out.push_back(read_connection(entry, context, catalog));
+            return context.fault_count() == faults_before;
+          }};
+}
+
+// `sqlite:PATH` or a PostgreSQL URL; anything else would only fail later, at the first run.
+ValueSpec<std::string> store_value() {
+  ValueDoc doc{.shape = ValueShape::text, .phrase = "sqlite:PATH or postgres://..."};
+  return {doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, std::string& out) {
+            if (!config::text(doc.phrase).read(node, context, name, out)) return false;
+            const bool known = (out.starts_with("sqlite:") && out.size() > 7) ||
+                               out.starts_with("postgres://") || out.starts_with("postgresql://");
+            // What was written is shown, never what its references hold.
+            return known || config::wrong_value(node, context, name, doc,
+                                                "for example sqlite:.tidemark/store.db");
+          }};
+}
+
+ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
+  ConfigSpec<ProjectSpec> spec(
+      "project", "A project is a folder with `tidemark.yaml` and `jobs/*.yaml`.",
+      "store: sqlite:.tidemark/store.db\nconnections:\n  landing: {files: data}\n"
+      "  warehouse: {duckdb: warehouse.duckdb}\n");
+  spec.field("connections", &ProjectSpec::connections, connections_value(catalog),
+             {.required = true,
+              .description = "The systems jobs read and write, by the names jobs use. Each holds "
+                             "exactly one connector's "
+                             "key and that connector's settings.",
+              .example = "{warehouse: {duckdb: warehouse.duckdb}}"})
+      .field("store", &ProjectSpec::store, store_value(),
+             {.default_text = "sqlite:.tidemark/store.db",
+              .description = "Tidemark's own database: jobs, runs, history. PostgreSQL where "
+                             "several servers share it.",
+              .example = "sqlite:.tidemark/store.db"})
+      .field("stage", &ProjectSpec::stage, config::text("a folder or s3://bucket/prefix"),
+             {.default_text = ".tidemark/stage",
+              .description =
+                  "Where runs keep what they extracted, until the data is loaded and for replay.",
+              .example = ".tidemark/stage"})
+      .field("stage_keep", &ProjectSpec::stage_keep, config::duration(),
+             {.default_text = "7d",
+              .description = "How long a stage is kept for replay after its load.",
+              .example = "30d"})
+      .field("memory", &ProjectSpec::memory_bytes, config::size(),
+             {.default_text = "1GB",
+              .description = "The most memory a run may use; past it, it spills to disk.",
+              .example = "4GB"})
+      .field("segment", &ProjectSpec::segment_bytes, config::size(),
+             {.default_text = "100MB",
+              .description = "The most bytes a run buffers before it seals a segment of its stage.",
+              .example = "100MB"})
+      .field("shrink_limit", &ProjectSpec::shrink_limit, config::percent(),
+             {.default_text = "50%",
+              .description = "A full load that would remove more than this share of the target's "
+                             "rows is blocked until a "
+                             "person allows it. A job may set its own.",
+              .example = "10%"});
+  return spec;
+}
+
+}  // namespace
+
+ProjectSpec read_project(const YamlDocument& document, ReadContext& context,
+                         const ConnectorCatalog& catalog) {
+  ProjectSpec project;
+  const ConfigSpec<ProjectSpec> spec = make_project_spec(catalog);
+  if (document.root().kind == YamlKind::null) {
+    context.fault(Location{1, 1}, "the file is empty",
+                  "write at least `connections:`; `tidemark init` makes a project");
+    return spec.defaults();
+  }
+  spec.read(document.root(), context, project);
+  return project;
+}
+
+std::shared_ptr<const ObjectDoc> project_doc(const ConnectorCatalog& catalog) {
+  return make_project_spec(catalog).doc();
+}
+
+FieldDoc guard_field() {
+  FieldDoc field;
+  field.name = "guard";
+  field.value = config::object(guard_spec()).doc;
+  field.default_shown = "no limits";
+  field.description = guard_spec().doc()->description;
+  field.example = guard_spec().doc()->example;
+  return field;
+}
+
+}  // namespace tidemark

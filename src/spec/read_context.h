@@ -1,0 +1,62 @@
+// ReadContext: what reading one project file needs besides its nodes: where faults go, how
+// references are resolved, what checks SQL.
+//
+// Lives as long as one file is read; one thread.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "drivers/yaml/document.h"
+#include "spec/fault.h"
+#include "spec/location.h"
+#include "spec/references.h"
+#include "spec/sql_check.h"
+
+namespace tidemark {
+
+inline Location place(YamlPosition at) {
+  return {at.line, at.column};
+}
+
+class ReadContext {
+ public:
+  struct Parts {
+    std::filesystem::path root;  // of the project
+    std::string file;            // relative to root
+    const YamlDocument& document;
+    Faults& faults;
+    const References* references = nullptr;  // unset: `${...}` is a fault
+    SqlCheck* sql_check = nullptr;           // unset: SQL is taken as it is
+  };
+  explicit ReadContext(Parts parts) : parts_(std::move(parts)) {}
+
+  const std::string& file() const { return parts_.file; }
+  void fault(Location at, std::string message, std::string hint = {});
+  void fault(YamlPosition at, std::string message, std::string hint = {});
+  // How many faults there are so far: a reader that adds none was successful.
+  std::size_t fault_count() const { return parts_.faults.size(); }
+
+  // A text with its references resolved; nothing, and a fault, where that fails.
+  std::optional<std::string> resolve(const YamlNode& scalar);
+
+  // SQL that stands in the scalar, or, where `may_be_file` and the scalar holds no blank, in the
+  // file it names (beside the YAML file, or in the project folder).
+  std::optional<SqlText> sql_text(const YamlNode& scalar, bool may_be_file);
+
+  // Puts the engine's complaint where the SQL stands. `prefix` is what an order list or the like
+  // needs to be a query.
+  void check_query(const SqlText& sql, std::string_view prefix = {});
+  void check_expression(const SqlText& sql);
+
+ private:
+  std::optional<SqlText> sql_file(const YamlNode& scalar);
+  void sql_fault(const SqlText& sql, const std::optional<SqlFault>& found,
+                 std::size_t prefix_bytes);
+
+  Parts parts_;
+};
+
+}  // namespace tidemark
