@@ -2,84 +2,84 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help demo build test check format tidy gcc tsan fuzz bench docs clean
-MAKEFLAGS += --no-print-directory
+MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
 PRESET_INPUTS = CMakePresets.json
 
 help: ## List these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: ## Load a year of flights, step by step
-	@tools/deps system
-	@tools/deps fetch default demo
-	@$(MAKE) build/release/build.ninja
-	@tools/quietly "build release" build/release.log ninja -C build/release tidemark
-	@examples/flights/demo
+	tools/deps system
+	tools/deps fetch default demo
+	$(MAKE) build/release/build.ninja
+	tools/quietly "build release" build/release.log ninja -C build/release tidemark
+	examples/flights/demo
 
 build: ## Build the release program: build/release/tidemark
-	@tools/deps system
-	@tools/deps fetch
-	@$(MAKE) build/release/build.ninja
-	@tools/quietly "build release" build/release.log ninja -C build/release
+	tools/deps system
+	tools/deps fetch
+	$(MAKE) build/release/build.ninja
+	tools/quietly "build release" build/release.log ninja -C build/release
 
 test: ## Build with sanitizers and run every test; ONLY=regex picks some
-	@tools/deps system --tests
-	@tools/deps fetch
-	@$(MAKE) build/dev/build.ninja
-	@tools/quietly "build dev" build/dev.log ninja -C build/dev
-	@tools/run-tests build/dev '$(ONLY)'
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/dev/build.ninja
+	tools/quietly "build dev" build/dev.log ninja -C build/dev
+	tools/run-tests build/dev '$(ONLY)'
 
 check: ## Format, include layers and file lengths
-	@tools/deps system --format
-	@mkdir -p build
-	@clang-format-19 --dry-run -Werror $(SOURCES) 2> build/format.log || { \
+	tools/deps system --format
+	mkdir -p build
+	clang-format-19 --dry-run -Werror $(SOURCES) 2> build/format.log || { \
 	  sed -nE 's/^([^:]+):([0-9]+):.* error: .*/\1/p' build/format.log | uniq -c | sort -u -k2 >&2; \
 	  echo 'these files have lines out of format: run make format' >&2; exit 1; }
-	@python3 tests/layers_test.py > build/layers.log 2>&1 || { cat build/layers.log >&2; exit 1; }
-	@echo "check: $(words $(SOURCES)) sources are in order"
+	python3 tests/layers_test.py > build/layers.log 2>&1 || { cat build/layers.log >&2; exit 1; }
+	echo "check: $(words $(SOURCES)) sources are in order"
 
 format: ## Format the C++ sources
-	@tools/deps system --format
-	@clang-format-19 -i $(SOURCES)
+	tools/deps system --format
+	clang-format-19 -i $(SOURCES)
 
 tidy: ## Run clang-tidy over the sources
-	@tools/deps system --tests --format
-	@tools/deps fetch
-	@$(MAKE) build/dev/build.ninja
-	@tools/quietly "clang-tidy" build/tidy.log run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/src/.*'
+	tools/deps system --tests --format
+	tools/deps fetch
+	$(MAKE) build/dev/build.ninja
+	tools/quietly "clang-tidy" build/tidy.log run-clang-tidy-19 -quiet -p build/dev '$(CURDIR)/src/.*'
 
 gcc: ## Build with g++ and run every test
-	@tools/deps system --tests
-	@tools/deps fetch
-	@$(MAKE) build/gcc/build.ninja
-	@tools/quietly "build gcc" build/gcc.log ninja -C build/gcc
-	@tools/run-tests build/gcc '$(ONLY)'
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/gcc/build.ninja
+	tools/quietly "build gcc" build/gcc.log ninja -C build/gcc
+	tools/run-tests build/gcc '$(ONLY)'
 
 tsan: ## Build with the thread sanitizer and run every test
-	@tools/deps system --tests
-	@tools/deps fetch
-	@$(MAKE) build/tsan/build.ninja
-	@tools/quietly "build tsan" build/tsan.log ninja -C build/tsan
-	@tools/run-tests build/tsan '$(ONLY)'
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/tsan/build.ninja
+	tools/quietly "build tsan" build/tsan.log ninja -C build/tsan
+	tools/run-tests build/tsan '$(ONLY)'
 
 fuzz: ## Run every fuzzer; SECONDS_EACH=30
-	@tools/deps system --tests
-	@tools/deps fetch
-	@$(MAKE) build/fuzz/build.ninja
-	@tools/quietly "build fuzz" build/fuzz.log ninja -C build/fuzz
-	@tools/fuzz $(or $(SECONDS_EACH),30)
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/fuzz/build.ninja
+	tools/quietly "build fuzz" build/fuzz.log ninja -C build/fuzz
+	tools/fuzz $(or $(SECONDS_EACH),30)
 
 bench: build ## Measure loads end to end
-	@bench/run
+	bench/run
 
 docs: build ## Write the generated pages of docs/
-	@tools/docs
+	tools/docs
 
 clean: ## Remove build/; fetched archives stay in .deps/
-	@rm -rf build
+	rm -rf build
 
 # A build folder is configured once, and again when the presets change; ninja sees to the rest.
 build/%/build.ninja: $(PRESET_INPUTS)
-	@tools/quietly "configure $*" build/configure-$*.log cmake --preset $*
-	@touch $@
+	tools/quietly "configure $*" build/configure-$*.log cmake --preset $*
+	touch $@
