@@ -15,7 +15,7 @@ namespace tidemark {
 std::string stored_form(const Type& type, const std::string& expression);
 // The inverse: SQL over the stored form that gives back `type`.
 std::string restored_form(const Type& type, const std::string& expression);
-// The SQL type of the stored form.
-std::string stored_sql_type(const Type& type);
+// `stage.type_not_exact` for the few nested engine types that have no exact form here.
+Status check_storable(const Type& type);
 
 }  // namespace tidemark

@@ -40,8 +40,6 @@ struct Manifest {
   StageKey key;
   Window window;
   Schema schema;
-  // The segments hold the column `_tm_row`, the order of reading; else the order in the file is the order.
-  bool has_row_column = false;
   std::vector<Segment> segments;
   std::vector<Segment> rejects;
   std::int64_t rows_read = 0;
