@@ -1,0 +1,200 @@
+#include "spec/job_checks.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace tidemark {
+
+namespace {
+
+bool holds(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
+bool written(Location at) {
+  return at.line > 0;
+}
+
+void check_load(const JobSpec& job, Faults& faults) {
+  const TargetSpec& to = job.to;
+  if (to.load_declared && to.load == LoadStrategy::upsert && to.key.empty() &&
+      written(job.from.input_at)) {
+    const bool query = std::holds_alternative<QueryInput>(job.from.input);
+    if (query || std::holds_alternative<FilesInput>(job.from.input)) {
+      faults.add(job.file, to.load_at, "`load: upsert` needs `key`",
+                 std::string(query ? "a query has" : "files have") +
+                     " no primary key; add for example key: [id]");
+    }
+  }
+  if (to.load_declared) return;
+  // The strategy follows from the rest, so keys of another one are a misunderstanding.
+  const std::string load(to_string(to.load));
+  const std::string why = " (it follows from the rest of the job)";
+  if (to.load != LoadStrategy::full && to.allow_empty) {
+    faults.add(job.file, to.connection.at,
+               "`allow_empty` means nothing with `load: " + load + "`" + why,
+               "write load: full, or remove allow_empty");
+  }
+  if (to.load != LoadStrategy::full && to.shrink_limit) {
+    faults.add(job.file, to.connection.at,
+               "`shrink_limit` means nothing with `load: " + load + "`" + why,
+               "write load: full, or remove shrink_limit");
+  }
+}
+
+void check_table_name(const JobSpec& job, Faults& faults) {
+  const Name& table = job.to.table;
+  if (!written(table.at) || !written(job.from.input_at)) return;
+  const bool many = std::holds_alternative<TablesInput>(job.from.input);
+  const bool placeholder = holds(table.value, "{table}");
+  if (many && !placeholder) {
+    faults.add(job.file, table.at,
+               "a job of many `tables` would load them all into `" + table.value + "`",
+               "write {table} in the name, for example \"raw.{table}\"");
+  } else if (!many && (placeholder || holds(table.value, "{schema}"))) {
+    faults.add(job.file, table.at, "a placeholder in `table` needs `tables` in `from`",
+               "write the table's name, or read several tables");
+  }
+}
+
+const ConnectionSpec* find_connection(const Name& name, const JobSpec& job,
+                                      const ProjectSpec& project, Faults& faults) {
+  if (name.value.empty()) return nullptr;
+  if (const ConnectionSpec* found = project.find_connection(name.value)) return found;
+  std::vector<std::string> known;
+  for (const ConnectionSpec& connection : project.connections)
+    known.push_back(connection.name.value);
+  faults.add(job.file, name.at,
+             "unknown connection `" + name.value + "`" + did_you_mean(name.value, known),
+             known.empty() ? "tidemark.yaml has no connections"
+                           : "tidemark.yaml has " + list_words(known));
+  return nullptr;
+}
+
+std::string described(const ConnectionSpec& connection) {
+  return "connection `" + connection.name.value + "` (" + connection.connector + ")";
+}
+
+void check_source(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,
+                  Faults& faults) {
+  const ConnectionSpec* connection =
+      find_connection(job.spec.from.connection, job.spec, project, faults);
+  const ConnectorSpec* connector =
+      connection == nullptr ? nullptr : catalog.find(connection->connector);
+  if (connector == nullptr) return;
+  if (!connector->is_source()) {
+    faults.add(job.spec.file, job.spec.from.connection.at,
+               described(*connection) + " cannot be read from",
+               "sources are connections of " + list_words(catalog.source_names()));
+    return;
+  }
+  const std::vector<std::string>& keys = connector->traits().source_keys;
+  const ObjectDoc& from = *job_doc()->fields.front().value.object;
+  const std::vector<std::string> all = from.field_names();
+  for (const Name& key : job.source_keys) {
+    if (key.value == "connection" || key.value == "min_guarantee") continue;
+    // Unknown keys have a fault already.
+    if (std::find(all.begin(), all.end(), key.value) == all.end()) continue;
+    if (std::find(keys.begin(), keys.end(), key.value) != keys.end()) continue;
+    faults.add(job.spec.file, key.at,
+               "`" + key.value + "` does not work with " + described(*connection),
+               "it takes " + list_words(keys));
+  }
+}
+
+void check_target(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,
+                  Faults& faults) {
+  const ConnectionSpec* connection =
+      find_connection(job.spec.to.connection, job.spec, project, faults);
+  const ConnectorSpec* connector =
+      connection == nullptr ? nullptr : catalog.find(connection->connector);
+  if (connector == nullptr || connector->traits().is_target) return;
+  faults.add(job.spec.file, job.spec.to.connection.at,
+             described(*connection) + " cannot be loaded into",
+             "targets are connections of " + list_words(catalog.target_names()));
+}
+
+void check_one_writer(const std::vector<ReadJob>& jobs, Faults& faults) {
+  std::map<std::pair<std::string, std::string>, const JobSpec*> writers;
+  for (const ReadJob& job : jobs) {
+    const TargetSpec& to = job.spec.to;
+    if (to.connection.value.empty() || to.table.value.empty()) continue;
+    // Databases fold case, so tables that differ in case only are one.
+    std::string table = to.table.value;
+    std::transform(table.begin(), table.end(), table.begin(), [](unsigned char c) {
+      return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : static_cast<char>(c);
+    });
+    const auto [first, is_new] = writers.try_emplace({to.connection.value, table}, &job.spec);
+    if (is_new) continue;
+    faults.add(job.spec.file, to.table.at,
+               "job `" + first->second->name.get() + "` writes `" + to.table.value + "` of `" +
+                   to.connection.value + "` too",
+               "give each job a table of its own; a view can bring them together");
+  }
+}
+
+// Follows `after` from `name`; true when it comes back to `start`.
+bool reaches(const std::string& name, const std::string& start,
+             const std::map<std::string, const JobSpec*>& by_name, std::set<std::string>& seen) {
+  const auto job = by_name.find(name);
+  if (job == by_name.end()) return false;
+  for (const Name& next : job->second->schedule.after) {
+    if (next.value == start) return true;
+    if (seen.insert(next.value).second && reaches(next.value, start, by_name, seen)) return true;
+  }
+  return false;
+}
+
+void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
+  std::map<std::string, const JobSpec*> by_name;
+  std::vector<std::string> names;
+  for (const ReadJob& job : jobs) {
+    by_name.emplace(job.spec.name.get(), &job.spec);
+    names.push_back(job.spec.name.get());
+  }
+  for (const ReadJob& job : jobs) {
+    for (const Name& before : job.spec.schedule.after) {
+      if (!by_name.contains(before.value)) {
+        faults.add(job.spec.file, before.at,
+                   "`after` names the unknown job `" + before.value + "`" +
+                       did_you_mean(before.value, names),
+                   "jobs are the files of jobs/");
+        continue;
+      }
+      std::set<std::string> seen;
+      if (before.value == job.spec.name.get() ||
+          reaches(before.value, job.spec.name.get(), by_name, seen)) {
+        faults.add(job.spec.file, before.at,
+                   "`after` runs in a circle: `" + before.value + "` waits for `" +
+                       job.spec.name.get() + "`",
+                   "remove one of the waits");
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void check_job(const ReadJob& job, Faults& faults) {
+  check_load(job.spec, faults);
+  check_table_name(job.spec, faults);
+}
+
+void check_connections(const ReadJob& job, const ProjectSpec& project,
+                       const ConnectorCatalog& catalog, Faults& faults) {
+  check_source(job, project, catalog, faults);
+  check_target(job, project, catalog, faults);
+  for (const TransformStep& step : job.spec.transform) {
+    const LookupStep* lookup = std::get_if<LookupStep>(&step.kind);
+    if (lookup != nullptr) find_connection(lookup->from.connection, job.spec, project, faults);
+  }
+}
+
+void check_jobs(const std::vector<ReadJob>& jobs, Faults& faults) {
+  check_one_writer(jobs, faults);
+  check_after(jobs, faults);
+}
+
+}  // namespace tidemark

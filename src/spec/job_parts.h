@@ -1,0 +1,25 @@
+// The parts of a job file, each with its own codec: job_yaml.cc puts them together.
+//
+// Pure functions, no thread rule. Used inside spec/ only.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "spec/config_value.h"
+#include "spec/job_spec.h"
+
+namespace tidemark {
+
+ValueSpec<SourceSpec> source_value();             // job_source.cc
+ValueSpec<TransformStep> transform_step_value();  // job_steps.cc
+ValueSpec<std::vector<RuleSpec>> rules_value();   // job_rules.cc
+ValueSpec<QuarantineSpec> quarantine_value();     // job_rules.cc
+ValueSpec<TargetSpec> target_value();             // job_target.cc
+ValueSpec<Name> cron_value();                     // job_schedule.cc
+ValueSpec<Name> timezone_value();                 // job_schedule.cc
+
+// Adds a fault for every name that stands in the list twice.
+bool check_distinct(const std::vector<Name>& names, std::string_view what, ReadContext& context);
+
+}  // namespace tidemark

@@ -1,0 +1,76 @@
+// The words of a job's schedule whose form can be checked here.
+#include <algorithm>
+#include <utility>
+
+#include "spec/config_spec.h"
+#include "spec/job_parts.h"
+
+namespace tidemark {
+
+namespace {
+
+bool is_alpha(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::vector<std::string> cron_fields(std::string_view text) {
+  std::vector<std::string> fields(1);
+  for (char c : text) {
+    if (c != ' ' && c != '\t') {
+      fields.back() += c;
+    } else if (!fields.back().empty()) {
+      fields.emplace_back();
+    }
+  }
+  if (fields.back().empty()) fields.pop_back();
+  return fields;
+}
+
+// `Area/City`, `UTC`; whether the zone exists is for who has the zone data.
+bool looks_like_zone(std::string_view text) {
+  if (text.empty() || !is_alpha(text.front()) || text.find("//") != std::string_view::npos)
+    return false;
+  const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
+    return is_alpha(c) || is_digit(c) || c == '/' || c == '_' || c == '-' || c == '+';
+  });
+  return letters && text.back() != '/' &&
+         (text == "UTC" || text.find('/') != std::string_view::npos);
+}
+
+}  // namespace
+
+ValueSpec<Name> cron_value() {
+  ValueDoc doc{.shape = ValueShape::text, .phrase = "a cron expression such as \"0 2 * * *\""};
+  ValueSpec<Name> inner = config::name(doc.phrase);
+  return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
+            if (!inner.read(node, context, name, out)) return false;
+            const std::vector<std::string> fields = cron_fields(out.value);
+            const bool words =
+                std::all_of(fields.begin(), fields.end(), [](const std::string& field) {
+                  return std::all_of(field.begin(), field.end(), [](char c) {
+                    return is_alpha(c) || is_digit(c) ||
+                           std::string_view("*/,-?#").find(c) != std::string_view::npos;
+                  });
+                });
+            if (words && (fields.size() == 5 || fields.size() == 6)) return true;
+            return config::wrong_value(
+                node, context, name, doc,
+                "five fields (minute hour day month weekday), or six with seconds first");
+          }};
+}
+
+ValueSpec<Name> timezone_value() {
+  ValueDoc doc{.shape = ValueShape::text, .phrase = "a time zone such as Europe/Berlin"};
+  ValueSpec<Name> inner = config::name(doc.phrase);
+  return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
+            if (!inner.read(node, context, name, out)) return false;
+            return looks_like_zone(out.value) ||
+                   config::wrong_value(node, context, name, doc,
+                                       "write the zone's name from the IANA list, or UTC");
+          }};
+}
+
+}  // namespace tidemark

@@ -1,0 +1,187 @@
+#include "spec/job_yaml.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "spec/config_spec.h"
+#include "spec/job_parts.h"
+
+namespace tidemark {
+
+namespace {
+
+// A job with the schedule's keys beside the others, as they are written.
+struct RawJob {
+  std::string description;
+  bool enabled = true;
+  std::vector<std::string> tags;
+  SourceSpec from;
+  std::vector<TransformStep> transform;
+  std::vector<RuleSpec> rules;
+  QuarantineSpec quarantine;
+  TargetSpec to;
+  std::optional<Located<std::chrono::milliseconds>> every;
+  std::optional<Name> cron;
+  std::optional<Name> timezone;
+  std::vector<Name> after;
+  std::optional<std::chrono::milliseconds> timeout;
+};
+
+void check_schedule(const RawJob& job, ReadContext& context) {
+  if (job.every && job.cron) {
+    context.fault(job.cron->at, "the job has both `every` and `cron`", "keep one of them");
+  }
+  if (job.timezone && !job.cron) {
+    context.fault(job.timezone->at, "`timezone` means nothing without `cron`",
+                  "add cron, or remove timezone");
+  }
+}
+
+void add_data_fields(ConfigSpec<RawJob>& spec) {
+  spec.field("from", &RawJob::from, source_value(),
+             {.required = true,
+              .description = "What the job reads.",
+              .example = "{connection: shop, table: public.orders, watermark: updated_at}"})
+      .field("transform", &RawJob::transform,
+             config::list_of(transform_step_value(), "a list of steps"),
+             {.default_note = "none",
+              .description = "The steps between source and target, in order.",
+              .example = "[{drop: [internal_note]}]"})
+      .field("rules", &RawJob::rules, rules_value(),
+             {.default_note = "none",
+              .description =
+                  "Conditions every row must fulfil; a row that breaks one goes to quarantine.",
+              .example = "{price_not_negative: price >= 0}"})
+      .field("quarantine", &RawJob::quarantine, quarantine_value(),
+             {.default_note = "no thresholds",
+              .description = "How many refused rows are too many.",
+              .example = "{alert_above: 0.1%}"})
+      .field("to", &RawJob::to, target_value(),
+             {.required = true,
+              .description = "Where the rows go, and how.",
+              .example =
+                  "{connection: warehouse, table: mart.orders, load: upsert, key: [order_id]}"});
+}
+
+void add_schedule_fields(ConfigSpec<RawJob>& spec) {
+  spec.field("every", &RawJob::every, config::duration(),
+             {.default_note = "never by itself",
+              .description = "How often the job runs. Takes effect under `tidemark serve`.",
+              .example = "1h"})
+      .field("cron", &RawJob::cron, cron_value(),
+             {.default_note = "never by itself",
+              .description =
+                  "When the job runs, instead of `every`. Takes effect under `tidemark serve`.",
+              .example = "\"0 2 * * *\""})
+      .field("timezone", &RawJob::timezone, timezone_value(),
+             {.default_note = "UTC",
+              .description = "The zone `cron` is read in.",
+              .example = "Europe/Berlin"})
+      .field("after", &RawJob::after,
+             config::list_or_one(config::name("the name of a job"), "a list of jobs"),
+             {.default_note = "none",
+              .description =
+                  "Jobs whose success this one waits for. Takes effect under `tidemark serve`.",
+              .example = "[customers]"})
+      .field("timeout", &RawJob::timeout, config::duration(),
+             {.default_note = "none",
+              .description = "How long a run may take before it is cancelled. Takes effect under "
+                             "`tidemark serve`.",
+              .example = "2h"})
+      .field("enabled", &RawJob::enabled, config::boolean(),
+             {.default_text = "true",
+              .description =
+                  "Whether `tidemark serve` runs the job by itself; `tidemark run` always does.",
+              .example = "false"})
+      .field("description", &RawJob::description, config::any_text(),
+             {.default_note = "none",
+              .description = "What the job is for, for people.",
+              .example = "Orders of the shop"})
+      .field(
+          "tags", &RawJob::tags, config::list_or_one(config::text(), "a list of words"),
+          {.default_note = "none", .description = "Words to find jobs by.", .example = "[sales]"});
+}
+
+ConfigSpec<RawJob> make_job_spec() {
+  ConfigSpec<RawJob> spec(
+      "job", "A job is a file `jobs/NAME.yaml`; its name is the file's.",
+      "from: {connection: shop, table: public.orders, watermark: updated_at}\n"
+      "to: {connection: warehouse, table: mart.orders, load: upsert, key: [order_id]}\n"
+      "every: 1h\n");
+  add_data_fields(spec);
+  add_schedule_fields(spec);
+  return spec;
+}
+
+const ConfigSpec<RawJob>& job_config() {
+  // Immutable, and costly enough to build that a project of a thousand jobs should not build it
+  // each time.
+  static const ConfigSpec<RawJob> spec = make_job_spec();
+  return spec;
+}
+
+LoadStrategy default_load(const JobSpec& job) {
+  if (!job.to.key.empty()) return LoadStrategy::upsert;
+  const bool files = std::holds_alternative<FilesInput>(job.from.input);
+  return job.from.watermark || files ? LoadStrategy::append : LoadStrategy::full;
+}
+
+// Names become parts of paths and of SQL identifiers' comments, so they are kept plain.
+bool is_job_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
+           c == '-';
+  };
+  return !name.empty() && name.front() != '-' && name.size() <= 100 &&
+         std::all_of(name.begin(), name.end(), plain);
+}
+
+}  // namespace
+
+ReadJob read_job(const YamlDocument& document, ReadContext& context) {
+  ReadJob job;
+  const std::string stem = std::filesystem::path(context.file()).stem().string();
+  job.spec.name = JobName(stem);
+  job.spec.file = context.file();
+  if (!is_job_name(stem)) {
+    context.fault(Location{}, "`" + stem + "` cannot be the name of a job",
+                  "name the file with letters, digits, _ and -, at most 100");
+  }
+  const YamlNode& root = document.root();
+  if (root.kind == YamlKind::null) {
+    // A file that is no YAML has said so already.
+    if (!document.faults().empty()) return job;
+    context.fault(Location{1, 1}, "the file is empty", "a job needs at least `from` and `to`");
+    return job;
+  }
+  RawJob raw;
+  job_config().read(root, context, raw);
+  check_schedule(raw, context);
+  if (const YamlNode* from = root.find("from")) {
+    for (const YamlEntry& entry : from->entries)
+      job.source_keys.push_back({entry.key, place(entry.key_at)});
+  }
+  JobSpec& spec = job.spec;
+  spec.description = std::move(raw.description);
+  spec.enabled = raw.enabled;
+  spec.tags = std::move(raw.tags);
+  spec.from = std::move(raw.from);
+  spec.transform = std::move(raw.transform);
+  spec.rules = std::move(raw.rules);
+  spec.quarantine = raw.quarantine;
+  spec.to = std::move(raw.to);
+  if (raw.every) spec.schedule.every = raw.every->value;
+  spec.schedule.cron = std::move(raw.cron);
+  spec.schedule.timezone = std::move(raw.timezone);
+  spec.schedule.after = std::move(raw.after);
+  spec.schedule.timeout = raw.timeout;
+  if (!spec.to.load_declared) spec.to.load = default_load(spec);
+  return job;
+}
+
+std::shared_ptr<const ObjectDoc> job_doc() {
+  return job_config().doc();
+}
+
+}  // namespace tidemark

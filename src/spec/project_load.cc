@@ -1,0 +1,131 @@
+#include "spec/project_load.h"
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "spec/job_checks.h"
+#include "spec/job_yaml.h"
+#include "spec/project_yaml.h"
+
+namespace tidemark {
+
+namespace {
+
+constexpr std::size_t jobs_max = 10'000;
+
+// Reads one file of the project; a file that cannot be read is a fault, and reads as nothing.
+std::optional<YamlDocument> read_document(const std::filesystem::path& root,
+                                          const std::string& file, Faults& faults) {
+  Result<std::string> content = read_project_file(root / file, YamlLimits{}.bytes_max);
+  if (!content.ok()) {
+    const bool missing = content.error().code == "spec.no_file";
+    faults.add(
+        file, {},
+        missing ? "the file is missing" : "the file cannot be read: " + content.error().message,
+        missing ? "run `tidemark init` to start a project, or name its folder with --project"
+                : content.error().hint);
+    return std::nullopt;
+  }
+  YamlDocument document = YamlDocument::parse(std::move(content).value());
+  for (const YamlFault& fault : document.faults())
+    faults.add(file, place(fault.at), fault.message, fault.hint);
+  return document;
+}
+
+// The job files of the project, sorted by name.
+std::vector<std::string> job_files(const std::filesystem::path& root, Faults& faults) {
+  std::vector<std::string> files;
+  std::error_code problem;
+  std::filesystem::directory_iterator entries(root / "jobs", problem);
+  if (problem) {
+    // A project without jobs yet is fine; a folder that cannot be read is not.
+    if (problem != std::errc::no_such_file_or_directory) {
+      faults.add("jobs", {}, "the folder cannot be read: " + problem.message());
+    }
+    return files;
+  }
+  while (entries != std::filesystem::directory_iterator{}) {
+    const std::filesystem::path& path = entries->path();
+    const std::string file = "jobs/" + path.filename().string();
+    if (path.extension() == ".yaml") {
+      files.push_back(file);
+    } else if (path.extension() == ".yml") {
+      faults.add(file, {}, "a job file must end in .yaml",
+                 "rename it to " + path.stem().string() + ".yaml");
+    }
+    entries.increment(problem);
+    if (problem) {
+      faults.add("jobs", {}, "the folder cannot be read: " + problem.message());
+      break;
+    }
+  }
+  std::sort(files.begin(), files.end());
+  if (files.size() > jobs_max) {
+    faults.add("jobs", {}, "the project has more than " + std::to_string(jobs_max) + " jobs",
+               "make several projects of it");
+    files.resize(jobs_max);
+  }
+  return files;
+}
+
+}  // namespace
+
+const JobSpec* LoadedProject::find_job(std::string_view name) const {
+  for (const JobSpec& job : jobs) {
+    if (job.name.get() == name) return &job;
+  }
+  return nullptr;
+}
+
+std::vector<std::string> LoadedProject::job_names() const {
+  std::vector<std::string> names;
+  for (const JobSpec& job : jobs)
+    names.push_back(job.name.get());
+  return names;
+}
+
+LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
+                           SqlCheck* sql_check, EnvironmentLookup environment) {
+  LoadedProject loaded;
+  Faults& faults = loaded.faults;
+  const References references(dir, std::move(environment));
+
+  // Without a readable list of connections every name in every job would look unknown.
+  bool connections_known = false;
+  if (std::optional<YamlDocument> document = read_document(dir, "tidemark.yaml", faults)) {
+    ReadContext context({.root = dir,
+                         .file = "tidemark.yaml",
+                         .document = *document,
+                         .faults = faults,
+                         .references = &references});
+    const bool broken = !document->faults().empty();
+    if (!broken || document->root().kind != YamlKind::null) {
+      loaded.project = read_project(*document, context, catalog);
+    }
+    connections_known = !broken && !loaded.project.connections.empty();
+  }
+  loaded.project.root = dir;
+
+  std::vector<ReadJob> jobs;
+  for (const std::string& file : job_files(dir, faults)) {
+    const std::optional<YamlDocument> document = read_document(dir, file, faults);
+    if (!document) continue;
+    ReadContext context({.root = dir,
+                         .file = file,
+                         .document = *document,
+                         .faults = faults,
+                         .sql_check = sql_check});
+    jobs.push_back(read_job(*document, context));
+    check_job(jobs.back(), faults);
+    if (connections_known) check_connections(jobs.back(), loaded.project, catalog, faults);
+  }
+  check_jobs(jobs, faults);
+  for (ReadJob& job : jobs)
+    loaded.jobs.push_back(std::move(job.spec));
+  faults.sort();
+  return loaded;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,34 @@
+// load_project: a project folder to values, with every fault of every file in one pass.
+//
+// Reads files and the environment, writes nothing; may be called again at any time. One thread per
+// call.
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include "spec/connector_catalog.h"
+#include "spec/fault.h"
+#include "spec/job_spec.h"
+#include "spec/project_spec.h"
+#include "spec/references.h"
+#include "spec/sql_check.h"
+
+namespace tidemark {
+
+struct LoadedProject {
+  ProjectSpec project;
+  // By name. With faults some are incomplete: use them only when there are none.
+  std::vector<JobSpec> jobs;
+  Faults faults;  // sorted
+
+  const JobSpec* find_job(std::string_view name) const;
+  std::vector<std::string> job_names() const;
+};
+
+// `sql_check` may be null: SQL is then taken as it is. Without `environment` the process's own is
+// read.
+LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
+                           SqlCheck* sql_check, EnvironmentLookup environment = {});
+
+}  // namespace tidemark
