@@ -38,6 +38,11 @@ struct WrittenText {
   Location at;
 };
 
+enum class SqlRole {
+  query,       // may also be the name of a file
+  expression,  // a value or condition
+  order,       // what follows ORDER BY
+};
 // The functions have a namespace of their own, so that `text` and `name` stay free as names of
 // variables.
 namespace config {
@@ -63,11 +68,6 @@ ValueSpec<double> percent();
 // The name of a type, checked, kept as written.
 ValueSpec<Located<std::string>> type_name();
 
-enum class SqlRole {
-  query,       // may also be the name of a file
-  expression,  // a value or condition
-  order,       // what follows ORDER BY
-};
 ValueSpec<SqlText> sql(SqlRole role);
 
 template <class V>

@@ -137,12 +137,17 @@ void check_one_writer(const std::vector<ReadJob>& jobs, Faults& faults) {
 
 // Follows `after` from `name`; true when it comes back to `start`.
 bool reaches(const std::string& name, const std::string& start,
-             const std::map<std::string, const JobSpec*>& by_name, std::set<std::string>& seen) {
-  const auto job = by_name.find(name);
-  if (job == by_name.end()) return false;
-  for (const Name& next : job->second->schedule.after) {
-    if (next.value == start) return true;
-    if (seen.insert(next.value).second && reaches(next.value, start, by_name, seen)) return true;
+             const std::map<std::string, const JobSpec*>& by_name) {
+  std::set<std::string> seen{name};
+  std::vector<std::string> open{name};
+  while (!open.empty()) {
+    const auto job = by_name.find(open.back());
+    open.pop_back();
+    if (job == by_name.end()) continue;
+    for (const Name& next : job->second->schedule.after) {
+      if (next.value == start) return true;
+      if (seen.insert(next.value).second) open.push_back(next.value);
+    }
   }
   return false;
 }
@@ -163,9 +168,8 @@ void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
                    "jobs are the files of jobs/");
         continue;
       }
-      std::set<std::string> seen;
       if (before.value == job.spec.name.get() ||
-          reaches(before.value, job.spec.name.get(), by_name, seen)) {
+          reaches(before.value, job.spec.name.get(), by_name)) {
         faults.add(job.spec.file, before.at,
                    "`after` runs in a circle: `" + before.value + "` waits for `" +
                        job.spec.name.get() + "`",
