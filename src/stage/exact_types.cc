@@ -6,8 +6,6 @@ namespace tidemark {
 
 namespace {
 
-constexpr std::string_view interval_struct = "STRUCT(months INTEGER, days INTEGER, micros BIGINT)";
-
 // How one kind of value is stored.
 enum class Form {
   same,            // Parquet has it

@@ -29,14 +29,15 @@ JsonValue names_json(const std::vector<std::string>& names) {
   return JsonValue(std::move(array));
 }
 
+const Type& innermost(const Type& type) { return type.kind == TypeKind::list ? innermost(*type.element) : type; }
+
 JsonValue columns_json(const Schema& schema) {
   JsonArray array;
   for (const Column& column : schema.columns) {
     JsonValue item;
     item.set("name", std::string_view(column.name)).set("type", sql_name(column.type));
     item.set("nullable", column.nullable).set("source_type", std::string_view(column.source_type));
-    // Only the engine can read the name of such a type.
-    if (column.type.kind == TypeKind::engine) item.set("engine_type", true);
+    if (innermost(column.type).kind == TypeKind::engine) item.set("engine_type", true);
     array.push_back(std::move(item));
   }
   return JsonValue(std::move(array));
@@ -74,9 +75,15 @@ Result<std::vector<Segment>> read_segments(const JsonValue& document, std::strin
   return segments;
 }
 
+// Only the engine can read the name of its own types; what is ours around them are lists.
+Type engine_type(std::string_view name) {
+  if (name.ends_with("[]")) return Type::list_of(engine_type(name.substr(0, name.size() - 2)));
+  return Type::engine(std::string(name));
+}
+
 Result<Type> read_type(const JsonValue& column) {
   TM_TRY(std::string name, column.string_at("type"));
-  if (column.find("engine_type") != nullptr) return Type::engine(std::move(name));
+  if (column.find("engine_type") != nullptr) return engine_type(name);
   return parse_type(name);
 }
 
