@@ -11,7 +11,7 @@ help: ## List these commands
 	grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
 
 demo: ## Load a year of flights, step by step
-	tools/deps system
+	tools/deps system --demo
 	tools/deps fetch default demo
 	$(MAKE) build/release/build.ninja
 	tools/quietly "build release" build/release.log ninja -C build/release tidemark
