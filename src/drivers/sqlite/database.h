@@ -64,6 +64,8 @@ class Database {
   Database& operator=(Database&& other) noexcept;
   ~Database();
 
+  // Exactly one statement; comments and a semicolon may follow it. The Database stays where it is in memory
+  // while it has Statements or Transactions.
   Result<Statement> prepare(std::string_view sql);
   // One or more statements without parameters; their rows are dropped. What ran before a failing one stays.
   Status execute(std::string_view sql);
@@ -79,6 +81,7 @@ class Database {
   Status connect();
   Status configure();
   Error failure(int code, std::string_view action) const;
+  Error not_one_statement(std::string_view found) const;
 
   OpenOptions options_;
   sqlite3* handle_ = nullptr;
@@ -98,7 +101,7 @@ class Statement {
   Statement& bind_double(int index, double value);
   // Copies; bytes that are no UTF-8 are stored as they are.
   Statement& bind_text(int index, std::string_view value);
-  Statement& bind_text(int index, const std::optional<std::string>& value);
+  Statement& bind_optional_text(int index, const std::optional<std::string>& value);
   Statement& bind_blob(int index, std::span<const std::byte> value);
 
   // True: a row is there. False: done; the statement has been reset and can be bound and run again.
