@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
 #include "base/named.h"
 #include "env/clock.h"
+#include "model/window.h"
 #include "store/run_state.h"
 
 namespace tidemark {
@@ -22,8 +24,8 @@ using JobId = Named<std::string, struct JobIdTag>;
 JobId job_id_of(const JobName& name);
 
 // `append` is stored as `incremental`.
-enum class LoadStrategy { full, incremental, upsert };
-std::string_view to_string(LoadStrategy strategy);
+enum class StoredStrategy { full, incremental, upsert };
+std::string_view to_string(StoredStrategy strategy);
 
 // One row of etl_jobs: what the job's file said when it last ran.
 struct JobRecord {
@@ -33,7 +35,7 @@ struct JobRecord {
   std::string source_query;
   std::string transform_ref;
   std::string target_table;
-  LoadStrategy load_strategy = LoadStrategy::full;
+  StoredStrategy load_strategy = StoredStrategy::full;
   std::string watermark_col;
   bool enabled = true;
   std::string spec_hash;
@@ -56,13 +58,6 @@ struct StreamCounts {
   friend bool operator==(const StreamCounts&, const StreamCounts&) = default;
 };
 
-struct WindowText {
-  std::optional<std::string> lo;
-  std::optional<std::string> hi;
-  std::optional<std::string> top;
-  friend bool operator==(const WindowText&, const WindowText&) = default;
-};
-
 // What a worker believes about its stream; a transition is made only while the store agrees.
 struct StreamMark {
   RunState state = RunState::planned;
@@ -72,11 +67,11 @@ struct StreamMark {
 };
 
 // A stream's window, stored before its first row is read; the stream begins as `planned`, version 1.
-struct StreamPlan {
+struct PlannedStream {
   StreamName stream;
   Seq seq;
   Fence fence;
-  WindowText window;
+  Window window;
 };
 
 struct RunStart {
@@ -84,9 +79,9 @@ struct RunStart {
   JobName job;
   RunKind kind = RunKind::run;
   std::int64_t pid = 0;
-  std::string guarantee;
+  std::optional<Guarantee> guarantee;  // empty: the run ended before it was known
   std::string plan_json;
-  std::vector<StreamPlan> streams;
+  std::vector<PlannedStream> streams;
 };
 
 // One step of one stream.
@@ -126,7 +121,7 @@ struct StreamRecord {
   StreamName stream;
   Seq seq;
   StreamMark mark;
-  WindowText window;
+  Window window;
   StreamCounts counts;
   std::optional<std::string> stage_dir;
   std::optional<StoredError> error;
@@ -149,7 +144,7 @@ struct RunRecord {
   RunState state = RunState::claimed;
   std::optional<StoredError> error;
   std::optional<std::string> watermark_snapshot;
-  std::string guarantee;
+  std::optional<Guarantee> guarantee;  // empty: the run ended before it was known
   std::int64_t attempt = 1;
   std::int64_t pid = 0;
   std::string plan_json;

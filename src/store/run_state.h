@@ -48,6 +48,10 @@ bool is_final(RunState state);
 // skipped. So a run is `skipped` only when all its streams were. An empty list gives `claimed`.
 RunState worst_of(std::span<const RunState> states);
 
+// The step of DESIGN section 4 that an event belongs to: `plan`, `extract`, `stage`, `validate`, `load`,
+// `commit`, `observe`; for an end (`failed`, `retry_wait`, ...) the step that was going on.
+std::string_view step_of(RunState from, RunState to);
+
 RunStatus status_of(RunState state);
 // The word of `etl_runs.status`, which knows running|success|failed|skipped only; `state` stands beside it.
 std::string_view stored_status(RunStatus status);

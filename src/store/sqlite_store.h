@@ -26,7 +26,7 @@ class SqliteStore final : public Store {
   Result<std::vector<JobRecord>> list_jobs() override;
   Status set_last_watermark(const JobName& job, const std::string& watermark) override;
   Status begin_run(const RunStart& start) override;
-  Result<StreamMark> plan_stream(const RunId& run, const StreamPlan& plan) override;
+  Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;
   Result<StreamMark> transition(const Transition& step) override;
   Status finish_run(const RunFinish& finish) override;
   Status record_idle_run(const JobRecord& job, const RunStart& start, const RunFinish& finish) override;

@@ -27,7 +27,7 @@ class Store {
   // The run and the windows of all streams known now. The job must have been upserted.
   virtual Status begin_run(const RunStart& start) = 0;
   // A stream found after the run began. Its window is durable when this returns; only then read.
-  virtual Result<StreamMark> plan_stream(const RunId& run, const StreamPlan& plan) = 0;
+  virtual Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) = 0;
 
   // Compare-and-set on (state, version, fence), plus one event. Returns the new mark. `store.stale` when the
   // store holds another mark: somebody else moved the stream, so stop. `store.illegal_transition` when

@@ -1,0 +1,145 @@
+#include "store/migrations.h"
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+namespace tidemark {
+namespace {
+
+// Times are ISO-8601 texts in UTC of one width, so they sort and read well in any SQLite shell.
+constexpr std::string_view version_1 = R"sql(
+CREATE TABLE etl_jobs (
+  job_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  schedule_cron TEXT NOT NULL,
+  source_dsn TEXT NOT NULL,
+  source_query TEXT NOT NULL,
+  transform_ref TEXT NOT NULL,
+  target_table TEXT NOT NULL,
+  load_strategy TEXT NOT NULL CHECK (load_strategy IN ('full', 'incremental', 'upsert')),
+  watermark_col TEXT NOT NULL,
+  last_watermark TEXT,
+  enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+  spec_hash TEXT NOT NULL,
+  updated_at TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE etl_runs (
+  run_id TEXT PRIMARY KEY,
+  job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  run_start TEXT NOT NULL,
+  run_end TEXT,
+  rows_read INTEGER NOT NULL DEFAULT 0,
+  rows_loaded INTEGER NOT NULL DEFAULT 0,
+  rows_rejected INTEGER NOT NULL DEFAULT 0,
+  bytes_staged INTEGER NOT NULL DEFAULT 0,
+  status TEXT NOT NULL CHECK (status IN ('running', 'success', 'failed', 'skipped')),
+  state TEXT NOT NULL,
+  error_msg TEXT,
+  error_code TEXT,
+  error_fault TEXT,
+  error_hint TEXT,
+  watermark_snapshot TEXT,
+  guarantee TEXT,
+  attempt INTEGER NOT NULL DEFAULT 1,
+  kind TEXT NOT NULL CHECK (kind IN ('run', 'replay', 'full', 'window')),
+  pid INTEGER NOT NULL,
+  plan_json TEXT NOT NULL
+) STRICT;
+CREATE INDEX etl_runs_by_start ON etl_runs (run_start, run_id);
+CREATE INDEX etl_runs_by_job ON etl_runs (job_id, run_start, run_id);
+CREATE INDEX etl_runs_unfinished ON etl_runs (run_start) WHERE run_end IS NULL;
+
+CREATE TABLE etl_run_streams (
+  run_id TEXT NOT NULL REFERENCES etl_runs (run_id) ON DELETE CASCADE,
+  stream TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  state TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  fence INTEGER NOT NULL,
+  lo TEXT,
+  hi TEXT,
+  top TEXT,
+  rows_read INTEGER NOT NULL DEFAULT 0,
+  rows_staged INTEGER NOT NULL DEFAULT 0,
+  rows_good INTEGER NOT NULL DEFAULT 0,
+  rows_rejected INTEGER NOT NULL DEFAULT 0,
+  rows_loaded INTEGER NOT NULL DEFAULT 0,
+  bytes_staged INTEGER NOT NULL DEFAULT 0,
+  stage_dir TEXT,
+  error_msg TEXT,
+  error_code TEXT,
+  error_fault TEXT,
+  error_hint TEXT,
+  attempt INTEGER NOT NULL DEFAULT 1,
+  started_at TEXT NOT NULL,
+  ended_at TEXT,
+  PRIMARY KEY (run_id, stream)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE run_events (
+  run_id TEXT NOT NULL REFERENCES etl_runs (run_id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  at TEXT NOT NULL,
+  stream TEXT NOT NULL,
+  state_from TEXT,
+  state_to TEXT,
+  step TEXT NOT NULL,
+  message TEXT NOT NULL,
+  detail TEXT NOT NULL,
+  PRIMARY KEY (run_id, number)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array steps_of_store{Migration{1, version_1}};
+
+Result<int> current_version(sqlite::Database& database) {
+  TM_TRY(auto tables, database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'tidemark_schema'"));
+  TM_TRY(bool has_count, tables.step());
+  if (!has_count || tables.int64_at(0) == 0) return 0;
+  TM_TRY(auto versions, database.prepare("SELECT coalesce(max(version), 0) FROM tidemark_schema"));
+  TM_TRY(bool has_version, versions.step());
+  return has_version ? static_cast<int>(versions.int64_at(0)) : 0;
+}
+
+Error newer(const std::string& path, int found, int known) {
+  return Error{"store.newer", Fault::user, Retry::never,
+               "the store " + path + " has schema version " + std::to_string(found) +
+                   ", and this Tidemark knows versions up to " + std::to_string(known),
+               {},
+               "a later Tidemark wrote it: use that one, or name another file under `store:` in tidemark.yaml"};
+}
+
+Status apply(sqlite::Database& database, const Clock& clock, const Migration& step) {
+  TM_TRY(auto transaction, sqlite::Transaction::begin(database));
+  // Asked again under the write lock: another process may have taken this step meanwhile.
+  TM_TRY(int found, current_version(database));
+  if (found >= step.version) return {};
+  TM_CHECK(database.execute(
+      "CREATE TABLE IF NOT EXISTS tidemark_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT"));
+  TM_CHECK(database.execute(step.sql));
+  TM_TRY(auto note, database.prepare("INSERT INTO tidemark_schema (version, applied_at) VALUES (?, ?)"));
+  TM_CHECK(note.bind_int64(0, step.version).bind_text(1, now_text(clock)).run());
+  return transaction.commit();
+}
+
+}  // namespace
+
+std::span<const Migration> store_migrations() { return steps_of_store; }
+
+Status migrate(sqlite::Database& database, const Clock& clock, std::span<const Migration> steps) {
+  TM_TRY(int found, current_version(database));
+  int known = steps.empty() ? 0 : steps.back().version;
+  if (found > known) return newer(database.path(), found, known);
+  for (const Migration& step : steps) {
+    if (step.version <= found) continue;
+    Status applied = apply(database, clock, step);
+    if (!applied.ok()) {
+      return std::move(applied).error().with_context("bringing the store to version " + std::to_string(step.version));
+    }
+  }
+  return {};
+}
+
+}  // namespace tidemark

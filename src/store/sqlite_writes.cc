@@ -1,0 +1,274 @@
+#include "store/sqlite_writes.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/sqlite_rows.h"
+
+namespace tidemark::sqlite_writes {
+namespace {
+
+std::optional<std::string> text_of(const std::optional<Position>& position) {
+  if (!position) return std::nullopt;
+  return position->text;
+}
+
+// Binds code, fault, message, hint from `index` on; NULLs for no error.
+void bind_error(sqlite::Statement& statement, int index, const std::optional<Error>& error) {
+  if (!error) {
+    for (int i = 0; i < 4; ++i) statement.bind_null(index + i);
+    return;
+  }
+  statement.bind_text(index, error->code)
+      .bind_text(index + 1, to_string(error->fault))
+      .bind_text(index + 2, error->describe())
+      .bind_text(index + 3, error->hint);
+}
+
+void bind_state(sqlite::Statement& statement, int index, std::optional<RunState> state) {
+  state ? statement.bind_text(index, to_string(*state)) : statement.bind_null(index);
+}
+
+struct Event {
+  const RunId& run;
+  const StreamName& stream;
+  std::optional<RunState> from;
+  RunState to;
+  std::string_view message;
+  std::string_view detail_json;
+};
+
+Status insert_event(sqlite::Database& database, const Event& event, UtcMicros now) {
+  TM_TRY(auto insert, database.prepare(
+                          "INSERT INTO run_events (run_id, number, at, stream, state_from, state_to, step, message,"
+                          " detail) VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM run_events"
+                          " WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  insert.bind_text(0, event.run.get()).bind_text(1, to_text(now)).bind_text(2, event.stream.get());
+  bind_state(insert, 3, event.from);
+  bind_state(insert, 4, event.to);
+  insert.bind_text(5, step_of(event.from.value_or(event.to), event.to))
+      .bind_text(6, event.message)
+      .bind_text(7, event.detail_json);
+  return insert.run();
+}
+
+Result<std::vector<RunState>> states_of(sqlite::Database& database, const RunId& run) {
+  std::vector<RunState> states;
+  TM_TRY(auto rows, database.prepare("SELECT DISTINCT state FROM etl_run_streams WHERE run_id = ?"));
+  rows.bind_text(0, run.get());
+  while (true) {
+    TM_TRY(bool has_row, rows.step());
+    if (!has_row) return states;
+    std::optional<RunState> state = parse_run_state(rows.text_at(0));
+    if (!state) return internal_error("store.unreadable", "the store holds a state that is none");
+    states.push_back(*state);
+  }
+}
+
+// Brings the run's row in line with its streams: the worst state, the sums of the counts.
+Status refresh_run(sqlite::Database& database, const RunId& run) {
+  TM_TRY(std::vector<RunState> states, states_of(database, run));
+  TM_TRY(auto update,
+         database.prepare("UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
+                          " rows_rejected = s.rows_rejected, bytes_staged = s.bytes_staged,"
+                          " attempt = max(etl_runs.attempt, s.attempt)"
+                          " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
+                          " sum(rows_rejected) AS rows_rejected, sum(bytes_staged) AS bytes_staged,"
+                          " max(attempt) AS attempt FROM etl_run_streams WHERE run_id = ?1) s WHERE run_id = ?1"));
+  return update.bind_text(0, run.get()).bind_text(1, to_string(worst_of(states))).run();
+}
+
+Result<bool> run_is_open(sqlite::Database& database, const RunId& run) {
+  TM_TRY(auto rows, database.prepare("SELECT run_end IS NULL FROM etl_runs WHERE run_id = ?"));
+  TM_TRY(bool has_row, rows.bind_text(0, run.get()).step());
+  if (!has_row) return sqlite_rows::unknown_run(run);
+  return rows.int64_at(0) != 0;
+}
+
+Status require_open(sqlite::Database& database, const RunId& run) {
+  TM_TRY(bool is_open, run_is_open(database, run));
+  if (is_open) return {};
+  return internal_error("store.stale", "the run " + run.get() + " has ended", Retry::never,
+                        "another process took it over; look at it with `tidemark show " + run.get() + "`");
+}
+
+Status insert_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan, UtcMicros now) {
+  TM_TRY(auto insert, database.prepare("INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
+                                       " hi, top, started_at) VALUES (?, ?, ?, 'planned', 1, ?, ?, ?, ?, ?)"));
+  TM_CHECK(insert.bind_text(0, run.get())
+               .bind_text(1, plan.stream.get())
+               .bind_int64(2, plan.seq.get())
+               .bind_int64(3, plan.fence.get())
+               .bind_optional_text(4, text_of(plan.window.lo))
+               .bind_optional_text(5, text_of(plan.window.hi))
+               .bind_optional_text(6, text_of(plan.window.top))
+               .bind_text(7, to_text(now))
+               .run());
+  return insert_event(database, {run, plan.stream, std::nullopt, RunState::planned, "window stored", ""}, now);
+}
+
+std::string words_of(const StreamMark& mark) {
+  return std::string(to_string(mark.state)) + ", version " + std::to_string(mark.version) + ", fence " +
+         std::to_string(mark.fence.get());
+}
+
+// Why the compare-and-set found no row.
+Error stale(sqlite::Database& database, const Transition& step) {
+  std::string where = "the stream " + step.stream.get() + " of run " + step.run.get();
+  std::string found = "is not in the store";
+  auto streams = sqlite_rows::read_streams(database, step.run);
+  if (!streams.ok()) return std::move(streams).error();
+  for (const StreamRecord& stream : *streams) {
+    if (stream.stream == step.stream) found = "is at " + words_of(stream.mark);
+  }
+  return internal_error("store.stale", where + " " + found + ", expected " + words_of(step.expected), Retry::never,
+                        "another process moved it on; this one stops and changes nothing more");
+}
+
+Status update_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
+  TM_TRY(auto update,
+         database.prepare(
+             "UPDATE etl_run_streams SET state = ?1, version = version + 1,"
+             " rows_read = coalesce(?2, rows_read), rows_staged = coalesce(?3, rows_staged),"
+             " rows_good = coalesce(?4, rows_good), rows_rejected = coalesce(?5, rows_rejected),"
+             " rows_loaded = coalesce(?6, rows_loaded), bytes_staged = coalesce(?7, bytes_staged),"
+             " stage_dir = coalesce(?8, stage_dir), error_code = ?9, error_fault = ?10, error_msg = ?11,"
+             " error_hint = ?12, ended_at = ?13, attempt = attempt + ?14"
+             " WHERE run_id = ?15 AND stream = ?16 AND state = ?17 AND version = ?18 AND fence = ?19"));
+  update.bind_text(0, to_string(step.to));
+  if (step.counts) {
+    update.bind_int64(1, step.counts->rows_read.get())
+        .bind_int64(2, step.counts->rows_staged.get())
+        .bind_int64(3, step.counts->rows_good.get())
+        .bind_int64(4, step.counts->rows_rejected.get())
+        .bind_int64(5, step.counts->rows_loaded.get())
+        .bind_int64(6, step.counts->bytes_staged);
+  }
+  update.bind_optional_text(7, step.stage_dir);
+  bind_error(update, 8, step.error);
+  is_final(step.to) ? update.bind_text(12, to_text(now)) : update.bind_null(12);
+  bool tries_again = step.expected.state == RunState::retry_wait && !is_final(step.to);
+  update.bind_int64(13, tries_again ? 1 : 0)
+      .bind_text(14, step.run.get())
+      .bind_text(15, step.stream.get())
+      .bind_text(16, to_string(step.expected.state))
+      .bind_int64(17, step.expected.version)
+      .bind_int64(18, step.expected.fence.get());
+  TM_CHECK(update.run());
+  if (database.changed_rows() != 1) return stale(database, step);
+  return {};
+}
+
+Result<StreamMark> move_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
+  if (!can_follow(step.expected.state, step.to)) {
+    return internal_error("store.illegal_transition",
+                          "the stream " + step.stream.get() + " of run " + step.run.get() + " cannot go from " +
+                              std::string(to_string(step.expected.state)) + " to " + std::string(to_string(step.to)));
+  }
+  TM_CHECK(update_stream(database, step, now));
+  std::string message = step.message.empty() && step.error ? step.error->describe() : step.message;
+  TM_CHECK(insert_event(database, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
+                        now));
+  return StreamMark{step.to, step.expected.version + 1, step.expected.fence};
+}
+
+// A run ends once all its streams have, and looks no better than the worst of them.
+Status check_outcome(const RunFinish& finish, std::vector<RunState> states) {
+  std::string run = "the run " + finish.run.get();
+  if (!is_final(finish.outcome)) {
+    return internal_error("store.illegal_transition",
+                          run + " cannot end as " + std::string(to_string(finish.outcome)));
+  }
+  for (RunState state : states) {
+    if (is_final(state)) continue;
+    return internal_error("store.stream_open",
+                          run + " cannot end while a stream is " + std::string(to_string(state)));
+  }
+  RunState worst = states.empty() ? finish.outcome : worst_of(states);
+  states.push_back(finish.outcome);
+  if (worst_of(states) == finish.outcome) return {};
+  return internal_error("store.illegal_transition", run + " cannot end as " +
+                                                        std::string(to_string(finish.outcome)) + " with a stream " +
+                                                        std::string(to_string(worst)));
+}
+
+}  // namespace
+
+Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros now) {
+  TM_TRY(auto upsert, database.prepare(
+                          "INSERT INTO etl_jobs (job_id, name, schedule_cron, source_dsn, source_query, transform_ref,"
+                          " target_table, load_strategy, watermark_col, enabled, spec_hash, updated_at)"
+                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+                          " schedule_cron = excluded.schedule_cron, source_dsn = excluded.source_dsn,"
+                          " source_query = excluded.source_query, transform_ref = excluded.transform_ref,"
+                          " target_table = excluded.target_table, load_strategy = excluded.load_strategy,"
+                          " watermark_col = excluded.watermark_col, enabled = excluded.enabled,"
+                          " spec_hash = excluded.spec_hash, updated_at = excluded.updated_at"));
+  return upsert.bind_text(0, job_id_of(job.name).get())
+      .bind_text(1, job.name.get())
+      .bind_text(2, job.schedule_cron)
+      .bind_text(3, job.source_dsn)
+      .bind_text(4, job.source_query)
+      .bind_text(5, job.transform_ref)
+      .bind_text(6, job.target_table)
+      .bind_text(7, to_string(job.load_strategy))
+      .bind_text(8, job.watermark_col)
+      .bind_int64(9, job.enabled ? 1 : 0)
+      .bind_text(10, job.spec_hash)
+      .bind_text(11, to_text(now))
+      .run();
+}
+
+Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros now) {
+  RunState state = start.streams.empty() ? RunState::claimed : RunState::planned;
+  TM_TRY(auto insert, database.prepare("INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
+                                       " pid, plan_json) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)"));
+  insert.bind_text(0, start.run.get()).bind_text(1, job_id_of(start.job).get()).bind_text(2, to_text(now));
+  bind_state(insert, 3, state);
+  start.guarantee ? insert.bind_text(4, to_string(*start.guarantee)) : insert.bind_null(4);
+  TM_CHECK(insert.bind_text(5, to_string(start.kind)).bind_int64(6, start.pid).bind_text(7, start.plan_json).run());
+  TM_CHECK(insert_event(database, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
+  for (const PlannedStream& plan : start.streams) TM_CHECK(insert_stream(database, start.run, plan, now));
+  return {};
+}
+
+Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan,
+                               UtcMicros now) {
+  TM_CHECK(require_open(database, run));
+  TM_CHECK(insert_stream(database, run, plan, now));
+  TM_CHECK(refresh_run(database, run));
+  return StreamMark{RunState::planned, 1, plan.fence};
+}
+
+Result<StreamMark> transition(sqlite::Database& database, const Transition& step, UtcMicros now) {
+  TM_CHECK(require_open(database, step.run));
+  TM_TRY(StreamMark mark, move_stream(database, step, now));
+  TM_CHECK(refresh_run(database, step.run));
+  return mark;
+}
+
+Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros now) {
+  TM_CHECK(require_open(database, finish.run));
+  for (const Transition& step : finish.last_steps) {
+    if (step.run != finish.run) {
+      return internal_error("store.illegal_transition", "a last step belongs to another run than the one that ends");
+    }
+    TM_TRY(StreamMark mark, move_stream(database, step, now));
+    static_cast<void>(mark);
+  }
+  TM_TRY(std::vector<RunState> states, states_of(database, finish.run));
+  TM_CHECK(check_outcome(finish, states));
+  if (!states.empty()) TM_CHECK(refresh_run(database, finish.run));
+  TM_TRY(auto update, database.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
+                                       " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?"
+                                       " WHERE run_id = ? AND run_end IS NULL"));
+  update.bind_text(0, to_text(now)).bind_text(1, stored_status(status_of(finish.outcome)));
+  bind_state(update, 2, finish.outcome);
+  bind_error(update, 3, finish.error);
+  TM_CHECK(update.bind_optional_text(7, finish.watermark_snapshot).bind_text(8, finish.run.get()).run());
+  std::string message = finish.message.empty() && finish.error ? finish.error->describe() : finish.message;
+  return insert_event(database, {finish.run, StreamName(), std::nullopt, finish.outcome, message, ""}, now);
+}
+
+}  // namespace tidemark::sqlite_writes
