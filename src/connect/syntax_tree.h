@@ -1,0 +1,38 @@
+// SyntaxTree: what the engine's parser says of a SELECT, as far as steps and rules need it.
+//
+// Nothing is bound, so names are as written. A value; one thread while it is made.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/duckdb/engine.h"
+
+namespace tidemark {
+
+struct ColumnUse {
+  std::vector<std::string> path;  // `rows.a` is {rows, a}
+  std::size_t offset = 0;         // in bytes
+  bool nested = false;            // inside a subquery or a lambda, where other names are known
+};
+
+struct SyntaxTree {
+  std::optional<duck::SqlProblem> problem;  // when set, nothing else is
+  bool plain_select = false;                // not UNION and the like
+  std::size_t select_list = 0;
+  bool has_from = false;
+  bool has_clauses = false;  // WHERE, GROUP BY, HAVING, QUALIFY, WITH, or a modifier
+  bool has_alias = false;    // of an entry of the select list
+  bool has_star = false;
+  bool has_window = false;
+  bool has_subquery = false;
+  std::vector<std::string> modifiers;  // `ORDER_MODIFIER`, ...
+  std::vector<ColumnUse> columns;
+};
+
+Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connection);
+
+}  // namespace tidemark

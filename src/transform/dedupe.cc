@@ -1,0 +1,46 @@
+#include "transform/dedupe.h"
+
+namespace tidemark {
+
+std::optional<CompiledStep> compile_dedupe(const DedupeStep& spec, const StepInput& step) {
+  std::vector<std::string> names;
+  bool good = true;
+  for (const Name& name : spec.key) {
+    if (const auto at = require_column(step, name)) {
+      names.push_back(step.in.columns[*at].name);
+    } else {
+      good = false;
+    }
+  }
+  if (spec.key.empty()) {
+    step.faults.add(step.file, step.at, "dedupe needs a key", "write `key: [column, ...]`");
+    good = false;
+  }
+  const bool ordered = !spec.order.text.empty();
+  if (ordered && !check_order(spec.order, step.in, step.connection, step.faults)) good = false;
+  if (!good) return std::nullopt;
+
+  CompiledStep compiled;
+  compiled.number = step.number;
+  compiled.kind = "dedupe";
+  compiled.out = step.in;
+  std::string partition = "rows._tm_reject IS NULL";
+  std::string complete = "rows._tm_reject IS NULL";
+  for (const std::string& name : names) {
+    compiled.label += (compiled.label.empty() ? "dedupe " : ", ") + name;
+    partition += ", rows." + duck::quote_name(name);
+    complete += " AND rows." + duck::quote_name(name) + " IS NOT NULL";
+  }
+  const std::string order = (ordered ? spec.order.text + "\n, " : "") + "rows._tm_segment, rows._tm_row";
+  const std::string ranked = step_relation(step.number, "_ranked");
+  compiled.queries.push_back({ranked, "SELECT *, row_number() OVER (PARTITION BY " + partition + " ORDER BY " + order +
+                                          ") AS _tm_rank FROM " + step.input + " AS rows"});
+  const std::string message = "'another row of this key comes first'";
+  const std::string reject = "CASE WHEN " + complete + " AND rows._tm_rank > 1 THEN " +
+                             reject_sql(step.number, "dedupe", names.front(), message, true) +
+                             " ELSE rows._tm_reject END";
+  compiled.queries.push_back({step_relation(step.number), extend_sql(ranked, {}, reject, {"_tm_rank"})});
+  return compiled;
+}
+
+}  // namespace tidemark
