@@ -47,7 +47,8 @@ struct FieldDoc {
   std::string name;
   ValueDoc value;
   bool required = false;
-  std::string default_shown;  // empty: none
+  std::string default_text;  // YAML of the value taken when the key is not written; empty: none
+  std::string default_note;  // where the default is no fixed value
   std::string description;
   std::string example;     // YAML of the value
   std::string deprecated;  // what to write instead; empty: in use

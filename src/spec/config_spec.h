@@ -73,13 +73,15 @@ class ConfigSpec {
 
   template <class Member, class V>
   ConfigSpec& field(std::string name, Member T::* member, ValueSpec<V> value, FieldInfo info) {
-    FieldDoc described{name,
-                       value.doc,
-                       info.required,
-                       info.default_text.empty() ? info.default_note : info.default_text,
-                       info.description,
-                       info.example,
-                       info.deprecated};
+    FieldDoc described;
+    described.name = name;
+    described.value = value.doc;
+    described.required = info.required;
+    described.default_text = info.default_text;
+    described.default_note = info.default_note;
+    described.description = info.description;
+    described.example = info.example;
+    described.deprecated = info.deprecated;
     if (!info.default_text.empty()) {
       Faults faults;
       const YamlDocument document = parse_default(info.default_text);

@@ -197,7 +197,7 @@ FieldDoc guard_field() {
   FieldDoc field;
   field.name = "guard";
   field.value = config::object(guard_spec()).doc;
-  field.default_shown = "no limits";
+  field.default_note = "no limits";
   field.description = guard_spec().doc()->description;
   field.example = guard_spec().doc()->example;
   return field;
