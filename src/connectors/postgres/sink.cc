@@ -1,0 +1,138 @@
+#include "connectors/postgres/sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "connectors/postgres/ledger.h"
+#include "connectors/postgres/sink_load.h"
+#include "connectors/postgres/sink_table.h"
+
+namespace tidemark::postgres {
+namespace {
+
+// The server cuts application_name at 63 bytes, so the fence stands first: whoever takes a stream over finds
+// the sessions of an older owner by it.
+std::string session_name(const std::string& name, const LoadKey& key) {
+  return "tidemark fence=" + std::to_string(key.fence.get()) + " " +
+         (name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get() : name);
+}
+
+constexpr const char* load_settings =
+    "set local lock_timeout = '10s'; set local statement_timeout = 0; "
+    "set local idle_in_transaction_session_timeout = 0; "
+    // The source forgets what we acknowledge, so a commit is on disk before it counts.
+    "select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
+
+Status check_writable(Connection& connection, Cancel& cancel) {
+  TM_TRY(Rows rows, connection.query("select current_setting('transaction_read_only') = 'on', pg_is_in_recovery()",
+                                     cancel));
+  if (!rows.boolean(0, 0) && !rows.boolean(0, 1)) return {};
+  return target_error("postgres.read_only",
+                      rows.boolean(0, 1) ? "the target is a standby server, which takes no writes"
+                                         : "sessions of this user on the target are read-only",
+                      Retry::never,
+                      rows.boolean(0, 1) ? "connect to the primary"
+                                         : "check default_transaction_read_only of the user and the database");
+}
+
+}  // namespace
+
+PostgresSink::PostgresSink(duck::Connection& engine, ConnectOptions options)
+    : engine_(engine), options_(std::move(options)) {
+  options_.side = Side::target;
+}
+
+SinkTraits PostgresSink::traits() const { return SinkTraits{.transactional = true, .creates_tables = true}; }
+
+Result<Connection*> PostgresSink::reader(Cancel& cancel) {
+  if (!reader_ || reader_->lost()) {
+    reader_.reset();
+    TM_TRY(reader_, Connection::connect(options_, cancel));
+  }
+  return reader_.get();
+}
+
+Result<std::optional<LedgerRow>> PostgresSink::committed(const StreamId& stream, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::head(*connection, stream, cancel);
+}
+
+Result<std::vector<Position>> PostgresSink::history(const StreamId& stream, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::history(*connection, stream, cancel);
+}
+
+Result<bool> PostgresSink::loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::loaded(*connection, stream, load_id, cancel);
+}
+
+Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_TRY(const TableState state, read_table(*connection, table, cancel));
+  if (!state.exists) return std::optional<Schema>();
+  Schema schema;
+  for (const TargetColumn& column : state.columns) schema.columns.push_back(as_column(column));
+  schema.key = state.primary_key;
+  return std::optional(std::move(schema));
+}
+
+Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(LoadSteps steps, compose(state, target, Fence(0)));
+  LoadPlan plan;
+  plan.table_exists = state.exists;
+  plan.rows_present = state.rows_estimate;
+  plan.notes = std::move(steps.notes);
+  TM_TRY(const bool ledger_exists, ledger::exists(*connection, cancel));
+  if (!ledger_exists) plan.ddl = ledger::ddl();
+  plan.ddl.insert(plan.ddl.end(), steps.ddl.begin(), steps.ddl.end());
+  for (const std::string& sql : {steps.lock, steps.clear, steps.staging, steps.copy, steps.merge, steps.finish}) {
+    if (!sql.empty()) plan.sql.push_back(sql);
+  }
+  if (Status writable = check_writable(*connection, cancel); !writable.ok()) {
+    plan.notes.push_back(writable.error().describe());
+  }
+  return plan;
+}
+
+Result<std::vector<PostgresSink::Acceptance>> PostgresSink::acceptance(const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(const LoadSteps steps, compose(state, target, Fence(0)));
+  std::vector<Acceptance> all;
+  for (std::size_t at = 0; at < steps.columns.size(); ++at) {
+    const CopyColumn& copy = steps.columns[at];
+    const Column& column = target.schema.columns[at];
+    const std::string name = duck::quote_name(copy.name);
+    if (std::string predicate = holds(name, copy.type, copy.wire); !predicate.empty()) {
+      all.push_back({copy.name, std::move(predicate), "PostgreSQL cannot hold this value as it is"});
+    }
+    const bool in_key = std::find(target.key.begin(), target.key.end(), copy.name) != target.key.end();
+    const bool required = std::any_of(state.columns.begin(), state.columns.end(), [&](const TargetColumn& there) {
+      return there.name == copy.name && there.not_null;
+    });
+    const bool is_key = in_key && target.strategy == LoadStrategy::upsert;
+    if (!is_key && !required && column.nullable) continue;
+    all.push_back({copy.name, name + " IS NOT NULL",
+                   is_key ? "a key has no NULL" : "the target's column is NOT NULL"});
+  }
+  return all;
+}
+
+Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel& cancel) {
+  ConnectOptions options = options_;
+  options.application_name = session_name(options_.application_name, key);
+  TM_TRY(std::unique_ptr<Connection> connection, Connection::connect(options, cancel));
+  TM_CHECK(check_writable(*connection, cancel));
+  if (Status made = ledger::ensure(*connection, cancel); !made.ok()) {
+    return std::move(made).error().with_context("creating the ledger tables in the target");
+  }
+  // Read committed whatever the database's default is: the compare-and-set then sees the newest head.
+  TM_CHECK(connection->begin("isolation level read committed", cancel));
+  TM_CHECK(connection->execute(load_settings, cancel));
+  return std::unique_ptr<LoadTxn>(std::make_unique<PostgresLoad>(engine_, std::move(connection), key));
+}
+
+}  // namespace tidemark::postgres

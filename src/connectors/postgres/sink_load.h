@@ -1,0 +1,51 @@
+// PostgresLoad: the one transaction of a load into PostgreSQL, on a connection of its own.
+//
+// begin (by the sink) -> write and quarantine, in any order, each at most once -> commit. Destroying it
+// before commit rolls back. After an error nothing but destroying it makes sense: commit refuses. One thread.
+//
+// `full` deletes the old rows and copies the new ones into the same table, in this transaction. A table
+// swapped by rename, or truncated, would lose its grants, views and keys, and would look empty to every
+// snapshot taken before the swap (a dump, a repeatable-read report); this way each reader sees the old rows
+// or the new ones.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "connect/sink.h"
+#include "connectors/postgres/sink_table.h"
+#include "drivers/duckdb/engine.h"
+#include "drivers/postgres/connection.h"
+
+namespace tidemark::postgres {
+
+class PostgresLoad : public LoadTxn {
+ public:
+  // REQUIRES a connection inside the load's transaction, with the ledger tables there.
+  PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection, LoadKey key);
+  ~PostgresLoad() override;
+
+  // Blocks while the rows are sent; memory is bounded by a few batches.
+  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) override;
+  Status quarantine(const StagedTable& rows, Cancel& cancel) override;
+  Result<CommitOutcome> commit(const LoadRow& load) override;
+
+ private:
+  Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
+  Status check_keys(const StagedTable& rows, const LoadTarget& target);
+  Status guard(const StagedTable& rows, const LoadTarget& target, const TableState& state, Cancel& cancel);
+  Status copy_rows(const std::string& select, const std::string& copy, std::vector<CopyColumn> columns,
+                   RowCount expected, Cancel& cancel);
+  Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected, Cancel& cancel);
+  Result<CommitOutcome> move_ledger_and_commit(const LoadRow& load, Cancel& cancel);
+  Error fenced(const std::optional<LedgerRow>& head) const;
+
+  duck::Connection& engine_;
+  std::unique_ptr<Connection> connection_;
+  LoadKey key_;
+  bool failed_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace tidemark::postgres
