@@ -11,7 +11,7 @@ tidemark_folder(observe LINK base)
 
 # 2
 tidemark_folder(drivers/duckdb LINK model env observe duckdb)
-tidemark_folder(drivers/postgres LINK model env observe PostgreSQL::PostgreSQL)
+tidemark_folder(drivers/postgres LINK model env observe PostgreSQL::PostgreSQL TEST_LINK postgres_server)
 tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
@@ -29,7 +29,7 @@ tidemark_folder(connect/conformance TESTING LINK connect)
 # 5
 tidemark_folder(connectors/duckdb LINK connect drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(connectors/files LINK connect drivers/duckdb TEST_LINK connect/conformance)
-tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb TEST_LINK connect/conformance postgres_server)
 tidemark_folder(connectors/sqlite LINK connect drivers/sqlite drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(transform LINK connect drivers/duckdb)
 tidemark_folder(quality LINK connect drivers/duckdb)

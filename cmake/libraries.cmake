@@ -35,6 +35,9 @@ target_link_libraries(sqlite PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
 
 if(TIDEMARK_TESTS)
   find_package(GTest REQUIRED)
+  # What several test programs start: included as <fixtures/x.h>.
+  add_library(postgres_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/postgres_server.cc)
+  target_include_directories(postgres_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
 endif()
 if(TIDEMARK_BENCH)
   find_package(benchmark REQUIRED)

@@ -1,0 +1,210 @@
+#include "drivers/postgres/connection.h"
+
+#include <fixtures/postgres_server.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+namespace tidemark::postgres {
+namespace {
+
+using testing::PostgresServer;
+
+std::unique_ptr<Connection> open(Cancel& cancel, Side side = Side::source) {
+  ConnectOptions options;
+  options.conninfo = PostgresServer::shared().conninfo();
+  options.application_name = "connection_test";
+  options.side = side;
+  auto connection = Connection::connect(options, cancel);
+  EXPECT_TRUE(connection.ok()) << (connection.ok() ? "" : connection.error().describe());
+  return std::move(connection).value();
+}
+
+TEST(ConnectionTest, QueriesWithParametersAndNull) {
+  Cancel cancel;
+  auto db = open(cancel);
+  auto rows = db->query("select $1::int + 1, $2::text, current_setting('TimeZone')",
+                        {"41", std::nullopt}, cancel);
+  ASSERT_TRUE(rows.ok()) << rows.error().describe();
+  EXPECT_EQ(42, rows->integer(0, 0));
+  EXPECT_EQ(std::nullopt, rows->text(0, 1));
+  EXPECT_EQ("UTC", rows->string(0, 2));
+  EXPECT_EQ(23u, rows->type_oid(0));
+}
+
+TEST(ConnectionTest, DescribesWithoutRunning) {
+  Cancel cancel;
+  auto db = open(cancel);
+  auto rows = db->describe("select 1/0 as a, 1.5::numeric(10,2) as b", cancel);
+  ASSERT_TRUE(rows.ok()) << rows.error().describe();
+  EXPECT_EQ("b", rows->name(1));
+  EXPECT_EQ(1700u, rows->type_oid(1));
+}
+
+TEST(ConnectionTest, ErrorsAreClassifiedByState) {
+  Cancel cancel;
+  auto db = open(cancel, Side::target);
+  auto missing = db->query("select * from nowhere", cancel);
+  ASSERT_FALSE(missing.ok());
+  EXPECT_EQ("postgres.table_missing", missing.error().code);
+  EXPECT_EQ(Fault::target, missing.error().fault);
+  EXPECT_EQ(Retry::never, missing.error().retry);
+  EXPECT_NE("", missing.error().hint);
+  EXPECT_TRUE(db->query("select 1", cancel).ok());
+}
+
+TEST(ConnectionTest, WrongPasswordAndDatabaseAndPort) {
+  Cancel cancel;
+  ConnectOptions options;
+  options.conninfo = PostgresServer::shared().tcp_conninfo();
+  options.password = Secret("hunter2");
+  auto wrong = Connection::connect(options, cancel);
+  ASSERT_FALSE(wrong.ok());
+  EXPECT_EQ("postgres.wrong_password", wrong.error().code);
+  EXPECT_EQ(std::string::npos, wrong.error().describe().find("hunter2"));
+  EXPECT_EQ(std::string::npos, wrong.error().describe().find("auth.c"));
+
+  options.password = Secret(PostgresServer::password());
+  EXPECT_TRUE(Connection::connect(options, cancel).ok());
+
+  options.conninfo = PostgresServer::shared().conninfo("nowhere");
+  auto database = Connection::connect(options, cancel);
+  ASSERT_FALSE(database.ok());
+  EXPECT_EQ("postgres.database_missing", database.error().code);
+
+  options.conninfo = "host=127.0.0.1 port=1 dbname=x user=y";
+  auto port = Connection::connect(options, cancel);
+  ASSERT_FALSE(port.ok());
+  EXPECT_EQ("postgres.cannot_connect", port.error().code);
+  EXPECT_EQ(Retry::reconnect, port.error().retry);
+}
+
+TEST(ConnectionTest, RefusesSecretsAndUnknownKeywordsInTheText) {
+  for (const char* text : {"host=a password=hunter2", "postgres://me:hunter2@host/db"}) {
+    const Status status = check_conninfo(text);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ("postgres.password_in_conninfo", status.error().code);
+    EXPECT_EQ(std::string::npos, status.error().describe().find("hunter2"));
+  }
+  EXPECT_EQ("postgres.unknown_keyword", check_conninfo("host=a options=-cx=y").error().code);
+  EXPECT_EQ("postgres.bad_conninfo", check_conninfo("hunter2 is it").error().code);
+  EXPECT_EQ(std::string::npos, check_conninfo("hunter2 is it").error().describe().find("hunter2"));
+  EXPECT_TRUE(check_conninfo("postgres://me@host:5432/db?sslmode=require").ok());
+}
+
+TEST(ConnectionTest, CopyOutAndIn) {
+  Cancel cancel;
+  auto db = open(cancel);
+  ASSERT_TRUE(db->execute("create temp table t (a int, b text)", cancel).ok());
+  {
+    auto in = db->copy_in("copy t from stdin", cancel);
+    ASSERT_TRUE(in.ok()) << in.error().describe();
+    ASSERT_TRUE(in->put("1\tx\n2\t\\N\n", cancel).ok());
+    auto rows = in->finish(cancel);
+    ASSERT_TRUE(rows.ok()) << rows.error().describe();
+    EXPECT_EQ(2, *rows);
+  }
+  {
+    auto gone = db->copy_in("copy t from stdin", cancel);
+    ASSERT_TRUE(gone.ok() && gone->put("3\ty\n", cancel).ok());
+  }
+  {
+    auto bad = db->copy_in("copy t from stdin", cancel);
+    ASSERT_TRUE(bad.ok() && bad->put("three\ty\n", cancel).ok());
+    auto rows = bad->finish(cancel);
+    ASSERT_FALSE(rows.ok());
+    EXPECT_EQ("postgres.data_exception", rows.error().code);
+  }
+  auto out = db->copy_out("copy (select * from t order by a) to stdout", cancel);
+  ASSERT_TRUE(out.ok()) << out.error().describe();
+  std::string all;
+  while (true) {
+    auto piece = out->next(cancel);
+    ASSERT_TRUE(piece.ok()) << piece.error().describe();
+    if (!*piece) break;
+    all += **piece;
+  }
+  EXPECT_EQ("1\tx\n2\t\\N\n", all);
+  EXPECT_EQ(2, db->query("select count(*) from t", cancel)->integer(0, 0));
+}
+
+TEST(ConnectionTest, CopyOutLeftEarlyLeavesAUsableSession) {
+  Cancel cancel;
+  auto db = open(cancel);
+  {
+    auto out = db->copy_out("copy (select generate_series(1, 10000000)) to stdout", cancel);
+    ASSERT_TRUE(out.ok() && out->next(cancel).ok());
+  }
+  EXPECT_EQ(1, db->query("select 1", cancel)->integer(0, 0));
+}
+
+TEST(ConnectionTest, CancelAndInterruptStopAStatement) {
+  Cancel cancel;
+  auto db = open(cancel);
+  const auto start = std::chrono::steady_clock::now();
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    cancel.request();
+  });
+  auto slept = db->query("select pg_sleep(20)", cancel);
+  stopper.join();
+  ASSERT_FALSE(slept.ok());
+  EXPECT_EQ("run.cancelled", slept.error().code);
+  Cancel again;
+  std::thread interrupter([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    db->interrupt();
+  });
+  auto interrupted = db->query("select pg_sleep(20)", again);
+  interrupter.join();
+  ASSERT_FALSE(interrupted.ok());
+  EXPECT_EQ("run.cancelled", interrupted.error().code);
+  EXPECT_TRUE(db->query("select 1", again).ok());
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
+}
+
+TEST(ConnectionTest, TransactionsRollBackAndTellAbortedCommits) {
+  Cancel cancel;
+  auto db = open(cancel);
+  ASSERT_TRUE(db->execute("create temp table t (a int)", cancel).ok());
+  {
+    auto work = Transaction::begin(*db, "", cancel);
+    ASSERT_TRUE(work.ok() && db->execute("insert into t values (1)", cancel).ok());
+  }
+  EXPECT_FALSE(db->in_transaction());
+  EXPECT_EQ(0, db->query("select count(*) from t", cancel)->integer(0, 0));
+  auto work = Transaction::begin(*db, "", cancel);
+  ASSERT_TRUE(work.ok());
+  EXPECT_FALSE(db->execute("select 1/0", cancel).ok());
+  const Status committed = work->commit(cancel);
+  ASSERT_FALSE(committed.ok());
+  EXPECT_EQ("postgres.transaction_aborted", committed.error().code);
+}
+
+TEST(ConnectionTest, ASessionThatIsEndedSaysSo) {
+  Cancel cancel;
+  auto db = open(cancel);
+  auto other = open(cancel);
+  ASSERT_TRUE(other
+                  ->query("select pg_terminate_backend($1::int)",
+                          {std::to_string(db->backend_pid())}, cancel)
+                  .ok());
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  auto rows = db->query("select 1", cancel);
+  ASSERT_FALSE(rows.ok());
+  EXPECT_TRUE(is_connection_loss(rows.error())) << rows.error().describe();
+  EXPECT_TRUE(db->lost());
+}
+
+TEST(NamesTest, QuotesAndParses) {
+  EXPECT_EQ("\"a\"\"b\"", quote_name("a\"b"));
+  EXPECT_EQ("'it''s'", quote_text("it's"));
+  EXPECT_EQ(" E'a\\\\b'", quote_text("a\\b"));
+  EXPECT_EQ((TableName{"public", "Orders"}), TableName::parse("public.Orders"));
+  EXPECT_EQ((TableName{"a.b", "c\"d"}), TableName::parse("\"a.b\".\"c\"\"d\""));
+  EXPECT_EQ("\"a\".\"b\"", TableName::parse("a.b").sql());
+}
+
+}  // namespace
+}  // namespace tidemark::postgres
