@@ -64,7 +64,7 @@ class TreeBuilder final : public YAML::EventHandler {
     if (++documents_ == 1) return;
     const std::size_t at = offset_of(mark);
     // Text that is left over after a complete document comes here too.
-    const std::string_view before = source_.substr(0, at);
+    const std::string_view before = source_.substr(0, at + 3);
     const bool separated = before.starts_with("---") ||
                            before.find("\n---") != std::string_view::npos ||
                            before.find("\n...") != std::string_view::npos;
@@ -94,6 +94,9 @@ class TreeBuilder final : public YAML::EventHandler {
     YamlNode node = start_node(YamlKind::scalar, mark, anchor);
     node.text = value;
     node.quoted = tag == "!";
+    if (node.quoted && !is_closed(node.offset)) {
+      fault(node.offset, "a quote is not closed", "add it where the text ends");
+    }
     place(std::move(node));
   }
 
@@ -151,6 +154,21 @@ class TreeBuilder final : public YAML::EventHandler {
       fault(node.offset, "YAML tags (`!name`) are not allowed", "remove the tag");
     }
     return node;
+  }
+
+  // yaml-cpp lets the end of the file close a quote, and so would take the rest of it for one text.
+  bool is_closed(std::size_t offset) const {
+    const char quote = offset < source_.size() ? source_[offset] : '\0';
+    if (quote != '"' && quote != '\'') return true;
+    for (std::size_t at = offset + 1; at < source_.size(); ++at) {
+      if (quote == '"' && source_[at] == '\\') {
+        ++at;
+      } else if (source_[at] == quote) {
+        if (quote == '"' || at + 1 >= source_.size() || source_[at + 1] != quote) return true;
+        ++at;
+      }
+    }
+    return false;
   }
 
   bool expects_key() const {
@@ -286,7 +304,7 @@ YamlDocument YamlDocument::parse(std::string source, const YamlLimits& limits) {
   }
   faults = check_yaml_bytes(document.source_);
   if (!faults.empty()) return document;
-  faults = check_yaml_tabs(document.source_);
+  faults = check_yaml_lines(document.source_);
   if (!faults.empty()) return document;
 
   TreeBuilder builder(document.source_, limits, faults);
@@ -312,8 +330,10 @@ std::vector<YamlStretch> YamlDocument::stretches(const YamlNode& scalar) const {
   const std::string_view text = scalar.text;
   Positions positions(source_, std::min(scalar.offset, source_.size()), scalar.at);
   std::size_t at = scalar.offset;
+  char escape = '\0';
   if (scalar.quoted && at < source_.size()) {
     const bool block = source_[at] == '|' || source_[at] == '>';
+    escape = source_[at] == '"' ? '\\' : source_[at] == '\'' ? '\'' : '\0';
     at = block ? std::min(source_.find('\n', at), source_.size() - 1) + 1 : at + 1;
   }
   // Spaces and line ends may have been cut or folded; everything else stands in the file in the
@@ -328,9 +348,16 @@ std::vector<YamlStretch> YamlDocument::stretches(const YamlNode& scalar) const {
     std::size_t here = at;
     while (here < source_.size() && is_blank(source_[here]))
       ++here;
-    const bool escaped = here + 1 < source_.size() && source_[here] != text[i] &&
-                         source_[here + 1] == text[i] &&
-                         (source_[here] == '\\' || source_[here] == '\'');
+    if (escape == '\'' && text[i] == '\'') {
+      // Written twice.
+      if (source_.compare(here, 2, "''") != 0) break;
+      found.push_back({i, positions.at(here)});
+      at = here + 2;
+      expected = std::string::npos;
+      continue;
+    }
+    const bool escaped = escape == '\\' && here + 1 < source_.size() && source_[here] == '\\' &&
+                         source_[here + 1] == text[i];
     if (escaped) ++here;
     if (here >= source_.size() || source_[here] != text[i]) break;
     if (here != expected) found.push_back({i, positions.at(here)});

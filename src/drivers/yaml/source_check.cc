@@ -1,6 +1,7 @@
 #include "drivers/yaml/source_check.h"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 namespace tidemark {
@@ -78,11 +79,12 @@ std::vector<YamlFault> check_yaml_bytes(std::string_view source) {
   return {};
 }
 
-std::vector<YamlFault> check_yaml_tabs(std::string_view source) {
+std::vector<YamlFault> check_yaml_lines(std::string_view source) {
   std::vector<YamlFault> faults;
   std::size_t block_indent =
       std::string_view::npos;  // of the line that opened the block text we are in
   int number = 0;
+  int first_content = std::numeric_limits<int>::max();
   for (std::size_t start = 0; start < source.size();) {
     std::size_t end = source.find('\n', start);
     if (end == std::string_view::npos) end = source.size();
@@ -93,6 +95,12 @@ std::vector<YamlFault> check_yaml_tabs(std::string_view source) {
     const std::size_t first = line.find_first_not_of(" \t\r");
     if (first == std::string_view::npos) continue;
     if (block_indent != std::string_view::npos && spaces > block_indent) continue;
+    if (line[0] == '%' && number <= first_content) {
+      faults.push_back(
+          {{number, 1}, "YAML directives (`%...`) are not allowed", "remove the line"});
+      return faults;
+    }
+    if (line[first] != '#' && first_content > number) first_content = number;
     block_indent = opens_block_text(line) ? spaces : std::string_view::npos;
     if (line[spaces] == '\t') {
       faults.push_back({{number, static_cast<int>(spaces) + 1},

@@ -17,7 +17,8 @@ YamlPosition yaml_position(std::string_view source, std::size_t offset);
 // since the rest of such a file is noise. The parser must not see a file with this fault.
 std::vector<YamlFault> check_yaml_bytes(std::string_view source);
 
-// Lines indented with tabs, outside of block texts.
-std::vector<YamlFault> check_yaml_tabs(std::string_view source);
+// Lines indented with tabs, outside of block texts, and directives, which the parser would skip in
+// silence.
+std::vector<YamlFault> check_yaml_lines(std::string_view source);
 
 }  // namespace tidemark
