@@ -44,7 +44,7 @@ class FilesSource final : public Source {
   // Types are found from the data once, at the first load; later runs pass that schema (of the last stage)
   // before any other call. What does not fit it is refused row by row; another set of columns in a file is
   // `source.header_changed`.
-  void pin(const Schema& schema);
+  void pin(const Schema& schema) override;
 
   Result<Schema> discover(Cancel& cancel) override;
   bool wants_history() const override { return true; }

@@ -1,0 +1,47 @@
+#include "connectors/files/files_connector.h"
+
+#include <utility>
+
+#include "connectors/files/files_source.h"
+
+namespace tidemark {
+
+namespace {
+
+Error wrong_input(const ConnectionSpec& connection) {
+  return user_error("source.no_files_named", "`from` reads connection " + connection.name.value + ", a folder, but names no files",
+                    "write `files: <pattern>`");
+}
+
+}  // namespace
+
+Result<std::vector<StreamSpec>> FilesConnector::streams(const ConnectionSpec& connection, const SourceSpec& source,
+                                                        const ConnectorContext&, Cancel&) const {
+  const auto* input = std::get_if<FilesInput>(&source.input);
+  if (input == nullptr || input->patterns.empty()) return wrong_input(connection);
+  // One stream whatever the pattern: a corrected pattern must not load the old files again.
+  return std::vector<StreamSpec>{StreamSpec{StreamName("files"), source}};
+}
+
+Result<std::unique_ptr<Source>> FilesConnector::open_source(const ConnectionSpec& connection, const StreamSpec& stream,
+                                                            LoadStrategy strategy, const ConnectorContext& context,
+                                                            Cancel&) const {
+  const auto* input = std::get_if<FilesInput>(&stream.source.input);
+  const auto* config = connection.config.get<FilesConfig>();
+  if (input == nullptr || input->patterns.empty() || config == nullptr) return wrong_input(connection);
+  FilesOptions options;
+  options.folder = context.project.root / config->folder;
+  for (const Name& pattern : input->patterns) options.patterns.push_back(pattern.value);
+  options.format = input->format;
+  options.header = input->header;
+  options.delimiter = input->delimiter;
+  options.nulls = input->nulls;
+  options.reads_everything = strategy == LoadStrategy::full;
+  for (const DeclaredColumn& column : stream.source.columns) {
+    TM_TRY(Type type, parse_type(column.type.value));
+    options.columns.emplace_back(column.name.value, std::move(type));
+  }
+  return std::unique_ptr<Source>(std::make_unique<FilesSource>(std::move(options), context.engine));
+}
+
+}  // namespace tidemark
