@@ -42,7 +42,8 @@ std::optional<std::int64_t> fraction_micros(std::string_view digits) {
   if (digits.size() > 6) return std::nullopt;
   std::int64_t value = digits_at(digits, 0, digits.size());
   if (value < 0) return std::nullopt;
-  for (std::size_t i = digits.size(); i < 6; ++i) value *= 10;
+  for (std::size_t i = digits.size(); i < 6; ++i)
+    value *= 10;
   return value;
 }
 
@@ -57,9 +58,13 @@ std::chrono::nanoseconds SystemClock::monotonic() const {
   return std::chrono::steady_clock::now().time_since_epoch();
 }
 
-void SystemClock::sleep(std::chrono::milliseconds duration) const { std::this_thread::sleep_for(duration); }
+void SystemClock::sleep(std::chrono::milliseconds duration) const {
+  std::this_thread::sleep_for(duration);
+}
 
-UtcMicros ManualClock::now_utc() const { return UtcMicros(utc_micros_.load()); }
+UtcMicros ManualClock::now_utc() const {
+  return UtcMicros(utc_micros_.load());
+}
 
 std::chrono::nanoseconds ManualClock::monotonic() const {
   return std::chrono::microseconds(elapsed_micros_.load());
@@ -90,7 +95,8 @@ std::string to_text(UtcMicros at) {
   int year = static_cast<int>(date.year());
   // Outside of four digits the text is still unambiguous, with a sign; it only sorts no longer.
   if (year < 0 || year > 9999) text += year < 0 ? '-' : '+';
-  append_digits(text, year < 0 ? -static_cast<std::int64_t>(year) : year, year < -9999 || year > 9999 ? 6 : 4);
+  append_digits(text, year < 0 ? -static_cast<std::int64_t>(year) : year,
+                year < -9999 || year > 9999 ? 6 : 4);
   text += '-';
   append_digits(text, static_cast<unsigned>(date.month()), 2);
   text += '-';
@@ -107,7 +113,9 @@ std::string to_text(UtcMicros at) {
   return text;
 }
 
-std::string now_text(const Clock& clock) { return to_text(clock.now_utc()); }
+std::string now_text(const Clock& clock) {
+  return to_text(clock.now_utc());
+}
 
 Result<UtcMicros> parse_utc(std::string_view text) {
   // 0123456789012345678
@@ -124,7 +132,8 @@ Result<UtcMicros> parse_utc(std::string_view text) {
   std::int64_t minute = digits_at(text, 14, 2);
   std::int64_t second = digits_at(text, 17, 2);
   if (year < 0 || month < 0 || day < 0) return not_a_time(text);
-  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59) return not_a_time(text);
+  if (hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59)
+    return not_a_time(text);
   std::chrono::year_month_day date{std::chrono::year(static_cast<int>(year)),
                                    std::chrono::month(static_cast<unsigned>(month)),
                                    std::chrono::day(static_cast<unsigned>(day))};

@@ -1,7 +1,8 @@
-// Clock: the time of day and a clock that only goes forward. All code that needs time takes a Clock&.
+// Clock: the time of day and a clock that only goes forward. All code that needs time takes a
+// Clock&.
 //
-// `app/` owns one SystemClock for the life of the process; tests own a ManualClock. Every method is safe
-// from any thread; only `sleep` blocks.
+// `app/` owns one SystemClock for the life of the process; tests own a ManualClock. Every method is
+// safe from any thread; only `sleep` blocks.
 #pragma once
 
 #include <atomic>
@@ -48,8 +49,8 @@ class ManualClock final : public Clock {
   mutable std::atomic<std::int64_t> elapsed_micros_{0};
 };
 
-// `2026-11-21T14:00:00.123456Z`, always UTC, always six digits: texts of the years 0000-9999 sort like the
-// times they name.
+// `2026-11-21T14:00:00.123456Z`, always UTC, always six digits: texts of the years 0000-9999 sort
+// like the times they name.
 std::string to_text(UtcMicros at);
 std::string now_text(const Clock& clock);
 // Reads what `to_text` writes, with zero to six digits after the point (none: no point).

@@ -1,6 +1,7 @@
 // Env: the outside world as one value of references: time, randomness, durable files.
 //
-// Copy it freely; `app/` (or a test) owns what it refers to and keeps it alive longer than every copy.
+// Copy it freely; `app/` (or a test) owns what it refers to and keeps it alive longer than every
+// copy.
 #pragma once
 
 #include "env/clock.h"

@@ -73,13 +73,13 @@ fs::path folder_of(const fs::path& path) {
 std::optional<fs::path> mount_of(const fs::path& path) {
   std::error_code ignored;
   fs::path at = fs::absolute(path, ignored);
-  struct stat here {};
+  struct stat here{};
   while (::stat(at.c_str(), &here) != 0) {
     if (!at.has_relative_path()) return std::nullopt;
     at = at.parent_path();
   }
   while (at.has_relative_path()) {
-    struct stat above {};
+    struct stat above{};
     if (::stat(at.parent_path().c_str(), &above) != 0 || above.st_dev != here.st_dev) return at;
     at = at.parent_path();
   }
@@ -88,13 +88,15 @@ std::optional<fs::path> mount_of(const fs::path& path) {
 
 }  // namespace
 
-bool is_disk_full(int error_number) { return error_number == ENOSPC || error_number == EDQUOT; }
+bool is_disk_full(int error_number) {
+  return error_number == ENOSPC || error_number == EDQUOT;
+}
 
 std::string describe_volume(const fs::path& path) {
   std::optional<fs::path> mount = mount_of(path);
   if (!mount) return "the volume of " + path.string();
   std::string text = "the volume " + mount->string();
-  struct statvfs space {};
+  struct statvfs space{};
   if (::statvfs(mount->c_str(), &space) != 0) return text;
   auto block = static_cast<std::int64_t>(space.f_frsize);
   text += " (" + show_bytes(static_cast<std::int64_t>(space.f_bavail) * block);
@@ -106,8 +108,10 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
   std::string message = "cannot " + std::string(action) + " " + path.string() + ": " +
                         std::error_code(error_number, std::generic_category()).message();
   if (is_disk_full(error_number)) {
-    std::string hint = error_number == EDQUOT ? "raise the quota or free space on " : "free space on ";
-    return internal_error("env.disk_full", std::move(message), Retry::backoff, hint + describe_volume(path));
+    std::string hint =
+        error_number == EDQUOT ? "raise the quota or free space on " : "free space on ";
+    return internal_error("env.disk_full", std::move(message), Retry::backoff,
+                          hint + describe_volume(path));
   }
   switch (error_number) {
     case EACCES:
@@ -118,7 +122,8 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
       return internal_error("env.read_only", std::move(message), Retry::never,
                             "mount it writable or choose another folder");
     case ENOENT:
-    case ENOTDIR: return internal_error("env.not_found", std::move(message));
+    case ENOTDIR:
+      return internal_error("env.not_found", std::move(message));
     case EFBIG:
       return internal_error("env.file_too_large", std::move(message), Retry::never,
                             "raise the file size limit (ulimit -f)");
@@ -126,7 +131,8 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
     case ENFILE:
       return internal_error("env.too_many_open", std::move(message), Retry::backoff,
                             "raise the limit of open files (ulimit -n)");
-    default: return internal_error("env.io_failed", std::move(message));
+    default:
+      return internal_error("env.io_failed", std::move(message));
   }
 }
 
@@ -136,7 +142,8 @@ Status SystemFiles::write_durably(const fs::path& path, std::string_view bytes) 
   fs::path beside = path;
   beside += ".new-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
   Status written = write_beside(beside, bytes);
-  if (written.ok() && ::rename(beside.c_str(), path.c_str()) != 0) written = file_error("replace", path, errno);
+  if (written.ok() && ::rename(beside.c_str(), path.c_str()) != 0)
+    written = file_error("replace", path, errno);
   if (!written.ok()) {
     ::unlink(beside.c_str());
     return written;
@@ -145,7 +152,8 @@ Status SystemFiles::write_durably(const fs::path& path, std::string_view bytes) 
 }
 
 Status SystemFiles::rename_durably(const fs::path& from, const fs::path& to) {
-  if (::rename(from.c_str(), to.c_str()) != 0) return file_error("rename to " + to.string() + " from", from, errno);
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return file_error("rename to " + to.string() + " from", from, errno);
   TM_CHECK(sync_dir(folder_of(to)));
   if (folder_of(from) != folder_of(to)) TM_CHECK(sync_dir(folder_of(from)));
   return {};
@@ -153,13 +161,14 @@ Status SystemFiles::rename_durably(const fs::path& from, const fs::path& to) {
 
 Status SystemFiles::make_dirs_durably(const fs::path& dir) {
   std::vector<fs::path> missing;
-  struct stat found {};
+  struct stat found{};
   for (fs::path at = dir; !at.empty() && ::stat(at.c_str(), &found) != 0; at = at.parent_path()) {
     if (errno != ENOENT) return file_error("make the folder", at, errno);
     missing.push_back(at);
   }
   for (auto at = missing.rbegin(); at != missing.rend(); ++at) {
-    if (::mkdir(at->c_str(), 0755) != 0 && errno != EEXIST) return file_error("make the folder", *at, errno);
+    if (::mkdir(at->c_str(), 0755) != 0 && errno != EEXIST)
+      return file_error("make the folder", *at, errno);
     TM_CHECK(sync_dir(folder_of(*at)));
   }
   if (::stat(dir.c_str(), &found) != 0) return file_error("make the folder", dir, errno);
@@ -191,7 +200,8 @@ Result<std::string> SystemFiles::read(const fs::path& path, std::int64_t bytes_m
     if (count == 0) return bytes;
     bytes.append(piece.data(), static_cast<std::size_t>(count));
     if (static_cast<std::int64_t>(bytes.size()) > bytes_max) {
-      return internal_error("env.file_too_large", path.string() + " is larger than " + show_bytes(bytes_max));
+      return internal_error("env.file_too_large",
+                            path.string() + " is larger than " + show_bytes(bytes_max));
     }
   }
 }

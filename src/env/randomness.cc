@@ -15,7 +15,8 @@ namespace {
 constexpr std::string_view alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 
 void append_base32(std::string& text, std::uint64_t value, int width) {
-  for (int i = width - 1; i >= 0; --i) text += alphabet[(value >> (5 * i)) & 31u];
+  for (int i = width - 1; i >= 0; --i)
+    text += alphabet[(value >> (5 * i)) & 31u];
 }
 
 }  // namespace

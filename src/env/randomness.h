@@ -1,7 +1,7 @@
 // Randomness: where ids and jitter come from, so that a test can fix them.
 //
-// `app/` owns one SystemRandomness; tests own a SeededRandomness. SystemRandomness is safe from any thread,
-// SeededRandomness from one. Neither is for keys or passwords.
+// `app/` owns one SystemRandomness; tests own a SeededRandomness. SystemRandomness is safe from any
+// thread, SeededRandomness from one. Neither is for keys or passwords.
 #pragma once
 
 #include <cstdint>
@@ -33,8 +33,8 @@ class SeededRandomness final : public Randomness {
   std::uint64_t state_;
 };
 
-// A new id of 16 characters: nine of milliseconds, seven random, in lower-case base32 without i, l, o and u.
-// Ids of different milliseconds sort by time; it is safe as a file name and in a shell.
+// A new id of 16 characters: nine of milliseconds, seven random, in lower-case base32 without i, l,
+// o and u. Ids of different milliseconds sort by time; it is safe as a file name and in a shell.
 RunId new_run_id(const Clock& clock, Randomness& randomness);
 
 }  // namespace tidemark
