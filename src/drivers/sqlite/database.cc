@@ -1,6 +1,7 @@
 #include "drivers/sqlite/database.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
 #include <mutex>
 #include <utility>
@@ -9,6 +10,12 @@
 #include "drivers/sqlite/failure.h"
 
 namespace tidemark::sqlite {
+namespace {
+
+// Read by every open, in about a millisecond.
+constexpr std::int64_t wal_bytes_kept_max = 1 << 20;
+
+}  // namespace
 
 // The mutex keeps the connection from closing while another thread interrupts it.
 struct Interrupter::Target {
@@ -36,8 +43,20 @@ Database& Database::operator=(Database&& other) noexcept {
   return *this;
 }
 
+// Moves a WAL that has grown into the main file when the connection closes. It must happen here:
+// the WAL starts anew only with a second transaction after a checkpoint, so processes of one
+// transaction each would let it grow for ever, and every open reads all of it.
+void Database::empty_large_wal_on_close() {
+  struct stat wal{};
+  if (options_.access == Access::source) return;
+  if (::stat((options_.path + "-wal").c_str(), &wal) != 0 || wal.st_size < wal_bytes_kept_max)
+    return;
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+}
+
 Database::~Database() {
   if (handle_ == nullptr) return;
+  empty_large_wal_on_close();
   {
     std::lock_guard guard(interrupt_target_->mutex);
     interrupt_target_->handle = nullptr;
@@ -50,7 +69,8 @@ Error Database::failure(int code, std::string_view action) const {
   const char* text = handle_ != nullptr ? sqlite3_errmsg(handle_) : sqlite3_errstr(code);
   int system_error = 0;
   int primary = code & 0xff;
-  if (handle_ != nullptr && (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL)) {
+  if (handle_ != nullptr &&
+      (primary == SQLITE_IOERR || primary == SQLITE_CANTOPEN || primary == SQLITE_FULL)) {
     system_error = sqlite3_system_errno(handle_);
   }
   return classify(code, system_error, text, action, options_);
@@ -66,9 +86,15 @@ Result<Database> Database::open(const OpenOptions& options) {
 Status Database::connect() {
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   switch (options_.access) {
-    case Access::create_or_write: flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE; break;
-    case Access::write: flags |= SQLITE_OPEN_READWRITE; break;
-    case Access::source: flags |= SQLITE_OPEN_READONLY; break;
+    case Access::create_or_write:
+      flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+      break;
+    case Access::write:
+      flags |= SQLITE_OPEN_READWRITE;
+      break;
+    case Access::source:
+      flags |= SQLITE_OPEN_READONLY;
+      break;
   }
   int code = sqlite3_open_v2(options_.path.c_str(), &handle_, flags, nullptr);
   if (code != SQLITE_OK) return failure(code, "open");
@@ -84,19 +110,18 @@ Status Database::configure() {
   // The first read of the header: here a file that is no database is found.
   TM_CHECK(execute("PRAGMA schema_version"));
   if (options_.access == Access::source) return execute("PRAGMA query_only = ON");
-  // Closing keeps the WAL: moving it into the main file costs two syncs, which every short command would
-  // pay. It is moved when it has grown to 1 MB, so the next open reads little.
+  // Closing keeps the WAL: moving it into the main file costs syncs, which every short command
+  // would pay.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  return execute(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-      "PRAGMA wal_autocheckpoint = 256");
+  return execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
 }
 
 Result<Statement> Database::prepare(std::string_view sql) {
   const char* end = sql.data() + sql.size();
   sqlite3_stmt* handle = nullptr;
   const char* tail = nullptr;
-  int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), 0, &handle, &tail);
+  int code =
+      sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()), 0, &handle, &tail);
   if (code != SQLITE_OK) return failure(code, "prepare a statement on");
   if (handle == nullptr) return not_one_statement("nothing to run");
   Statement statement(*this, handle);
@@ -113,8 +138,12 @@ Result<Statement> Database::prepare(std::string_view sql) {
 }
 
 Error Database::not_one_statement(std::string_view found) const {
-  return Error{options_.area + ".sql_failed", options_.fault, Retry::never,
-               "the SQL for " + options_.path + " holds " + std::string(found), {}, "give it one statement"};
+  return Error{options_.area + ".sql_failed",
+               options_.fault,
+               Retry::never,
+               "the SQL for " + options_.path + " holds " + std::string(found),
+               {},
+               "give it one statement"};
 }
 
 Status Database::execute(std::string_view sql) {
@@ -124,24 +153,32 @@ Status Database::execute(std::string_view sql) {
   return {};
 }
 
-Interrupter Database::interrupter() const { return Interrupter(interrupt_target_); }
+Interrupter Database::interrupter() const {
+  return Interrupter(interrupt_target_);
+}
 
-std::int64_t Database::changed_rows() const { return sqlite3_changes64(handle_); }
+std::int64_t Database::changed_rows() const {
+  return sqlite3_changes64(handle_);
+}
 
-bool Database::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+bool Database::in_transaction() const {
+  return sqlite3_get_autocommit(handle_) == 0;
+}
 
 Result<Transaction> Transaction::begin(Database& database, Kind kind) {
   TM_CHECK(database.execute(kind == Kind::immediate ? "BEGIN IMMEDIATE" : "BEGIN"));
   return Transaction(database);
 }
 
-Transaction::Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
+Transaction::Transaction(Transaction&& other) noexcept
+    : database_(std::exchange(other.database_, nullptr)) {}
 
 Transaction::~Transaction() {
   // After some errors (a full disk) SQLite has rolled back by itself.
   if (database_ == nullptr || !database_->in_transaction()) return;
   Status rolled_back = database_->execute("ROLLBACK");
-  // A failed ROLLBACK leaves the journal to the next open, which rolls back; there is nothing better to do.
+  // A failed ROLLBACK leaves the journal to the next open, which rolls back; there is nothing
+  // better to do.
   static_cast<void>(rolled_back.ok());
 }
 
@@ -161,6 +198,8 @@ std::string quote_identifier(std::string_view name) {
   return quoted + '"';
 }
 
-std::string library_version() { return sqlite3_libversion(); }
+std::string library_version() {
+  return sqlite3_libversion();
+}
 
 }  // namespace tidemark::sqlite

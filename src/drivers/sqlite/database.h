@@ -1,8 +1,9 @@
 // SQLite behind RAII types: Database (connection), Statement (prepared), Transaction (guard).
 //
-// A Database outlives its Statements and Transactions. One thread at a time may use a Database and all that
-// belongs to it; `Interrupter::interrupt` alone is safe from any thread. Calls block on the disk and, up to
-// `busy_wait`, on other connections' locks. This folder alone includes sqlite3.h.
+// A Database outlives its Statements and Transactions. One thread at a time may use a Database and
+// all that belongs to it; `Interrupter::interrupt` alone is safe from any thread. Calls block on
+// the disk and, up to `busy_wait`, on other connections' locks. This folder alone includes
+// sqlite3.h.
 #pragma once
 
 #include <chrono>
@@ -22,8 +23,8 @@ struct sqlite3_stmt;
 
 namespace tidemark::sqlite {
 
-// `source` reads a database that belongs to somebody else: it is opened read-only and no setting that is
-// stored in the file is touched.
+// `source` reads a database that belongs to somebody else: it is opened read-only and no setting
+// that is stored in the file is touched.
 enum class Access { create_or_write, write, source };
 
 struct OpenOptions {
@@ -40,8 +41,8 @@ enum class StorageClass { null, integer, real, text, blob };
 
 class Statement;
 
-// A handle to stop a running statement from another thread; it then fails with `<area>.interrupted`.
-// Copyable; harmless after the Database is gone.
+// A handle to stop a running statement from another thread; it then fails with
+// `<area>.interrupted`. Copyable; harmless after the Database is gone.
 class Interrupter {
  public:
   void interrupt() const;
@@ -50,24 +51,26 @@ class Interrupter {
   friend class Database;
   struct Target;
   explicit Interrupter(std::shared_ptr<Target> target) : target_(std::move(target)) {}
-  // Shared because the thread that interrupts may outlive the connection; the target says whether it lives.
+  // Shared because the thread that interrupts may outlive the connection; the target says whether
+  // it lives.
   std::shared_ptr<Target> target_;
 };
 
 class Database {
  public:
-  // Written databases get WAL, synchronous FULL and foreign keys: a commit that returned survives a power
-  // cut. The content is verified to be a database here, not at the first query.
+  // Written databases get WAL, synchronous FULL and foreign keys: a commit that returned survives a
+  // power cut. The content is verified to be a database here, not at the first query.
   static Result<Database> open(const OpenOptions& options);
 
   Database(Database&& other) noexcept;
   Database& operator=(Database&& other) noexcept;
   ~Database();
 
-  // Exactly one statement; comments and a semicolon may follow it. The Database stays where it is in memory
-  // while it has Statements or Transactions.
+  // Exactly one statement; comments and a semicolon may follow it. The Database stays where it is
+  // in memory while it has Statements or Transactions.
   Result<Statement> prepare(std::string_view sql);
-  // One or more statements without parameters; their rows are dropped. What ran before a failing one stays.
+  // One or more statements without parameters; their rows are dropped. What ran before a failing
+  // one stays.
   Status execute(std::string_view sql);
 
   Interrupter interrupter() const;
@@ -80,6 +83,7 @@ class Database {
   explicit Database(OpenOptions options);
   Status connect();
   Status configure();
+  void empty_large_wal_on_close();
   Error failure(int code, std::string_view action) const;
   Error not_one_statement(std::string_view found) const;
 
@@ -88,8 +92,9 @@ class Database {
   std::shared_ptr<Interrupter::Target> interrupt_target_;
 };
 
-// Parameters and columns count from 0. A failed bind is kept and reported by the next `step`, so binds chain.
-// Text and bytes read from a column live until the next `step`, `reset` or the Statement's end.
+// Parameters and columns count from 0. A failed bind is kept and reported by the next `step`, so
+// binds chain. Text and bytes read from a column live until the next `step`, `reset` or the
+// Statement's end.
 class Statement {
  public:
   Statement(Statement&& other) noexcept;
@@ -137,8 +142,8 @@ class Statement {
 };
 
 // Rolls back in its destructor unless `commit` succeeded; after a failed commit nothing is stored.
-// `immediate` takes the write lock now, so that no later statement fails for it; `read` fixes a snapshot at
-// its first query.
+// `immediate` takes the write lock now, so that no later statement fails for it; `read` fixes a
+// snapshot at its first query.
 class Transaction {
  public:
   enum class Kind { read, immediate };

@@ -8,7 +8,8 @@
 
 namespace tidemark::sqlite {
 
-// `text` is SQLite's own message; `system_error` the errno of its last failed system call, 0 for none.
+// `text` is SQLite's own message; `system_error` the errno of its last failed system call, 0 for
+// none.
 Error classify(int extended_code, int system_error, std::string_view text, std::string_view action,
                const OpenOptions& options);
 

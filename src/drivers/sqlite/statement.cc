@@ -19,7 +19,9 @@ Statement& Statement::operator=(Statement&& other) noexcept {
   return *this;
 }
 
-Statement::~Statement() { sqlite3_finalize(handle_); }
+Statement::~Statement() {
+  sqlite3_finalize(handle_);
+}
 
 void Statement::note(int code) {
   if (bind_failure_ == SQLITE_OK) bind_failure_ = code;
@@ -85,9 +87,13 @@ void Statement::reset() {
   static_cast<void>(sqlite3_reset(handle_));
 }
 
-int Statement::parameter_count() const { return sqlite3_bind_parameter_count(handle_); }
+int Statement::parameter_count() const {
+  return sqlite3_bind_parameter_count(handle_);
+}
 
-int Statement::column_count() const { return sqlite3_column_count(handle_); }
+int Statement::column_count() const {
+  return sqlite3_column_count(handle_);
+}
 
 std::string Statement::column_name(int index) const {
   const char* name = sqlite3_column_name(handle_, index);
@@ -101,17 +107,26 @@ std::string Statement::declared_type(int index) const {
 
 StorageClass Statement::storage_class(int index) const {
   switch (sqlite3_column_type(handle_, index)) {
-    case SQLITE_INTEGER: return StorageClass::integer;
-    case SQLITE_FLOAT: return StorageClass::real;
-    case SQLITE_TEXT: return StorageClass::text;
-    case SQLITE_BLOB: return StorageClass::blob;
-    default: return StorageClass::null;
+    case SQLITE_INTEGER:
+      return StorageClass::integer;
+    case SQLITE_FLOAT:
+      return StorageClass::real;
+    case SQLITE_TEXT:
+      return StorageClass::text;
+    case SQLITE_BLOB:
+      return StorageClass::blob;
+    default:
+      return StorageClass::null;
   }
 }
 
-std::int64_t Statement::int64_at(int index) const { return sqlite3_column_int64(handle_, index); }
+std::int64_t Statement::int64_at(int index) const {
+  return sqlite3_column_int64(handle_, index);
+}
 
-double Statement::double_at(int index) const { return sqlite3_column_double(handle_, index); }
+double Statement::double_at(int index) const {
+  return sqlite3_column_double(handle_, index);
+}
 
 std::string_view Statement::text_at(int index) const {
   if (is_null(index)) return {};
