@@ -1,10 +1,13 @@
 // JSON: a value tree, a writer and a parser.
 //
-// Values are plain, copyable, ordered as written; no thread rule. Writing never fails and never loses:
-// - int64 is exact; a double is the shortest text that reads back the same, with `.0` when it has no fraction;
+// Values are plain, copyable, ordered as written; no thread rule. Writing never fails and never
+// loses:
+// - int64 is exact; a double is the shortest text that reads back the same, with `.0` when it has
+// no fraction;
 //   NaN and the infinities, which JSON lacks, are the strings "NaN", "Infinity", "-Infinity";
 // - valid UTF-8 is written as it is, control characters and U+2028/2029 as \u escapes;
-// - text that is not valid UTF-8 is not a JSON string: it is written as {"bytes_hex": "66ff"}, and `bytes`
+// - text that is not valid UTF-8 is not a JSON string: it is written as {"bytes_hex": "66ff"}, and
+// `bytes`
 //   reads both forms back. No character is ever replaced. A key like that becomes "bytes_hex:66ff".
 #pragma once
 
@@ -54,7 +57,8 @@ class JsonValue {
   // The member of an object; nullptr when this is no object or has none of that name.
   const JsonValue* find(std::string_view name) const;
 
-  // As `find`, but a missing member or another type is the error `json.unexpected` that names the member.
+  // As `find`, but a missing member or another type is the error `json.unexpected` that names the
+  // member.
   Result<std::string> string_at(std::string_view name) const;
   // A string, or the bytes of a {"bytes_hex": ...}.
   Result<std::string> bytes_at(std::string_view name) const;
@@ -63,15 +67,16 @@ class JsonValue {
   Result<const JsonArray*> array_at(std::string_view name) const;
   Result<const JsonObject*> object_at(std::string_view name) const;
 
-  // Building: `object.set("a", 1).set("b", "x")` and `array.append(1)`; a null turns into either. Setting a
-  // name again replaces its value in place.
+  // Building: `object.set("a", 1).set("b", "x")` and `array.append(1)`; a null turns into either.
+  // Setting a name again replaces its value in place.
   JsonValue& set(std::string name, JsonValue value);
   JsonValue& append(JsonValue value);
 
   friend bool operator==(const JsonValue&, const JsonValue&);
 
  private:
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, JsonArray, JsonObject> value_;
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, JsonArray, JsonObject>
+      value_;
 };
 
 struct JsonMember {
@@ -84,8 +89,8 @@ enum class JsonLayout { compact, indented };
 
 std::string to_json(const JsonValue& value, JsonLayout layout = JsonLayout::compact);
 
-// Appends JSON to a string piece by piece, for documents too large for a tree. The caller keeps the order:
-// in an object `key` before every value. Closing what is not open is a bug and aborts.
+// Appends JSON to a string piece by piece, for documents too large for a tree. The caller keeps the
+// order: in an object `key` before every value. Closing what is not open is a bug and aborts.
 class JsonWriter {
  public:
   JsonWriter(std::string& out, JsonLayout layout) : out_(out), layout_(layout) {}
@@ -122,8 +127,9 @@ struct JsonLimits {
   std::size_t bytes_max = 256u << 20;
 };
 
-// One whole document. Errors are `json.invalid` with line and column: broken syntax, invalid UTF-8, the same
-// key twice in an object, too deep, too long, an integer beyond int64 (never rounded to a double).
+// One whole document. Errors are `json.invalid` with line and column: broken syntax, invalid UTF-8,
+// the same key twice in an object, too deep, too long, an integer beyond int64 (never rounded to a
+// double).
 Result<JsonValue> parse_json(std::string_view text, const JsonLimits& limits = {});
 
 }  // namespace tidemark

@@ -10,8 +10,9 @@
 namespace tidemark {
 namespace {
 
-// Builds a JsonValue from nlohmann's events and stops at the first thing we refuse. Values live in the frames
-// of a stack and move into their parent when they close, so no pointer into a growing vector is kept.
+// Builds a JsonValue from nlohmann's events and stops at the first thing we refuse. Values live in
+// the frames of a stack and move into their parent when they close, so no pointer into a growing
+// vector is kept.
 class TreeBuilder {
  public:
   using number_integer_t = std::int64_t;
@@ -26,12 +27,14 @@ class TreeBuilder {
   bool boolean(bool value) { return add(value); }
   bool number_integer(std::int64_t value) { return add(value); }
   bool number_unsigned(std::uint64_t value) {
-    if (value > static_cast<std::uint64_t>(INT64_MAX)) return refuse("an integer is beyond 64 bits");
+    if (value > static_cast<std::uint64_t>(INT64_MAX))
+      return refuse("an integer is beyond 64 bits");
     return add(static_cast<std::int64_t>(value));
   }
   bool number_float(double value, const std::string& text) {
     // nlohmann reads integers beyond 64 bits as doubles, which would change them.
-    if (text.find_first_of(".eE") == std::string::npos) return refuse("the integer " + text + " is beyond 64 bits");
+    if (text.find_first_of(".eE") == std::string::npos)
+      return refuse("the integer " + text + " is beyond 64 bits");
     return add(value);
   }
   bool string(std::string& value) { return add(JsonValue(std::move(value))); }
@@ -41,11 +44,13 @@ class TreeBuilder {
   bool end_object() { return close(); }
   bool end_array() { return close(); }
   bool key(std::string& name) {
-    if (!frames_.back().names.insert(name).second) return refuse("the key '" + name + "' stands twice in an object");
+    if (!frames_.back().names.insert(name).second)
+      return refuse("the key '" + name + "' stands twice in an object");
     frames_.back().key = std::move(name);
     return true;
   }
-  bool parse_error(std::size_t position, const std::string& token, const nlohmann::detail::exception&) {
+  bool parse_error(std::size_t position, const std::string& token,
+                   const nlohmann::detail::exception&) {
     position_ = position;
     return refuse(token.empty() ? "it is not JSON" : "it is not JSON near '" + token + "'");
   }
@@ -76,7 +81,8 @@ class TreeBuilder {
   bool close() {
     Frame frame = std::move(frames_.back());
     frames_.pop_back();
-    return add(frame.is_object ? JsonValue(std::move(frame.members)) : JsonValue(std::move(frame.values)));
+    return add(frame.is_object ? JsonValue(std::move(frame.members))
+                               : JsonValue(std::move(frame.values)));
   }
 
   bool add(JsonValue value) {
@@ -123,7 +129,9 @@ class CountingIterator {
     ++*this;
     return before;
   }
-  friend bool operator==(const CountingIterator& a, const CountingIterator& b) { return a.at_ == b.at_; }
+  friend bool operator==(const CountingIterator& a, const CountingIterator& b) {
+    return a.at_ == b.at_;
+  }
 
  private:
   const char* at_;
@@ -134,7 +142,8 @@ Error invalid(std::string_view text, std::size_t position, const std::string& wh
   std::string_view before = text.substr(0, std::min(position == 0 ? 0 : position - 1, text.size()));
   auto line = std::count(before.begin(), before.end(), '\n') + 1;
   std::size_t line_start = before.rfind('\n');
-  std::size_t column = before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
+  std::size_t column =
+      before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
   return internal_error("json.invalid", "JSON, line " + std::to_string(line) + ", column " +
                                             std::to_string(column) + ": " + why);
 }
@@ -143,18 +152,20 @@ Error invalid(std::string_view text, std::size_t position, const std::string& wh
 
 Result<JsonValue> parse_json(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.bytes_max) {
-    return internal_error("json.invalid", "the JSON document is longer than " + std::to_string(limits.bytes_max) +
-                                              " bytes");
+    return internal_error("json.invalid", "the JSON document is longer than " +
+                                              std::to_string(limits.bytes_max) + " bytes");
   }
   const char* furthest = text.data();
   TreeBuilder builder(limits.depth_max);
-  // nlohmann reports syntax by event; this catches what it may throw besides, such as a failed allocation.
+  // nlohmann reports syntax by event; this catches what it may throw besides, such as a failed
+  // allocation.
   try {
     CountingIterator begin(text.data(), &furthest);
     CountingIterator end(text.data() + text.size(), &furthest);
     if (nlohmann::json::sax_parse(begin, end, &builder)) return builder.take();
   } catch (const std::exception& error) {
-    return internal_error("json.invalid", std::string("the JSON document cannot be read: ") + error.what());
+    return internal_error("json.invalid",
+                          std::string("the JSON document cannot be read: ") + error.what());
   }
   auto reached = static_cast<std::size_t>(furthest - text.data());
   return invalid(text, builder.position().value_or(reached), builder.refusal());

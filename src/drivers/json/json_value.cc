@@ -27,15 +27,31 @@ JsonValue& JsonValue::operator=(const JsonValue& other) = default;
 JsonValue& JsonValue::operator=(JsonValue&& other) noexcept = default;
 JsonValue::~JsonValue() = default;
 
-bool JsonValue::is_null() const { return std::holds_alternative<std::monostate>(value_); }
-const bool* JsonValue::boolean() const { return std::get_if<bool>(&value_); }
-const std::int64_t* JsonValue::integer() const { return std::get_if<std::int64_t>(&value_); }
-const double* JsonValue::number() const { return std::get_if<double>(&value_); }
-const std::string* JsonValue::string() const { return std::get_if<std::string>(&value_); }
-const JsonArray* JsonValue::array() const { return std::get_if<JsonArray>(&value_); }
-const JsonObject* JsonValue::object() const { return std::get_if<JsonObject>(&value_); }
+bool JsonValue::is_null() const {
+  return std::holds_alternative<std::monostate>(value_);
+}
+const bool* JsonValue::boolean() const {
+  return std::get_if<bool>(&value_);
+}
+const std::int64_t* JsonValue::integer() const {
+  return std::get_if<std::int64_t>(&value_);
+}
+const double* JsonValue::number() const {
+  return std::get_if<double>(&value_);
+}
+const std::string* JsonValue::string() const {
+  return std::get_if<std::string>(&value_);
+}
+const JsonArray* JsonValue::array() const {
+  return std::get_if<JsonArray>(&value_);
+}
+const JsonObject* JsonValue::object() const {
+  return std::get_if<JsonObject>(&value_);
+}
 
-bool operator==(const JsonValue& left, const JsonValue& right) { return left.value_ == right.value_; }
+bool operator==(const JsonValue& left, const JsonValue& right) {
+  return left.value_ == right.value_;
+}
 
 bool operator==(const JsonMember& left, const JsonMember& right) {
   return left.name == right.name && left.value == right.value;
@@ -53,8 +69,8 @@ const JsonValue* JsonValue::find(std::string_view name) const {
 namespace {
 
 Error unexpected(std::string_view name, std::string_view wanted) {
-  return internal_error("json.unexpected", "the member '" + std::string(name) + "' is missing or is no " +
-                                               std::string(wanted));
+  return internal_error("json.unexpected", "the member '" + std::string(name) +
+                                               "' is missing or is no " + std::string(wanted));
 }
 
 std::optional<std::string> bytes_of_hex(std::string_view hex) {
@@ -208,10 +224,18 @@ void JsonWriter::close(char bracket, bool is_object) {
   out_ += bracket;
 }
 
-JsonWriter& JsonWriter::begin_object() { return open('{', true), *this; }
-JsonWriter& JsonWriter::end_object() { return close('}', true), *this; }
-JsonWriter& JsonWriter::begin_array() { return open('[', false), *this; }
-JsonWriter& JsonWriter::end_array() { return close(']', false), *this; }
+JsonWriter& JsonWriter::begin_object() {
+  return open('{', true), *this;
+}
+JsonWriter& JsonWriter::end_object() {
+  return close('}', true), *this;
+}
+JsonWriter& JsonWriter::begin_array() {
+  return open('[', false), *this;
+}
+JsonWriter& JsonWriter::end_array() {
+  return close(']', false), *this;
+}
 
 JsonWriter& JsonWriter::key(std::string_view name) {
   TM_ASSERT(!after_key_);
@@ -282,11 +306,13 @@ JsonWriter& JsonWriter::value(const JsonValue& value) {
   if (value.string() != nullptr) return string(*value.string());
   if (value.array() != nullptr) {
     begin_array();
-    for (const JsonValue& element : *value.array()) this->value(element);
+    for (const JsonValue& element : *value.array())
+      this->value(element);
     return end_array();
   }
   begin_object();
-  for (const JsonMember& member : *value.object()) key(member.name).value(member.value);
+  for (const JsonMember& member : *value.object())
+    key(member.name).value(member.value);
   return end_object();
 }
 
