@@ -95,7 +95,8 @@ CREATE TABLE run_events (
 constexpr std::array steps_of_store{Migration{1, version_1}};
 
 Result<int> current_version(sqlite::Database& database) {
-  TM_TRY(auto tables, database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'tidemark_schema'"));
+  TM_TRY(auto tables,
+         database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'tidemark_schema'"));
   TM_TRY(bool has_count, tables.step());
   if (!has_count || tables.int64_at(0) == 0) return 0;
   TM_TRY(auto versions, database.prepare("SELECT coalesce(max(version), 0) FROM tidemark_schema"));
@@ -104,11 +105,14 @@ Result<int> current_version(sqlite::Database& database) {
 }
 
 Error newer(const std::string& path, int found, int known) {
-  return Error{"store.newer", Fault::user, Retry::never,
+  return Error{"store.newer",
+               Fault::user,
+               Retry::never,
                "the store " + path + " has schema version " + std::to_string(found) +
                    ", and this Tidemark knows versions up to " + std::to_string(known),
                {},
-               "a later Tidemark wrote it: use that one, or name another file under `store:` in tidemark.yaml"};
+               "a later Tidemark wrote it: use that one, or name another file under `store:` in "
+               "tidemark.yaml"};
 }
 
 Status apply(sqlite::Database& database, const Clock& clock, const Migration& step) {
@@ -116,17 +120,21 @@ Status apply(sqlite::Database& database, const Clock& clock, const Migration& st
   // Asked again under the write lock: another process may have taken this step meanwhile.
   TM_TRY(int found, current_version(database));
   if (found >= step.version) return {};
-  TM_CHECK(database.execute(
-      "CREATE TABLE IF NOT EXISTS tidemark_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL) STRICT"));
+  TM_CHECK(
+      database.execute("CREATE TABLE IF NOT EXISTS tidemark_schema (version INTEGER PRIMARY KEY, "
+                       "applied_at TEXT NOT NULL) STRICT"));
   TM_CHECK(database.execute(step.sql));
-  TM_TRY(auto note, database.prepare("INSERT INTO tidemark_schema (version, applied_at) VALUES (?, ?)"));
+  TM_TRY(auto note,
+         database.prepare("INSERT INTO tidemark_schema (version, applied_at) VALUES (?, ?)"));
   TM_CHECK(note.bind_int64(0, step.version).bind_text(1, now_text(clock)).run());
   return transaction.commit();
 }
 
 }  // namespace
 
-std::span<const Migration> store_migrations() { return steps_of_store; }
+std::span<const Migration> store_migrations() {
+  return steps_of_store;
+}
 
 Status migrate(sqlite::Database& database, const Clock& clock, std::span<const Migration> steps) {
   TM_TRY(int found, current_version(database));
@@ -136,7 +144,8 @@ Status migrate(sqlite::Database& database, const Clock& clock, std::span<const M
     if (step.version <= found) continue;
     Status applied = apply(database, clock, step);
     if (!applied.ok()) {
-      return std::move(applied).error().with_context("bringing the store to version " + std::to_string(step.version));
+      return std::move(applied).error().with_context("bringing the store to version " +
+                                                     std::to_string(step.version));
     }
   }
   return {};

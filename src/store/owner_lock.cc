@@ -32,7 +32,7 @@ Result<int> open_lock_file(const fs::path& path, int flags) {
 
 // Locks of network file systems may be lost with the server, or be local to each machine.
 bool is_network_file_system(int descriptor) {
-  struct statfs found {};
+  struct statfs found{};
   if (::fstatfs(descriptor, &found) != 0) return false;
   constexpr std::array<std::uint32_t, 6> magic{
       0x6969,      // nfs
@@ -61,7 +61,8 @@ Result<bool> try_lock(int descriptor, const fs::path& path) {
 }
 
 std::string text_of(const LockHolder& holder) {
-  return "pid " + std::to_string(holder.pid) + "\nrun " + holder.run + "\ncommand " + holder.command + "\n";
+  return "pid " + std::to_string(holder.pid) + "\nrun " + holder.run + "\ncommand " +
+         holder.command + "\n";
 }
 
 // The rest of the line that starts with `word `.
@@ -90,7 +91,8 @@ LockHolder holder_of(int descriptor) {
   return holder;
 }
 
-// The file may still hold the text of one who died while the next has the lock but has not written yet.
+// The file may still hold the text of one who died while the next has the lock but has not written
+// yet.
 bool is_alive(const LockHolder& holder) {
   return holder.pid > 0 && (::kill(static_cast<pid_t>(holder.pid), 0) == 0 || errno == EPERM);
 }
@@ -110,12 +112,13 @@ Error busy(const LockHolder& holder, std::chrono::milliseconds wait) {
   if (!holder.command.empty()) message += " (tidemark " + holder.command + ")";
   if (!holder.run.empty()) message += ", run " + holder.run;
   if (wait.count() > 0) message += "; waited " + show_duration(wait);
-  return Error{"run.project_busy", Fault::user, Retry::backoff, std::move(message), {},
-               "wait for it with --wait, or end that process"};
+  return Error{"run.project_busy", Fault::user, Retry::backoff,
+               std::move(message), {},          "wait for it with --wait, or end that process"};
 }
 
 Error not_local(const fs::path& dir) {
-  return user_error("store.not_local", dir.string() + " is on a network file system, where locks cannot be trusted",
+  return user_error("store.not_local",
+                    dir.string() + " is on a network file system, where locks cannot be trusted",
                     "keep the project's .tidemark folder on a local disk");
 }
 
@@ -148,11 +151,14 @@ OwnerLock& OwnerLock::operator=(OwnerLock&& other) noexcept {
   return *this;
 }
 
-OwnerLock::~OwnerLock() { release(); }
+OwnerLock::~OwnerLock() {
+  release();
+}
 
 void OwnerLock::release() {
   if (descriptor_ < 0) return;
-  // The file stays: removing it would let two processes lock two files of one name. An empty one is free.
+  // The file stays: removing it would let two processes lock two files of one name. An empty one is
+  // free.
   static_cast<void>(::ftruncate(descriptor_, 0));
   ::close(std::exchange(descriptor_, -1));
 }
@@ -160,8 +166,10 @@ void OwnerLock::release() {
 Status OwnerLock::write_holder() {
   std::string text = text_of(self_);
   ssize_t written = ::pwrite(descriptor_, text.data(), text.size(), 0);
-  if (written != static_cast<ssize_t>(text.size())) return file_error("write", path_, written < 0 ? errno : ENOSPC);
-  if (::ftruncate(descriptor_, static_cast<off_t>(text.size())) != 0) return file_error("write", path_, errno);
+  if (written != static_cast<ssize_t>(text.size()))
+    return file_error("write", path_, written < 0 ? errno : ENOSPC);
+  if (::ftruncate(descriptor_, static_cast<off_t>(text.size())) != 0)
+    return file_error("write", path_, errno);
   return {};
 }
 
@@ -170,8 +178,9 @@ Status OwnerLock::show_run(const RunId& run) {
   return write_holder();
 }
 
-Result<OwnerLock> OwnerLock::acquire(const fs::path& dir, const LockHolder& self, std::chrono::milliseconds wait,
-                                     const Clock& clock, const Cancel& cancel) {
+Result<OwnerLock> OwnerLock::acquire(const fs::path& dir, const LockHolder& self,
+                                     std::chrono::milliseconds wait, const Clock& clock,
+                                     const Cancel& cancel) {
   fs::path path = dir / "lock";
   TM_TRY(int descriptor, open_lock_file(path, O_RDWR | O_CREAT));
   // Until it is locked it closes without touching the text of the holder.

@@ -1,7 +1,9 @@
-// OwnerLock: one process owns a project. An flock on `.tidemark/lock`, whose text says who holds it.
+// OwnerLock: one process owns a project. An flock on `.tidemark/lock`, whose text says who holds
+// it.
 //
-// Move-only; held from `acquire` to the destructor by one object of the process. The kernel frees it when the
-// process dies, however it dies, so a file left behind never blocks. `acquire` blocks up to `wait`.
+// Move-only; held from `acquire` to the destructor by one object of the process. The kernel frees
+// it when the process dies, however it dies, so a file left behind never blocks. `acquire` blocks
+// up to `wait`.
 #pragma once
 
 #include <chrono>
@@ -27,10 +29,12 @@ struct LockHolder {
 
 class OwnerLock {
  public:
-  // `dir` is the `.tidemark` folder. Error `run.project_busy`, naming run and pid of the holder, when it is
-  // still held after `wait`; `store.not_local` on a network file system, where such locks cannot be trusted.
+  // `dir` is the `.tidemark` folder. Error `run.project_busy`, naming run and pid of the holder,
+  // when it is still held after `wait`; `store.not_local` on a network file system, where such
+  // locks cannot be trusted.
   static Result<OwnerLock> acquire(const std::filesystem::path& dir, const LockHolder& self,
-                                   std::chrono::milliseconds wait, const Clock& clock, const Cancel& cancel);
+                                   std::chrono::milliseconds wait, const Clock& clock,
+                                   const Cancel& cancel);
 
   OwnerLock(OwnerLock&& other) noexcept;
   OwnerLock& operator=(OwnerLock&& other) noexcept;

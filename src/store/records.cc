@@ -12,29 +12,39 @@ JobId job_id_of(const JobName& name) {
   }
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += digits[(hash >> shift) & 15u];
+  for (int shift = 60; shift >= 0; shift -= 4)
+    text += digits[(hash >> shift) & 15u];
   return JobId(std::move(text));
 }
 
 std::string_view to_string(StoredStrategy strategy) {
   switch (strategy) {
-    case StoredStrategy::full: return "full";
-    case StoredStrategy::incremental: return "incremental";
-    case StoredStrategy::upsert: return "upsert";
+    case StoredStrategy::full:
+      return "full";
+    case StoredStrategy::incremental:
+      return "incremental";
+    case StoredStrategy::upsert:
+      return "upsert";
   }
   return "full";
 }
 
 std::string_view to_string(RunKind kind) {
   switch (kind) {
-    case RunKind::run: return "run";
-    case RunKind::replay: return "replay";
-    case RunKind::full: return "full";
-    case RunKind::window: return "window";
+    case RunKind::run:
+      return "run";
+    case RunKind::replay:
+      return "replay";
+    case RunKind::full:
+      return "full";
+    case RunKind::window:
+      return "window";
   }
   return "run";
 }
 
-RunStatus RunRecord::status() const { return ended_at ? status_of(state) : RunStatus::running; }
+RunStatus RunRecord::status() const {
+  return ended_at ? status_of(state) : RunStatus::running;
+}
 
 }  // namespace tidemark

@@ -1,7 +1,7 @@
 // The values that go into the store and come out of it: jobs, runs, their streams and events.
 //
-// Plain values; no thread rule. Positions (`lo`, `hi`, `top`, watermarks) are opaque text here; only the
-// source that made them reads them.
+// Plain values; no thread rule. Positions (`lo`, `hi`, `top`, watermarks) are opaque text here;
+// only the source that made them reads them.
 #pragma once
 
 #include <cstdint>
@@ -39,7 +39,8 @@ struct JobRecord {
   std::string watermark_col;
   bool enabled = true;
   std::string spec_hash;
-  // Kept by set_last_watermark alone; upsert_job leaves it as it is. A copy for people: the ledger decides.
+  // Kept by set_last_watermark alone; upsert_job leaves it as it is. A copy for people: the ledger
+  // decides.
   std::optional<std::string> last_watermark;
   UtcMicros updated_at;
 };
@@ -66,7 +67,8 @@ struct StreamMark {
   friend bool operator==(const StreamMark&, const StreamMark&) = default;
 };
 
-// A stream's window, stored before its first row is read; the stream begins as `planned`, version 1.
+// A stream's window, stored before its first row is read; the stream begins as `planned`,
+// version 1.
 struct PlannedStream {
   StreamName stream;
   Seq seq;
@@ -154,7 +156,8 @@ struct RunRecord {
   RunStatus status() const;
 };
 
-// One row of run_events; `number` counts from 1 in each run. `stream` is empty for the run as a whole.
+// One row of run_events; `number` counts from 1 in each run. `stream` is empty for the run as a
+// whole.
 struct EventRecord {
   std::int64_t number = 0;
   UtcMicros at;

@@ -6,25 +6,30 @@
 namespace tidemark::sqlite_rows {
 
 const std::string_view select_runs =
-    "SELECT r.run_id, j.name, r.kind, r.run_start, r.run_end, r.rows_read, r.rows_loaded, r.rows_rejected,"
-    " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, r.watermark_snapshot,"
+    "SELECT r.run_id, j.name, r.kind, r.run_start, r.run_end, r.rows_read, r.rows_loaded, "
+    "r.rows_rejected,"
+    " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, "
+    "r.watermark_snapshot,"
     " r.guarantee, r.attempt, r.pid FROM etl_runs r JOIN etl_jobs j USING (job_id) ";
 
 namespace {
 
 constexpr std::string_view select_jobs =
-    "SELECT name, schedule_cron, source_dsn, source_query, transform_ref, target_table, load_strategy,"
+    "SELECT name, schedule_cron, source_dsn, source_query, transform_ref, target_table, "
+    "load_strategy,"
     " watermark_col, enabled, spec_hash, last_watermark, updated_at FROM etl_jobs ";
 
 constexpr std::string_view select_streams =
-    "SELECT stream, seq, state, version, fence, lo, hi, top, rows_read, rows_staged, rows_good, rows_rejected,"
-    " rows_loaded, bytes_staged, stage_dir, error_code, error_fault, error_msg, error_hint, attempt, started_at,"
+    "SELECT stream, seq, state, version, fence, lo, hi, top, rows_read, rows_staged, rows_good, "
+    "rows_rejected,"
+    " rows_loaded, bytes_staged, stage_dir, error_code, error_fault, error_msg, error_hint, "
+    "attempt, started_at,"
     " ended_at FROM etl_run_streams WHERE run_id = ? ORDER BY stream";
 
 // A word in the file that this version does not know: written by hand, or the file is damaged.
 Error unreadable(std::string_view what, std::string_view word) {
-  return internal_error("store.unreadable", "the store holds the " + std::string(what) + " '" + std::string(word) +
-                                                "', which is none");
+  return internal_error("store.unreadable", "the store holds the " + std::string(what) + " '" +
+                                                std::string(word) + "', which is none");
 }
 
 Result<RunState> state_at(const sqlite::Statement& row, int column) {
@@ -45,9 +50,13 @@ Result<std::optional<UtcMicros>> optional_time_at(const sqlite::Statement& row, 
   return std::optional<UtcMicros>(at);
 }
 
-std::string string_at(const sqlite::Statement& row, int column) { return std::string(row.text_at(column)); }
+std::string string_at(const sqlite::Statement& row, int column) {
+  return std::string(row.text_at(column));
+}
 
-RowCount count_at(const sqlite::Statement& row, int column) { return RowCount(row.int64_at(column)); }
+RowCount count_at(const sqlite::Statement& row, int column) {
+  return RowCount(row.int64_at(column));
+}
 
 std::optional<Position> position_at(const sqlite::Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
@@ -69,7 +78,8 @@ Result<RunKind> kind_at(const sqlite::Statement& row, int column) {
 }
 
 Result<StoredStrategy> strategy_at(const sqlite::Statement& row, int column) {
-  for (StoredStrategy strategy : {StoredStrategy::full, StoredStrategy::incremental, StoredStrategy::upsert}) {
+  for (StoredStrategy strategy :
+       {StoredStrategy::full, StoredStrategy::incremental, StoredStrategy::upsert}) {
     if (to_string(strategy) == row.text_at(column)) return strategy;
   }
   return unreadable("load strategy", row.text_at(column));
@@ -189,8 +199,9 @@ Result<std::vector<StreamRecord>> read_streams(sqlite::Database& database, const
 
 Result<std::vector<EventRecord>> read_events(sqlite::Database& database, const RunId& run) {
   std::vector<EventRecord> events;
-  TM_TRY(auto rows, database.prepare("SELECT number, at, stream, state_from, state_to, step, message, detail"
-                                     " FROM run_events WHERE run_id = ? ORDER BY number"));
+  TM_TRY(auto rows,
+         database.prepare("SELECT number, at, stream, state_from, state_to, step, message, detail"
+                          " FROM run_events WHERE run_id = ? ORDER BY number"));
   rows.bind_text(0, run.get());
   while (true) {
     TM_TRY(bool has_row, rows.step());
@@ -209,7 +220,8 @@ Result<std::vector<EventRecord>> read_events(sqlite::Database& database, const R
 }
 
 Error unknown_run(const RunId& run) {
-  return user_error("run.unknown", "there is no run '" + run.get() + "'", "`tidemark runs` lists them");
+  return user_error("run.unknown", "there is no run '" + run.get() + "'",
+                    "`tidemark runs` lists them");
 }
 
 }  // namespace tidemark::sqlite_rows

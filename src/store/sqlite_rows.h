@@ -10,7 +10,8 @@
 
 namespace tidemark::sqlite_rows {
 
-// The columns every query of runs selects, in the order `read_run` expects, from etl_runs r and etl_jobs j.
+// The columns every query of runs selects, in the order `read_run` expects, from etl_runs r and
+// etl_jobs j.
 extern const std::string_view select_runs;
 
 Result<std::optional<JobRecord>> find_job(sqlite::Database& database, const JobName& name);

@@ -14,10 +14,10 @@ namespace {
 using sqlite::Transaction;
 
 bool says_the_same(const JobRecord& a, const JobRecord& b) {
-  return a.schedule_cron == b.schedule_cron && a.source_dsn == b.source_dsn && a.source_query == b.source_query &&
-         a.transform_ref == b.transform_ref && a.target_table == b.target_table &&
-         a.load_strategy == b.load_strategy && a.watermark_col == b.watermark_col && a.enabled == b.enabled &&
-         a.spec_hash == b.spec_hash;
+  return a.schedule_cron == b.schedule_cron && a.source_dsn == b.source_dsn &&
+         a.source_query == b.source_query && a.transform_ref == b.transform_ref &&
+         a.target_table == b.target_table && a.load_strategy == b.load_strategy &&
+         a.watermark_col == b.watermark_col && a.enabled == b.enabled && a.spec_hash == b.spec_hash;
 }
 
 Result<bool> job_is_current(sqlite::Database& database, const JobRecord& job) {
@@ -37,7 +37,8 @@ Result<std::vector<RunRecord>> list(sqlite::Database& database, const RunFilter&
   sql += "WHERE ";
   sql += filter.job ? "r.job_id = ?1 " : "?1 IS NULL ";
   if (filter.before) {
-    sql += "AND (r.run_start, r.run_id) < (SELECT run_start, run_id FROM etl_runs WHERE run_id = ?3) ";
+    sql +=
+        "AND (r.run_start, r.run_id) < (SELECT run_start, run_id FROM etl_runs WHERE run_id = ?3) ";
   }
   sql += "ORDER BY r.run_start DESC, r.run_id DESC LIMIT ?2";
   TM_TRY(auto rows, database.prepare(sql));
@@ -70,7 +71,8 @@ Error unknown_job(const JobName& job) {
 SqliteStore::SqliteStore(sqlite::Database database, const Clock& clock)
     : database_(std::move(database)), clock_(clock) {}
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& path, const Clock& clock) {
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::filesystem::path& path,
+                                                       const Clock& clock) {
   sqlite::OpenOptions options;
   options.path = path.string();
   TM_TRY(sqlite::Database database, sqlite::Database::open(options));
@@ -138,7 +140,8 @@ Status SqliteStore::finish_run(const RunFinish& finish) {
   return transaction.commit();
 }
 
-Status SqliteStore::record_idle_run(const JobRecord& job, const RunStart& start, const RunFinish& finish) {
+Status SqliteStore::record_idle_run(const JobRecord& job, const RunStart& start,
+                                    const RunFinish& finish) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));
   TM_TRY(bool is_current, job_is_current(database_, job));
@@ -161,7 +164,8 @@ Result<RunHistory> SqliteStore::get_run(const RunId& run) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_, Transaction::Kind::read));
   TM_TRY(std::string plan_json, plan_of(database_, run));
-  TM_TRY(auto rows, database_.prepare(std::string(sqlite_rows::select_runs) + "WHERE r.run_id = ?"));
+  TM_TRY(auto rows,
+         database_.prepare(std::string(sqlite_rows::select_runs) + "WHERE r.run_id = ?"));
   rows.bind_text(0, run.get());
   TM_TRY(std::optional<RunRecord> found, first_of(sqlite_rows::read_runs(database_, rows)));
   if (!found) return sqlite_rows::unknown_run(run);

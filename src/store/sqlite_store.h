@@ -17,9 +17,10 @@ namespace tidemark {
 
 class SqliteStore final : public Store {
  public:
-  // Makes the file when it is missing; its folder must be there. `store.newer` when a later version of
-  // Tidemark wrote it.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path, const Clock& clock);
+  // Makes the file when it is missing; its folder must be there. `store.newer` when a later version
+  // of Tidemark wrote it.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path,
+                                                   const Clock& clock);
 
   Status upsert_job(const JobRecord& job) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
@@ -29,7 +30,8 @@ class SqliteStore final : public Store {
   Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;
   Result<StreamMark> transition(const Transition& step) override;
   Status finish_run(const RunFinish& finish) override;
-  Status record_idle_run(const JobRecord& job, const RunStart& start, const RunFinish& finish) override;
+  Status record_idle_run(const JobRecord& job, const RunStart& start,
+                         const RunFinish& finish) override;
   Result<std::vector<RunRecord>> list_runs(const RunFilter& filter) override;
   Result<RunHistory> get_run(const RunId& run) override;
   Result<std::optional<RunRecord>> last_run(const JobName& job) override;

@@ -17,7 +17,8 @@ std::optional<std::string> text_of(const std::optional<Position>& position) {
 // Binds code, fault, message, hint from `index` on; NULLs for no error.
 void bind_error(sqlite::Statement& statement, int index, const std::optional<Error>& error) {
   if (!error) {
-    for (int i = 0; i < 4; ++i) statement.bind_null(index + i);
+    for (int i = 0; i < 4; ++i)
+      statement.bind_null(index + i);
     return;
   }
   statement.bind_text(index, error->code)
@@ -40,10 +41,12 @@ struct Event {
 };
 
 Status insert_event(sqlite::Database& database, const Event& event, UtcMicros now) {
-  TM_TRY(auto insert, database.prepare(
-                          "INSERT INTO run_events (run_id, number, at, stream, state_from, state_to, step, message,"
-                          " detail) VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM run_events"
-                          " WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
+  TM_TRY(
+      auto insert,
+      database.prepare(
+          "INSERT INTO run_events (run_id, number, at, stream, state_from, state_to, step, message,"
+          " detail) VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM run_events"
+          " WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
   insert.bind_text(0, event.run.get()).bind_text(1, to_text(now)).bind_text(2, event.stream.get());
   bind_state(insert, 3, event.from);
   bind_state(insert, 4, event.to);
@@ -55,7 +58,8 @@ Status insert_event(sqlite::Database& database, const Event& event, UtcMicros no
 
 Result<std::vector<RunState>> states_of(sqlite::Database& database, const RunId& run) {
   std::vector<RunState> states;
-  TM_TRY(auto rows, database.prepare("SELECT DISTINCT state FROM etl_run_streams WHERE run_id = ?"));
+  TM_TRY(auto rows,
+         database.prepare("SELECT DISTINCT state FROM etl_run_streams WHERE run_id = ?"));
   rows.bind_text(0, run.get());
   while (true) {
     TM_TRY(bool has_row, rows.step());
@@ -69,13 +73,15 @@ Result<std::vector<RunState>> states_of(sqlite::Database& database, const RunId&
 // Brings the run's row in line with its streams: the worst state, the sums of the counts.
 Status refresh_run(sqlite::Database& database, const RunId& run) {
   TM_TRY(std::vector<RunState> states, states_of(database, run));
-  TM_TRY(auto update,
-         database.prepare("UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
-                          " rows_rejected = s.rows_rejected, bytes_staged = s.bytes_staged,"
-                          " attempt = max(etl_runs.attempt, s.attempt)"
-                          " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
-                          " sum(rows_rejected) AS rows_rejected, sum(bytes_staged) AS bytes_staged,"
-                          " max(attempt) AS attempt FROM etl_run_streams WHERE run_id = ?1) s WHERE run_id = ?1"));
+  TM_TRY(
+      auto update,
+      database.prepare(
+          "UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
+          " rows_rejected = s.rows_rejected, bytes_staged = s.bytes_staged,"
+          " attempt = max(etl_runs.attempt, s.attempt)"
+          " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
+          " sum(rows_rejected) AS rows_rejected, sum(bytes_staged) AS bytes_staged,"
+          " max(attempt) AS attempt FROM etl_run_streams WHERE run_id = ?1) s WHERE run_id = ?1"));
   return update.bind_text(0, run.get()).bind_text(1, to_string(worst_of(states))).run();
 }
 
@@ -89,13 +95,17 @@ Result<bool> run_is_open(sqlite::Database& database, const RunId& run) {
 Status require_open(sqlite::Database& database, const RunId& run) {
   TM_TRY(bool is_open, run_is_open(database, run));
   if (is_open) return {};
-  return internal_error("store.stale", "the run " + run.get() + " has ended", Retry::never,
-                        "another process took it over; look at it with `tidemark show " + run.get() + "`");
+  return internal_error(
+      "store.stale", "the run " + run.get() + " has ended", Retry::never,
+      "another process took it over; look at it with `tidemark show " + run.get() + "`");
 }
 
-Status insert_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan, UtcMicros now) {
-  TM_TRY(auto insert, database.prepare("INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
-                                       " hi, top, started_at) VALUES (?, ?, ?, 'planned', 1, ?, ?, ?, ?, ?)"));
+Status insert_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan,
+                     UtcMicros now) {
+  TM_TRY(auto insert,
+         database.prepare(
+             "INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
+             " hi, top, started_at) VALUES (?, ?, ?, 'planned', 1, ?, ?, ?, ?, ?)"));
   TM_CHECK(insert.bind_text(0, run.get())
                .bind_text(1, plan.stream.get())
                .bind_int64(2, plan.seq.get())
@@ -105,12 +115,13 @@ Status insert_stream(sqlite::Database& database, const RunId& run, const Planned
                .bind_optional_text(6, text_of(plan.window.top))
                .bind_text(7, to_text(now))
                .run());
-  return insert_event(database, {run, plan.stream, std::nullopt, RunState::planned, "window stored", ""}, now);
+  return insert_event(
+      database, {run, plan.stream, std::nullopt, RunState::planned, "window stored", ""}, now);
 }
 
 std::string words_of(const StreamMark& mark) {
-  return std::string(to_string(mark.state)) + ", version " + std::to_string(mark.version) + ", fence " +
-         std::to_string(mark.fence.get());
+  return std::string(to_string(mark.state)) + ", version " + std::to_string(mark.version) +
+         ", fence " + std::to_string(mark.fence.get());
 }
 
 // Why the compare-and-set found no row.
@@ -122,7 +133,8 @@ Error stale(sqlite::Database& database, const Transition& step) {
   for (const StreamRecord& stream : *streams) {
     if (stream.stream == step.stream) found = "is at " + words_of(stream.mark);
   }
-  return internal_error("store.stale", where + " " + found + ", expected " + words_of(step.expected), Retry::never,
+  return internal_error("store.stale",
+                        where + " " + found + ", expected " + words_of(step.expected), Retry::never,
                         "another process moved it on; this one stops and changes nothing more");
 }
 
@@ -133,9 +145,11 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
              " rows_read = coalesce(?2, rows_read), rows_staged = coalesce(?3, rows_staged),"
              " rows_good = coalesce(?4, rows_good), rows_rejected = coalesce(?5, rows_rejected),"
              " rows_loaded = coalesce(?6, rows_loaded), bytes_staged = coalesce(?7, bytes_staged),"
-             " stage_dir = coalesce(?8, stage_dir), error_code = ?9, error_fault = ?10, error_msg = ?11,"
+             " stage_dir = coalesce(?8, stage_dir), error_code = ?9, error_fault = ?10, error_msg "
+             "= ?11,"
              " error_hint = ?12, ended_at = ?13, attempt = attempt + ?14"
-             " WHERE run_id = ?15 AND stream = ?16 AND state = ?17 AND version = ?18 AND fence = ?19"));
+             " WHERE run_id = ?15 AND stream = ?16 AND state = ?17 AND version = ?18 AND fence = "
+             "?19"));
   update.bind_text(0, to_string(step.to));
   if (step.counts) {
     update.bind_int64(1, step.counts->rows_read.get())
@@ -163,13 +177,15 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
 Result<StreamMark> move_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
   if (!can_follow(step.expected.state, step.to)) {
     return internal_error("store.illegal_transition",
-                          "the stream " + step.stream.get() + " of run " + step.run.get() + " cannot go from " +
-                              std::string(to_string(step.expected.state)) + " to " + std::string(to_string(step.to)));
+                          "the stream " + step.stream.get() + " of run " + step.run.get() +
+                              " cannot go from " + std::string(to_string(step.expected.state)) +
+                              " to " + std::string(to_string(step.to)));
   }
   TM_CHECK(update_stream(database, step, now));
   std::string message = step.message.empty() && step.error ? step.error->describe() : step.message;
-  TM_CHECK(insert_event(database, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
-                        now));
+  TM_CHECK(insert_event(
+      database, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
+      now));
   return StreamMark{step.to, step.expected.version + 1, step.expected.fence};
 }
 
@@ -188,23 +204,25 @@ Status check_outcome(const RunFinish& finish, std::vector<RunState> states) {
   RunState worst = states.empty() ? finish.outcome : worst_of(states);
   states.push_back(finish.outcome);
   if (worst_of(states) == finish.outcome) return {};
-  return internal_error("store.illegal_transition", run + " cannot end as " +
-                                                        std::string(to_string(finish.outcome)) + " with a stream " +
-                                                        std::string(to_string(worst)));
+  return internal_error("store.illegal_transition",
+                        run + " cannot end as " + std::string(to_string(finish.outcome)) +
+                            " with a stream " + std::string(to_string(worst)));
 }
 
 }  // namespace
 
 Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros now) {
-  TM_TRY(auto upsert, database.prepare(
-                          "INSERT INTO etl_jobs (job_id, name, schedule_cron, source_dsn, source_query, transform_ref,"
-                          " target_table, load_strategy, watermark_col, enabled, spec_hash, updated_at)"
-                          " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
-                          " schedule_cron = excluded.schedule_cron, source_dsn = excluded.source_dsn,"
-                          " source_query = excluded.source_query, transform_ref = excluded.transform_ref,"
-                          " target_table = excluded.target_table, load_strategy = excluded.load_strategy,"
-                          " watermark_col = excluded.watermark_col, enabled = excluded.enabled,"
-                          " spec_hash = excluded.spec_hash, updated_at = excluded.updated_at"));
+  TM_TRY(auto upsert,
+         database.prepare(
+             "INSERT INTO etl_jobs (job_id, name, schedule_cron, source_dsn, source_query, "
+             "transform_ref,"
+             " target_table, load_strategy, watermark_col, enabled, spec_hash, updated_at)"
+             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+             " schedule_cron = excluded.schedule_cron, source_dsn = excluded.source_dsn,"
+             " source_query = excluded.source_query, transform_ref = excluded.transform_ref,"
+             " target_table = excluded.target_table, load_strategy = excluded.load_strategy,"
+             " watermark_col = excluded.watermark_col, enabled = excluded.enabled,"
+             " spec_hash = excluded.spec_hash, updated_at = excluded.updated_at"));
   return upsert.bind_text(0, job_id_of(job.name).get())
       .bind_text(1, job.name.get())
       .bind_text(2, job.schedule_cron)
@@ -222,19 +240,28 @@ Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros no
 
 Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros now) {
   RunState state = start.streams.empty() ? RunState::claimed : RunState::planned;
-  TM_TRY(auto insert, database.prepare("INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
-                                       " pid, plan_json) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)"));
-  insert.bind_text(0, start.run.get()).bind_text(1, job_id_of(start.job).get()).bind_text(2, to_text(now));
+  TM_TRY(auto insert,
+         database.prepare(
+             "INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
+             " pid, plan_json) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)"));
+  insert.bind_text(0, start.run.get())
+      .bind_text(1, job_id_of(start.job).get())
+      .bind_text(2, to_text(now));
   bind_state(insert, 3, state);
   start.guarantee ? insert.bind_text(4, to_string(*start.guarantee)) : insert.bind_null(4);
-  TM_CHECK(insert.bind_text(5, to_string(start.kind)).bind_int64(6, start.pid).bind_text(7, start.plan_json).run());
-  TM_CHECK(insert_event(database, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
-  for (const PlannedStream& plan : start.streams) TM_CHECK(insert_stream(database, start.run, plan, now));
+  TM_CHECK(insert.bind_text(5, to_string(start.kind))
+               .bind_int64(6, start.pid)
+               .bind_text(7, start.plan_json)
+               .run());
+  TM_CHECK(
+      insert_event(database, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
+  for (const PlannedStream& plan : start.streams)
+    TM_CHECK(insert_stream(database, start.run, plan, now));
   return {};
 }
 
-Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan,
-                               UtcMicros now) {
+Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run,
+                               const PlannedStream& plan, UtcMicros now) {
   TM_CHECK(require_open(database, run));
   TM_CHECK(insert_stream(database, run, plan, now));
   TM_CHECK(refresh_run(database, run));
@@ -252,7 +279,8 @@ Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros
   TM_CHECK(require_open(database, finish.run));
   for (const Transition& step : finish.last_steps) {
     if (step.run != finish.run) {
-      return internal_error("store.illegal_transition", "a last step belongs to another run than the one that ends");
+      return internal_error("store.illegal_transition",
+                            "a last step belongs to another run than the one that ends");
     }
     TM_TRY(StreamMark mark, move_stream(database, step, now));
     static_cast<void>(mark);
@@ -260,15 +288,19 @@ Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros
   TM_TRY(std::vector<RunState> states, states_of(database, finish.run));
   TM_CHECK(check_outcome(finish, states));
   if (!states.empty()) TM_CHECK(refresh_run(database, finish.run));
-  TM_TRY(auto update, database.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
-                                       " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?"
-                                       " WHERE run_id = ? AND run_end IS NULL"));
+  TM_TRY(auto update,
+         database.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
+                          " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?"
+                          " WHERE run_id = ? AND run_end IS NULL"));
   update.bind_text(0, to_text(now)).bind_text(1, stored_status(status_of(finish.outcome)));
   bind_state(update, 2, finish.outcome);
   bind_error(update, 3, finish.error);
-  TM_CHECK(update.bind_optional_text(7, finish.watermark_snapshot).bind_text(8, finish.run.get()).run());
-  std::string message = finish.message.empty() && finish.error ? finish.error->describe() : finish.message;
-  return insert_event(database, {finish.run, StreamName(), std::nullopt, finish.outcome, message, ""}, now);
+  TM_CHECK(
+      update.bind_optional_text(7, finish.watermark_snapshot).bind_text(8, finish.run.get()).run());
+  std::string message =
+      finish.message.empty() && finish.error ? finish.error->describe() : finish.message;
+  return insert_event(database,
+                      {finish.run, StreamName(), std::nullopt, finish.outcome, message, ""}, now);
 }
 
 }  // namespace tidemark::sqlite_writes

@@ -1,8 +1,9 @@
 // Store: Tidemark's own memory of jobs and runs. Values in, values out.
 //
-// `app/` owns one Store for the life of the process. Every method is safe from any thread, blocks on the
-// database, and is one transaction: after a failure nothing of it is stored, after a success all of it
-// survives a power cut. The target's ledger, not the store, is the authority on what is loaded.
+// `app/` owns one Store for the life of the process. Every method is safe from any thread, blocks
+// on the database, and is one transaction: after a failure nothing of it is stored, after a success
+// all of it survives a power cut. The target's ledger, not the store, is the authority on what is
+// loaded.
 #pragma once
 
 #include <optional>
@@ -18,7 +19,8 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Inserts or updates by name; last_watermark and earlier runs stay. Writes nothing when nothing changed.
+  // Inserts or updates by name; last_watermark and earlier runs stay. Writes nothing when nothing
+  // changed.
   virtual Status upsert_job(const JobRecord& job) = 0;
   virtual Result<std::optional<JobRecord>> find_job(const JobName& job) = 0;
   virtual Result<std::vector<JobRecord>> list_jobs() = 0;
@@ -29,15 +31,17 @@ class Store {
   // A stream found after the run began. Its window is durable when this returns; only then read.
   virtual Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) = 0;
 
-  // Compare-and-set on (state, version, fence), plus one event. Returns the new mark. `store.stale` when the
-  // store holds another mark: somebody else moved the stream, so stop. `store.illegal_transition` when
-  // `to` cannot follow. Not idempotent: ask get_run after an error that leaves the outcome open.
+  // Compare-and-set on (state, version, fence), plus one event. Returns the new mark. `store.stale`
+  // when the store holds another mark: somebody else moved the stream, so stop.
+  // `store.illegal_transition` when `to` cannot follow. Not idempotent: ask get_run after an error
+  // that leaves the outcome open.
   virtual Result<StreamMark> transition(const Transition& step) = 0;
   // Ends the run; `last_steps` and the end are one transaction. Ending it twice is `store.stale`.
   virtual Status finish_run(const RunFinish& finish) = 0;
-  // begin_run and finish_run in one transaction, for a run that found nothing to do: one sync of the disk.
-  // Its last steps start from version 1.
-  virtual Status record_idle_run(const JobRecord& job, const RunStart& start, const RunFinish& finish) = 0;
+  // begin_run and finish_run in one transaction, for a run that found nothing to do: one sync of
+  // the disk. Its last steps start from version 1.
+  virtual Status record_idle_run(const JobRecord& job, const RunStart& start,
+                                 const RunFinish& finish) = 0;
 
   // Newest first, with streams, without plan_json.
   virtual Result<std::vector<RunRecord>> list_runs(const RunFilter& filter) = 0;

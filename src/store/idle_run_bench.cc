@@ -1,0 +1,121 @@
+// What the store costs a run: the whole life of an empty run and of one with rows, each with its
+// syncs.
+#include <benchmark/benchmark.h>
+#include <stdlib.h>
+
+#include <filesystem>
+
+#include "env/randomness.h"
+#include "store/sqlite_store.h"
+
+namespace tidemark {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder {
+ public:
+  Folder() {
+    // Beside the build rather than in /tmp, which may be memory and then syncs for nothing.
+    std::string name = (fs::current_path() / "store-bench-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  ~Folder() { fs::remove_all(path_); }
+  fs::path store() const { return path_ / "store.db"; }
+
+ private:
+  fs::path path_;
+};
+
+JobRecord job() {
+  JobRecord job;
+  job.name = JobName("orders");
+  job.spec_hash = "h1";
+  return job;
+}
+
+RunStart start(const RunId& run) {
+  PlannedStream plan{StreamName("orders"), Seq(3), Fence(7),
+                     Window{std::nullopt, Position{"b"}, Position{"c"}}};
+  return {run,   JobName("orders"), RunKind::run, 42, Guarantee::exact, std::string(2000, 'x'),
+          {plan}};
+}
+
+Transition step(const RunId& run, StreamMark from, RunState to) {
+  Transition step;
+  step.run = run;
+  step.stream = StreamName("orders");
+  step.expected = from;
+  step.to = to;
+  return step;
+}
+
+StreamMark planned() {
+  return {RunState::planned, 1, Fence(7)};
+}
+
+void must(bool ok) {
+  if (!ok) std::abort();
+}
+
+// A process of its own each time: open, one transaction, close.
+void open_and_idle_run(benchmark::State& state) {
+  Folder folder;
+  SystemClock clock;
+  SystemRandomness randomness;
+  for (auto _ : state) {
+    auto store = SqliteStore::open(folder.store(), clock);
+    must(store.ok());
+    RunId run = new_run_id(clock, randomness);
+    RunFinish finish{
+        run, RunState::skipped, std::nullopt, "c", {step(run, planned(), RunState::skipped)}, ""};
+    must((*store)->record_idle_run(job(), start(run), finish).ok());
+  }
+}
+
+// The same without knowing at first that it is empty: begin, then finish.
+void open_begin_and_finish(benchmark::State& state) {
+  Folder folder;
+  SystemClock clock;
+  SystemRandomness randomness;
+  for (auto _ : state) {
+    auto store = SqliteStore::open(folder.store(), clock);
+    must(store.ok() && (*store)->upsert_job(job()).ok());
+    RunId run = new_run_id(clock, randomness);
+    must((*store)->begin_run(start(run)).ok());
+    RunFinish finish{
+        run, RunState::skipped, std::nullopt, "c", {step(run, planned(), RunState::skipped)}, ""};
+    must((*store)->finish_run(finish).ok());
+  }
+}
+
+// Every state of the straight line, each durable: eight syncs.
+void whole_run(benchmark::State& state) {
+  Folder folder;
+  SystemClock clock;
+  SystemRandomness randomness;
+  auto store = SqliteStore::open(folder.store(), clock);
+  must(store.ok() && (*store)->upsert_job(job()).ok());
+  for (auto _ : state) {
+    RunId run = new_run_id(clock, randomness);
+    must((*store)->begin_run(start(run)).ok());
+    StreamMark mark = planned();
+    for (RunState next : {RunState::extracting, RunState::staged, RunState::checked,
+                          RunState::loading, RunState::committed}) {
+      auto moved = (*store)->transition(step(run, mark, next));
+      must(moved.ok());
+      mark = *moved;
+    }
+    RunFinish finish{run, RunState::done, std::nullopt, "c", {step(run, mark, RunState::done)}, ""};
+    must((*store)->finish_run(finish).ok());
+  }
+}
+
+BENCHMARK(open_and_idle_run)->Unit(benchmark::kMillisecond)->Iterations(500)->UseRealTime();
+BENCHMARK(open_begin_and_finish)->Unit(benchmark::kMillisecond)->Iterations(500)->UseRealTime();
+BENCHMARK(whole_run)->Unit(benchmark::kMillisecond)->Iterations(200)->UseRealTime();
+
+}  // namespace
+}  // namespace tidemark

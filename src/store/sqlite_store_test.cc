@@ -1,0 +1,316 @@
+#include "store/sqlite_store.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <atomic>
+#include <thread>
+
+namespace tidemark {
+namespace {
+
+namespace fs = std::filesystem;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "tidemark-store-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    store_ = open();
+    ASSERT_TRUE(store_->upsert_job(job()).ok());
+  }
+  void TearDown() override {
+    store_.reset();
+    fs::remove_all(dir_);
+  }
+  std::unique_ptr<SqliteStore> open() {
+    auto store = SqliteStore::open(dir_ / "store.db", clock_);
+    EXPECT_TRUE(store.ok()) << (store.ok() ? "" : store.error().message);
+    return std::move(store).value();
+  }
+  static JobRecord job(const std::string& name = "orders") {
+    JobRecord job;
+    job.name = JobName(name);
+    job.source_dsn = "host=db dbname=shop";
+    job.target_table = "mart.orders";
+    job.load_strategy = StoredStrategy::upsert;
+    job.watermark_col = "updated_at";
+    job.spec_hash = "h1";
+    return job;
+  }
+  static PlannedStream plan(const std::string& stream = "orders") {
+    return {StreamName(stream), Seq(3), Fence(7),
+            Window{std::nullopt, Position{"b"}, Position{"c"}}};
+  }
+  RunStart start(const std::string& run, std::vector<PlannedStream> streams = {plan()}) {
+    clock_.advance(std::chrono::seconds(1));
+    return {RunId(run),       JobName("orders"), RunKind::run,      42,
+            Guarantee::exact, "{\"plan\":1}",    std::move(streams)};
+  }
+  static Transition step(const std::string& run, StreamMark from, RunState to) {
+    Transition step;
+    step.run = RunId(run);
+    step.stream = StreamName("orders");
+    step.expected = from;
+    step.to = to;
+    return step;
+  }
+  // Moves the stream on, state by state.
+  StreamMark walk(const std::string& run, StreamMark mark, std::vector<RunState> states) {
+    for (RunState state : states) {
+      auto moved = store_->transition(step(run, mark, state));
+      EXPECT_TRUE(moved.ok()) << (moved.ok() ? "" : moved.error().message);
+      if (moved.ok()) mark = *moved;
+    }
+    return mark;
+  }
+  std::string error_of(const Transition& step) {
+    auto moved = store_->transition(step);
+    return moved.ok() ? "" : moved.error().code;
+  }
+
+  fs::path dir_;
+  ManualClock clock_{UtcMicros(1'795'269'600'000'000)};
+  std::unique_ptr<SqliteStore> store_;
+  const StreamMark planned_{RunState::planned, 1, Fence(7)};
+};
+
+TEST_F(StoreTest, AJobKeepsItsWatermarkWhenItsFileChanges) {
+  EXPECT_EQ(job_id_of(JobName("orders")).get(), job_id_of(JobName("orders")).get());
+  EXPECT_NE(job_id_of(JobName("orders")).get(), job_id_of(JobName("order")).get());
+  ASSERT_TRUE(store_->set_last_watermark(JobName("orders"), "2026-01-01").ok());
+  JobRecord changed = job();
+  changed.target_table = "mart.orders_v2";
+  changed.enabled = false;
+  ASSERT_TRUE(store_->upsert_job(changed).ok());
+  auto found = store_->find_job(JobName("orders"));
+  ASSERT_TRUE(found.ok() && found->has_value());
+  EXPECT_EQ((*found)->target_table, "mart.orders_v2");
+  EXPECT_EQ((*found)->last_watermark, "2026-01-01");
+  EXPECT_FALSE((*found)->enabled);
+  EXPECT_EQ((*found)->load_strategy, StoredStrategy::upsert);
+  EXPECT_FALSE(store_->find_job(JobName("none"))->has_value());
+  EXPECT_EQ(store_->set_last_watermark(JobName("none"), "x").error().code, "store.unknown_job");
+  EXPECT_EQ(store_->list_jobs()->size(), 1u);
+}
+
+TEST_F(StoreTest, TheWindowIsStoredWhenTheRunBegins) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  auto unfinished = open()->unfinished_runs();
+  ASSERT_TRUE(unfinished.ok());
+  ASSERT_EQ(unfinished->size(), 1u);
+  const RunRecord& run = unfinished->front();
+  EXPECT_EQ(run.run, RunId("r1"));
+  EXPECT_EQ(run.job, JobName("orders"));
+  EXPECT_EQ(run.state, RunState::planned);
+  EXPECT_EQ(run.status(), RunStatus::running);
+  EXPECT_EQ(run.guarantee, Guarantee::exact);
+  EXPECT_EQ(run.pid, 42);
+  ASSERT_EQ(run.streams.size(), 1u);
+  EXPECT_EQ(run.streams[0].mark, planned_);
+  EXPECT_EQ(run.streams[0].window, plan().window);
+  EXPECT_EQ(run.streams[0].seq, Seq(3));
+}
+
+TEST_F(StoreTest, AWholeRunIsToldBySumsAndEvents) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  StreamMark mark = walk("r1", planned_, {RunState::extracting});
+  Transition staged = step("r1", mark, RunState::staged);
+  staged.counts =
+      StreamCounts{RowCount(10), RowCount(9), RowCount(0), RowCount(1), RowCount(0), 1234};
+  staged.stage_dir = "stage/orders/orders/3-7";
+  staged.message = "sealed";
+  mark = *store_->transition(staged);
+  EXPECT_EQ(mark.version, 3);
+  mark = walk("r1", mark, {RunState::checked, RunState::loading});
+  Transition committed = step("r1", mark, RunState::committed);
+  committed.counts =
+      StreamCounts{RowCount(10), RowCount(9), RowCount(8), RowCount(2), RowCount(8), 1234};
+  mark = *store_->transition(committed);
+
+  RunFinish finish{
+      RunId("r1"), RunState::done, std::nullopt, "c", {step("r1", mark, RunState::done)}, "8 rows"};
+  clock_.advance(std::chrono::seconds(5));
+  ASSERT_TRUE(store_->finish_run(finish).ok());
+
+  auto history = store_->get_run(RunId("r1"));
+  ASSERT_TRUE(history.ok()) << history.error().message;
+  const RunRecord& run = history->run;
+  EXPECT_EQ(run.status(), RunStatus::success);
+  EXPECT_EQ(run.rows_read, RowCount(10));
+  EXPECT_EQ(run.rows_loaded, RowCount(8));
+  EXPECT_EQ(run.rows_rejected, RowCount(2));
+  EXPECT_EQ(run.bytes_staged, 1234);
+  EXPECT_EQ(run.watermark_snapshot, "c");
+  EXPECT_EQ(run.plan_json, "{\"plan\":1}");
+  EXPECT_EQ(run.ended_at->get() - run.started_at.get(), 5'000'000);
+  EXPECT_EQ(run.streams[0].stage_dir, "stage/orders/orders/3-7");
+  EXPECT_EQ(run.streams[0].counts, *committed.counts);
+  EXPECT_EQ(run.streams[0].mark.state, RunState::done);
+  EXPECT_TRUE(run.streams[0].ended_at.has_value());
+  ASSERT_EQ(history->events.size(), 9u);
+  for (std::size_t i = 0; i < history->events.size(); ++i) {
+    EXPECT_EQ(history->events[i].number, static_cast<std::int64_t>(i) + 1);
+  }
+  EXPECT_EQ(history->events[3].state_from, RunState::extracting);
+  EXPECT_EQ(history->events[3].state_to, RunState::staged);
+  EXPECT_EQ(history->events[3].step, "stage");
+  EXPECT_EQ(history->events[3].message, "sealed");
+  EXPECT_TRUE(store_->unfinished_runs()->empty());
+  EXPECT_EQ(store_->finish_run(finish).error().code, "store.stale");
+}
+
+TEST_F(StoreTest, AStaleMarkChangesNothing) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  StreamMark mark = walk("r1", planned_, {RunState::extracting});
+  EXPECT_EQ(error_of(step("r1", planned_, RunState::extracting)), "store.stale");
+  StreamMark old_version = mark;
+  old_version.version -= 1;
+  EXPECT_EQ(error_of(step("r1", old_version, RunState::staged)), "store.stale");
+  StreamMark other_fence = mark;
+  other_fence.fence = Fence(8);
+  EXPECT_EQ(error_of(step("r1", other_fence, RunState::staged)), "store.stale");
+  StreamMark other_state = mark;
+  other_state.state = RunState::staged;
+  EXPECT_EQ(error_of(step("r1", other_state, RunState::checked)), "store.stale");
+  EXPECT_EQ(error_of(step("none", mark, RunState::staged)), "run.unknown");
+
+  auto history = store_->get_run(RunId("r1"));
+  EXPECT_EQ(history->run.streams[0].mark, mark);
+  EXPECT_EQ(history->events.size(), 3u);
+}
+
+TEST_F(StoreTest, AnIllegalTransitionChangesNothing) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  EXPECT_EQ(error_of(step("r1", planned_, RunState::done)), "store.illegal_transition");
+  EXPECT_EQ(error_of(step("r1", planned_, RunState::committed)), "store.illegal_transition");
+  EXPECT_EQ(store_->get_run(RunId("r1"))->run.streams[0].mark, planned_);
+}
+
+TEST_F(StoreTest, OfManyThreadsOneMovesTheStream) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  std::atomic<int> moved{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      if (store_->transition(step("r1", planned_, RunState::extracting)).ok()) ++moved;
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_EQ(moved, 1);
+}
+
+TEST_F(StoreTest, ARunEndsOnlyWithItsStreamsAndNoBetter) {
+  ASSERT_TRUE(store_->begin_run(start("r1", {plan("orders"), plan("items")})).ok());
+  RunFinish finish{RunId("r1"), RunState::done};
+  EXPECT_EQ(store_->finish_run(finish).error().code, "store.stream_open");
+  Error error = target_error("target.refused", "it is read-only", Retry::never, "grant the right");
+  Transition failed = step("r1", planned_, RunState::failed);
+  failed.error = std::move(error).with_context("loading orders");
+  Transition skipped = step("r1", planned_, RunState::skipped);
+  skipped.stream = StreamName("items");
+  finish.last_steps = {failed, skipped};
+  EXPECT_EQ(store_->finish_run(finish).error().code, "store.illegal_transition");
+  finish.outcome = RunState::extracting;
+  EXPECT_EQ(store_->finish_run(finish).error().code, "store.illegal_transition");
+  // Nothing of the refused ends was kept.
+  EXPECT_EQ(store_->get_run(RunId("r1"))->run.state, RunState::planned);
+
+  finish.outcome = RunState::failed;
+  finish.error = failed.error;
+  ASSERT_TRUE(store_->finish_run(finish).ok());
+  auto history = store_->get_run(RunId("r1"));
+  EXPECT_EQ(history->run.status(), RunStatus::failed);
+  EXPECT_EQ(history->run.error->code, "target.refused");
+  EXPECT_EQ(history->run.error->fault, "target");
+  EXPECT_EQ(history->run.error->message, "it is read-only (while loading orders)");
+  EXPECT_EQ(history->run.error->hint, "grant the right");
+  EXPECT_EQ(history->run.streams[1].error->code, "target.refused");
+  EXPECT_FALSE(history->run.streams[0].error.has_value());
+  EXPECT_EQ(error_of(step("r1", planned_, RunState::extracting)), "store.stale");
+}
+
+TEST_F(StoreTest, ARetryCountsAsAnotherAttemptAndClearsTheError) {
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  Transition waiting = step("r1", planned_, RunState::retry_wait);
+  waiting.error = source_error("source.gone", "the server went away", Retry::reconnect);
+  StreamMark mark = *store_->transition(waiting);
+  EXPECT_EQ(store_->last_run(JobName("orders"))->value().streams[0].error->code, "source.gone");
+  walk("r1", mark, {RunState::planned, RunState::extracting});
+  RunRecord run = store_->last_run(JobName("orders"))->value();
+  EXPECT_EQ(run.attempt, 2);
+  EXPECT_EQ(run.streams[0].attempt, 2);
+  EXPECT_FALSE(run.streams[0].error.has_value());
+}
+
+TEST_F(StoreTest, AStreamMayBeFoundLater) {
+  ASSERT_TRUE(store_->begin_run(start("r1", {})).ok());
+  EXPECT_EQ(store_->get_run(RunId("r1"))->run.state, RunState::claimed);
+  auto mark = store_->plan_stream(RunId("r1"), plan());
+  ASSERT_TRUE(mark.ok()) << mark.error().message;
+  EXPECT_EQ(*mark, planned_);
+  EXPECT_FALSE(store_->plan_stream(RunId("r1"), plan()).ok());
+  EXPECT_EQ(store_->plan_stream(RunId("none"), plan()).error().code, "run.unknown");
+  EXPECT_EQ(store_->get_run(RunId("r1"))->run.state, RunState::planned);
+}
+
+TEST_F(StoreTest, AnIdleRunIsRecordedAtOnce) {
+  RunFinish finish{
+      RunId("r1"), RunState::skipped, std::nullopt, "c", {step("r1", planned_, RunState::skipped)},
+      "idle"};
+  JobRecord changed = job();
+  changed.spec_hash = "h2";
+  ASSERT_TRUE(store_->record_idle_run(changed, start("r1"), finish).ok());
+  auto run = store_->last_run(JobName("orders"));
+  EXPECT_EQ((*run)->status(), RunStatus::skipped);
+  EXPECT_EQ((*run)->streams[0].mark.state, RunState::skipped);
+  EXPECT_EQ((*store_->find_job(JobName("orders")))->spec_hash, "h2");
+}
+
+TEST_F(StoreTest, HistoryIsNewestFirstAndPaged) {
+  ASSERT_TRUE(store_->upsert_job(job("items")).ok());
+  for (int i = 0; i < 5; ++i) {
+    RunStart begun = start("r" + std::to_string(i), {});
+    if (i == 2) begun.job = JobName("items");
+    ASSERT_TRUE(store_->begin_run(begun).ok());
+  }
+  auto ids = [this](RunFilter filter) {
+    std::string text;
+    auto runs = store_->list_runs(filter);
+    for (const RunRecord& run : *runs)
+      text += run.run.get() + " ";
+    return text;
+  };
+  EXPECT_EQ(ids({}), "r4 r3 r2 r1 r0 ");
+  EXPECT_EQ(ids({.limit = 2}), "r4 r3 ");
+  EXPECT_EQ(ids({.limit = 2, .before = RunId("r3")}), "r2 r1 ");
+  EXPECT_EQ(ids({.job = JobName("orders")}), "r4 r3 r1 r0 ");
+  EXPECT_EQ(ids({.job = JobName("orders"), .before = RunId("r3")}), "r1 r0 ");
+  EXPECT_EQ(ids({.job = JobName("none")}), "");
+  EXPECT_EQ(store_->list_runs({.before = RunId("none")}).error().code, "run.unknown");
+  EXPECT_EQ(store_->get_run(RunId("none")).error().code, "run.unknown");
+  EXPECT_EQ((*store_->last_run(JobName("items")))->run, RunId("r2"));
+  EXPECT_FALSE(store_->last_run(JobName("none"))->has_value());
+}
+
+TEST_F(StoreTest, ARunNeedsItsJobAndAnIdOfItsOwn) {
+  RunStart unknown = start("r1");
+  unknown.job = JobName("none");
+  EXPECT_EQ(store_->begin_run(unknown).error().code, "store.unknown_job");
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  EXPECT_EQ(store_->begin_run(start("r1")).error().code, "store.constraint");
+}
+
+TEST_F(StoreTest, TextsAreKeptByteForByte) {
+  PlannedStream odd = plan("a\"b'c\n\xff");
+  odd.window.lo = Position{std::string("x\0y", 3)};
+  ASSERT_TRUE(store_->begin_run(start("r1", {odd})).ok());
+  RunRecord run = open()->get_run(RunId("r1"))->run;
+  EXPECT_EQ(run.streams[0].stream, odd.stream);
+  EXPECT_EQ(run.streams[0].window, odd.window);
+}
+
+}  // namespace
+}  // namespace tidemark
