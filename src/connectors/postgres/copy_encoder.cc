@@ -11,25 +11,33 @@ constexpr std::string_view signature{"PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0", 19};
 constexpr std::string_view end_mark{"\377\377", 2};
 
 Error refused(const CopyColumn& column, std::int64_t row, const char* reason) {
-  return target_error("target.value_refused",
-                      "column `" + column.name + "`, row " + std::to_string(row) + " of the load: " + reason,
-                      Retry::never,
-                      "refuse such rows by a rule, so that they go to quarantine, or change the column in `transform`");
+  return target_error(
+      "target.value_refused",
+      "column `" + column.name + "`, row " + std::to_string(row) + " of the load: " + reason,
+      Retry::never,
+      "refuse such rows by a rule, so that they go to quarantine, or change the column in "
+      "`transform`");
 }
 
 }  // namespace
 
 CopyEncoder::CopyEncoder(std::vector<CopyColumn> columns)
     : columns_(std::move(columns)), data_(columns_.size()) {
-  for (const CopyColumn& column : columns_) put_.push_back(put_for(column.type, column.wire));
+  for (const CopyColumn& column : columns_)
+    put_.push_back(put_for(column.type));
 }
 
-std::string_view CopyEncoder::header() { return signature; }
+std::string_view CopyEncoder::header() {
+  return signature;
+}
 
-std::string_view CopyEncoder::trailer() { return end_mark; }
+std::string_view CopyEncoder::trailer() {
+  return end_mark;
+}
 
 Status CopyEncoder::encode(const BatchReader& batch, ByteBuffer& out) {
-  for (std::size_t at = 0; at < columns_.size(); ++at) data_[at] = batch.column(at).data();
+  for (std::size_t at = 0; at < columns_.size(); ++at)
+    data_[at] = batch.column(at).data();
   const std::size_t rows = batch.rows();
   for (std::size_t row = 0; row < rows; ++row) {
     put_int16(out, static_cast<std::int16_t>(columns_.size()));
@@ -57,17 +65,20 @@ std::string holds(const std::string& expression, const Type& type, const WireTyp
       if (wire.characters_max >= 0) {
         test += " AND length(" + expression + ") <= " + std::to_string(wire.characters_max);
       }
-      // jsonb keeps texts decoded, so an escaped NUL cannot be stored; `\\u0000` after a backslash is harmless.
+      // jsonb keeps texts decoded, so an escaped NUL cannot be stored; `\\u0000` after a backslash
+      // is harmless.
       if (wire.kind == Wire::jsonb) {
         test += " AND NOT regexp_matches(" + expression + R"(, '(^|[^\\])(\\\\)*\\u0000'))";
       }
       return test;
     }
     case TypeKind::date:
-      return "(isinf(" + expression + ") OR " + expression + " BETWEEN DATE '4714-11-24 (BC)' AND DATE '5874897-12-31')";
+      return "(isinf(" + expression + ") OR " + expression +
+             " BETWEEN DATE '4714-11-24 (BC)' AND DATE '5874897-12-31')";
     case TypeKind::timestamp:
     case TypeKind::timestamptz:
-      return "(isinf(" + expression + ") OR epoch_us(" + expression + ") >= " + std::to_string(timestamp_first) + ")";
+      return "(isinf(" + expression + ") OR epoch_us(" + expression +
+             ") >= " + std::to_string(timestamp_first) + ")";
     case TypeKind::timestamp_ns:
       return "(isinf(" + expression + ") OR epoch_ns(" + expression + ") % 1000 = 0)";
     case TypeKind::list: {
@@ -75,7 +86,8 @@ std::string holds(const std::string& expression, const Type& type, const WireTyp
       if (element.empty()) return {};
       return "len(list_filter(" + expression + ", lambda element: NOT (" + element + "))) = 0";
     }
-    default: return {};
+    default:
+      return {};
   }
 }
 

@@ -1,9 +1,10 @@
 // CopyEncoder: batches of the engine in, the bytes of COPY ... FROM STDIN (FORMAT binary) out.
 //
-// Pure: no connection, no memory of what it encoded except a row count for messages. One encoder serves one
-// COPY: header(), encode() for each batch, trailer(). One thread. A value that PostgreSQL cannot hold as it
-// is (a NUL byte in text, a date outside its calendar) is an Error and never altered; `holds()` gives the
-// same test as SQL of the engine, so that such rows can be refused before the load.
+// Pure: no connection, no memory of what it encoded except a row count for messages. One encoder
+// serves one COPY: header(), encode() for each batch, trailer(). One thread. A value that
+// PostgreSQL cannot hold as it is (a NUL byte in text, a date outside its calendar) is an Error and
+// never altered; `holds()` gives the same test as SQL of the engine, so that such rows can be
+// refused before the load.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +20,8 @@
 
 namespace tidemark::postgres {
 
-// How a value of PostgreSQL looks on the wire, which a COPY must match exactly: the server converts nothing.
+// How a value of PostgreSQL looks on the wire, which a COPY must match exactly: the server converts
+// nothing.
 enum class Wire : std::uint8_t {
   boolean,
   int2,
@@ -42,12 +44,13 @@ enum class Wire : std::uint8_t {
 
 struct WireType {
   Wire kind = Wire::text;
-  std::int32_t characters_max = -1;  // varchar(n); -1: any
-  std::uint32_t element_oid = 0;     // array only
+  std::int32_t characters_max = -1;         // varchar(n); -1: any
+  std::uint32_t element_oid = 0;            // array only
   std::shared_ptr<const WireType> element;  // array only; shared because columns are copied with it
 };
 
-// One column of a COPY: values of `type` travel as `wire`. REQUIRES a pair that `fit` of sink_types.h allows.
+// One column of a COPY: values of `type` travel as `wire`. REQUIRES a pair that `fit` of
+// sink_types.h allows.
 struct CopyColumn {
   std::string name;
   Type type;
@@ -61,8 +64,9 @@ class CopyEncoder {
   static std::string_view header();
   static std::string_view trailer();
 
-  // Appends the rows of a batch whose columns are this encoder's, in order. After an Error the bytes in
-  // `out` are worthless. The Error `target.value_refused` names column and row (1 is the first of the COPY).
+  // Appends the rows of a batch whose columns are this encoder's, in order. After an Error the
+  // bytes in `out` are worthless. The Error `target.value_refused` names column and row (1 is the
+  // first of the COPY).
   Status encode(const BatchReader& batch, ByteBuffer& out);
 
   std::int64_t rows() const { return rows_; }
@@ -74,8 +78,8 @@ class CopyEncoder {
   std::int64_t rows_ = 0;
 };
 
-// A predicate of the engine's SQL that is true where `expression` (of `type`) can be stored as `wire`;
-// empty where every value can. NULL values give true or NULL.
+// A predicate of the engine's SQL that is true where `expression` (of `type`) can be stored as
+// `wire`; empty where every value can. NULL values give true or NULL.
 std::string holds(const std::string& expression, const Type& type, const WireType& wire);
 
 }  // namespace tidemark::postgres

@@ -83,28 +83,86 @@ std::string numeric(__int128 value, int scale) {
 }
 
 TEST(CopyEncoderTest, HeaderAndTrailerAreThoseOfTheFormat) {
-  EXPECT_EQ(hex(CopyEncoder::header()), "5047434f50590aff0d0a00" "00000000" "00000000");
+  EXPECT_EQ(hex(CopyEncoder::header()),
+            "5047434f50590aff0d0a00"
+            "00000000"
+            "00000000");
   EXPECT_EQ(hex(CopyEncoder::trailer()), "ffff");
 }
 
 TEST(CopyEncoderTest, NumericIsGroupsOfFourDigitsFromThePoint) {
   // length, groups, weight, sign, scale, groups
-  EXPECT_EQ(numeric(0, 0), "00000008" "0000" "0000" "0000" "0000");
-  EXPECT_EQ(numeric(0, 5), "00000008" "0000" "0000" "0000" "0005");
-  EXPECT_EQ(numeric(12345, 0), "0000000c" "0002" "0001" "0000" "0000" "0001" "0929");
-  EXPECT_EQ(numeric(-12345, 2), "0000000c" "0002" "0000" "4000" "0002" "007b" "1194");
-  EXPECT_EQ(numeric(1, 4), "0000000a" "0001" "ffff" "0000" "0004" "0001");
-  EXPECT_EQ(numeric(1, 5), "0000000a" "0001" "fffe" "0000" "0005" "03e8");
+  EXPECT_EQ(numeric(0, 0),
+            "00000008"
+            "0000"
+            "0000"
+            "0000"
+            "0000");
+  EXPECT_EQ(numeric(0, 5),
+            "00000008"
+            "0000"
+            "0000"
+            "0000"
+            "0005");
+  EXPECT_EQ(numeric(12345, 0),
+            "0000000c"
+            "0002"
+            "0001"
+            "0000"
+            "0000"
+            "0001"
+            "0929");
+  EXPECT_EQ(numeric(-12345, 2),
+            "0000000c"
+            "0002"
+            "0000"
+            "4000"
+            "0002"
+            "007b"
+            "1194");
+  EXPECT_EQ(numeric(1, 4),
+            "0000000a"
+            "0001"
+            "ffff"
+            "0000"
+            "0004"
+            "0001");
+  EXPECT_EQ(numeric(1, 5),
+            "0000000a"
+            "0001"
+            "fffe"
+            "0000"
+            "0005"
+            "03e8");
   // Zero groups at the low end are not sent, and the scale still says how many digits to show.
-  EXPECT_EQ(numeric(100000000, 0), "0000000a" "0001" "0002" "0000" "0000" "0001");
-  EXPECT_EQ(numeric(150, 2), "0000000c" "0002" "0000" "0000" "0002" "0001" "1388");
+  EXPECT_EQ(numeric(100000000, 0),
+            "0000000a"
+            "0001"
+            "0002"
+            "0000"
+            "0000"
+            "0001");
+  EXPECT_EQ(numeric(150, 2),
+            "0000000c"
+            "0002"
+            "0000"
+            "0000"
+            "0002"
+            "0001"
+            "1388");
 }
 
 TEST(CopyEncoderTest, WholeNumbersWiden) {
   TestColumn column;
   column.add<std::int32_t>(-2).add<std::int32_t>(7).null_at(1);
-  EXPECT_EQ(encoded(column, Type::of(TypeKind::int32), {Wire::int4}), "00000004fffffffe" "0001" "ffffffff");
-  EXPECT_EQ(encoded(column, Type::of(TypeKind::int32), {Wire::int8}), "00000008fffffffffffffffe" "0001" "ffffffff");
+  EXPECT_EQ(encoded(column, Type::of(TypeKind::int32), {Wire::int4}),
+            "00000004fffffffe"
+            "0001"
+            "ffffffff");
+  EXPECT_EQ(encoded(column, Type::of(TypeKind::int32), {Wire::int8}),
+            "00000008fffffffffffffffe"
+            "0001"
+            "ffffffff");
 }
 
 TEST(CopyEncoderTest, DatesAndTimesKeepInfinityAndRefuseWhatLiesOutside) {
@@ -115,28 +173,39 @@ TEST(CopyEncoderTest, DatesAndTimesKeepInfinityAndRefuseWhatLiesOutside) {
   EXPECT_EQ(encoded(TestColumn().add(10957), date, {Wire::date}), "0000000400000000");
   EXPECT_EQ(encoded(TestColumn().add(Days::max()), date, {Wire::date}), "000000047fffffff");
   EXPECT_EQ(encoded(TestColumn().add(-Days::max()), date, {Wire::date}), "0000000480000000");
-  EXPECT_EQ(encoded(TestColumn().add(date_first - 1), date, {Wire::date}).substr(0, 20), "target.value_refused");
-  EXPECT_EQ(encoded(TestColumn().add(date_end), date, {Wire::date}).substr(0, 20), "target.value_refused");
+  EXPECT_EQ(encoded(TestColumn().add(date_first - 1), date, {Wire::date}).substr(0, 20),
+            "target.value_refused");
+  EXPECT_EQ(encoded(TestColumn().add(date_end), date, {Wire::date}).substr(0, 20),
+            "target.value_refused");
   EXPECT_EQ(encoded(TestColumn().add(std::int64_t{946684800000001}), timestamp, {Wire::timestamp}),
             "000000080000000000000001");
-  EXPECT_EQ(encoded(TestColumn().add(Micros::max()), timestamp, {Wire::timestamp}), "000000087fffffffffffffff");
-  EXPECT_EQ(encoded(TestColumn().add(-Micros::max()), timestamp, {Wire::timestamp}), "000000088000000000000000");
-  EXPECT_EQ(encoded(TestColumn().add(timestamp_first - 1), timestamp, {Wire::timestamp}).substr(0, 20),
-            "target.value_refused");
-  EXPECT_EQ(encoded(TestColumn().add(std::int64_t{1}), Type::of(TypeKind::timestamp_ns), {Wire::timestamp}),
-            "target.value_refused: column `c`, row 1 of the load: the time has nanoseconds, PostgreSQL keeps microseconds");
+  EXPECT_EQ(encoded(TestColumn().add(Micros::max()), timestamp, {Wire::timestamp}),
+            "000000087fffffffffffffff");
+  EXPECT_EQ(encoded(TestColumn().add(-Micros::max()), timestamp, {Wire::timestamp}),
+            "000000088000000000000000");
+  EXPECT_EQ(
+      encoded(TestColumn().add(timestamp_first - 1), timestamp, {Wire::timestamp}).substr(0, 20),
+      "target.value_refused");
+  EXPECT_EQ(encoded(TestColumn().add(std::int64_t{1}), Type::of(TypeKind::timestamp_ns),
+                    {Wire::timestamp}),
+            "target.value_refused: column `c`, row 1 of the load: the time has nanoseconds, "
+            "PostgreSQL keeps microseconds");
 }
 
 TEST(CopyEncoderTest, TextIsRefusedByColumnAndRowWhereItHoldsNul) {
   TestColumn column;
   column.add_text("a").add_text(std::string("b\0c", 3));
   EXPECT_EQ(encoded(column, Type::of(TypeKind::varchar), {Wire::text}),
-            "target.value_refused: column `c`, row 2 of the load: the text holds a NUL byte, which text of PostgreSQL cannot");
-  EXPECT_EQ(encoded(TestColumn().add_text("\xC3\xA4\xC3\xA4"), Type::of(TypeKind::varchar), {Wire::text, 2}),
+            "target.value_refused: column `c`, row 2 of the load: the text holds a NUL byte, which "
+            "text of PostgreSQL cannot");
+  EXPECT_EQ(encoded(TestColumn().add_text("\xC3\xA4\xC3\xA4"), Type::of(TypeKind::varchar),
+                    {Wire::text, 2}),
             "00000004c3a4c3a4");
-  EXPECT_EQ(encoded(TestColumn().add_text("abc"), Type::of(TypeKind::varchar), {Wire::text, 2}).substr(0, 20),
+  EXPECT_EQ(encoded(TestColumn().add_text("abc"), Type::of(TypeKind::varchar), {Wire::text, 2})
+                .substr(0, 20),
             "target.value_refused");
-  EXPECT_EQ(encoded(TestColumn().add_text("{}"), Type::of(TypeKind::json), {Wire::jsonb}), "00000003017b7d");
+  EXPECT_EQ(encoded(TestColumn().add_text("{}"), Type::of(TypeKind::json), {Wire::jsonb}),
+            "00000003017b7d");
 }
 
 TEST(CopyEncoderTest, ListsAreArraysOfOneDimension) {
@@ -145,8 +214,20 @@ TEST(CopyEncoderTest, ListsAreArraysOfOneDimension) {
   TestColumn elements;
   elements.add(1).add(0).null_at(1);
   EXPECT_EQ(encoded(TestColumn().add_list({&elements, 0, 2}), type, wire),
-            "00000020" "00000001" "00000001" "00000017" "00000002" "00000001" "00000004" "00000001" "ffffffff");
-  EXPECT_EQ(encoded(TestColumn().add_list({&elements, 0, 0}), type, wire), "0000000c" "00000000" "00000000" "00000017");
+            "00000020"
+            "00000001"
+            "00000001"
+            "00000017"
+            "00000002"
+            "00000001"
+            "00000004"
+            "00000001"
+            "ffffffff");
+  EXPECT_EQ(encoded(TestColumn().add_list({&elements, 0, 0}), type, wire),
+            "0000000c"
+            "00000000"
+            "00000000"
+            "00000017");
 }
 
 }  // namespace

@@ -22,9 +22,12 @@ constexpr std::int32_t zone_seconds_max = 57599;
 template <class T>
 T swapped(T value) {
   if constexpr (sizeof(T) == 1) return value;
-  if constexpr (sizeof(T) == 2) return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
-  if constexpr (sizeof(T) == 4) return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
-  if constexpr (sizeof(T) == 8) return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
+  if constexpr (sizeof(T) == 2)
+    return static_cast<T>(__builtin_bswap16(static_cast<std::uint16_t>(value)));
+  if constexpr (sizeof(T) == 4)
+    return static_cast<T>(__builtin_bswap32(static_cast<std::uint32_t>(value)));
+  if constexpr (sizeof(T) == 8)
+    return static_cast<T>(__builtin_bswap64(static_cast<std::uint64_t>(value)));
 }
 
 template <class T>
@@ -45,7 +48,8 @@ T load(const void* data, std::size_t row) {
   return static_cast<const T*>(data)[row];
 }
 
-// __int128 buffers of the engine are aligned to eight bytes only where they lie inside a list.
+// The engine promises its buffers the alignment of eight bytes, and compilers read __int128 by
+// sixteen.
 template <>
 __int128 load<__int128>(const void* data, std::size_t row) {
   __int128 value;
@@ -63,7 +67,9 @@ void put_text(ByteBuffer& out, std::string_view bytes) {
 constexpr std::size_t field_bytes_max = (std::size_t{1} << 30) - 1024;
 
 const char* check_bytes(std::string_view bytes) {
-  return bytes.size() > field_bytes_max ? "the value is longer than the 1 GB that PostgreSQL can hold" : nullptr;
+  return bytes.size() > field_bytes_max
+             ? "the value is longer than the 1 GB that PostgreSQL can hold"
+             : nullptr;
 }
 
 const char* check_text(std::string_view text, const WireType& wire) {
@@ -72,33 +78,43 @@ const char* check_text(std::string_view text, const WireType& wire) {
   }
   if (wire.characters_max >= 0 && text.size() > static_cast<std::size_t>(wire.characters_max)) {
     std::int64_t characters = 0;
-    for (const char c : text) characters += (c & 0xC0) != 0x80;
+    for (const char c : text)
+      characters += (c & 0xC0) != 0x80;
     if (characters > wire.characters_max) return "the text is longer than the column's varchar(n)";
   }
   return check_bytes(text);
 }
 
-const char* put_boolean(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                        ByteBuffer& out) {
+const char* put_boolean(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                        const WireType&, ByteBuffer& out) {
   put_field<std::int8_t>(out, load<std::uint8_t>(data, row) != 0 ? 1 : 0);
   return nullptr;
 }
 
-// Whole numbers of either side; `fit` lets a narrower number into a wider one only, so the casts lose nothing.
+// Whole numbers of either side; `fit` lets a narrower number into a wider one only, so the casts
+// lose nothing.
 template <class T>
 const char* put_whole(const ColumnReader&, const void* data, std::size_t row, const Type& type,
                       const WireType& wire, ByteBuffer& out) {
   const T value = load<T>(data, row);
   switch (wire.kind) {
-    case Wire::int2: put_field(out, static_cast<std::int16_t>(value)); return nullptr;
-    case Wire::int4: put_field(out, static_cast<std::int32_t>(value)); return nullptr;
-    case Wire::int8: put_field(out, static_cast<std::int64_t>(value)); return nullptr;
-    default: put_numeric(out, static_cast<__int128>(value), type.scale); return nullptr;
+    case Wire::int2:
+      put_field(out, static_cast<std::int16_t>(value));
+      return nullptr;
+    case Wire::int4:
+      put_field(out, static_cast<std::int32_t>(value));
+      return nullptr;
+    case Wire::int8:
+      put_field(out, static_cast<std::int64_t>(value));
+      return nullptr;
+    default:
+      put_numeric(out, static_cast<__int128>(value), type.scale);
+      return nullptr;
   }
 }
 
-const char* put_float32(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType& wire,
-                        ByteBuffer& out) {
+const char* put_float32(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                        const WireType& wire, ByteBuffer& out) {
   const float value = load<float>(data, row);
   if (wire.kind == Wire::float8) {
     put_field(out, std::bit_cast<std::int64_t>(static_cast<double>(value)));
@@ -108,14 +124,14 @@ const char* put_float32(const ColumnReader&, const void* data, std::size_t row, 
   return nullptr;
 }
 
-const char* put_float64(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                        ByteBuffer& out) {
+const char* put_float64(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                        const WireType&, ByteBuffer& out) {
   put_field(out, load<std::int64_t>(data, row));
   return nullptr;
 }
 
-const char* put_varchar(const ColumnReader& column, const void*, std::size_t row, const Type&, const WireType& wire,
-                        ByteBuffer& out) {
+const char* put_varchar(const ColumnReader& column, const void*, std::size_t row, const Type&,
+                        const WireType& wire, ByteBuffer& out) {
   const std::string_view text = column.bytes(row);
   if (const char* reason = check_text(text, wire)) return reason;
   if (wire.kind == Wire::jsonb) {
@@ -130,16 +146,16 @@ const char* put_varchar(const ColumnReader& column, const void*, std::size_t row
   return nullptr;
 }
 
-const char* put_blob(const ColumnReader& column, const void*, std::size_t row, const Type&, const WireType&,
-                     ByteBuffer& out) {
+const char* put_blob(const ColumnReader& column, const void*, std::size_t row, const Type&,
+                     const WireType&, ByteBuffer& out) {
   const std::string_view bytes = column.bytes(row);
   if (const char* reason = check_bytes(bytes)) return reason;
   put_text(out, bytes);
   return nullptr;
 }
 
-const char* put_uuid(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                     ByteBuffer& out) {
+const char* put_uuid(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                     const WireType&, ByteBuffer& out) {
   const auto bits = static_cast<unsigned __int128>(load<__int128>(data, row)) ^
                     (static_cast<unsigned __int128>(1) << 127);
   char* at = out.grow(20);
@@ -149,8 +165,8 @@ const char* put_uuid(const ColumnReader&, const void* data, std::size_t row, con
   return nullptr;
 }
 
-const char* put_date(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                     ByteBuffer& out) {
+const char* put_date(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                     const WireType&, ByteBuffer& out) {
   using Limits = std::numeric_limits<std::int32_t>;
   const auto days = load<std::int32_t>(data, row);
   if (days == Limits::max()) {
@@ -165,14 +181,14 @@ const char* put_date(const ColumnReader&, const void* data, std::size_t row, con
   return nullptr;
 }
 
-const char* put_time(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                     ByteBuffer& out) {
+const char* put_time(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                     const WireType&, ByteBuffer& out) {
   put_field(out, load<std::int64_t>(data, row));
   return nullptr;
 }
 
-const char* put_timetz(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                       ByteBuffer& out) {
+const char* put_timetz(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                       const WireType&, ByteBuffer& out) {
   const auto bits = load<std::uint64_t>(data, row);
   const std::int32_t east = zone_seconds_max - static_cast<std::int32_t>(bits & 0xFFFFFF);
   char* at = out.grow(16);
@@ -198,7 +214,8 @@ const char* put_timestamp(const ColumnReader&, const void* data, std::size_t row
     if (us % 1000 != 0) return "the time has nanoseconds, PostgreSQL keeps microseconds";
     us /= 1000;
   }
-  if (us < timestamp_first) return "the time lies before PostgreSQL's calendar, which starts 4714-11-24 BC";
+  if (us < timestamp_first)
+    return "the time lies before PostgreSQL's calendar, which starts 4714-11-24 BC";
   put_field(out, us - epoch_us);
   return nullptr;
 }
@@ -209,8 +226,8 @@ struct IntervalParts {
   std::int64_t us;
 };
 
-const char* put_interval(const ColumnReader&, const void* data, std::size_t row, const Type&, const WireType&,
-                         ByteBuffer& out) {
+const char* put_interval(const ColumnReader&, const void* data, std::size_t row, const Type&,
+                         const WireType&, ByteBuffer& out) {
   const auto parts = load<IntervalParts>(data, row);
   char* at = out.grow(20);
   store<std::int32_t>(at, 16);
@@ -233,13 +250,14 @@ const char* put_list(const ColumnReader& column, const void*, std::size_t row, c
   if (!empty) {
     store(at + 16, static_cast<std::int32_t>(list.count));
     store<std::int32_t>(at + 20, 1);
-    const PutValue put = put_for(*type.element, *wire.element);
+    const PutValue put = put_for(*type.element);
     const void* elements = list.elements->data();
     for (std::size_t index = list.first; index < list.first + list.count; ++index) {
       if (!list.elements->valid(index)) {
         put_int32(out, -1);
         has_null = 1;
-      } else if (const char* reason = put(*list.elements, elements, index, *type.element, *wire.element, out)) {
+      } else if (const char* reason =
+                     put(*list.elements, elements, index, *type.element, *wire.element, out)) {
         return reason;
       }
     }
@@ -253,27 +271,37 @@ const char* put_list(const ColumnReader& column, const void*, std::size_t row, c
 
 PutValue put_decimal(const Type& type) {
   switch (fixed_width(type)) {
-    case 2: return put_whole<std::int16_t>;
-    case 4: return put_whole<std::int32_t>;
-    case 8: return put_whole<std::int64_t>;
-    default: return put_whole<__int128>;
+    case 2:
+      return put_whole<std::int16_t>;
+    case 4:
+      return put_whole<std::int32_t>;
+    case 8:
+      return put_whole<std::int64_t>;
+    default:
+      return put_whole<__int128>;
   }
 }
 
 }  // namespace
 
-void put_int16(ByteBuffer& out, std::int16_t value) { store(out.grow(2), value); }
+void put_int16(ByteBuffer& out, std::int16_t value) {
+  store(out.grow(2), value);
+}
 
-void put_int32(ByteBuffer& out, std::int32_t value) { store(out.grow(4), value); }
+void put_int32(ByteBuffer& out, std::int32_t value) {
+  store(out.grow(4), value);
+}
 
 void put_numeric(ByteBuffer& out, __int128 value, int scale) {
   // From the lowest group up; 38 digits with a part group at the point make at most 11 groups.
   std::array<std::int16_t, 12> groups{};
   std::size_t count = 0;
-  auto rest = value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
+  auto rest =
+      value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
   if (const int odd = scale % 4; odd != 0 && rest != 0) {
     constexpr std::array<int, 4> powers{1, 10, 100, 1000};
-    groups[count++] = static_cast<std::int16_t>(static_cast<int>(rest % powers[odd]) * powers[4 - odd]);
+    groups[count++] =
+        static_cast<std::int16_t>(static_cast<int>(rest % powers[odd]) * powers[4 - odd]);
     rest /= powers[odd];
   }
   for (; rest > std::numeric_limits<std::uint64_t>::max(); rest /= 10000) {
@@ -284,7 +312,8 @@ void put_numeric(ByteBuffer& out, __int128 value, int scale) {
   }
   const int weight = count == 0 ? 0 : static_cast<int>(count) - (scale + 3) / 4 - 1;
   std::size_t low = 0;
-  while (low < count && groups[low] == 0) ++low;
+  while (low < count && groups[low] == 0)
+    ++low;
   const std::size_t kept = count - low;
   char* at = out.grow(12 + kept * 2);
   store(at, static_cast<std::int32_t>(8 + kept * 2));
@@ -293,37 +322,61 @@ void put_numeric(ByteBuffer& out, __int128 value, int scale) {
   store<std::uint16_t>(at + 8, value < 0 ? 0x4000 : 0);
   store(at + 10, static_cast<std::int16_t>(scale));
   at += 12;
-  for (std::size_t group = count; group > low; --group, at += 2) store(at, groups[group - 1]);
+  for (std::size_t group = count; group > low; --group, at += 2)
+    store(at, groups[group - 1]);
 }
 
-PutValue put_for(const Type& type, const WireType&) {
+PutValue put_for(const Type& type) {
   switch (type.kind) {
-    case TypeKind::boolean: return put_boolean;
-    case TypeKind::int8: return put_whole<std::int8_t>;
-    case TypeKind::int16: return put_whole<std::int16_t>;
-    case TypeKind::int32: return put_whole<std::int32_t>;
-    case TypeKind::int64: return put_whole<std::int64_t>;
-    case TypeKind::int128: return put_whole<__int128>;
-    case TypeKind::uint8: return put_whole<std::uint8_t>;
-    case TypeKind::uint16: return put_whole<std::uint16_t>;
-    case TypeKind::uint32: return put_whole<std::uint32_t>;
-    case TypeKind::uint64: return put_whole<std::uint64_t>;
-    case TypeKind::float32: return put_float32;
-    case TypeKind::float64: return put_float64;
-    case TypeKind::decimal: return put_decimal(type);
+    case TypeKind::boolean:
+      return put_boolean;
+    case TypeKind::int8:
+      return put_whole<std::int8_t>;
+    case TypeKind::int16:
+      return put_whole<std::int16_t>;
+    case TypeKind::int32:
+      return put_whole<std::int32_t>;
+    case TypeKind::int64:
+      return put_whole<std::int64_t>;
+    case TypeKind::int128:
+      return put_whole<__int128>;
+    case TypeKind::uint8:
+      return put_whole<std::uint8_t>;
+    case TypeKind::uint16:
+      return put_whole<std::uint16_t>;
+    case TypeKind::uint32:
+      return put_whole<std::uint32_t>;
+    case TypeKind::uint64:
+      return put_whole<std::uint64_t>;
+    case TypeKind::float32:
+      return put_float32;
+    case TypeKind::float64:
+      return put_float64;
+    case TypeKind::decimal:
+      return put_decimal(type);
     case TypeKind::varchar:
-    case TypeKind::json: return put_varchar;
-    case TypeKind::blob: return put_blob;
-    case TypeKind::uuid: return put_uuid;
-    case TypeKind::date: return put_date;
-    case TypeKind::time: return put_time;
-    case TypeKind::timetz: return put_timetz;
+    case TypeKind::json:
+      return put_varchar;
+    case TypeKind::blob:
+      return put_blob;
+    case TypeKind::uuid:
+      return put_uuid;
+    case TypeKind::date:
+      return put_date;
+    case TypeKind::time:
+      return put_time;
+    case TypeKind::timetz:
+      return put_timetz;
     case TypeKind::timestamp:
     case TypeKind::timestamptz:
-    case TypeKind::timestamp_ns: return put_timestamp;
-    case TypeKind::interval: return put_interval;
-    case TypeKind::list: return put_list;
-    case TypeKind::engine: break;
+    case TypeKind::timestamp_ns:
+      return put_timestamp;
+    case TypeKind::interval:
+      return put_interval;
+    case TypeKind::list:
+      return put_list;
+    case TypeKind::engine:
+      break;
   }
   TM_ASSERT(type.kind != TypeKind::engine);
   return nullptr;

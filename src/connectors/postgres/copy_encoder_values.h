@@ -1,4 +1,5 @@
-// One value of the engine as one field of COPY binary: a length of four bytes, then the value big-endian.
+// One value of the engine as one field of COPY binary: a length of four bytes, then the value
+// big-endian.
 //
 // Pure functions over a buffer; any thread, each with its own buffer.
 #pragma once
@@ -36,12 +37,12 @@ class ByteBuffer {
   std::size_t size_ = 0;
 };
 
-// Appends one field that is not NULL. `data` is the column's data(), read once per batch. Returns nothing, or
-// why PostgreSQL cannot hold the value.
-using PutValue = const char* (*)(const ColumnReader& column, const void* data, std::size_t row, const Type& type,
-                                 const WireType& wire, ByteBuffer& out);
+// Appends one field that is not NULL. `data` is the column's data(), read once per batch. Returns
+// nothing, or why PostgreSQL cannot hold the value.
+using PutValue = const char* (*)(const ColumnReader& column, const void* data, std::size_t row,
+                                 const Type& type, const WireType& wire, ByteBuffer& out);
 
-PutValue put_for(const Type& type, const WireType& wire);
+PutValue put_for(const Type& type);
 
 void put_int16(ByteBuffer& out, std::int16_t value);
 void put_int32(ByteBuffer& out, std::int32_t value);
@@ -49,9 +50,10 @@ void put_int32(ByteBuffer& out, std::int32_t value);
 // A whole number with `scale` digits after the point, as a numeric: groups of four decimal digits.
 void put_numeric(ByteBuffer& out, __int128 value, int scale);
 
-// Bounds of PostgreSQL's calendar, in the units of the engine. Its last timestamp lies beyond the engine's.
-inline constexpr std::int32_t date_first = -2440588;                  // 4714-11-24 BC
-inline constexpr std::int32_t date_end = 2145042906;                  // 5874898-01-01, the first not held
+// Bounds of PostgreSQL's calendar, in the units of the engine. Its last timestamp lies beyond the
+// engine's.
+inline constexpr std::int32_t date_first = -2440588;  // 4714-11-24 BC
+inline constexpr std::int32_t date_end = 2145042906;  // 5874898-01-01, the first not held
 inline constexpr std::int64_t timestamp_first = -210866803200000000;  // 4714-11-24 BC
 
 }  // namespace tidemark::postgres

@@ -21,24 +21,35 @@ std::optional<Position> position(const Rows& rows, std::size_t row, std::size_t 
   return value ? std::optional(Position{std::string(*value)}) : std::nullopt;
 }
 
-std::string number(std::int64_t value) { return std::to_string(value); }
+std::string number(std::int64_t value) {
+  return std::to_string(value);
+}
 
-bool is_missing(const Error& error) { return error.code == table_missing; }
+bool is_missing(const Error& error) {
+  return error.code == table_missing;
+}
 
 }  // namespace
 
 std::vector<std::string> ddl() {
   return {
-      "create table if not exists tidemark_ledger (job text not null, stream text not null, seq bigint not null, "
-      "fence bigint not null, lo text, hi text, run_id text not null, applied_at timestamptz not null, "
+      "create table if not exists tidemark_ledger (job text not null, stream text not null, seq "
+      "bigint not null, "
+      "fence bigint not null, lo text, hi text, run_id text not null, applied_at timestamptz not "
+      "null, "
       "primary key (job, stream))",
-      "create table if not exists tidemark_loads (job text not null, stream text not null, load_id text not null, "
-      "kind text not null, seq bigint not null, run_id text not null, lo text, hi text, rows bigint not null, "
-      "rejected bigint not null, checksum text not null, partitions text, applied_at timestamptz not null, "
+      "create table if not exists tidemark_loads (job text not null, stream text not null, load_id "
+      "text not null, "
+      "kind text not null, seq bigint not null, run_id text not null, lo text, hi text, rows "
+      "bigint not null, "
+      "rejected bigint not null, checksum text not null, partitions text, applied_at timestamptz "
+      "not null, "
       "primary key (job, stream, load_id))",
       "create table if not exists tidemark_quarantine (job text not null, stream text not null, "
-      "run_id text not null, seq bigint not null, rule text not null, column_name text, message text not null, "
-      "locator text not null, payload text, raw bytea, refused_at timestamptz not null, resolved_at timestamptz, "
+      "run_id text not null, seq bigint not null, rule text not null, column_name text, message "
+      "text not null, "
+      "locator text not null, payload text, raw bytea, refused_at timestamptz not null, "
+      "resolved_at timestamptz, "
       "resolution text)",
   };
 }
@@ -54,13 +65,16 @@ Result<bool> exists(Connection& connection, Cancel& cancel) {
 Status ensure(Connection& connection, Cancel& cancel) {
   TM_TRY(const bool there, exists(connection, cancel));
   if (there) return {};
-  TM_TRY(Transaction transaction, Transaction::begin(connection, "isolation level read committed", cancel));
+  TM_TRY(Transaction transaction,
+         Transaction::begin(connection, "isolation level read committed", cancel));
   TM_CHECK(connection.query(creation_lock, cancel));
-  for (const std::string& statement : ddl()) TM_CHECK(connection.execute(statement, cancel));
+  for (const std::string& statement : ddl())
+    TM_CHECK(connection.execute(statement, cancel));
   return transaction.commit(cancel);
 }
 
-Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& stream, Cancel& cancel) {
+Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& stream,
+                                      Cancel& cancel) {
   auto rows = connection.query(
       "select seq, fence, lo, hi, run_id, "
       "to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
@@ -71,17 +85,16 @@ Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& st
     return std::move(rows).error();
   }
   if (rows->rows() == 0) return std::optional<LedgerRow>();
-  return std::optional(LedgerRow{stream,
-                                 Seq(rows->integer(0, 0)),
-                                 Fence(rows->integer(0, 1)),
+  return std::optional(LedgerRow{stream, Seq(rows->integer(0, 0)), Fence(rows->integer(0, 1)),
                                  Window{position(*rows, 0, 2), position(*rows, 0, 3), std::nullopt},
-                                 RunId(rows->string(0, 4)),
-                                 rows->string(0, 5)});
+                                 RunId(rows->string(0, 4)), rows->string(0, 5)});
 }
 
-Result<std::vector<Position>> history(Connection& connection, const StreamId& stream, Cancel& cancel) {
+Result<std::vector<Position>> history(Connection& connection, const StreamId& stream,
+                                      Cancel& cancel) {
   auto rows = connection.query(
-      "select hi from tidemark_loads where job = $1 and stream = $2 and kind = 'window' and hi is not null "
+      "select hi from tidemark_loads where job = $1 and stream = $2 and kind = 'window' and hi is "
+      "not null "
       "order by seq",
       Parameters{stream.job.get(), stream.stream.get()}, cancel);
   std::vector<Position> positions;
@@ -89,56 +102,71 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
     if (is_missing(rows.error())) return positions;
     return std::move(rows).error();
   }
-  for (std::size_t row = 0; row < rows->rows(); ++row) positions.push_back(Position{rows->string(row, 0)});
+  for (std::size_t row = 0; row < rows->rows(); ++row)
+    positions.push_back(Position{rows->string(row, 0)});
   return positions;
 }
 
-Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id, Cancel& cancel) {
-  auto rows = connection.query("select 1 from tidemark_loads where job = $1 and stream = $2 and load_id = $3",
-                               Parameters{stream.job.get(), stream.stream.get(), load_id}, cancel);
+Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
+                    Cancel& cancel) {
+  auto rows = connection.query(
+      "select 1 from tidemark_loads where job = $1 and stream = $2 and load_id = $3",
+      Parameters{stream.job.get(), stream.stream.get(), load_id}, cancel);
   if (rows.ok()) return rows->rows() > 0;
   if (is_missing(rows.error())) return false;
   return std::move(rows).error();
 }
 
-Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load, Cancel& cancel) {
+Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load,
+                         Cancel& cancel) {
   TM_TRY(Rows rows,
-         connection.query("insert into tidemark_loads (job, stream, load_id, kind, seq, run_id, lo, hi, rows, "
-                          "rejected, checksum, applied_at) "
-                          "values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, $9::bigint, $10::bigint, $11, "
-                          "clock_timestamp()) on conflict (job, stream, load_id) do nothing",
-                          Parameters{key.stream.job.get(), key.stream.stream.get(), load.load_id,
-                                     std::string(to_string(key.kind)), number(key.seq.get()), key.run_id.get(),
-                                     text(load.window.lo), text(load.window.hi), number(load.rows.get()),
-                                     number(load.rejected.get()), load.checksum},
-                          cancel));
+         connection.query(
+             "insert into tidemark_loads (job, stream, load_id, kind, seq, run_id, lo, hi, rows, "
+             "rejected, checksum, applied_at) "
+             "values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, $9::bigint, $10::bigint, $11, "
+             "clock_timestamp()) on conflict (job, stream, load_id) do nothing",
+             Parameters{key.stream.job.get(), key.stream.stream.get(), load.load_id,
+                        std::string(to_string(key.kind)), number(key.seq.get()), key.run_id.get(),
+                        text(load.window.lo), text(load.window.hi), number(load.rows.get()),
+                        number(load.rejected.get()), load.checksum},
+             cancel));
   return rows.changed() == 1;
 }
 
-Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window, Cancel& cancel) {
+Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window,
+                       Cancel& cancel) {
   const std::string& job = key.stream.job.get();
   const std::string& stream = key.stream.stream.get();
   const std::string fence = number(key.fence.get());
   if (key.kind != LoadKind::window) {
-    TM_TRY(Rows rows, connection.query("with moved as (update tidemark_ledger set fence = $3::bigint "
-                                       "where job = $1 and stream = $2 and fence <= $3::bigint returning 1) "
-                                       "select exists (select from moved) or not exists (select from "
-                                       "tidemark_ledger where job = $1 and stream = $2)",
-                                       Parameters{job, stream, fence}, cancel));
+    TM_TRY(Rows rows,
+           connection.query("with moved as (update tidemark_ledger set fence = $3::bigint "
+                            "where job = $1 and stream = $2 and fence <= $3::bigint returning 1) "
+                            "select exists (select from moved) or not exists (select from "
+                            "tidemark_ledger where job = $1 and stream = $2)",
+                            Parameters{job, stream, fence}, cancel));
     return rows.boolean(0, 0);
   }
-  const Parameters all{job, stream, number(key.seq.get()), fence, text(window.lo), text(window.hi), key.run_id.get()};
+  const Parameters all{job,
+                       stream,
+                       number(key.seq.get()),
+                       fence,
+                       text(window.lo),
+                       text(window.hi),
+                       key.run_id.get()};
   if (key.seq.get() == 1) {
-    TM_TRY(Rows rows, connection.query("insert into tidemark_ledger (job, stream, seq, fence, lo, hi, run_id, "
-                                       "applied_at) values ($1, $2, $3::bigint, $4::bigint, $5, $6, $7, "
-                                       "clock_timestamp()) on conflict (job, stream) do nothing",
-                                       all, cancel));
+    TM_TRY(Rows rows,
+           connection.query("insert into tidemark_ledger (job, stream, seq, fence, lo, hi, run_id, "
+                            "applied_at) values ($1, $2, $3::bigint, $4::bigint, $5, $6, $7, "
+                            "clock_timestamp()) on conflict (job, stream) do nothing",
+                            all, cancel));
     return rows.changed() == 1;
   }
-  TM_TRY(Rows rows, connection.query("update tidemark_ledger set seq = $3::bigint, fence = $4::bigint, lo = $5, "
-                                     "hi = $6, run_id = $7, applied_at = clock_timestamp() where job = $1 and "
-                                     "stream = $2 and seq = $3::bigint - 1 and fence <= $4::bigint",
-                                     all, cancel));
+  TM_TRY(Rows rows, connection.query(
+                        "update tidemark_ledger set seq = $3::bigint, fence = $4::bigint, lo = $5, "
+                        "hi = $6, run_id = $7, applied_at = clock_timestamp() where job = $1 and "
+                        "stream = $2 and seq = $3::bigint - 1 and fence <= $4::bigint",
+                        all, cancel));
   return rows.changed() == 1;
 }
 

@@ -1,8 +1,10 @@
-// The ledger in a PostgreSQL target: tidemark_ledger (the head of each stream), tidemark_loads (one row per
-// load) and tidemark_quarantine (refused rows), in the schema that the session creates tables in.
+// The ledger in a PostgreSQL target: tidemark_ledger (the head of each stream), tidemark_loads (one
+// row per load) and tidemark_quarantine (refused rows), in the schema that the session creates
+// tables in.
 //
-// Free functions over a borrowed Connection; they keep nothing. Reading works before the tables exist and on
-// a target that takes no writes. The head moves by compare-and-set only, as the last statement of a load.
+// Free functions over a borrowed Connection; they keep nothing. Reading works before the tables
+// exist and on a target that takes no writes. The head moves by compare-and-set only, as the last
+// statement of a load.
 #pragma once
 
 #include <optional>
@@ -22,19 +24,24 @@ std::vector<std::string> ddl();
 // Are all three tables there? Touches nothing.
 Result<bool> exists(Connection& connection, Cancel& cancel);
 
-// Creates the tables that are missing, in a transaction of its own, so that concurrent first loads wait for
-// each other a moment and not for a whole load. Idempotent. REQUIRES no transaction.
+// Creates the tables that are missing, in a transaction of its own, so that concurrent first loads
+// wait for each other a moment and not for a whole load. Idempotent. REQUIRES no transaction.
 Status ensure(Connection& connection, Cancel& cancel);
 
-Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& stream, Cancel& cancel);
-Result<std::vector<Position>> history(Connection& connection, const StreamId& stream, Cancel& cancel);
-Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id, Cancel& cancel);
+Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& stream,
+                                      Cancel& cancel);
+Result<std::vector<Position>> history(Connection& connection, const StreamId& stream,
+                                      Cancel& cancel);
+Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
+                    Cancel& cancel);
 
 // Inside the load's transaction. False: a load with this id is already in.
-Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load, Cancel& cancel);
+Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load,
+                         Cancel& cancel);
 
-// Inside the load's transaction, its last statement. A window moves seq from n-1 to n; any other load only
-// raises the fence. False: the head is not where this load needs it.
-Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window, Cancel& cancel);
+// Inside the load's transaction, its last statement. A window moves seq from n-1 to n; any other
+// load only raises the fence. False: the head is not where this load needs it.
+Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window,
+                       Cancel& cancel);
 
 }  // namespace tidemark::postgres::ledger

@@ -10,8 +10,8 @@
 namespace tidemark::postgres {
 namespace {
 
-// The server cuts application_name at 63 bytes, so the fence stands first: whoever takes a stream over finds
-// the sessions of an older owner by it.
+// The server cuts application_name at 63 bytes, so the fence stands first: whoever takes a stream
+// over finds the sessions of an older owner by it.
 std::string session_name(const std::string& name, const LoadKey& key) {
   return "tidemark fence=" + std::to_string(key.fence.get()) + " " +
          (name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get() : name);
@@ -21,18 +21,22 @@ constexpr const char* load_settings =
     "set local lock_timeout = '10s'; set local statement_timeout = 0; "
     "set local idle_in_transaction_session_timeout = 0; "
     // The source forgets what we acknowledge, so a commit is on disk before it counts.
-    "select set_config('synchronous_commit', 'on', true) where current_setting('synchronous_commit') = 'off'";
+    "select set_config('synchronous_commit', 'on', true) where "
+    "current_setting('synchronous_commit') = 'off'";
 
 Status check_writable(Connection& connection, Cancel& cancel) {
-  TM_TRY(Rows rows, connection.query("select current_setting('transaction_read_only') = 'on', pg_is_in_recovery()",
-                                     cancel));
+  TM_TRY(
+      Rows rows,
+      connection.query(
+          "select current_setting('transaction_read_only') = 'on', pg_is_in_recovery()", cancel));
   if (!rows.boolean(0, 0) && !rows.boolean(0, 1)) return {};
   return target_error("postgres.read_only",
                       rows.boolean(0, 1) ? "the target is a standby server, which takes no writes"
                                          : "sessions of this user on the target are read-only",
                       Retry::never,
-                      rows.boolean(0, 1) ? "connect to the primary"
-                                         : "check default_transaction_read_only of the user and the database");
+                      rows.boolean(0, 1)
+                          ? "connect to the primary"
+                          : "check default_transaction_read_only of the user and the database");
 }
 
 }  // namespace
@@ -42,7 +46,9 @@ PostgresSink::PostgresSink(duck::Connection& engine, ConnectOptions options)
   options_.side = Side::target;
 }
 
-SinkTraits PostgresSink::traits() const { return SinkTraits{.transactional = true, .creates_tables = true}; }
+SinkTraits PostgresSink::traits() const {
+  return SinkTraits{.transactional = true, .creates_tables = true};
+}
 
 Result<Connection*> PostgresSink::reader(Cancel& cancel) {
   if (!reader_ || reader_->lost()) {
@@ -62,7 +68,8 @@ Result<std::vector<Position>> PostgresSink::history(const StreamId& stream, Canc
   return ledger::history(*connection, stream, cancel);
 }
 
-Result<bool> PostgresSink::loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) {
+Result<bool> PostgresSink::loaded(const StreamId& stream, const std::string& load_id,
+                                  Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::loaded(*connection, stream, load_id, cancel);
 }
@@ -72,7 +79,8 @@ Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, C
   TM_TRY(const TableState state, read_table(*connection, table, cancel));
   if (!state.exists) return std::optional<Schema>();
   Schema schema;
-  for (const TargetColumn& column : state.columns) schema.columns.push_back(as_column(column));
+  for (const TargetColumn& column : state.columns)
+    schema.columns.push_back(as_column(column));
   schema.key = state.primary_key;
   return std::optional(std::move(schema));
 }
@@ -88,7 +96,8 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(const bool ledger_exists, ledger::exists(*connection, cancel));
   if (!ledger_exists) plan.ddl = ledger::ddl();
   plan.ddl.insert(plan.ddl.end(), steps.ddl.begin(), steps.ddl.end());
-  for (const std::string& sql : {steps.lock, steps.clear, steps.staging, steps.copy, steps.merge, steps.finish}) {
+  for (const std::string& sql :
+       {steps.lock, steps.clear, steps.staging, steps.copy, steps.merge, steps.finish}) {
     if (!sql.empty()) plan.sql.push_back(sql);
   }
   if (Status writable = check_writable(*connection, cancel); !writable.ok()) {
@@ -97,7 +106,8 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   return plan;
 }
 
-Result<std::vector<PostgresSink::Acceptance>> PostgresSink::acceptance(const LoadTarget& target, Cancel& cancel) {
+Result<std::vector<PostgresSink::Acceptance>> PostgresSink::acceptance(const LoadTarget& target,
+                                                                       Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
   TM_TRY(const LoadSteps steps, compose(state, target, Fence(0)));
@@ -107,12 +117,14 @@ Result<std::vector<PostgresSink::Acceptance>> PostgresSink::acceptance(const Loa
     const Column& column = target.schema.columns[at];
     const std::string name = duck::quote_name(copy.name);
     if (std::string predicate = holds(name, copy.type, copy.wire); !predicate.empty()) {
-      all.push_back({copy.name, std::move(predicate), "PostgreSQL cannot hold this value as it is"});
+      all.push_back(
+          {copy.name, std::move(predicate), "PostgreSQL cannot hold this value as it is"});
     }
-    const bool in_key = std::find(target.key.begin(), target.key.end(), copy.name) != target.key.end();
-    const bool required = std::any_of(state.columns.begin(), state.columns.end(), [&](const TargetColumn& there) {
-      return there.name == copy.name && there.not_null;
-    });
+    const bool in_key =
+        std::find(target.key.begin(), target.key.end(), copy.name) != target.key.end();
+    const bool required = std::any_of(
+        state.columns.begin(), state.columns.end(),
+        [&](const TargetColumn& there) { return there.name == copy.name && there.not_null; });
     const bool is_key = in_key && target.strategy == LoadStrategy::upsert;
     if (!is_key && !required && column.nullable) continue;
     all.push_back({copy.name, name + " IS NOT NULL",
@@ -129,10 +141,12 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
   if (Status made = ledger::ensure(*connection, cancel); !made.ok()) {
     return std::move(made).error().with_context("creating the ledger tables in the target");
   }
-  // Read committed whatever the database's default is: the compare-and-set then sees the newest head.
+  // Read committed whatever the database's default is: the compare-and-set then sees the newest
+  // head.
   TM_CHECK(connection->begin("isolation level read committed", cancel));
   TM_CHECK(connection->execute(load_settings, cancel));
-  return std::unique_ptr<LoadTxn>(std::make_unique<PostgresLoad>(engine_, std::move(connection), key));
+  return std::unique_ptr<LoadTxn>(
+      std::make_unique<PostgresLoad>(engine_, std::move(connection), key));
 }
 
 }  // namespace tidemark::postgres

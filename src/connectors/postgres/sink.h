@@ -1,9 +1,10 @@
-// PostgresSink: one PostgreSQL database as a target. Rows, refused rows and the ledger commit in one
-// transaction; the ledger (ledger.h) stands in the schema the session creates tables in.
+// PostgresSink: one PostgreSQL database as a target. Rows, refused rows and the ledger commit in
+// one transaction; the ledger (ledger.h) stands in the schema the session creates tables in.
 //
-// Owned by one run, used from one thread. Reading (committed, history, loaded, describe, plan) touches
-// nothing and works on a standby and before the ledger exists; it shares one connection, opened at the first
-// call and again after a loss. Each load has a connection of its own. The engine connection outlives the sink.
+// Owned by one run, used from one thread. Reading (committed, history, loaded, describe, plan)
+// touches nothing and works on a standby and before the ledger exists; it shares one connection,
+// opened at the first call and again after a loss. Each load has a connection of its own. The
+// engine connection outlives the sink.
 #pragma once
 
 #include <memory>
@@ -31,9 +32,9 @@ class PostgresSink : public Sink {
   // Creates the ledger where it is missing, then opens the load's transaction.
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
 
-  // For each column that has one, a predicate of the engine's SQL that is true where the target can hold the
-  // value (no NUL in text, no NULL where the target has NOT NULL, ...): rows that fail one stop a load, so
-  // they are refused before it. Touches nothing.
+  // For each column that has one, a predicate of the engine's SQL that is true where the target can
+  // hold the value (no NUL in text, no NULL where the target has NOT NULL, ...): rows that fail one
+  // stop a load, so they are refused before it. Touches nothing.
   struct Acceptance {
     std::string column;
     std::string predicate;

@@ -18,38 +18,44 @@ constexpr const char* unique_violation = "postgres.unique_violation";
 constexpr const char* table_exists = "postgres.table_exists";
 
 Error duplicate_keys(const LoadTarget& target, const Error& cause) {
-  return target_error("target.duplicate_key",
-                      "the rows for " + target.table + " hold a key more than once: " + cause.message, Retry::never,
-                      "say which row wins: dedupe in `transform`, by the key");
+  return target_error(
+      "target.duplicate_key",
+      "the rows for " + target.table + " hold a key more than once: " + cause.message, Retry::never,
+      "say which row wins: dedupe in `transform`, by the key");
 }
 
 std::string select_list(const Schema& schema) {
   std::string list;
-  for (const Column& column : schema.columns) list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
+  for (const Column& column : schema.columns)
+    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
   return list;
 }
 
-// What a quarantined row says about itself must not stop the load: a NUL in a message is written out.
+// What a quarantined row says about itself must not stop the load: a NUL in a message is written
+// out.
 std::string quarantine_list(const Schema& schema) {
   std::string list;
   for (const Column& column : schema.columns) {
     const std::string name = duck::quote_name(column.name);
     list += list.empty() ? "" : ", ";
-    list += column.type.kind == TypeKind::varchar ? "replace(" + name + ", chr(0), '\\u0000')" : name;
+    list +=
+        column.type.kind == TypeKind::varchar ? "replace(" + name + ", chr(0), '\\u0000')" : name;
   }
   return list;
 }
 
 }  // namespace
 
-PostgresLoad::PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection, LoadKey key)
+PostgresLoad::PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
+                           LoadKey key)
     : engine_(engine), connection_(std::move(connection)), key_(std::move(key)) {}
 
 PostgresLoad::~PostgresLoad() {
   if (!ended_) connection_->rollback();
 }
 
-Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
+Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& target,
+                                     Cancel& cancel) {
   if (Status written = write_rows(rows, target, cancel); !written.ok()) {
     failed_ = true;
     return std::move(written).error().with_context("loading into " + target.table);
@@ -91,15 +97,19 @@ Status PostgresLoad::check_keys(const StagedTable& rows, const LoadTarget& targe
     null_key += (null_key.empty() ? "" : " OR ") + duck::quote_name(name) + " IS NULL";
     names += (names.empty() ? "" : ", ") + name;
   }
-  TM_TRY(const std::int64_t count, engine_.count("SELECT count(*) FROM " + rows.relation + " WHERE " + null_key));
+  TM_TRY(const std::int64_t count,
+         engine_.count("SELECT count(*) FROM " + rows.relation + " WHERE " + null_key));
   if (count == 0) return {};
-  return target_error("target.null_key",
-                      std::to_string(count) + " of " + std::to_string(rows.rows.get()) + " rows have NULL in the key (" +
-                          names + ")",
-                      Retry::never, "refuse them by a rule, for example: key_present: " + target.key.front() + " is not null");
+  return target_error(
+      "target.null_key",
+      std::to_string(count) + " of " + std::to_string(rows.rows.get()) +
+          " rows have NULL in the key (" + names + ")",
+      Retry::never,
+      "refuse them by a rule, for example: key_present: " + target.key.front() + " is not null");
 }
 
-Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target, const TableState& state, Cancel& cancel) {
+Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
+                           const TableState& state, Cancel& cancel) {
   const bool empty = rows.rows.get() == 0;
   const bool asks_empty = empty && !target.allow_empty;
   const bool asks_shrink = !empty && target.shrink_limit.has_value();
@@ -108,22 +118,25 @@ Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target, co
   const std::int64_t present = counted.integer(0, 0);
   if (asks_empty && present > 0) {
     return target_error("blocked.empty_source",
-                        "the source gave no rows, and " + state.name.show() + " holds " + std::to_string(present) +
-                            ": nothing was replaced",
-                        Retry::never, "check the source; if it is really empty, allow it with `allow_empty`");
+                        "the source gave no rows, and " + state.name.show() + " holds " +
+                            std::to_string(present) + ": nothing was replaced",
+                        Retry::never,
+                        "check the source; if it is really empty, allow it with `allow_empty`");
   }
   if (asks_shrink && static_cast<double>(rows.rows.get()) <
                          static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
     return target_error("blocked.shrunk_source",
-                        "the source gave " + std::to_string(rows.rows.get()) + " rows, and " + state.name.show() +
-                            " holds " + std::to_string(present) + ": fewer than the limit allows, nothing was replaced",
-                        Retry::never, "check the source; if the loss is real, raise `shrink_limit`");
+                        "the source gave " + std::to_string(rows.rows.get()) + " rows, and " +
+                            state.name.show() + " holds " + std::to_string(present) +
+                            ": fewer than the limit allows, nothing was replaced",
+                        Retry::never,
+                        "check the source; if the loss is real, raise `shrink_limit`");
   }
   return {};
 }
 
-Status PostgresLoad::copy_rows(const std::string& select, const std::string& copy, std::vector<CopyColumn> columns,
-                               RowCount expected, Cancel& cancel) {
+Status PostgresLoad::copy_rows(const std::string& select, const std::string& copy,
+                               std::vector<CopyColumn> columns, RowCount expected, Cancel& cancel) {
   CopyEncoder encoder(std::move(columns));
   TM_TRY(CopyIn copy_in, connection_->copy_in(copy, cancel));
   TM_CHECK(copy_in.put(CopyEncoder::header(), cancel));
@@ -139,15 +152,18 @@ Status PostgresLoad::copy_rows(const std::string& select, const std::string& cop
   TM_CHECK(copy_in.put(bytes.view(), cancel));
   TM_CHECK(copy_in.put(CopyEncoder::trailer(), cancel));
   TM_TRY(const std::int64_t copied, copy_in.finish(cancel));
-  // Rows are conserved: a trigger or rule that drops some is found here, before anything is committed.
+  // Rows are conserved: a trigger or rule that drops some is found here, before anything is
+  // committed.
   if (copied == expected.get() && encoder.rows() == expected.get()) return {};
   return target_error("target.rows_lost",
-                      "of " + std::to_string(expected.get()) + " rows, " + std::to_string(encoder.rows()) +
-                          " were sent and the target took " + std::to_string(copied),
+                      "of " + std::to_string(expected.get()) + " rows, " +
+                          std::to_string(encoder.rows()) + " were sent and the target took " +
+                          std::to_string(copied),
                       Retry::never, "look for triggers on the table that drop rows");
 }
 
-Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected, Cancel& cancel) {
+Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& target,
+                                 RowCount expected, Cancel& cancel) {
   if (!steps.finish.empty()) {
     if (auto built = connection_->execute(steps.finish, cancel); !built.ok()) {
       if (built.error().code == unique_violation) return duplicate_keys(target, built.error());
@@ -157,7 +173,8 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
   if (steps.merge.empty()) return {};
   auto merged = connection_->query(steps.merge, cancel);
   if (!merged.ok()) {
-    if (merged.error().code == duplicate_in_statement) return duplicate_keys(target, merged.error());
+    if (merged.error().code == duplicate_in_statement)
+      return duplicate_keys(target, merged.error());
     return std::move(merged).error();
   }
   const bool updates = target.key.size() < target.schema.columns.size();
@@ -179,8 +196,8 @@ Status PostgresLoad::quarantine(const StagedTable& rows, Cancel& cancel) {
     columns.push_back(std::move(copy));
   }
   Status copied = copy_rows("SELECT " + quarantine_list(schema) + " FROM " + rows.relation,
-                            "copy tidemark_quarantine (" + names + ") from stdin (format binary)", std::move(columns),
-                            rows.rows, cancel);
+                            "copy tidemark_quarantine (" + names + ") from stdin (format binary)",
+                            std::move(columns), rows.rows, cancel);
   if (copied.ok()) return {};
   failed_ = true;
   return std::move(copied).error().with_context("loading refused rows into tidemark_quarantine");
@@ -188,7 +205,8 @@ Status PostgresLoad::quarantine(const StagedTable& rows, Cancel& cancel) {
 
 Result<CommitOutcome> PostgresLoad::commit(const LoadRow& load) {
   if (failed_ || ended_) {
-    return internal_error("target.load_failed", "a load that failed or ended before cannot be committed");
+    return internal_error("target.load_failed",
+                          "a load that failed or ended before cannot be committed");
   }
   // A commit is not cancelled: the answer would be lost, not the load.
   Cancel never;
@@ -216,15 +234,16 @@ Result<CommitOutcome> PostgresLoad::move_ledger_and_commit(const LoadRow& load, 
 }
 
 Error PostgresLoad::fenced(const std::optional<LedgerRow>& head) const {
-  const std::string found =
-      head ? "the ledger stands at seq " + std::to_string(head->seq.get()) + " with fence " +
-                 std::to_string(head->fence.get()) + " (run " + head->run_id.get() + ")"
-           : "the ledger knows no load of this stream";
-  return target_error("target.fenced",
-                      "the load of " + key_.stream.job.get() + "/" + key_.stream.stream.get() + " as seq " +
-                          std::to_string(key_.seq.get()) + " with fence " + std::to_string(key_.fence.get()) +
-                          " came too late: " + found + "; nothing was loaded",
-                      Retry::never, "another run took this stream over; run again to go on from the ledger");
+  const std::string found = head ? "the ledger stands at seq " + std::to_string(head->seq.get()) +
+                                       " with fence " + std::to_string(head->fence.get()) +
+                                       " (run " + head->run_id.get() + ")"
+                                 : "the ledger knows no load of this stream";
+  return target_error(
+      "target.fenced",
+      "the load of " + key_.stream.job.get() + "/" + key_.stream.stream.get() + " as seq " +
+          std::to_string(key_.seq.get()) + " with fence " + std::to_string(key_.fence.get()) +
+          " came too late: " + found + "; nothing was loaded",
+      Retry::never, "another run took this stream over; run again to go on from the ledger");
 }
 
 }  // namespace tidemark::postgres

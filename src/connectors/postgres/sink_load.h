@@ -1,12 +1,13 @@
 // PostgresLoad: the one transaction of a load into PostgreSQL, on a connection of its own.
 //
-// begin (by the sink) -> write and quarantine, in any order, each at most once -> commit. Destroying it
-// before commit rolls back. After an error nothing but destroying it makes sense: commit refuses. One thread.
+// begin (by the sink) -> write and quarantine, in any order, each at most once -> commit.
+// Destroying it before commit rolls back. After an error nothing but destroying it makes sense:
+// commit refuses. One thread.
 //
-// `full` deletes the old rows and copies the new ones into the same table, in this transaction. A table
-// swapped by rename, or truncated, would lose its grants, views and keys, and would look empty to every
-// snapshot taken before the swap (a dump, a repeatable-read report); this way each reader sees the old rows
-// or the new ones.
+// `full` deletes the old rows and copies the new ones into the same table, in this transaction. A
+// table swapped by rename, or truncated, would lose its grants, views and keys, and would look
+// empty to every snapshot taken before the swap (a dump, a repeatable-read report); this way each
+// reader sees the old rows or the new ones.
 #pragma once
 
 #include <memory>
@@ -27,17 +28,20 @@ class PostgresLoad : public LoadTxn {
   ~PostgresLoad() override;
 
   // Blocks while the rows are sent; memory is bounded by a few batches.
-  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) override;
+  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
+                         Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
 
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
   Status check_keys(const StagedTable& rows, const LoadTarget& target);
-  Status guard(const StagedTable& rows, const LoadTarget& target, const TableState& state, Cancel& cancel);
-  Status copy_rows(const std::string& select, const std::string& copy, std::vector<CopyColumn> columns,
-                   RowCount expected, Cancel& cancel);
-  Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected, Cancel& cancel);
+  Status guard(const StagedTable& rows, const LoadTarget& target, const TableState& state,
+               Cancel& cancel);
+  Status copy_rows(const std::string& select, const std::string& copy,
+                   std::vector<CopyColumn> columns, RowCount expected, Cancel& cancel);
+  Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
+                     Cancel& cancel);
   Result<CommitOutcome> move_ledger_and_commit(const LoadRow& load, Cancel& cancel);
   Error fenced(const std::optional<LedgerRow>& head) const;
 

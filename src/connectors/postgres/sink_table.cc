@@ -10,7 +10,8 @@ namespace {
 
 using Parameters = std::vector<std::optional<std::string>>;
 
-// A domain stands for its base type: the wire is the same, and its modifier is what limits the values.
+// A domain stands for its base type: the wire is the same, and its modifier is what limits the
+// values.
 constexpr const char* columns_sql = R"(
 select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), base.oid::int8, base.typmod,
        case when base.typcategory = 'A' and base.typlen = -1 then base.typelem::int8 else 0 end,
@@ -59,7 +60,8 @@ std::string column_list(const std::vector<std::string>& names, std::string_view 
 
 std::string shown(const std::vector<std::string>& names) {
   std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  for (const std::string& name : names)
+    list += (list.empty() ? "" : ", ") + name;
   return list;
 }
 
@@ -94,7 +96,8 @@ Status check_key(const LoadTarget& target) {
   }
   for (const std::string& name : target.key) {
     if (!target.schema.find(name)) {
-      return user_error("target.key_missing", "the key's column `" + name + "` is not among the rows' columns",
+      return user_error("target.key_missing",
+                        "the key's column `" + name + "` is not among the rows' columns",
                         "columns are: " + shown(target.schema.names()));
     }
   }
@@ -106,27 +109,31 @@ Status check_unique(const TableState& state, const LoadTarget& target) {
   std::sort(key.begin(), key.end());
   const auto& keys = state.unique_keys;
   if (std::find(keys.begin(), keys.end(), key) != keys.end()) return {};
-  return target_error("target.no_unique_index",
-                      "table " + state.name.show() + " has no unique index on (" + shown(target.key) +
-                          "), which `load: upsert` needs",
-                      Retry::never,
-                      "run: CREATE UNIQUE INDEX ON " + state.name.sql() + " (" + column_list(target.key) + ")");
+  return target_error(
+      "target.no_unique_index",
+      "table " + state.name.show() + " has no unique index on (" + shown(target.key) +
+          "), which `load: upsert` needs",
+      Retry::never,
+      "run: CREATE UNIQUE INDEX ON " + state.name.sql() + " (" + column_list(target.key) + ")");
 }
 
 Error column_missing(const TableState& state, const Column& column) {
   const auto type = postgres_type(column);
   if (!type.ok()) return type.error();
-  return target_error("target.schema_misfit", "column `" + column.name + "` (" + sql_name(column.type) + ") is not in the table",
-                      Retry::never,
-                      "run: ALTER TABLE " + state.name.sql() + " ADD COLUMN " + quote_name(column.name) + " " + *type +
-                          "; or drop the column in `transform`");
+  return target_error(
+      "target.schema_misfit",
+      "column `" + column.name + "` (" + sql_name(column.type) + ") is not in the table",
+      Retry::never,
+      "run: ALTER TABLE " + state.name.sql() + " ADD COLUMN " + quote_name(column.name) + " " +
+          *type + "; or drop the column in `transform`");
 }
 
 Error column_required(const TargetColumn& there) {
-  return target_error("target.schema_misfit",
-                      "column `" + there.name + "` (" + there.type_name +
-                          ") of the table is NOT NULL without a default, and the rows do not have it",
-                      Retry::never, "add it in `transform`, or give the table's column a default");
+  return target_error(
+      "target.schema_misfit",
+      "column `" + there.name + "` (" + there.type_name +
+          ") of the table is NOT NULL without a default, and the rows do not have it",
+      Retry::never, "add it in `transform`, or give the table's column a default");
 }
 
 // All misfits at once, so that one look at the job mends them.
@@ -143,8 +150,9 @@ Error misfits(const TableState& state, std::vector<Error> errors) {
 Status check_existing(const TableState& state, const LoadTarget& target, LoadSteps& steps) {
   std::vector<Error> errors;
   for (const Column& column : target.schema.columns) {
-    const auto found = std::find_if(state.columns.begin(), state.columns.end(),
-                                    [&](const TargetColumn& there) { return there.name == column.name; });
+    const auto found =
+        std::find_if(state.columns.begin(), state.columns.end(),
+                     [&](const TargetColumn& there) { return there.name == column.name; });
     if (found == state.columns.end()) {
       errors.push_back(column_missing(state, column));
       continue;
@@ -158,7 +166,8 @@ Status check_existing(const TableState& state, const LoadTarget& target, LoadSte
     steps.columns.push_back(std::move(fits->copy));
   }
   for (const TargetColumn& there : state.columns) {
-    if (there.not_null && !there.has_default && !target.schema.find(there.name)) errors.push_back(column_required(there));
+    if (there.not_null && !there.has_default && !target.schema.find(there.name))
+      errors.push_back(column_required(there));
   }
   if (!errors.empty()) return misfits(state, std::move(errors));
   return {};
@@ -184,12 +193,14 @@ Status compose_new(const TableState& state, const LoadTarget& target, LoadSteps&
   steps.copy = "copy " + state.name.sql() + " (" + names + ") from stdin (format binary, freeze)";
   // A key built after the rows costs two thirds of one kept up with each row.
   if (target.strategy == LoadStrategy::upsert) {
-    steps.finish = "alter table " + state.name.sql() + " add primary key (" + column_list(target.key) + ")";
+    steps.finish =
+        "alter table " + state.name.sql() + " add primary key (" + column_list(target.key) + ")";
   }
   return {};
 }
 
-std::string merge_sql(const TableState& state, const LoadTarget& target, const std::string& staging) {
+std::string merge_sql(const TableState& state, const LoadTarget& target,
+                      const std::string& staging) {
   const std::vector<std::string> names = target.schema.names();
   std::string set;
   for (const std::string& name : names) {
@@ -197,9 +208,10 @@ std::string merge_sql(const TableState& state, const LoadTarget& target, const s
     set += (set.empty() ? "" : ", ") + quote_name(name) + " = excluded." + quote_name(name);
   }
   // Sorted by key the index is walked once, and two loads cannot wait for each other in a circle.
-  return "insert into " + state.name.sql() + " (" + column_list(names) + ") overriding system value select " +
-         column_list(names) + " from " + staging + " order by " + column_list(target.key) + " on conflict (" +
-         column_list(target.key) + ") do " + (set.empty() ? "nothing" : "update set " + set);
+  return "insert into " + state.name.sql() + " (" + column_list(names) +
+         ") overriding system value select " + column_list(names) + " from " + staging +
+         " order by " + column_list(target.key) + " on conflict (" + column_list(target.key) +
+         ") do " + (set.empty() ? "nothing" : "update set " + set);
 }
 
 }  // namespace
@@ -217,11 +229,13 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
                           "where c.oid = pg_catalog.to_regclass($1)",
                           Parameters{state.name.sql()}, cancel));
   if (found.rows() == 0) {
-    TM_TRY(Rows schema, connection.query("select coalesce(nullif($1, ''), current_schema()), $1 = '' or exists "
-                                         "(select from pg_catalog.pg_namespace where nspname = $1)",
-                                         Parameters{state.name.schema}, cancel));
+    TM_TRY(Rows schema,
+           connection.query("select coalesce(nullif($1, ''), current_schema()), $1 = '' or exists "
+                            "(select from pg_catalog.pg_namespace where nspname = $1)",
+                            Parameters{state.name.schema}, cancel));
     if (!schema.text(0, 0)) {
-      return target_error("target.no_schema", "no schema of the connection's search_path exists for table " + table,
+      return target_error("target.no_schema",
+                          "no schema of the connection's search_path exists for table " + table,
                           Retry::never, "write the table as schema.table");
     }
     state.name.schema = schema.string(0, 0);
@@ -231,7 +245,8 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   state.exists = true;
   state.name.schema = found.string(0, 2);
   if (found.string(0, 1) != "r" && found.string(0, 1) != "p") {
-    return target_error("target.not_a_table", state.name.show() + " is a view or another thing that is no table",
+    return target_error("target.not_a_table",
+                        state.name.show() + " is a view or another thing that is no table",
                         Retry::never, "name a table below `to`");
   }
   const Parameters oid{found.string(0, 0)};
@@ -240,28 +255,34 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   }
   TM_TRY(Rows columns, connection.query(columns_sql, oid, cancel));
   for (std::size_t row = 0; row < columns.rows(); ++row) {
-    state.columns.push_back(TargetColumn{
-        columns.string(row, 0), columns.string(row, 1), static_cast<std::uint32_t>(columns.integer(row, 2)),
-        static_cast<std::int32_t>(columns.integer(row, 3)), static_cast<std::uint32_t>(columns.integer(row, 4)),
-        columns.boolean(row, 5), columns.boolean(row, 6), columns.boolean(row, 7), columns.boolean(row, 8),
-        columns.boolean(row, 9)});
+    state.columns.push_back(TargetColumn{columns.string(row, 0), columns.string(row, 1),
+                                         static_cast<std::uint32_t>(columns.integer(row, 2)),
+                                         static_cast<std::int32_t>(columns.integer(row, 3)),
+                                         static_cast<std::uint32_t>(columns.integer(row, 4)),
+                                         columns.boolean(row, 5), columns.boolean(row, 6),
+                                         columns.boolean(row, 7), columns.boolean(row, 8),
+                                         columns.boolean(row, 9)});
   }
   TM_TRY(Rows keys, connection.query(keys_sql, oid, cancel));
   for (std::size_t row = 0; row < keys.rows(); ++row) {
-    if (row == 0 || keys.integer(row, 0) != keys.integer(row - 1, 0)) state.unique_keys.emplace_back();
+    if (row == 0 || keys.integer(row, 0) != keys.integer(row - 1, 0))
+      state.unique_keys.emplace_back();
     state.unique_keys.back().push_back(keys.string(row, 1));
     if (keys.boolean(row, 2)) state.primary_key.push_back(keys.string(row, 1));
   }
-  for (auto& key : state.unique_keys) std::sort(key.begin(), key.end());
+  for (auto& key : state.unique_keys)
+    std::sort(key.begin(), key.end());
   TM_TRY(Rows effects, connection.query(effects_sql, oid, cancel));
-  for (std::size_t row = 0; row < effects.rows(); ++row) state.delete_effects.push_back(effects.string(row, 0));
+  for (std::size_t row = 0; row < effects.rows(); ++row)
+    state.delete_effects.push_back(effects.string(row, 0));
   return state;
 }
 
 Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fence fence) {
   LoadSteps steps;
   TM_CHECK(check_key(target));
-  if (target.schema.columns.empty()) return user_error("target.no_columns", "the rows for " + target.table + " have no columns");
+  if (target.schema.columns.empty())
+    return user_error("target.no_columns", "the rows for " + target.table + " have no columns");
   if (!state.exists) {
     TM_CHECK(compose_new(state, target, steps));
     return steps;
@@ -287,9 +308,11 @@ Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fen
       break;
     case LoadStrategy::upsert: {
       TM_CHECK(check_unique(state, target));
-      const std::string staging = "pg_temp." + quote_name("tidemark_load_" + std::to_string(fence.get()));
+      const std::string staging =
+          "pg_temp." + quote_name("tidemark_load_" + std::to_string(fence.get()));
       steps.lock = "lock table " + table + " in row exclusive mode";
-      steps.staging = "create temp table " + quote_name("tidemark_load_" + std::to_string(fence.get())) +
+      steps.staging = "create temp table " +
+                      quote_name("tidemark_load_" + std::to_string(fence.get())) +
                       " on commit drop as select " + names + " from " + table + " with no data";
       steps.copy = "copy " + staging + " (" + names + ") from stdin (format binary)";
       steps.merge = merge_sql(state, target, staging);

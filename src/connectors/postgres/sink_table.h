@@ -1,7 +1,7 @@
 // A table of the target as it is, and what a load will do to it: TableState, LoadSteps.
 //
-// Free functions over a borrowed Connection that read catalogs only; plan and load share them, so that what
-// `plan` prints is what runs.
+// Free functions over a borrowed Connection that read catalogs only; plan and load share them, so
+// that what `plan` prints is what runs.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 namespace tidemark::postgres {
 
 struct TableState {
-  TableName name;                    // its schema filled in
+  TableName name;  // its schema filled in
   bool exists = false;
   bool schema_exists = true;
   std::vector<TargetColumn> columns;
@@ -30,19 +30,20 @@ struct TableState {
   std::vector<std::string> delete_effects;
 };
 
-// Reads a table by the name the job wrote; one that does not exist has a name only. A view or another thing
-// that is no table is a target fault.
+// Reads a table by the name the job wrote; one that does not exist has a name only. A view or
+// another thing that is no table is a target fault.
 Result<TableState> read_table(Connection& connection, const std::string& table, Cancel& cancel);
 
-// The statements of one load, in the order they run; texts are empty where the strategy has no such step.
+// The statements of one load, in the order they run; texts are empty where the strategy has no such
+// step.
 struct LoadSteps {
-  std::vector<std::string> ddl;      // before the rows: schema, table
-  std::string lock;                  // against DDL, and for `full` against other writers
-  std::string clear;                 // full: the DELETE
-  std::string staging;               // upsert into an existing table: the temporary table
-  std::string copy;                  // COPY ... FROM STDIN
-  std::string merge;                 // upsert: from the temporary table
-  std::string finish;                // after the rows: the primary key of a new table
+  std::vector<std::string> ddl;  // before the rows: schema, table
+  std::string lock;              // against DDL, and for `full` against other writers
+  std::string clear;             // full: the DELETE
+  std::string staging;           // upsert into an existing table: the temporary table
+  std::string copy;              // COPY ... FROM STDIN
+  std::string merge;             // upsert: from the temporary table
+  std::string finish;            // after the rows: the primary key of a new table
   std::vector<CopyColumn> columns;
   std::vector<std::string> notes;
 };

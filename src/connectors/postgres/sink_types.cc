@@ -47,7 +47,8 @@ constexpr std::uint32_t oid_jsonb = 3802;
 constexpr std::uint32_t oid_character = 1042;
 
 const Builtin* find_builtin(std::uint32_t oid) {
-  const auto* it = std::find_if(builtins.begin(), builtins.end(), [&](const Builtin& b) { return b.oid == oid; });
+  const auto* it = std::find_if(builtins.begin(), builtins.end(),
+                                [&](const Builtin& b) { return b.oid == oid; });
   return it == builtins.end() ? nullptr : it;
 }
 
@@ -65,7 +66,8 @@ std::optional<Digits> numeric_digits(std::int32_t modifier) {
   return Digits{precision - scale, scale};
 }
 
-// Whole-number kinds as digits and as the bytes of the narrowest signed integer that holds them all.
+// Whole-number kinds as digits and as the bytes of the narrowest signed integer that holds them
+// all.
 struct Whole {
   int digits;
   int bytes;
@@ -73,19 +75,32 @@ struct Whole {
 
 std::optional<Whole> whole(const Type& type) {
   switch (type.kind) {
-    case TypeKind::int8: return Whole{3, 2};
-    case TypeKind::uint8: return Whole{3, 2};
-    case TypeKind::int16: return Whole{5, 2};
-    case TypeKind::uint16: return Whole{5, 4};
-    case TypeKind::int32: return Whole{10, 4};
-    case TypeKind::uint32: return Whole{10, 8};
-    case TypeKind::int64: return Whole{19, 8};
-    case TypeKind::uint64: return Whole{20, 16};
-    case TypeKind::int128: return Whole{39, 16};
+    case TypeKind::int8:
+      return Whole{3, 2};
+    case TypeKind::uint8:
+      return Whole{3, 2};
+    case TypeKind::int16:
+      return Whole{5, 2};
+    case TypeKind::uint16:
+      return Whole{5, 4};
+    case TypeKind::int32:
+      return Whole{10, 4};
+    case TypeKind::uint32:
+      return Whole{10, 8};
+    case TypeKind::int64:
+      return Whole{19, 8};
+    case TypeKind::uint64:
+      return Whole{20, 16};
+    case TypeKind::int128:
+      return Whole{39, 16};
     case TypeKind::decimal:
       if (type.scale != 0) return std::nullopt;
-      return Whole{type.width, type.width <= 4 ? 2 : type.width <= 9 ? 4 : type.width <= 18 ? 8 : 16};
-    default: return std::nullopt;
+      return Whole{type.width, type.width <= 4    ? 2
+                               : type.width <= 9  ? 4
+                               : type.width <= 18 ? 8
+                                                  : 16};
+    default:
+      return std::nullopt;
   }
 }
 
@@ -106,9 +121,13 @@ Match match_number(const Type& type, const Builtin& target, std::int32_t modifie
     const int scale = type.kind == TypeKind::decimal ? type.scale : 0;
     const int digits = number ? number->digits : type.width - type.scale;
     if (!room || (room->scale >= scale && room->whole >= digits)) return good(Wire::numeric);
-    return Misfit{"widen the column to numeric(" + std::to_string(digits + scale) + "," + std::to_string(scale) + ")"};
+    return Misfit{"widen the column to numeric(" + std::to_string(digits + scale) + "," +
+                  std::to_string(scale) + ")"};
   }
-  const int bytes = target.wire == Wire::int2 ? 2 : target.wire == Wire::int4 ? 4 : target.wire == Wire::int8 ? 8 : 0;
+  const int bytes = target.wire == Wire::int2   ? 2
+                    : target.wire == Wire::int4 ? 4
+                    : target.wire == Wire::int8 ? 8
+                                                : 0;
   if (number && bytes != 0) {
     if (number->bytes <= bytes) return good(target.wire);
     return Misfit{"widen the column, or cast in `transform` to a type whose values it holds"};
@@ -119,23 +138,29 @@ Match match_number(const Type& type, const Builtin& target, std::int32_t modifie
 Match match_text(const Type& type, const Builtin& target, std::int32_t modifier) {
   if (type.kind == TypeKind::json) {
     if (target.wire == Wire::jsonb) {
-      return good(Wire::jsonb, "jsonb keeps the value, not the text: spaces, the order of keys and doubled keys go");
+      return good(
+          Wire::jsonb,
+          "jsonb keeps the value, not the text: spaces, the order of keys and doubled keys go");
     }
     if (target.oid == oid_json) return good(Wire::text);
   } else if (target.oid == oid_json || target.oid == oid_jsonb) {
     return Misfit{"cast it to json in `transform`"};
   }
-  if (target.oid == oid_character) return Misfit{"character(n) pads and cuts spaces; make the column text"};
+  if (target.oid == oid_character)
+    return Misfit{"character(n) pads and cuts spaces; make the column text"};
   if (target.kind != TypeKind::varchar) return Misfit{};
   if (modifier < 4) return good(Wire::text);
   const std::int32_t characters = modifier - 4;
-  return good(Wire::text, "texts longer than " + std::to_string(characters) + " characters stop the load", characters);
+  return good(Wire::text,
+              "texts longer than " + std::to_string(characters) + " characters stop the load",
+              characters);
 }
 
 // Fractions of a second: without a modifier, or with 6, nothing is rounded.
 bool keeps_microseconds(const Builtin& target, std::int32_t modifier) {
   if (modifier < 0) return true;
-  if (target.wire == Wire::interval) return (modifier & 0xFFFF) >= 6 && ((modifier >> 16) & 0x7FFF) == 0x7FFF;
+  if (target.wire == Wire::interval)
+    return (modifier & 0xFFFF) >= 6 && ((modifier >> 16) & 0x7FFF) == 0x7FFF;
   return modifier >= 6;
 }
 
@@ -150,9 +175,11 @@ Match match_builtin(const Type& type, const Builtin& target, std::int32_t modifi
     case TypeKind::uint16:
     case TypeKind::uint32:
     case TypeKind::uint64:
-    case TypeKind::decimal: return match_number(type, target, modifier);
+    case TypeKind::decimal:
+      return match_number(type, target, modifier);
     case TypeKind::varchar:
-    case TypeKind::json: return match_text(type, target, modifier);
+    case TypeKind::json:
+      return match_text(type, target, modifier);
     case TypeKind::float32:
       if (target.wire == Wire::float4 || target.wire == Wire::float8) return good(target.wire);
       return Misfit{"floating numbers are not exact; round or cast in `transform`"};
@@ -160,8 +187,10 @@ Match match_builtin(const Type& type, const Builtin& target, std::int32_t modifi
       if (target.wire == Wire::float8) return good(Wire::float8);
       return Misfit{"floating numbers are not exact; round or cast in `transform`"};
     case TypeKind::timestamp_ns:
-      if (target.kind != TypeKind::timestamp || !keeps_microseconds(target, modifier)) return Misfit{};
-      return good(Wire::timestamp, "times with nanoseconds stop the load; PostgreSQL keeps microseconds");
+      if (target.kind != TypeKind::timestamp || !keeps_microseconds(target, modifier))
+        return Misfit{};
+      return good(Wire::timestamp,
+                  "times with nanoseconds stop the load; PostgreSQL keeps microseconds");
     case TypeKind::time:
     case TypeKind::timetz:
     case TypeKind::timestamp:
@@ -177,19 +206,22 @@ Match match_builtin(const Type& type, const Builtin& target, std::int32_t modifi
       if (target.kind == type.kind) return good(target.wire);
       return Misfit{};
     case TypeKind::list:
-    case TypeKind::engine: return Misfit{};
+    case TypeKind::engine:
+      return Misfit{};
   }
   return Misfit{};
 }
 
 Match match_element(const Type& type, std::uint32_t oid, bool is_enum, std::int32_t modifier) {
   if (is_enum) {
-    if (type.kind == TypeKind::varchar) return good(Wire::text, "labels unknown to the enum stop the load");
+    if (type.kind == TypeKind::varchar)
+      return good(Wire::text, "labels unknown to the enum stop the load");
     return Misfit{};
   }
   const Builtin* builtin = find_builtin(oid);
-  return builtin == nullptr ? Match{Misfit{"cast is not possible into this type; make the column text"}}
-                            : match_builtin(type, *builtin, modifier);
+  return builtin == nullptr
+             ? Match{Misfit{"cast is not possible into this type; make the column text"}}
+             : match_builtin(type, *builtin, modifier);
 }
 
 Match match(const Type& type, const TargetColumn& target) {
@@ -197,7 +229,8 @@ Match match(const Type& type, const TargetColumn& target) {
     return match_element(type, target.type_oid, target.is_enum, target.type_modifier);
   }
   if (target.element_oid == 0 || type.element->kind == TypeKind::list) return Misfit{};
-  Match element = match_element(*type.element, target.element_oid, target.element_is_enum, target.type_modifier);
+  Match element = match_element(*type.element, target.element_oid, target.element_is_enum,
+                                target.type_modifier);
   auto* fits = std::get_if<std::pair<WireType, std::string>>(&element);
   if (fits == nullptr) return element;
   WireType wire{Wire::array, -1, target.element_oid, std::make_shared<const WireType>(fits->first)};
@@ -222,14 +255,22 @@ Result<std::string> postgres_type(const Column& column) {
   const Type& type = column.type;
   switch (type.kind) {
     case TypeKind::int8:
-    case TypeKind::uint8: return std::string("smallint");
-    case TypeKind::uint16: return std::string("integer");
-    case TypeKind::uint32: return std::string("bigint");
-    case TypeKind::uint64: return std::string("numeric(20,0)");
-    case TypeKind::int128: return std::string("numeric(39,0)");
-    case TypeKind::timestamp_ns: return std::string("timestamp without time zone");
-    case TypeKind::varchar: return std::string("text");
-    case TypeKind::json: return std::string("json");
+    case TypeKind::uint8:
+      return std::string("smallint");
+    case TypeKind::uint16:
+      return std::string("integer");
+    case TypeKind::uint32:
+      return std::string("bigint");
+    case TypeKind::uint64:
+      return std::string("numeric(20,0)");
+    case TypeKind::int128:
+      return std::string("numeric(39,0)");
+    case TypeKind::timestamp_ns:
+      return std::string("timestamp without time zone");
+    case TypeKind::varchar:
+      return std::string("text");
+    case TypeKind::json:
+      return std::string("json");
     case TypeKind::decimal:
       return "numeric(" + std::to_string(type.width) + "," + std::to_string(type.scale) + ")";
     case TypeKind::list:
@@ -239,9 +280,11 @@ Result<std::string> postgres_type(const Column& column) {
       }
       [[fallthrough]];
     case TypeKind::engine:
-      return user_error("target.type_unsupported",
-                        "column `" + column.name + "` is " + sql_name(type) + ", which has no type in PostgreSQL",
-                        "write it as JSON in `transform`: derive: {" + column.name + ": to_json(" + column.name + ")}");
+      return user_error(
+          "target.type_unsupported",
+          "column `" + column.name + "` is " + sql_name(type) + ", which has no type in PostgreSQL",
+          "write it as JSON in `transform`: derive: {" + column.name + ": to_json(" + column.name +
+              ")}");
     case TypeKind::boolean:
     case TypeKind::int16:
     case TypeKind::int32:
@@ -255,10 +298,11 @@ Result<std::string> postgres_type(const Column& column) {
     case TypeKind::timetz:
     case TypeKind::timestamp:
     case TypeKind::timestamptz:
-    case TypeKind::interval: break;
+    case TypeKind::interval:
+      break;
   }
-  const auto* same =
-      std::find_if(builtins.begin(), builtins.end(), [&](const Builtin& b) { return b.kind == type.kind; });
+  const auto* same = std::find_if(builtins.begin(), builtins.end(),
+                                  [&](const Builtin& b) { return b.kind == type.kind; });
   return std::string(same->name);
 }
 
@@ -266,20 +310,23 @@ Result<Fit> fit(const Column& column, const TargetColumn& target) {
   TM_CHECK(postgres_type(column));
   if (target.generated) {
     return target_error("target.schema_misfit",
-                        "column `" + target.name + "` of the table is generated and takes no value", Retry::never,
-                        "leave it out: drop: [" + column.name + "] in `transform`");
+                        "column `" + target.name + "` of the table is generated and takes no value",
+                        Retry::never, "leave it out: drop: [" + column.name + "] in `transform`");
   }
   Match found = match(column.type, target);
   if (auto* misfit = std::get_if<Misfit>(&found)) {
     return target_error("target.schema_misfit",
-                        "column `" + column.name + "` is " + target.type_name + " in the table and " +
-                            sql_name(column.type) + " in the rows",
+                        "column `" + column.name + "` is " + target.type_name +
+                            " in the table and " + sql_name(column.type) + " in the rows",
                         Retry::never,
-                        misfit->hint.empty() ? "cast it in `transform`, or change the target's column" : misfit->hint);
+                        misfit->hint.empty()
+                            ? "cast it in `transform`, or change the target's column"
+                            : misfit->hint);
   }
   auto& [wire, note] = std::get<std::pair<WireType, std::string>>(found);
   if (target.not_null && column.nullable) {
-    note += (note.empty() ? "" : "; ") + std::string("the target's column is NOT NULL: a NULL stops the load");
+    note += (note.empty() ? "" : "; ") +
+            std::string("the target's column is NOT NULL: a NULL stops the load");
   }
   return Fit{CopyColumn{column.name, column.type, std::move(wire)}, std::move(note)};
 }
@@ -287,9 +334,11 @@ Result<Fit> fit(const Column& column, const TargetColumn& target) {
 Result<CopyColumn> new_column(const Column& column) {
   TM_CHECK(postgres_type(column));
   const bool is_list = column.type.kind == TypeKind::list;
-  TM_TRY(const std::string name, postgres_type(Column{column.name, is_list ? *column.type.element : column.type}));
+  TM_TRY(const std::string name,
+         postgres_type(Column{column.name, is_list ? *column.type.element : column.type}));
   const std::string_view base = std::string_view(name).substr(0, name.find('('));
-  const auto* made = std::find_if(builtins.begin(), builtins.end(), [&](const Builtin& b) { return b.name == base; });
+  const auto* made = std::find_if(builtins.begin(), builtins.end(),
+                                  [&](const Builtin& b) { return b.name == base; });
   TargetColumn target{column.name, name};
   target.type_oid = is_list ? made->array_oid : made->oid;
   target.element_oid = is_list ? made->oid : 0;

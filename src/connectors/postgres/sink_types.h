@@ -1,7 +1,8 @@
-// Types of the engine against types of PostgreSQL: the one made for a new column, and what an existing one takes.
+// Types of the engine against types of PostgreSQL: the one made for a new column, and what an
+// existing one takes.
 //
-// Pure functions; any thread. A pair is allowed only where every value of the column arrives as it is, or is
-// refused with its row; nothing is rounded, cut or re-zoned.
+// Pure functions; any thread. A pair is allowed only where every value of the column arrives as it
+// is, or is refused with its row; nothing is rounded, cut or re-zoned.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +18,19 @@ namespace tidemark::postgres {
 // A column of an existing table, its domain already resolved to the type below.
 struct TargetColumn {
   std::string name;
-  std::string type_name;           // as PostgreSQL shows it, e.g. `numeric(10,2)`
+  std::string type_name;  // as PostgreSQL shows it, e.g. `numeric(10,2)`
   std::uint32_t type_oid = 0;
   std::int32_t type_modifier = -1;
-  std::uint32_t element_oid = 0;   // arrays
+  std::uint32_t element_oid = 0;  // arrays
   bool is_enum = false;
   bool element_is_enum = false;
   bool not_null = false;
-  bool has_default = false;        // a default, an identity or a generated value
-  bool generated = false;          // takes no value from outside
+  bool has_default = false;  // a default, an identity or a generated value
+  bool generated = false;    // takes no value from outside
 };
 
-// The name of the type that holds every value of `type`, e.g. `numeric(20,0)` for UBIGINT. A user fault for
-// types without one (STRUCT, MAP, lists of lists), with the cast to write.
+// The name of the type that holds every value of `type`, e.g. `numeric(20,0)` for UBIGINT. A user
+// fault for types without one (STRUCT, MAP, lists of lists), with the cast to write.
 Result<std::string> postgres_type(const Column& column);
 
 // What comes of loading `column` into `target`.

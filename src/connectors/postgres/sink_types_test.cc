@@ -12,15 +12,21 @@ TargetColumn target(std::uint32_t oid, std::int32_t modifier = -1) {
   return column;
 }
 
-Column column(Type type) { return Column{"c", std::move(type)}; }
+Column column(Type type) {
+  return Column{"c", std::move(type)};
+}
 
-std::int32_t numeric_modifier(int precision, int scale) { return ((precision << 16) | (scale & 0x7FF)) + 4; }
+std::int32_t numeric_modifier(int precision, int scale) {
+  return ((precision << 16) | (scale & 0x7FF)) + 4;
+}
 
 TEST(SinkTypesTest, EveryKindHasATypeThatTakesIt) {
-  for (const char* name : {"boolean", "tinyint", "smallint", "integer", "bigint", "hugeint", "utinyint", "usmallint",
-                           "uinteger", "ubigint", "real", "double", "decimal(38,10)", "varchar", "json", "blob", "uuid",
-                           "date", "time", "timetz", "timestamp", "timestamptz", "timestamp_ns", "interval", "int[]",
-                           "decimal(5,2)[]", "varchar[]"}) {
+  for (const char* name :
+       {"boolean",        "tinyint",        "smallint",  "integer",     "bigint",       "hugeint",
+        "utinyint",       "usmallint",      "uinteger",  "ubigint",     "real",         "double",
+        "decimal(38,10)", "varchar",        "json",      "blob",        "uuid",         "date",
+        "time",           "timetz",         "timestamp", "timestamptz", "timestamp_ns", "interval",
+        "int[]",          "decimal(5,2)[]", "varchar[]"}) {
     const Column made = column(parse_type(name).value());
     EXPECT_TRUE(new_column(made).ok()) << name;
   }
@@ -66,7 +72,8 @@ TEST(SinkTypesTest, TextsAndTimesAreNeverCutPaddedOrRounded) {
 TEST(SinkTypesTest, AMisfitNamesColumnAndBothTypes) {
   const auto misfit = fit(column(Type::of(TypeKind::int64)), target(23));
   ASSERT_FALSE(misfit.ok());
-  EXPECT_EQ(misfit.error().message, "column `c` is the target's type in the table and BIGINT in the rows");
+  EXPECT_EQ(misfit.error().message,
+            "column `c` is the target's type in the table and BIGINT in the rows");
 }
 
 }  // namespace

@@ -1,0 +1,437 @@
+#include "connectors/postgres/sink.h"
+
+#include <fixtures/postgres_server.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace tidemark::postgres {
+namespace {
+
+const StreamId stream{JobName("orders"), StreamName("orders")};
+
+class PostgresSinkTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto& server = tidemark::testing::PostgresServer::shared();
+    options_.conninfo = server.conninfo(server.new_database());
+    engine_ = duck::Engine::open({}).value();
+    db_ = engine_->connect().value();
+    admin_ = Connection::connect(options_, cancel_).value();
+    sink_ = std::make_unique<PostgresSink>(*db_, options_);
+  }
+
+  StagedTable rows(const std::string& select, const Schema& schema,
+                   const std::string& name = "good") {
+    const Status made = db_->execute("CREATE OR REPLACE TEMP TABLE " + name + " AS " + select);
+    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().describe());
+    return {name, schema, RowCount(*db_->count("SELECT count(*) FROM " + name))};
+  }
+  // Rows with the schema that the engine gives the query.
+  StagedTable rows(const std::string& select) {
+    return rows(select, db_->describe(select).value());
+  }
+
+  LoadKey key(std::int64_t seq, std::int64_t fence = 1, LoadKind kind = LoadKind::window) {
+    return {stream, Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)), kind, ""};
+  }
+
+  LoadRow row(const LoadKey& key, std::int64_t count, const std::string& id = "") {
+    const std::string seq = std::to_string(key.seq.get());
+    return {id.empty() ? "load" + seq : id,
+            key.kind,
+            key.seq,
+            key.run_id,
+            {std::nullopt, Position{seq}, std::nullopt},
+            RowCount(count),
+            RowCount(0),
+            "sum"};
+  }
+
+  Result<CommitOutcome> load(const StagedTable& good, const LoadTarget& target, const LoadKey& key,
+                             const std::string& id = "") {
+    TM_TRY(auto txn, sink_->begin(key, cancel_));
+    TM_TRY(const RowCount loaded, txn->write(good, target, cancel_));
+    EXPECT_EQ(loaded.get(), good.rows.get());
+    return txn->commit(row(key, loaded.get(), id));
+  }
+
+  LoadTarget target(const StagedTable& good, LoadStrategy strategy,
+                    std::vector<std::string> key = {}, const std::string& table = "orders") {
+    return {table, strategy, std::move(key), good.schema, std::nullopt, false};
+  }
+
+  // One value as text; `NULL` for NULL.
+  std::string ask(const std::string& sql) {
+    auto found = admin_->query(sql, cancel_);
+    if (!found.ok()) return found.error().describe();
+    return found->rows() == 0 ? "no row" : std::string(found->text(0, 0).value_or("NULL"));
+  }
+  void run(const std::string& sql) {
+    auto done = admin_->execute(sql, cancel_);
+    ASSERT_TRUE(done.ok()) << done.error().describe();
+  }
+
+  Cancel cancel_;
+  ConnectOptions options_;
+  std::unique_ptr<duck::Engine> engine_;
+  std::unique_ptr<duck::Connection> db_;
+  std::unique_ptr<Connection> admin_;
+  std::unique_ptr<PostgresSink> sink_;
+};
+
+::testing::AssertionResult is(const Result<CommitOutcome>& result, CommitOutcome outcome) {
+  if (!result.ok())
+    return ::testing::AssertionFailure()
+           << result.error().code << ": " << result.error().describe();
+  if (*result != outcome)
+    return ::testing::AssertionFailure() << "outcome " << static_cast<int>(*result);
+  return ::testing::AssertionSuccess();
+}
+
+TEST_F(PostgresSinkTest, NothingIsThereBeforeTheFirstLoadAndReadingMakesNothing) {
+  EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
+  EXPECT_TRUE(sink_->history(stream, cancel_)->empty());
+  EXPECT_FALSE(*sink_->loaded(stream, "x", cancel_));
+  EXPECT_FALSE(sink_->describe("orders", cancel_)->has_value());
+  const auto plan = sink_->plan(
+      target(rows("SELECT 1 AS id"), LoadStrategy::upsert, {"id"}, "new.orders"), cancel_);
+  ASSERT_TRUE(plan.ok()) << plan.error().describe();
+  EXPECT_FALSE(plan->table_exists);
+  ASSERT_EQ(plan->ddl.size(), 5U);
+  EXPECT_EQ(plan->ddl[3], "create schema if not exists \"new\"");
+  EXPECT_EQ(plan->ddl[4], "create table \"new\".\"orders\" (\"id\" integer)");
+  EXPECT_EQ(ask("select count(*) from pg_class where relnamespace = 'public'::regnamespace"), "0");
+}
+
+TEST_F(PostgresSinkTest, FirstLoadsAtTheSameTimeMakeOneLedger) {
+  std::atomic<int> begun = 0;
+  std::vector<std::thread> owners;
+  for (int owner = 0; owner < 6; ++owner) {
+    owners.emplace_back([&] {
+      Cancel cancel;
+      PostgresSink sink(*db_, options_);
+      if (sink.begin(key(1), cancel).ok()) ++begun;
+    });
+  }
+  for (auto& owner : owners)
+    owner.join();
+  EXPECT_EQ(begun, 6);
+  EXPECT_EQ(ask("select count(*) from tidemark_ledger"), "0");
+}
+
+TEST_F(PostgresSinkTest, AppendLoadsEachWindowOnce) {
+  const auto good = rows("SELECT 1 AS id, 'a' AS name");
+  const auto append = target(good, LoadStrategy::append, {}, "mart.orders");
+  EXPECT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
+  EXPECT_TRUE(is(load(good, append, key(1)), CommitOutcome::already_committed));
+  EXPECT_TRUE(is(load(good, append, key(2)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select count(*) from mart.orders"), "2");
+  const auto head = sink_->committed(stream, cancel_);
+  ASSERT_TRUE(head.ok() && head->has_value());
+  EXPECT_EQ((*head)->seq.get(), 2);
+  EXPECT_EQ((*head)->window.hi->text, "2");
+  EXPECT_EQ((*head)->applied_at.size(), 27U);
+  EXPECT_EQ(sink_->history(stream, cancel_)->size(), 2U);
+  EXPECT_TRUE(*sink_->loaded(stream, "load1", cancel_));
+}
+
+TEST_F(PostgresSinkTest, UpsertReplacesByKeyAndMakesThePrimaryKey) {
+  const auto old = rows("SELECT i::INTEGER AS id, 'old' AS name FROM range(5) r(i)");
+  const auto upsert = target(old, LoadStrategy::upsert, {"id"});
+  EXPECT_TRUE(is(load(old, upsert, key(1)), CommitOutcome::committed));
+  const auto fresh = rows("SELECT i::INTEGER AS id, 'new' AS name FROM range(3, 8) r(i)");
+  EXPECT_TRUE(is(load(fresh, upsert, key(2)), CommitOutcome::committed));
+  EXPECT_TRUE(is(load(fresh, upsert, key(2)), CommitOutcome::already_committed));
+  EXPECT_EQ(ask("select string_agg(id || name, ',' order by id) from orders"),
+            "0old,1old,2old,3new,4new,5new,6new,7new");
+  EXPECT_EQ((*sink_->describe("orders", cancel_))->key, std::vector<std::string>{"id"});
+}
+
+TEST_F(PostgresSinkTest, UpsertNeedsAUniqueIndexAndSingleKeysWithoutNull) {
+  run("create table orders (id int, name text)");
+  const auto good = rows("SELECT 1 AS id, 'a' AS name");
+  const auto upsert = target(good, LoadStrategy::upsert, {"id"});
+  const auto plan = sink_->plan(upsert, cancel_);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().hint, "run: CREATE UNIQUE INDEX ON \"public\".\"orders\" (\"id\")");
+  run("create unique index on orders (id)");
+  EXPECT_TRUE(is(load(good, upsert, key(1)), CommitOutcome::committed));
+  EXPECT_EQ(load(rows("SELECT NULL::INTEGER AS id, 'a' AS name"), upsert, key(2)).error().code,
+            "target.null_key");
+  const auto twice = rows("SELECT 1 AS id, 'a' AS name FROM range(2)");
+  EXPECT_EQ(load(twice, upsert, key(2)).error().code, "target.duplicate_key");
+  run("drop table orders");
+  EXPECT_EQ(load(twice, upsert, key(2)).error().code, "target.duplicate_key");
+  EXPECT_EQ(ask("select to_regclass('orders') is null"), "t");
+}
+
+TEST_F(PostgresSinkTest, FullReplacesTheRowsAndKeepsWhatHangsOnTheTable) {
+  run("create table orders (id int primary key, name text); create view seen as select * from "
+      "orders; "
+      "grant select on orders to public");
+  const std::string oid = ask("select 'orders'::regclass::oid");
+  const auto first = rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(10) r(i)");
+  LoadTarget full = target(first, LoadStrategy::full);
+  full.shrink_limit = 0.5;
+  EXPECT_TRUE(is(load(first, full, key(1)), CommitOutcome::committed));
+  EXPECT_TRUE(is(load(first, full, key(1)), CommitOutcome::already_committed));
+  const auto second = rows("SELECT i::INTEGER AS id, 'b' AS name FROM range(6) r(i)");
+  EXPECT_TRUE(is(load(second, full, key(2)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select count(*) || min(name) from seen"), "6b");
+  EXPECT_EQ(ask("select 'orders'::regclass::oid"), oid);
+  EXPECT_EQ(ask("select has_table_privilege('public', 'orders', 'select')"), "t");
+}
+
+TEST_F(PostgresSinkTest, AnEmptyOrShrunkenSourceDoesNotWipeTheTable) {
+  const auto good = rows("SELECT i::INTEGER AS id FROM range(10) r(i)");
+  LoadTarget full = target(good, LoadStrategy::full);
+  full.shrink_limit = 0.5;
+  EXPECT_TRUE(is(load(good, full, key(1)), CommitOutcome::committed));
+  const auto none = rows("SELECT 1 AS id WHERE false");
+  EXPECT_EQ(load(none, full, key(2)).error().code, "blocked.empty_source");
+  EXPECT_EQ(load(rows("SELECT 1 AS id"), full, key(2)).error().code, "blocked.shrunk_source");
+  EXPECT_EQ(ask("select count(*) from orders"), "10");
+  full.allow_empty = true;
+  EXPECT_TRUE(is(load(rows("SELECT 1 AS id WHERE false"), full, key(2)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select count(*) from orders"), "0");
+}
+
+TEST_F(PostgresSinkTest, FullIsRefusedWhereItsDeleteWouldReachOtherTables) {
+  run("create table orders (id int primary key); create table lines (id int references orders on "
+      "delete cascade)");
+  const auto good = rows("SELECT 1 AS id");
+  const auto plan = sink_->plan(target(good, LoadStrategy::full), cancel_);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().code, "target.delete_has_effects");
+}
+
+TEST_F(PostgresSinkTest, ReadersSeeTheOldRowsOrTheNewOnesAlways) {
+  const auto first = rows("SELECT i::INTEGER AS id, 0 AS version FROM range(1000) r(i)");
+  const auto full = target(first, LoadStrategy::full);
+  ASSERT_TRUE(is(load(first, full, key(1)), CommitOutcome::committed));
+  // A snapshot from before the load that touches the table only after it.
+  ASSERT_TRUE(admin_->begin("isolation level repeatable read", cancel_).ok());
+  ASSERT_EQ(ask("select 1"), "1");
+  std::atomic<bool> stop = false;
+  std::string torn;
+  std::thread reader([&] {
+    Cancel cancel;
+    auto session = Connection::connect(options_, cancel).value();
+    while (!stop) {
+      const auto seen =
+          session->query("select count(*) || '/' || count(distinct version) from orders", cancel);
+      if (!seen.ok() || seen->string(0, 0) != "1000/1")
+        torn = seen.ok() ? seen->string(0, 0) : seen.error().describe();
+    }
+  });
+  for (int seq = 2; seq < 8; ++seq) {
+    const auto next = rows("SELECT i::INTEGER AS id, " + std::to_string(seq) +
+                           " AS version FROM range(1000) r(i)");
+    EXPECT_TRUE(is(load(next, full, key(seq)), CommitOutcome::committed));
+  }
+  stop = true;
+  reader.join();
+  EXPECT_EQ(torn, "");
+  EXPECT_EQ(ask("select count(*) || '/' || max(version) from orders"), "1000/0");
+  admin_->rollback();
+}
+
+TEST_F(PostgresSinkTest, AnOldFenceOrAnotherSeqChangesNothing) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  ASSERT_TRUE(is(load(good, append, key(1, 5)), CommitOutcome::committed));
+  EXPECT_EQ(load(good, append, key(2, 4)).error().code, "target.fenced");
+  EXPECT_EQ(load(good, append, key(3, 6)).error().code, "target.fenced");
+  EXPECT_EQ(load(good, append, key(1, 6), "another").error().code, "target.fenced");
+  EXPECT_EQ(load(good, append, key(1, 4, LoadKind::replay), "replay").error().code,
+            "target.fenced");
+  EXPECT_EQ(ask("select count(*) from orders"), "1");
+  EXPECT_EQ(ask("select count(*) from tidemark_loads"), "1");
+}
+
+TEST_F(PostgresSinkTest, ALoadThatIsNoWindowMovesNeitherSeqNorWatermark) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  EXPECT_TRUE(
+      is(load(good, append, key(0, 1, LoadKind::backfill), "early"), CommitOutcome::committed));
+  ASSERT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
+  EXPECT_TRUE(
+      is(load(good, append, key(1, 2, LoadKind::backfill), "late"), CommitOutcome::committed));
+  EXPECT_TRUE(is(load(good, append, key(1, 2, LoadKind::backfill), "late"),
+                 CommitOutcome::already_committed));
+  EXPECT_EQ(ask("select seq || ' ' || hi || ' ' || fence from tidemark_ledger"), "1 1 2");
+  EXPECT_EQ(ask("select count(*) from orders"), "3");
+  EXPECT_EQ(sink_->history(stream, cancel_)->size(), 1U);
+}
+
+TEST_F(PostgresSinkTest, TwoOwnersAtOnceLoadAWindowOnce) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  ASSERT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
+  auto slow = sink_->begin(key(2, 1), cancel_);
+  ASSERT_TRUE(slow.ok() && (*slow)->write(good, append, cancel_).ok());
+  auto quick = sink_->begin(key(2, 2), cancel_);
+  ASSERT_TRUE(quick.ok() && (*quick)->write(good, append, cancel_).ok());
+  EXPECT_TRUE(is((*quick)->commit(row(key(2, 2), 1)), CommitOutcome::committed));
+  EXPECT_TRUE(is((*slow)->commit(row(key(2, 1), 1)), CommitOutcome::already_committed));
+  EXPECT_EQ(ask("select count(*) from orders"), "2");
+}
+
+TEST_F(PostgresSinkTest, AFailedOrAbandonedLoadLeavesNothing) {
+  const auto good = rows("SELECT 1 AS id, 'a' AS name");
+  const auto append = target(good, LoadStrategy::append, {}, "mart.orders");
+  {
+    auto txn = sink_->begin(key(1), cancel_);
+    ASSERT_TRUE(txn.ok() && (*txn)->write(good, append, cancel_).ok());
+  }
+  EXPECT_FALSE(sink_->describe("mart.orders", cancel_)->has_value());
+  auto txn = sink_->begin(key(1), cancel_);
+  ASSERT_TRUE(txn.ok());
+  const auto refused =
+      (*txn)->write(rows("SELECT 1 AS id, 'a' || chr(0) AS name"), append, cancel_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("column `name`, row 1"), std::string::npos)
+      << refused.error().describe();
+  EXPECT_EQ((*txn)->commit(row(key(1), 1)).error().code, "target.load_failed");
+  EXPECT_EQ(ask("select to_regclass('mart.orders') is null and (select count(*) from "
+                "tidemark_loads) = 0"),
+            "t");
+}
+
+TEST_F(PostgresSinkTest, ABackendKilledBeforeCommitIsAnErrorAndNotUnknown) {
+  const auto good = rows("SELECT 1 AS id");
+  auto txn = sink_->begin(key(1, 7), cancel_);
+  ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
+  EXPECT_EQ(ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where "
+                "application_name like "
+                "'tidemark fence=7 %'"),
+            "t");
+  const auto outcome = (*txn)->commit(row(key(1, 7), 1));
+  ASSERT_FALSE(outcome.ok());
+  EXPECT_EQ(outcome.error().retry, Retry::reconnect);
+  EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
+}
+
+TEST_F(PostgresSinkTest, AnAnswerToCommitThatIsLostIsUnknownUntilTheLedgerIsAsked) {
+  run("create table orders (id int); create function die() returns trigger language plpgsql as "
+      "'begin perform pg_terminate_backend(pg_backend_pid()); perform pg_sleep(5); return null; "
+      "end'; "
+      "create constraint trigger dies after insert on orders deferrable initially deferred "
+      "for each row execute function die()");
+  const auto good = rows("SELECT 1 AS id");
+  EXPECT_TRUE(is(load(good, target(good, LoadStrategy::append), key(1)), CommitOutcome::unknown));
+  EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
+}
+
+TEST_F(PostgresSinkTest, ATargetThatTakesNoWritesSaysSoAndCanStillBePlanned) {
+  run("alter database " + quote_name(ask("select current_database()")) +
+      " set default_transaction_read_only = on");
+  const auto good = rows("SELECT 1 AS id");
+  const auto begun = sink_->begin(key(1), cancel_);
+  ASSERT_FALSE(begun.ok());
+  EXPECT_EQ(begun.error().code, "postgres.read_only");
+  EXPECT_EQ(begun.error().fault, Fault::target);
+  const auto plan = sink_->plan(target(good, LoadStrategy::append), cancel_);
+  ASSERT_TRUE(plan.ok());
+  EXPECT_NE(plan->notes.back().find("read-only"), std::string::npos);
+}
+
+TEST_F(PostgresSinkTest, HostileNamesAreOnlyNames) {
+  const auto good = rows(R"(SELECT 1 AS "a""b; drop table x --", 2 AS "select", 3 AS "%s $1 é")");
+  const auto upsert =
+      target(good, LoadStrategy::upsert, {"a\"b; drop table x --"}, R"("my.schema"."t';""x")");
+  EXPECT_TRUE(is(load(good, upsert, key(1)), CommitOutcome::committed));
+  EXPECT_TRUE(is(load(good, upsert, key(2)), CommitOutcome::committed));
+  EXPECT_EQ(ask(R"(select "select" from "my.schema"."t';""x")"), "2");
+  const auto wide = rows("SELECT 1 AS " + std::string(64, 'x'));
+  EXPECT_EQ(sink_->plan(target(wide, LoadStrategy::append), cancel_).error().code,
+            "target.bad_name");
+}
+
+TEST_F(PostgresSinkTest, APlanNamesAllMisfitsWithBothTypes) {
+  run("create table orders (id smallint, tag text not null)");
+  const auto good = rows("SELECT 1 AS id, 'a' AS name");
+  const auto plan = sink_->plan(target(good, LoadStrategy::append), cancel_);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().code, "target.schema_misfit");
+  EXPECT_NE(plan.error().message.find("`id` is smallint in the table and INTEGER in the rows"),
+            std::string::npos);
+  EXPECT_NE(plan.error().message.find("`name` (VARCHAR) is not in the table"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("`tag` (text) of the table is NOT NULL"), std::string::npos);
+  run("create view seen as select 1 as id");
+  EXPECT_EQ(sink_->plan(target(good, LoadStrategy::append, {}, "seen"), cancel_).error().code,
+            "target.not_a_table");
+}
+
+TEST_F(PostgresSinkTest, DomainsEnumsAndWiderColumnsTakeTheRows) {
+  run("create domain code as varchar(3); create type mood as enum ('ok', 'bad'); create table "
+      "orders "
+      "(id bigint generated always as identity primary key, c code, m mood, n numeric, js jsonb, f "
+      "float8)");
+  const auto good = rows(
+      "SELECT 1 AS id, 'abc' AS c, 'bad' AS m, 1.50::DECIMAL(4,2) AS n, '{\"a\":1}'::JSON AS js, "
+      "0.5::FLOAT AS f");
+  const auto upsert = target(good, LoadStrategy::upsert, {"id"});
+  EXPECT_TRUE(is(load(good, upsert, key(1)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select orders::text from orders"), "(1,abc,bad,1.50,\"{\"\"a\"\": 1}\",0.5)");
+  const auto long_code = rows(
+      "SELECT 2 AS id, 'abcd' AS c, 'bad' AS m, 1.50::DECIMAL(4,2) AS n, '1'::JSON AS js, "
+      "0.5::FLOAT AS f");
+  EXPECT_EQ(load(long_code, upsert, key(2)).error().code, "target.value_refused");
+}
+
+TEST_F(PostgresSinkTest, AcceptanceFindsTheRowsThatWouldStopALoad) {
+  run("create table orders (short varchar(2), needed int not null, js jsonb, tags text[])");
+  const auto mixed = rows(
+      "SELECT * FROM (VALUES ('ab', 1, '\"\\\\u0000\"'::JSON, ['a'], DATE '2024-01-01', "
+      "TIMESTAMP_NS '2024-01-01 00:00:00.000001'), ('abc', NULL, '\"\\u0000\"'::JSON, ['a', "
+      "chr(0)], "
+      "DATE '5874898-01-01', TIMESTAMP_NS '2024-01-01 00:00:00.000000001')) "
+      "r(short, needed, js, tags, day, moment)");
+  run("alter table orders add day date, add moment timestamp");
+  const auto acceptance = sink_->acceptance(target(mixed, LoadStrategy::append), cancel_);
+  ASSERT_TRUE(acceptance.ok()) << acceptance.error().describe();
+  EXPECT_EQ(acceptance->size(), 6U);
+  for (const auto& accept : *acceptance) {
+    const auto good = db_->count("SELECT count(*) FROM good WHERE " + accept.predicate);
+    EXPECT_EQ(good.ok() ? std::to_string(*good) : good.error().describe(), "1") << accept.predicate;
+  }
+}
+
+TEST_F(PostgresSinkTest, RefusedRowsCommitWithTheGoodOnes) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto bad = rows(
+      "SELECT 'orders' AS job, 'orders' AS stream, 'r1' AS run_id, 1::BIGINT AS seq, 'rule' AS "
+      "rule, "
+      "NULL::VARCHAR AS column_name, 'nul' || chr(0) AS message, 'row 1' AS locator, '{}' AS "
+      "payload, "
+      "'\\x00\\xFF'::BLOB AS raw, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS refused_at",
+      quarantine_schema(), "bad");
+  auto txn = sink_->begin(key(1), cancel_);
+  ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
+  const auto kept = (*txn)->quarantine(bad, cancel_);
+  ASSERT_TRUE(kept.ok()) << kept.error().describe();
+  EXPECT_EQ(ask("select count(*) from tidemark_quarantine"), "0");
+  EXPECT_TRUE(is((*txn)->commit(row(key(1), 1)), CommitOutcome::committed));
+  EXPECT_EQ(
+      ask("select message || ' ' || raw::text || ' ' || refused_at::text from tidemark_quarantine"),
+      "nul\\u0000 \\x00ff 2024-01-01 00:00:00+00");
+}
+
+TEST_F(PostgresSinkTest, ALongLoadStopsSoonAfterCancel) {
+  const auto good = rows("SELECT i AS id, repeat('x', 100) AS filler FROM range(2000000) r(i)");
+  std::thread stopper([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
+    cancel_.request();
+  });
+  const auto stopped = load(good, target(good, LoadStrategy::append), key(1));
+  stopper.join();
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ(stopped.error().code, "run.cancelled");
+}
+
+}  // namespace
+}  // namespace tidemark::postgres
