@@ -1,5 +1,8 @@
 #include "spec/connector_catalog.h"
 
+#include <algorithm>
+
+#include "spec/job_yaml.h"
 #include "spec/project_yaml.h"
 
 namespace tidemark {
@@ -18,6 +21,8 @@ bool ConnectorSpec::read(const YamlNode& node, ReadContext& context, ConnectionC
 
 void ConnectorCatalog::add(ConnectorSpec connector) {
   TM_ASSERT(find(connector.name()) == nullptr);
+  for (const std::string& key : connector.traits().source_keys)
+    TM_ASSERT(is_source_key(key));
   list_.push_back(std::move(connector));
 }
 

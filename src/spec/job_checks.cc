@@ -91,12 +91,10 @@ void check_source(const ReadJob& job, const ProjectSpec& project, const Connecto
     return;
   }
   const std::vector<std::string>& keys = connector->traits().source_keys;
-  const ObjectDoc& from = *job_doc()->fields.front().value.object;
-  const std::vector<std::string> all = from.field_names();
   for (const Name& key : job.source_keys) {
     if (key.value == "connection" || key.value == "min_guarantee") continue;
     // Unknown keys have a fault already.
-    if (std::find(all.begin(), all.end(), key.value) == all.end()) continue;
+    if (!is_source_key(key.value)) continue;
     if (std::find(keys.begin(), keys.end(), key.value) != keys.end()) continue;
     faults.add(job.spec.file, key.at,
                "`" + key.value + "` does not work with " + described(*connection),

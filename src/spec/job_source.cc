@@ -97,6 +97,7 @@ void choose_input(RawSource& raw, const YamlNode& node, ReadContext& context, So
                   "`from` has both `" + found[0].first + "` and `" + found[1].first + "`",
                   "keep one of them; a job has one input");
   } else if (found.empty()) {
+    if (node.kind != YamlKind::map) return;
     // A key that is there but was not understood has its own fault.
     const bool attempted =
         node.find("table") || node.find("tables") || node.find("query") || node.find("files");

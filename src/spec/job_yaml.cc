@@ -184,4 +184,9 @@ std::shared_ptr<const ObjectDoc> job_doc() {
   return job_config().doc();
 }
 
+bool is_source_key(std::string_view key) {
+  const std::vector<std::string> names = job_doc()->fields.front().value.object->field_names();
+  return std::find(names.begin(), names.end(), key) != names.end();
+}
+
 }  // namespace tidemark

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "spec/config_doc.h"
@@ -25,5 +26,8 @@ struct ReadJob {
 ReadJob read_job(const YamlDocument& document, ReadContext& context);
 
 std::shared_ptr<const ObjectDoc> job_doc();
+
+// Whether `from` has a key of that name.
+bool is_source_key(std::string_view key);
 
 }  // namespace tidemark

@@ -1,5 +1,6 @@
 #include "spec/reference.h"
 
+#include <memory>
 #include <utility>
 
 #include "spec/job_yaml.h"
@@ -79,7 +80,8 @@ const FieldDoc& field_named(const ObjectDoc& object, std::string_view name) {
 }
 
 std::string project_page(const ConnectorCatalog& catalog) {
-  const ObjectDoc& project = *project_doc(catalog);
+  const std::shared_ptr<const ObjectDoc> described = project_doc(catalog);
+  const ObjectDoc& project = *described;
   std::string text = std::string("# tidemark.yaml\n\n") + origin + project.description + "\n\n" +
                      yaml_block(project.example) + field_table(project);
   text += "## `connections`\n\nThe connectors:\n\n";

@@ -218,6 +218,8 @@ class TreeBuilder final : public YAML::EventHandler {
     } else {
       Level& level = levels_.back();
       level.key_waits = false;
+      // yaml-cpp says that an empty value stands where the next thing does.
+      if (node.kind == YamlKind::null && node.at.line != level.key_at.line) node.at = level.key_at;
       if (level.keep_value)
         level.node.entries.push_back({std::move(level.key), level.key_at, std::move(node)});
     }
@@ -269,7 +271,10 @@ YamlFault syntax_fault(std::string_view source, std::size_t offset, const std::s
   offset = std::min(offset, source.size());
   const std::size_t line_start = offset == 0 ? 0 : source.rfind('\n', offset - 1) + 1;
   const std::string_view line = source.substr(line_start, source.find('\n', offset) - line_start);
-  if (line.find("${") != std::string_view::npos) {
+  const auto is_star = [&](std::size_t at) { return at < source.size() && source[at] == '*'; };
+  if (is_star(offset) || (offset > 0 && is_star(offset - 1))) {
+    fault.hint = "text that starts with * needs quotes, for example \"* * * * *\"";
+  } else if (line.find("${") != std::string_view::npos) {
     fault.hint = "inside { } put ${...} in quotes";
   } else if (line.find('\t') != std::string_view::npos) {
     fault.hint = "use spaces, not tabs";

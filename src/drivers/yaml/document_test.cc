@@ -179,6 +179,8 @@ TEST(YamlDocument, SyntaxFaultsHaveAPositionAndAHint) {
   for (const Case& tried : {Case{"a: [1, 2\nb: 3\n", 2, "check the indentation"},
                             Case{"a: 1\n b: 2\n", 2, "check the indentation"},
                             Case{"a: @x\n", 1, "check the indentation"},
+                            Case{"a: * * *\n", 1, "starts with * needs quotes"},
+                            Case{"a: */5 *\n", 1, "starts with * needs quotes"},
                             Case{"shop: {password: ${env:X}}\n", 1, "put ${...} in quotes"}}) {
     const YamlDocument document = YamlDocument::parse(tried.source);
     ASSERT_FALSE(document.faults().empty()) << tried.source;

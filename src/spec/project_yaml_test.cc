@@ -1,0 +1,196 @@
+// What tidemark.yaml means, every default of it, and every fault.
+#include "spec/project_yaml.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "spec/test_project.h"
+
+namespace tidemark {
+namespace {
+
+using testing::ElementsAre;
+using testing::ElementsAreArray;
+using testing::HasSubstr;
+
+TEST(ProjectYaml, Defaults) {
+  TestProject project;
+  const LoadedProject loaded =
+      project.write("tidemark.yaml", "connections: {w: {duckdb: w.duckdb}}\n").load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  const ProjectSpec& spec = loaded.project;
+  EXPECT_EQ(spec.root, project.root());
+  EXPECT_EQ(spec.file, "tidemark.yaml");
+  EXPECT_EQ(spec.store, "sqlite:.tidemark/store.db");
+  EXPECT_EQ(spec.stage, ".tidemark/stage");
+  EXPECT_EQ(spec.stage_keep, std::chrono::hours(7 * 24));
+  EXPECT_EQ(spec.memory_bytes, 1'000'000'000);
+  EXPECT_EQ(spec.segment_bytes, 100'000'000);
+  EXPECT_DOUBLE_EQ(spec.shrink_limit, 0.5);
+}
+
+TEST(ProjectYaml, ReadsEverything) {
+  TestProject project;
+  project.set("SHOP_PASSWORD", "s3cret").set("HOST", "db.example").write("secrets/pin", "1234\n");
+  project.write(
+      "tidemark.yaml",
+      "store: postgres://tidemark@db/tidemark\n"
+      "stage: s3://bucket/prefix\n"
+      "stage_keep: 30d\n"
+      "memory: 4GB\n"
+      "segment: 64MB\n"
+      "shrink_limit: 10%\n"
+      "connections:\n"
+      "  shop:\n"
+      "    postgres: host=${env:HOST} dbname=shop user=$${etl\n"
+      "    password: ${env:SHOP_PASSWORD}\n"
+      "    guard: {rows_per_second: 50000, connections: 4, replica: host=replica.example}\n"
+      "  other: {postgres: host=b, password: \"a${file:secrets/pin}\"}\n"
+      "  warehouse: {duckdb: warehouse.duckdb}\n");
+  const LoadedProject loaded = project.load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  const ProjectSpec& spec = loaded.project;
+  EXPECT_EQ(spec.store, "postgres://tidemark@db/tidemark");
+  EXPECT_EQ(spec.stage, "s3://bucket/prefix");
+  EXPECT_EQ(spec.stage_keep, std::chrono::hours(30 * 24));
+  EXPECT_EQ(spec.memory_bytes, 4'000'000'000);
+  EXPECT_EQ(spec.segment_bytes, 64'000'000);
+  EXPECT_DOUBLE_EQ(spec.shrink_limit, 0.1);
+  ASSERT_EQ(spec.connections.size(), 3u);
+  const ConnectionSpec& shop = *spec.find_connection("shop");
+  EXPECT_EQ(shop.name.at, (Location{8, 3}));
+  EXPECT_EQ(shop.connector, "postgres");
+  EXPECT_EQ(shop.shown, "host=${env:HOST} dbname=shop user=$${etl");
+  EXPECT_EQ(shop.config.get<FakePath>(), nullptr);
+  const FakePostgres& config = *shop.config.get<FakePostgres>();
+  EXPECT_EQ(config.dsn.value, "host=db.example dbname=shop user=${etl");
+  EXPECT_EQ(config.dsn.written, shop.shown);
+  EXPECT_EQ(config.password.reveal(), "s3cret");
+  EXPECT_EQ(shop.guard.rows_per_second, 50000);
+  EXPECT_EQ(shop.guard.connections, 4);
+  EXPECT_EQ(shop.guard.replica, "host=replica.example");
+  EXPECT_EQ(spec.find_connection("other")->config.get<FakePostgres>()->password.reveal(), "a1234");
+  EXPECT_FALSE(spec.find_connection("other")->guard.rows_per_second);
+  EXPECT_EQ(spec.find_connection("warehouse")->config.get<FakePath>()->path, "warehouse.duckdb");
+  EXPECT_EQ(spec.find_connection("nowhere"), nullptr);
+}
+
+struct FaultCase {
+  const char* name;
+  std::string yaml;
+  std::vector<std::string> expected;
+};
+
+class ProjectFaults : public testing::TestWithParam<FaultCase> {};
+
+TEST_P(ProjectFaults, AreSaidWithTheirPlace) {
+  TestProject project;
+  project.write("tidemark.yaml", GetParam().yaml);
+  std::vector<std::string> expected;
+  for (const std::string& line : GetParam().expected)
+    expected.push_back("tidemark.yaml:" + line);
+  EXPECT_THAT(project.faults(), ElementsAreArray(expected));
+}
+
+std::string shop(const std::string& keys) {
+  return "connections:\n  shop: {" + keys + "}\n";
+}
+std::string with(const std::string& line) {
+  return line + "\nconnections: {w: {duckdb: w.duckdb}}\n";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ProjectFaults,
+    testing::Values(
+        FaultCase{"empty", "", {"1:1: the file is empty"}},
+        FaultCase{"binary", std::string("a\0", 2), {"1:2: a NUL byte stands in the file"}},
+        FaultCase{"text", "x\n", {"1:1: `project` must be a mapping"}},
+        FaultCase{"no_connections",
+                  "memory: 1GB\n",
+                  {"1:1: the key `connections` of `project` is missing"}},
+        FaultCase{"connections_empty", "connections:\n", {"1:1: `connections` is empty"}},
+        FaultCase{"connections_list",
+                  "connections: [a]\n",
+                  {"1:14: `connections` must be a mapping of names to connections, not a list"}},
+        FaultCase{"unknown_key",
+                  with("memry: 1GB"),
+                  {"1:1: unknown key `memry`; did you mean `memory`?"}},
+        FaultCase{"memory",
+                  with("memory: lots"),
+                  {"1:9: `memory` must be a size such as 100MB, not `lots`"}},
+        FaultCase{"shrink",
+                  with("shrink_limit: 120%"),
+                  {"1:15: `shrink_limit` must be a percentage such as 0.1%, not `120%`"}},
+        FaultCase{"stage_keep",
+                  with("stage_keep: 7"),
+                  {"1:13: `stage_keep` must be a duration such as 5m or 1h, not `7`"}},
+        FaultCase{"store",
+                  with("store: mysql:x"),
+                  {"1:8: `store` must be sqlite:PATH or postgres://..., not `mysql:x`"}},
+        FaultCase{"connection_text",
+                  "connections: {shop: postgres}\n",
+                  {"1:21: connection `shop` must be a mapping"}},
+        FaultCase{"connection_name",
+                  "connections: {my-shop: {duckdb: x}}\n",
+                  {"1:15: `my-shop` cannot be the name of a connection"}},
+        FaultCase{"no_connector", shop("host: x"), {"2:9: connection `shop` names no connector"}},
+        FaultCase{"near_connector",
+                  shop("postgre: x"),
+                  {"2:10: unknown connector `postgre`; did you mean `postgres`?"}},
+        FaultCase{"two_connectors",
+                  shop("postgres: x, duckdb: y"),
+                  {"2:23: connection `shop` names two connectors, `postgres` and `duckdb`"}},
+        FaultCase{"unknown_setting",
+                  shop("postgres: x, pasword: \"${env:P}\""),
+                  {"2:23: unknown key `pasword`; did you mean `password`?"}},
+        FaultCase{"literal_secret",
+                  shop("postgres: x, password: hunter2"),
+                  {"2:33: `password` is a secret and must not be written in the file"}},
+        FaultCase{"escaped_secret",
+                  shop("postgres: x, password: \"$${x\""),
+                  {"2:33: `password` is a secret and must not be written in the file"}},
+        FaultCase{"no_variable",
+                  shop("postgres: x, password: \"${env:NOPE}\""),
+                  {"2:33: the environment variable `NOPE` is not set"}},
+        FaultCase{"bad_reference",
+                  shop("postgres: \"${vault:x}\""),
+                  {"2:20: `${vault:x}` is no reference"}},
+        FaultCase{"open_reference", shop("postgres: \"${env:x\""), {"2:20: a `${` is not closed"}},
+        FaultCase{"dsn_with_password",
+                  shop("postgres: host=a password=hunter2"),
+                  {"2:20: `postgres` holds a password"}},
+        FaultCase{"guard_elsewhere",
+                  "connections: {w: {duckdb: x, guard: {connections: 1}}}\n",
+                  {"1:30: unknown key `guard`"}},
+        FaultCase{
+            "guard_unknown", shop("postgres: x, guard: {rows: 1}"), {"2:31: unknown key `rows`"}},
+        FaultCase{"guard_zero",
+                  shop("postgres: x, guard: {connections: 0}"),
+                  {"2:44: `connections` must be a whole number from 1 to 1000, not `0`"}},
+        FaultCase{
+            "guard_text",
+            shop("postgres: x, guard: {rows_per_second: 1e6}"),
+            {"2:48: `rows_per_second` must be a whole number from 1 to 1000000000, not `1e6`"}}),
+    [](const testing::TestParamInfo<FaultCase>& info) { return std::string(info.param.name); });
+
+TEST(ProjectFaults, NeverRepeatASecret) {
+  TestProject project;
+  project.set("P", "s3cret")
+      .write("tidemark.yaml",
+             "store: \"${env:P}\"\nconnections:\n  a: {postgres: x, password: hunter2}\n"
+             "  b: {postgres: x, password: [hunter2]}\n");
+  const std::string printed = project.load().faults.print();
+  EXPECT_THAT(printed, HasSubstr("`store` must be sqlite:PATH or postgres://..., not `${env:P}`"));
+  EXPECT_THAT(printed, HasSubstr("write ${env:NAME} and set that variable"));
+  EXPECT_THAT(printed, testing::Not(HasSubstr("hunter2")));
+  EXPECT_THAT(printed, testing::Not(HasSubstr("s3cret")));
+}
+
+TEST(ProjectFaults, AMissingSecretFile) {
+  TestProject project;
+  project.write("tidemark.yaml", shop("postgres: x, password: \"${file:nope}\""));
+  EXPECT_THAT(project.faults(), ElementsAre(HasSubstr("tidemark.yaml:2:33: there is no file `")));
+}
+
+}  // namespace
+}  // namespace tidemark
