@@ -1,5 +1,6 @@
 #include "spec/references.h"
 
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <system_error>
@@ -85,18 +86,20 @@ Result<std::string> read_project_file(const std::filesystem::path& path, std::si
   if (status.type() != std::filesystem::file_type::regular) {
     return user_error("spec.bad_file", "`" + path.string() + "` is not a file that can be read");
   }
+  const std::string shown = "`" + path.string() + "`";
   std::ifstream file(path, std::ios::binary);
+  // Piece by piece: the size a file says it has may be wrong, and most files are small.
   std::string content;
-  content.resize(bytes_max + 1);
-  file.read(content.data(), static_cast<std::streamsize>(content.size()));
-  if (!file.eof() || file.bad()) {
-    const bool too_large = file.good();
-    return user_error("spec.bad_file",
-                      "`" + path.string() + "` " +
-                          (too_large ? "is larger than " + std::to_string(bytes_max) + " bytes"
-                                     : std::string("cannot be read")));
+  std::array<char, 16 * 1024> piece{};
+  while (file.good() && content.size() <= bytes_max) {
+    file.read(piece.data(), piece.size());
+    content.append(piece.data(), static_cast<std::size_t>(file.gcount()));
   }
-  content.resize(static_cast<std::size_t>(file.gcount()));
+  if (content.size() > bytes_max) {
+    return user_error("spec.bad_file",
+                      shown + " is larger than " + std::to_string(bytes_max) + " bytes");
+  }
+  if (!file.eof() || file.bad()) return user_error("spec.bad_file", shown + " cannot be read");
   return content;
 }
 
