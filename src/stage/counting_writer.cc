@@ -23,7 +23,8 @@ CountingWriter::CountingWriter(const Schema& schema) {
     const std::size_t width = fixed_width(column.type);
     // A text costs its length besides its bytes.
     fixed_bytes_ += static_cast<std::int64_t>(width == 0 ? 4 : width);
-    columns_.push_back(width == 0 ? std::make_unique<CountingColumn>(column.type, bytes_) : nullptr);
+    columns_.push_back(width == 0 ? std::make_unique<CountingColumn>(column.type, bytes_)
+                                  : nullptr);
   }
 }
 

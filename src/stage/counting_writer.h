@@ -1,7 +1,7 @@
 // CountingWriter: passes a batch through to the engine and counts the bytes that go by.
 //
-// Lives for one call of a feed at a time; `attach` points it at the next batch and keeps the wrappers.
-// One thread. Columns of fixed width are handed out unwrapped, so they cost nothing.
+// Lives for one call of a feed at a time; `attach` points it at the next batch and keeps the
+// wrappers. One thread. Columns of fixed width are handed out unwrapped, so they cost nothing.
 #pragma once
 
 #include <cstdint>

@@ -68,9 +68,10 @@ std::string interval_parts(const Type& type, const std::string& expression, int 
   const auto part = [&](const char* which) {
     return std::string("datepart('") + which + "', " + expression + ")";
   };
-  return "CASE WHEN " + expression + " IS NULL THEN NULL ELSE struct_pack(months := (" + part("year") +
-         " * 12 + " + part("month") + ")::INTEGER, days := " + part("day") + "::INTEGER, micros := " +
-         part("hour") + " * 3600000000 + " + part("minute") + " * 60000000 + " + part("microsecond") + ") END";
+  return "CASE WHEN " + expression + " IS NULL THEN NULL ELSE struct_pack(months := (" +
+         part("year") + " * 12 + " + part("month") + ")::INTEGER, days := " + part("day") +
+         "::INTEGER, micros := " + part("hour") + " * 3600000000 + " + part("minute") +
+         " * 60000000 + " + part("microsecond") + ") END";
 }
 
 std::string interval_whole(const Type& type, const std::string& expression, int depth) {
@@ -80,16 +81,19 @@ std::string interval_whole(const Type& type, const std::string& expression, int 
            interval_whole(*type.element, name, depth + 1) + ")";
   }
   const std::string part = "struct_extract(" + expression + ", '";
-  return "to_months(" + part + "months')) + to_days(" + part + "days')) + to_microseconds(" + part + "micros'))";
+  return "to_months(" + part + "months')) + to_days(" + part + "days')) + to_microseconds(" + part +
+         "micros'))";
 }
 
 // Names inside an engine type that Parquet would change where no cast reaches them.
 bool hides_inexact_type(std::string_view name) {
-  for (const std::string_view part : {"HUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "UNION(", "TIMESTAMP_S"}) {
+  for (const std::string_view part :
+       {"HUGEINT", "INTERVAL", "TIME WITH TIME ZONE", "UNION(", "TIMESTAMP_S"}) {
     std::size_t at = name.find(part);
     for (; at != std::string_view::npos; at = name.find(part, at + 1)) {
       // `TIMESTAMP WITH TIME ZONE` is exact and ends like the one that is not.
-      if (part == "TIME WITH TIME ZONE" && at > 0 && name[at - 1] != ' ' && name[at - 1] != '(') continue;
+      if (part == "TIME WITH TIME ZONE" && at > 0 && name[at - 1] != ' ' && name[at - 1] != '(')
+        continue;
       return true;
     }
   }
@@ -102,7 +106,8 @@ Status check_storable(const Type& type) {
   if (type.kind == TypeKind::list) return check_storable(*type.element);
   if (type.kind != TypeKind::engine || form_of(type) == Form::text) return {};
   if (!hides_inexact_type(type.engine_name)) return {};
-  return user_error("stage.type_not_exact", "the type " + type.engine_name + " cannot be staged exactly",
+  return user_error("stage.type_not_exact",
+                    "the type " + type.engine_name + " cannot be staged exactly",
                     "cast it to VARCHAR or take its parts apart in the job's query");
 }
 

@@ -1,7 +1,8 @@
 // Exact types: how each type stands in a Parquet segment so that it comes back exactly as it was.
 //
-// Parquet as the engine writes it changes some types (HUGEINT becomes DOUBLE, INTERVAL loses microseconds,
-// TIMETZ its offset). Those are stored in another form and turned back. Pure functions.
+// Parquet as the engine writes it changes some types (HUGEINT becomes DOUBLE, INTERVAL loses
+// microseconds, TIMETZ its offset). Those are stored in another form and turned back. Pure
+// functions.
 #pragma once
 
 #include <string>

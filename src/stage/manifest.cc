@@ -16,8 +16,11 @@ JsonValue segments_json(const std::vector<Segment>& segments) {
   JsonArray array;
   for (const Segment& segment : segments) {
     JsonValue item;
-    item.set("file", std::string_view(segment.file)).set("rows", segment.rows).set("bytes", segment.bytes);
-    item.set("xxh3", std::string_view(segment.xxh3)).set("sha256", std::string_view(segment.sha256));
+    item.set("file", std::string_view(segment.file))
+        .set("rows", segment.rows)
+        .set("bytes", segment.bytes);
+    item.set("xxh3", std::string_view(segment.xxh3))
+        .set("sha256", std::string_view(segment.sha256));
     array.push_back(std::move(item));
   }
   return JsonValue(std::move(array));
@@ -25,11 +28,14 @@ JsonValue segments_json(const std::vector<Segment>& segments) {
 
 JsonValue names_json(const std::vector<std::string>& names) {
   JsonArray array;
-  for (const std::string& name : names) array.emplace_back(std::string_view(name));
+  for (const std::string& name : names)
+    array.emplace_back(std::string_view(name));
   return JsonValue(std::move(array));
 }
 
-const Type& innermost(const Type& type) { return type.kind == TypeKind::list ? innermost(*type.element) : type; }
+const Type& innermost(const Type& type) {
+  return type.kind == TypeKind::list ? innermost(*type.element) : type;
+}
 
 JsonValue columns_json(const Schema& schema) {
   JsonArray array;
@@ -44,8 +50,8 @@ JsonValue columns_json(const Schema& schema) {
 }
 
 Error corrupt(const std::string& what) {
-  return internal_error("stage.corrupt", "the manifest of the stage is damaged: " + what, Retry::never,
-                        "remove the stage's folder and run the job again");
+  return internal_error("stage.corrupt", "the manifest of the stage is damaged: " + what,
+                        Retry::never, "remove the stage's folder and run the job again");
 }
 
 Result<std::optional<Position>> read_position(const JsonValue& window, std::string_view name) {
@@ -66,10 +72,12 @@ Result<std::vector<Segment>> read_segments(const JsonValue& document, std::strin
     TM_TRY(segment.bytes, item.integer_at("bytes"));
     TM_TRY(segment.xxh3, item.string_at("xxh3"));
     TM_TRY(segment.sha256, item.string_at("sha256"));
-    if (segment.file.empty() || segment.file[0] == '.' || segment.file.find('/') != std::string::npos) {
+    if (segment.file.empty() || segment.file[0] == '.' ||
+        segment.file.find('/') != std::string::npos) {
       return corrupt("`" + segment.file + "` is no segment of this stage");
     }
-    if (segment.rows <= 0 || segment.bytes <= 0) return corrupt("`" + segment.file + "` has no rows");
+    if (segment.rows <= 0 || segment.bytes <= 0)
+      return corrupt("`" + segment.file + "` has no rows");
     segments.push_back(std::move(segment));
   }
   return segments;
@@ -101,7 +109,8 @@ Result<Schema> read_schema(const JsonValue& document) {
   if (schema.columns.empty()) return corrupt("it has no columns");
   TM_TRY(const JsonArray* key, document.array_at("key"));
   for (const JsonValue& name : *key) {
-    if (name.string() == nullptr || !schema.find(*name.string())) return corrupt("its key names no column");
+    if (name.string() == nullptr || !schema.find(*name.string()))
+      return corrupt("its key names no column");
     schema.key.push_back(*name.string());
   }
   return schema;
@@ -113,23 +122,25 @@ Status read_key(const JsonValue& document, StageKey& key) {
   TM_TRY(std::int64_t seq, document.integer_at("seq"));
   TM_TRY(std::int64_t fence, document.integer_at("fence"));
   TM_TRY(std::string run, document.bytes_at("run_id"));
-  key = StageKey{StreamId{JobName(std::move(job)), StreamName(std::move(stream))}, Seq(seq), Fence(fence),
-                 RunId(std::move(run))};
+  key = StageKey{StreamId{JobName(std::move(job)), StreamName(std::move(stream))}, Seq(seq),
+                 Fence(fence), RunId(std::move(run))};
   return {};
 }
 
 std::int64_t sum_rows(const std::vector<Segment>& segments) {
   std::int64_t rows = 0;
-  for (const Segment& segment : segments) rows += segment.rows;
+  for (const Segment& segment : segments)
+    rows += segment.rows;
   return rows;
 }
 
 Result<Manifest> read_manifest(const JsonValue& document) {
   TM_TRY(std::int64_t version, document.integer_at("format_version"));
   if (version > Manifest::format_version) {
-    return internal_error("stage.newer_format", "the stage was written by a newer Tidemark (format " +
-                                                    std::to_string(version) + ")",
-                          Retry::never, "use that version, or remove the stage's folder and run the job again");
+    return internal_error(
+        "stage.newer_format",
+        "the stage was written by a newer Tidemark (format " + std::to_string(version) + ")",
+        Retry::never, "use that version, or remove the stage's folder and run the job again");
   }
   Manifest manifest;
   TM_CHECK(read_key(document, manifest.key));
@@ -156,8 +167,10 @@ Result<Manifest> read_manifest(const JsonValue& document) {
 
 std::int64_t Manifest::bytes() const {
   std::int64_t bytes = 0;
-  for (const Segment& segment : segments) bytes += segment.bytes;
-  for (const Segment& segment : rejects) bytes += segment.bytes;
+  for (const Segment& segment : segments)
+    bytes += segment.bytes;
+  for (const Segment& segment : rejects)
+    bytes += segment.bytes;
   return bytes;
 }
 
@@ -172,7 +185,8 @@ std::string to_json_text(const Manifest& manifest) {
   document.set("seq", manifest.key.seq.get()).set("fence", manifest.key.fence.get());
   document.set("run_id", std::string_view(manifest.key.run_id.get()));
   document.set("window", std::move(window));
-  document.set("columns", columns_json(manifest.schema)).set("key", names_json(manifest.schema.key));
+  document.set("columns", columns_json(manifest.schema))
+      .set("key", names_json(manifest.schema.key));
   document.set("segments", segments_json(manifest.segments));
   document.set("rejects", segments_json(manifest.rejects));
   document.set("rows_read", manifest.rows_read).set("rows_staged", manifest.rows_staged);
@@ -184,7 +198,8 @@ Result<Manifest> parse_manifest(std::string_view text) {
   Result<JsonValue> document = parse_json(text);
   if (!document.ok()) return corrupt(document.error().message);
   Result<Manifest> manifest = read_manifest(*document);
-  if (manifest.ok() || manifest.error().code == "stage.corrupt" || manifest.error().code == "stage.newer_format") {
+  if (manifest.ok() || manifest.error().code == "stage.corrupt" ||
+      manifest.error().code == "stage.newer_format") {
     return manifest;
   }
   return corrupt(manifest.error().message);

@@ -1,7 +1,8 @@
 // Manifest: what a sealed stage holds, as a value, and its JSON form `manifest.json`.
 //
-// Invariants of a manifest that was sealed: segments are numbered from 1 without a gap; the rows of the
-// segments sum to rows_staged, those of the reject segments to rows_rejected; rows_read is their sum.
+// Invariants of a manifest that was sealed: segments are numbered from 1 without a gap; the rows of
+// the segments sum to rows_staged, those of the reject segments to rows_rejected; rows_read is
+// their sum.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@ namespace tidemark {
 
 // One Parquet file of a stage.
 struct Segment {
-  std::string file;        // its name inside the stage's folder
+  std::string file;  // its name inside the stage's folder
   std::int64_t rows = 0;
   std::int64_t bytes = 0;  // of the file
   std::string xxh3;
@@ -51,8 +52,8 @@ struct Manifest {
 };
 
 std::string to_json_text(const Manifest& manifest);
-// `stage.corrupt` when the text is no manifest, breaks an invariant, or names a file outside its folder;
-// `stage.newer_format` when a later version wrote it.
+// `stage.corrupt` when the text is no manifest, breaks an invariant, or names a file outside its
+// folder; `stage.newer_format` when a later version wrote it.
 Result<Manifest> parse_manifest(std::string_view text);
 
 }  // namespace tidemark

@@ -20,10 +20,12 @@ constexpr const char* manifest_name = "manifest.json";
 constexpr const char* corrupt_hint = "remove the stage's folder and run the job again";
 
 Error corrupt(const std::filesystem::path& file, const std::string& what) {
-  return internal_error("stage.corrupt", "the staged file " + file.string() + " " + what, Retry::never, corrupt_hint);
+  return internal_error("stage.corrupt", "the staged file " + file.string() + " " + what,
+                        Retry::never, corrupt_hint);
 }
 
-Status verify_segment(const std::filesystem::path& dir, const Segment& segment, HashDepth depth, Cancel& cancel) {
+Status verify_segment(const std::filesystem::path& dir, const Segment& segment, HashDepth depth,
+                      Cancel& cancel) {
   const std::filesystem::path path = dir / segment.file;
   Result<FileHash> hash = hash_file(path, depth, cancel);
   if (!hash.ok()) {
@@ -43,8 +45,10 @@ Status verify_segment(const std::filesystem::path& dir, const Segment& segment, 
 
 Status verify_names(const std::filesystem::path& dir, const Manifest& manifest) {
   std::set<std::string> known{manifest_name};
-  for (const Segment& segment : manifest.segments) known.insert(segment.file);
-  for (const Segment& segment : manifest.rejects) known.insert(segment.file);
+  for (const Segment& segment : manifest.segments)
+    known.insert(segment.file);
+  for (const Segment& segment : manifest.rejects)
+    known.insert(segment.file);
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(dir, code)) {
     if (!known.contains(entry.path().filename().string())) {
@@ -66,7 +70,8 @@ std::string files_sql(const std::filesystem::path& dir, const std::vector<Segmen
 
 // `segment-000012.parquet` -> 12 of the file a row came from.
 std::string segment_number_sql(std::string_view prefix) {
-  return "CAST(regexp_extract(filename, '" + std::string(prefix) + "-([0-9]+)\\.parquet$', 1) AS INTEGER)";
+  return "CAST(regexp_extract(filename, '" + std::string(prefix) +
+         "-([0-9]+)\\.parquet$', 1) AS INTEGER)";
 }
 
 std::string hidden_columns(const std::string& segment, const std::string& row) {
@@ -96,11 +101,12 @@ Result<Stage> Stage::open(const std::filesystem::path& dir, Files& files) {
   Result<std::string> text = files.read(dir / manifest_name, manifest_bytes_max);
   if (!text.ok()) {
     if (text.error().code != "env.not_found") return std::move(text).error();
-    return internal_error("stage.not_sealed", "there is no sealed stage in " + dir.string(), Retry::never,
-                          "run the job again");
+    return internal_error("stage.not_sealed", "there is no sealed stage in " + dir.string(),
+                          Retry::never, "run the job again");
   }
   Result<Manifest> manifest = parse_manifest(*text);
-  if (!manifest.ok()) return std::move(manifest).error().with_context("reading " + (dir / manifest_name).string());
+  if (!manifest.ok())
+    return std::move(manifest).error().with_context("reading " + (dir / manifest_name).string());
   Stage stage;
   stage.manifest_ = std::move(*manifest);
   stage.dir_ = dir;
@@ -110,8 +116,10 @@ Result<Stage> Stage::open(const std::filesystem::path& dir, Files& files) {
 
 Status Stage::verify(HashDepth depth, Cancel& cancel) const {
   TM_CHECK(verify_names(dir_, manifest_));
-  for (const Segment& segment : manifest_.segments) TM_CHECK(verify_segment(dir_, segment, depth, cancel));
-  for (const Segment& segment : manifest_.rejects) TM_CHECK(verify_segment(dir_, segment, depth, cancel));
+  for (const Segment& segment : manifest_.segments)
+    TM_CHECK(verify_segment(dir_, segment, depth, cancel));
+  for (const Segment& segment : manifest_.rejects)
+    TM_CHECK(verify_segment(dir_, segment, depth, cancel));
   return {};
 }
 
@@ -123,18 +131,22 @@ std::string Stage::relation_sql() const {
     sql += empty ? "CAST(NULL AS " + sql_name(column.type) + ")" : restored_form(column.type, name);
     sql += " AS " + name + ", ";
   }
-  if (empty) return sql + hidden_columns("CAST(NULL AS INTEGER)", "CAST(NULL AS BIGINT)") + " WHERE false";
-  return sql + hidden_columns(segment_number_sql("segment"), "file_row_number") + scan_sql(dir_, manifest_.segments);
+  if (empty)
+    return sql + hidden_columns("CAST(NULL AS INTEGER)", "CAST(NULL AS BIGINT)") + " WHERE false";
+  return sql + hidden_columns(segment_number_sql("segment"), "file_row_number") +
+         scan_sql(dir_, manifest_.segments);
 }
 
 std::string Stage::rejects_sql() const {
   if (manifest_.rejects.empty()) {
-    return "SELECT CAST(NULL AS BLOB) AS raw, CAST(NULL AS VARCHAR) AS column_name, CAST(NULL AS VARCHAR) AS "
+    return "SELECT CAST(NULL AS BLOB) AS raw, CAST(NULL AS VARCHAR) AS column_name, CAST(NULL AS "
+           "VARCHAR) AS "
            "reason, CAST(NULL AS VARCHAR) AS locator, " +
            hidden_columns("CAST(NULL AS INTEGER)", "CAST(NULL AS BIGINT)") + " WHERE false";
   }
   return "SELECT raw, column_name, reason, locator, " +
-         hidden_columns(segment_number_sql("rejects"), "file_row_number") + scan_sql(dir_, manifest_.rejects);
+         hidden_columns(segment_number_sql("rejects"), "file_row_number") +
+         scan_sql(dir_, manifest_.rejects);
 }
 
 std::string path_component(std::string_view name) {
@@ -142,7 +154,8 @@ std::string path_component(std::string_view name) {
   constexpr std::size_t hash_length = 32;
   std::string component;
   for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_';
     if (plain) {
       component += c;
     } else {
@@ -164,17 +177,22 @@ std::filesystem::path stage_dir(const std::filesystem::path& root, const StageKe
          (std::to_string(key.seq.get()) + "-" + std::to_string(key.fence.get()));
 }
 
-Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root, const StreamId& stream) {
-  const std::filesystem::path dir = root / path_component(stream.job.get()) / path_component(stream.stream.get());
+Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root,
+                                                         const StreamId& stream) {
+  const std::filesystem::path dir =
+      root / path_component(stream.job.get()) / path_component(stream.stream.get());
   std::map<std::pair<std::int64_t, std::int64_t>, std::filesystem::path> found;
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(dir, code)) {
     const auto numbers = parse_dir_name(entry.path().filename().string());
-    if (numbers && std::filesystem::exists(entry.path() / manifest_name)) found[*numbers] = entry.path();
+    if (numbers && std::filesystem::exists(entry.path() / manifest_name))
+      found[*numbers] = entry.path();
   }
-  if (code && code != std::errc::no_such_file_or_directory) return file_error("list", dir, code.value());
+  if (code && code != std::errc::no_such_file_or_directory)
+    return file_error("list", dir, code.value());
   std::vector<std::filesystem::path> stages;
-  for (auto& [numbers, path] : found) stages.push_back(std::move(path));
+  for (auto& [numbers, path] : found)
+    stages.push_back(std::move(path));
   return stages;
 }
 

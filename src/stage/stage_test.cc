@@ -23,14 +23,16 @@ std::string slurp(const fs::path& path) {
 // Rows of one BIGINT and one VARCHAR; every `reject_every`-th row is refused.
 class CountingReader final : public Reader {
  public:
-  CountingReader(std::int64_t rows, std::int64_t reject_every) : rows_(rows), reject_every_(reject_every) {}
+  CountingReader(std::int64_t rows, std::int64_t reject_every)
+      : rows_(rows), reject_every_(reject_every) {}
   Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override {
     TM_CHECK(cancel.check());
     std::size_t row = 0;
     for (; row < writer.capacity() && next_ < rows_; ++next_) {
       const std::string text = "row " + std::to_string(next_);
       if (reject_every_ > 0 && next_ % reject_every_ == 0) {
-        writer.reject(RejectedRow{std::string("\0\xff", 2) + text, next_ % 2 ? "n" : "", "odd", "at " + text});
+        writer.reject(RejectedRow{std::string("\0\xff", 2) + text, next_ % 2 ? "n" : "", "odd",
+                                  "at " + text});
         continue;
       }
       static_cast<std::int64_t*>(writer.column(0).data())[row] = next_;
@@ -48,13 +50,16 @@ class CountingReader final : public Reader {
 
 class FailingReader final : public Reader {
  public:
-  Result<std::size_t> next(BatchWriter&, Cancel&) override { return source_error("source.broken", "it broke"); }
+  Result<std::size_t> next(BatchWriter&, Cancel&) override {
+    return source_error("source.broken", "it broke");
+  }
 };
 
 class StageTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = fs::path(testing::TempDir()) / ("stage_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    root_ = fs::path(testing::TempDir()) /
+            ("stage_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(root_);
     options_.root = root_;
     Result<std::unique_ptr<duck::Engine>> engine = duck::Engine::open({});
@@ -73,7 +78,8 @@ class StageTest : public testing::Test {
     return std::move(*made);
   }
   Status write(StageWriter& writer, Extraction extraction) {
-    return writer.write(*connection_, extraction, cancel_, [this](std::int64_t rows, std::int64_t) { seen_ = rows; });
+    return writer.write(*connection_, extraction, cancel_,
+                        [this](std::int64_t rows, std::int64_t) { seen_ = rows; });
   }
   Stage seal(StageWriter& writer) {
     Result<Stage> stage = writer.seal(window_);
@@ -96,7 +102,8 @@ class StageTest : public testing::Test {
   SystemFiles files_;
   Cancel cancel_;
   StageOptions options_;
-  StageKey key_{StreamId{JobName("a job/\xc3\xa9"), StreamName("public.t")}, Seq(7), Fence(3), RunId("r1")};
+  StageKey key_{StreamId{JobName("a job/\xc3\xa9"), StreamName("public.t")}, Seq(7), Fence(3),
+                RunId("r1")};
   Window window_{Position{"1"}, Position{"2"}, std::nullopt};
   Schema schema_;
   std::unique_ptr<duck::Engine> engine_;
@@ -110,9 +117,13 @@ TEST_F(StageTest, rows_come_back_in_order_over_several_segments) {
   EXPECT_GT(stage.manifest().segments.size(), 2u);
   EXPECT_EQ(stage.manifest().rows_read, 30'000);
   EXPECT_EQ(seen_, 30'000);
-  EXPECT_EQ(ask("SELECT count(*) FROM (SELECT n, row_number() OVER (ORDER BY _tm_segment, _tm_row) - 1 AS place FROM (" +
-                stage.relation_sql() + ")) WHERE n <> place"), "0");
-  EXPECT_EQ(ask("SELECT count(DISTINCT (_tm_segment, _tm_row)) FROM (" + stage.relation_sql() + ")"), "30000");
+  EXPECT_EQ(ask("SELECT count(*) FROM (SELECT n, row_number() OVER (ORDER BY _tm_segment, _tm_row) "
+                "- 1 AS place FROM (" +
+                stage.relation_sql() + ")) WHERE n <> place"),
+            "0");
+  EXPECT_EQ(
+      ask("SELECT count(DISTINCT (_tm_segment, _tm_row)) FROM (" + stage.relation_sql() + ")"),
+      "30000");
   EXPECT_EQ(ask("SELECT count(*) FROM (" + stage.rejects_sql() + ")"), "0");
 }
 
@@ -122,10 +133,15 @@ TEST_F(StageTest, refused_rows_are_kept_with_their_bytes) {
   EXPECT_EQ(stage.manifest().rows_read, 10'000);
   EXPECT_EQ(stage.manifest().rows_rejected, 3'334);
   EXPECT_GT(stage.manifest().rejects.size(), 1u);
-  EXPECT_EQ(ask("SELECT count(*) FROM (" + stage.rejects_sql() + ") WHERE reason = 'odd' AND locator LIKE 'at row%'"), "3334");
-  EXPECT_EQ(ask("SELECT raw = '\\x00\\xFFrow 3'::BLOB AND column_name = 'n' FROM (" + stage.rejects_sql() +
-                ") WHERE locator = 'at row 3'"), "true");
-  EXPECT_EQ(ask("SELECT column_name IS NULL FROM (" + stage.rejects_sql() + ") WHERE locator = 'at row 6'"), "true");
+  EXPECT_EQ(ask("SELECT count(*) FROM (" + stage.rejects_sql() +
+                ") WHERE reason = 'odd' AND locator LIKE 'at row%'"),
+            "3334");
+  EXPECT_EQ(ask("SELECT raw = '\\x00\\xFFrow 3'::BLOB AND column_name = 'n' FROM (" +
+                stage.rejects_sql() + ") WHERE locator = 'at row 3'"),
+            "true");
+  EXPECT_EQ(ask("SELECT column_name IS NULL FROM (" + stage.rejects_sql() +
+                ") WHERE locator = 'at row 6'"),
+            "true");
   EXPECT_TRUE(stage.verify(HashDepth::xxh3_and_sha256, cancel_).ok());
 }
 
@@ -207,21 +223,26 @@ TEST_F(StageTest, a_damaged_manifest_is_no_stage) {
   const Stage stage = stage_rows(10, 0);
   const fs::path path = stage.dir() / "manifest.json";
   const std::string whole = slurp(path);
-  for (const std::string& text : {whole.substr(0, whole.size() / 2), std::string("{}"), std::string(),
-                                  std::string(whole).replace(whole.find("\"rows_read\": 10"), 15, "\"rows_read\": 11"),
-                                  std::string(whole).replace(whole.find("segment-000001"), 14, "../gment-00001")}) {
+  for (const std::string& text :
+       {whole.substr(0, whole.size() / 2), std::string("{}"), std::string(),
+        std::string(whole).replace(whole.find("\"rows_read\": 10"), 15, "\"rows_read\": 11"),
+        std::string(whole).replace(whole.find("segment-000001"), 14, "../gment-00001")}) {
     std::ofstream(path) << text;
     EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.corrupt") << text;
   }
-  std::ofstream(path) << std::string(whole).replace(whole.find("\"format_version\": 1"), 19, "\"format_version\": 9");
+  std::ofstream(path) << std::string(whole).replace(whole.find("\"format_version\": 1"), 19,
+                                                    "\"format_version\": 9");
   EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.newer_format");
 }
 
 TEST_F(StageTest, an_engine_scan_with_rejects) {
   EngineScan scan;
-  scan.setup = {"CREATE TEMP TABLE scanned_rows AS SELECT range AS n, 'x' || range AS text FROM range(1000)"};
+  scan.setup = {
+      "CREATE TEMP TABLE scanned_rows AS SELECT range AS n, 'x' || range AS text FROM range(1000)"};
   scan.rows = "SELECT n, text FROM scanned_rows WHERE n % 4 <> 0";
-  scan.rejects = "SELECT text::BLOB AS raw, 'n' AS \"column\", 'four' AS reason, 'row ' || n AS locator FROM scanned_rows WHERE n % 4 = 0";
+  scan.rejects =
+      "SELECT text::BLOB AS raw, 'n' AS \"column\", 'four' AS reason, 'row ' || n AS locator FROM "
+      "scanned_rows WHERE n % 4 = 0";
   scan.teardown = {"DROP TABLE scanned_rows"};
   std::unique_ptr<StageWriter> to = writer(schema_);
   const Status written = write(*to, scan);
@@ -236,7 +257,8 @@ TEST_F(StageTest, names_that_cannot_be_told_apart) {
   for (const char* second : {"A", "_tm_row", ""}) {
     Schema schema;
     schema.columns = {{"a", Type::of(TypeKind::int32)}, {second, Type::of(TypeKind::int32)}};
-    EXPECT_EQ(StageWriter::create(options_, key_, schema, files_).error().code, "stage.bad_schema") << second;
+    EXPECT_EQ(StageWriter::create(options_, key_, schema, files_).error().code, "stage.bad_schema")
+        << second;
   }
 }
 
@@ -283,8 +305,11 @@ TEST_P(ExactTypes, come_back_unchanged) {
       if (suffix == "[][]") cast = "[[" + cast + ", NULL], [], NULL]";
       values += ", (" + std::to_string(++id) + ", " + cast + ")";
     }
-    ASSERT_TRUE(connection_->execute("CREATE OR REPLACE TEMP TABLE origin AS SELECT i, CAST(v AS " + GetParam().type +
-                                     suffix + ") AS v FROM (VALUES " + values + ") AS given(i, v)").ok());
+    ASSERT_TRUE(connection_
+                    ->execute("CREATE OR REPLACE TEMP TABLE origin AS SELECT i, CAST(v AS " +
+                              GetParam().type + suffix + ") AS v FROM (VALUES " + values +
+                              ") AS given(i, v)")
+                    .ok());
     Result<Schema> schema = connection_->describe("SELECT * FROM origin");
     ASSERT_TRUE(schema.ok());
     key_.seq = Seq(key_.seq.get() + 1);
@@ -295,17 +320,21 @@ TEST_P(ExactTypes, come_back_unchanged) {
     ASSERT_TRUE(written.ok()) << written.error().describe();
     const Stage stage = seal(*to);
     const std::string parts = GetParam().type == "INTERVAL" && suffix.empty()
-                                  ? "(datepart('year', %)*12 + datepart('month', %), datepart('day', %), datepart('hour', %), "
+                                  ? "(datepart('year', %)*12 + datepart('month', %), "
+                                    "datepart('day', %), datepart('hour', %), "
                                     "datepart('minute', %), datepart('microsecond', %))"
                                   : "CAST(% AS VARCHAR)";
     const auto of = [&](const std::string& name) {
       std::string text = parts;
-      for (std::size_t at = text.find('%'); at != std::string::npos; at = text.find('%')) text.replace(at, 1, name);
+      for (std::size_t at = text.find('%'); at != std::string::npos; at = text.find('%'))
+        text.replace(at, 1, name);
       return text;
     };
-    EXPECT_EQ(ask("SELECT count(*) FROM origin JOIN (" + stage.relation_sql() + ") AS back USING (i) WHERE " +
-                  of("origin.v") + " IS NOT DISTINCT FROM " + of("back.v") + " AND typeof(origin.v) = typeof(back.v)"),
-              std::to_string(id + 1)) << GetParam().type << suffix;
+    EXPECT_EQ(ask("SELECT count(*) FROM origin JOIN (" + stage.relation_sql() +
+                  ") AS back USING (i) WHERE " + of("origin.v") + " IS NOT DISTINCT FROM " +
+                  of("back.v") + " AND typeof(origin.v) = typeof(back.v)"),
+              std::to_string(id + 1))
+        << GetParam().type << suffix;
     EXPECT_EQ(stage.manifest().schema, *schema);
     EXPECT_EQ(Stage::open(stage.dir(), files_)->manifest().schema, *schema);
   }
@@ -317,33 +346,43 @@ INSTANTIATE_TEST_SUITE_P(
         ExactCase{"BOOLEAN", {"true", "false"}}, ExactCase{"TINYINT", {"-128", "127"}},
         ExactCase{"SMALLINT", {"-32768"}}, ExactCase{"INTEGER", {"-2147483648"}},
         ExactCase{"BIGINT", {"'-9223372036854775808'", "9223372036854775807"}},
-        ExactCase{"HUGEINT", {"'-170141183460469231731687303715884105728'", "'170141183460469231731687303715884105727'", "9007199254740993"}},
+        ExactCase{"HUGEINT",
+                  {"'-170141183460469231731687303715884105728'",
+                   "'170141183460469231731687303715884105727'", "9007199254740993"}},
         ExactCase{"UHUGEINT", {"'340282366920938463463374607431768211455'"}},
-        ExactCase{"UTINYINT", {"255"}}, ExactCase{"USMALLINT", {"65535"}}, ExactCase{"UINTEGER", {"4294967295"}},
-        ExactCase{"UBIGINT", {"'18446744073709551615'"}},
+        ExactCase{"UTINYINT", {"255"}}, ExactCase{"USMALLINT", {"65535"}},
+        ExactCase{"UINTEGER", {"4294967295"}}, ExactCase{"UBIGINT", {"'18446744073709551615'"}},
         ExactCase{"FLOAT", {"'nan'", "'inf'", "'-inf'", "'1e-45'", "'-0.0'"}},
         ExactCase{"DOUBLE", {"'nan'", "'inf'", "'5e-324'", "'-0.0'", "'0.1'"}},
         ExactCase{"DECIMAL(4,1)", {"'-999.9'"}}, ExactCase{"DECIMAL(9,2)", {"'1.10'"}},
         ExactCase{"DECIMAL(18,3)", {"'123456789012345.678'"}},
         ExactCase{"DECIMAL(38,10)", {"'-1234567890123456789012345678.0123456789'"}},
-        ExactCase{"VARCHAR", {"''", "'\xc3\xa9'", "'NULL'"}}, ExactCase{"JSON", {"'{\"a\":  1.10}'"}},
-        ExactCase{"BLOB", {"'\\x00\\xFF'", "''"}},
-        ExactCase{"UUID", {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'00000000-0000-0000-0000-000000000000'"}},
+        ExactCase{"VARCHAR", {"''", "'\xc3\xa9'", "'NULL'"}},
+        ExactCase{"JSON", {"'{\"a\":  1.10}'"}}, ExactCase{"BLOB", {"'\\x00\\xFF'", "''"}},
+        ExactCase{
+            "UUID",
+            {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'00000000-0000-0000-0000-000000000000'"}},
         ExactCase{"DATE", {"'infinity'", "'-infinity'", "'0001-01-01 (BC)'", "'5881580-07-10'"}},
         ExactCase{"TIME", {"'24:00:00'", "'23:59:59.999999'"}},
         ExactCase{"TIMETZ", {"'24:00:00+15:59:59'", "'12:34:56.789-15:59:59'", "'00:00:00+00'"}},
-        ExactCase{"TIMESTAMP", {"'infinity'", "'-infinity'", "'290309-12-22 (BC) 00:00:00'", "'294247-01-10 04:00:54.775806'"}},
+        ExactCase{"TIMESTAMP",
+                  {"'infinity'", "'-infinity'", "'290309-12-22 (BC) 00:00:00'",
+                   "'294247-01-10 04:00:54.775806'"}},
         ExactCase{"TIMESTAMPTZ", {"'infinity'", "'-infinity'", "'2013-01-01 01:02:03.000001+00'"}},
         ExactCase{"TIMESTAMP_NS", {"'2013-01-01 01:02:03.000000001'", "'infinity'"}},
         ExactCase{"TIMESTAMP_S", {"'2013-01-01 01:02:03'", "'infinity'"}},
         ExactCase{"TIMESTAMP_MS", {"'2013-01-01 01:02:03.123'"}}, ExactCase{"BIT", {"'10101'"}},
-        ExactCase{"ENUM('a', 'b')", {"'b'"}}, ExactCase{"STRUCT(a INTEGER, \"b c\" VARCHAR)", {"{'a': 1, 'b c': 'x'}"}},
+        ExactCase{"ENUM('a', 'b')", {"'b'"}},
+        ExactCase{"STRUCT(a INTEGER, \"b c\" VARCHAR)", {"{'a': 1, 'b c': 'x'}"}},
         ExactCase{"MAP(VARCHAR, INTEGER)", {"MAP {'k': 1}"}},
-        ExactCase{"INTERVAL",
-                  {"to_months(-1)", "to_months(-13) + to_days(3) + to_microseconds(-3600000001)",
-                   "to_microseconds(1)", "to_months(2147483647)", "to_days(-2147483648)",
-                   "to_microseconds(-9223372036854775807)", "to_microseconds(9223372036854775807)"}}),
-    [](const testing::TestParamInfo<ExactCase>& info) { return "type_" + std::to_string(info.index); });
+        ExactCase{
+            "INTERVAL",
+            {"to_months(-1)", "to_months(-13) + to_days(3) + to_microseconds(-3600000001)",
+             "to_microseconds(1)", "to_months(2147483647)", "to_days(-2147483648)",
+             "to_microseconds(-9223372036854775807)", "to_microseconds(9223372036854775807)"}}),
+    [](const testing::TestParamInfo<ExactCase>& info) {
+      return "type_" + std::to_string(info.index);
+    });
 
 }  // namespace
 }  // namespace tidemark

@@ -59,7 +59,8 @@ Status check_schema(const Schema& schema) {
                         "rename the column in the job's query");
     }
     if (!names.insert(name).second) {
-      return user_error("stage.bad_schema", "two columns are called `" + column.name + "` (case does not count)",
+      return user_error("stage.bad_schema",
+                        "two columns are called `" + column.name + "` (case does not count)",
                         "rename one of them in the job's query or in the file's header");
     }
     if (Status storable = check_storable(column.type); !storable.ok()) {
@@ -71,11 +72,13 @@ Status check_schema(const Schema& schema) {
 
 std::string numbered(std::string_view prefix, std::size_t number) {
   char name[64];
-  std::snprintf(name, sizeof name, "%.*s-%06zu.parquet", static_cast<int>(prefix.size()), prefix.data(), number);
+  std::snprintf(name, sizeof name, "%.*s-%06zu.parquet", static_cast<int>(prefix.size()),
+                prefix.data(), number);
   return name;
 }
 
-// The engine reports a full disk as one of many I/O errors and without its errno, so ask the disk itself.
+// The engine reports a full disk as one of many I/O errors and without its errno, so ask the disk
+// itself.
 Error explain_failed_copy(Error error, const std::filesystem::path& dir) {
   if (error.code != "engine.io") return error;
   const std::filesystem::path probe = dir / "disk.probe";
@@ -107,8 +110,8 @@ struct StageWriter::Impl {
   Manifest manifest;
   std::vector<Refusal> refusals;
   std::int64_t refusal_bytes = 0;
-  std::int64_t rows_seen = 0;      // given by readers, refused ones included
-  std::int64_t bytes_done = 0;     // decoded, of finished readers and segments
+  std::int64_t rows_seen = 0;   // given by readers, refused ones included
+  std::int64_t bytes_done = 0;  // decoded, of finished readers and segments
   bool failed = false;
   bool sealed = false;
 
@@ -116,22 +119,26 @@ struct StageWriter::Impl {
 
   std::string copy_sql(const std::string& select, const std::string& file, bool keep_order) const;
   std::string stored_select(const std::string& from) const;
-  Result<std::int64_t> copy(duck::Connection& engine, const std::string& select, const std::string& file,
-                            bool keep_order);
+  Result<std::int64_t> copy(duck::Connection& engine, const std::string& select,
+                            const std::string& file, bool keep_order);
   Status take_segment(std::vector<Segment>& into, std::string_view prefix, std::int64_t rows);
   void refuse(const RejectedRow& row);
   bool refusals_full() const { return refusal_bytes >= options.reject_buffer_bytes_max; }
   Status flush_refusals(duck::Connection& engine);
-  Status write_reader(duck::Connection& engine, Reader& reader, Cancel& cancel, const StageProgress& progress);
-  Status write_scan(duck::Connection& engine, const EngineScan& scan, const StageProgress& progress);
+  Status write_reader(duck::Connection& engine, Reader& reader, Cancel& cancel,
+                      const StageProgress& progress);
+  Status write_scan(duck::Connection& engine, const EngineScan& scan,
+                    const StageProgress& progress);
   Status write_scan_rows(duck::Connection& engine, const EngineScan& scan);
   Status seal_files(const Window& window);
 };
 
-std::string StageWriter::Impl::copy_sql(const std::string& select, const std::string& file, bool keep_order) const {
+std::string StageWriter::Impl::copy_sql(const std::string& select, const std::string& file,
+                                        bool keep_order) const {
   return "COPY (" + select + ") TO " + duck::quote_text((partial / file).string()) +
          " (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ROW_GROUP_SIZE " +
-         std::to_string(options.row_group_rows_max) + ", PRESERVE_ORDER " + (keep_order ? "true" : "false") + ")";
+         std::to_string(options.row_group_rows_max) + ", PRESERVE_ORDER " +
+         (keep_order ? "true" : "false") + ")";
 }
 
 std::string StageWriter::Impl::stored_select(const std::string& from) const {
@@ -149,13 +156,16 @@ Result<std::int64_t> StageWriter::Impl::copy(duck::Connection& engine, const std
                                              const std::string& file, bool keep_order) {
   Result<duck::Answer> copied = engine.query(copy_sql(select, file, keep_order));
   if (!copied.ok()) {
-    return explain_failed_copy(std::move(copied).error(), partial).with_context("writing " + (partial / file).string());
+    return explain_failed_copy(std::move(copied).error(), partial)
+        .with_context("writing " + (partial / file).string());
   }
-  return engine.count("SELECT num_rows FROM parquet_file_metadata(" + duck::quote_text((partial / file).string()) + ")");
+  return engine.count("SELECT num_rows FROM parquet_file_metadata(" +
+                      duck::quote_text((partial / file).string()) + ")");
 }
 
 // Counts a written file in, or removes it when it holds nothing.
-Status StageWriter::Impl::take_segment(std::vector<Segment>& into, std::string_view prefix, std::int64_t rows) {
+Status StageWriter::Impl::take_segment(std::vector<Segment>& into, std::string_view prefix,
+                                       std::int64_t rows) {
   const std::string file = numbered(prefix, into.size() + 1);
   if (rows == 0) {
     std::error_code code;
@@ -169,7 +179,8 @@ Status StageWriter::Impl::take_segment(std::vector<Segment>& into, std::string_v
 
 void StageWriter::Impl::refuse(const RejectedRow& row) {
   refusals.push_back(Refusal{std::string(row.raw), row.column, row.reason, row.locator});
-  refusal_bytes += static_cast<std::int64_t>(row.raw.size() + row.reason.size() + row.locator.size() + 128);
+  refusal_bytes +=
+      static_cast<std::int64_t>(row.raw.size() + row.reason.size() + row.locator.size() + 128);
   ++rows_seen;
 }
 
@@ -193,7 +204,8 @@ Status StageWriter::Impl::flush_refusals(duck::Connection& engine) {
   };
   TM_TRY(std::string from, engine.register_feed(reject_schema(), feed, [](const RejectedRow&) {}));
   const std::string file = numbered("rejects", manifest.rejects.size() + 1);
-  Result<std::int64_t> rows = copy(engine, "SELECT " + std::string(reject_columns) + " FROM " + from, file, true);
+  Result<std::int64_t> rows =
+      copy(engine, "SELECT " + std::string(reject_columns) + " FROM " + from, file, true);
   engine.release_feed(from);
   if (!rows.ok()) return std::move(rows).error();
   TM_ASSERT(*rows == static_cast<std::int64_t>(refusals.size()));
@@ -212,7 +224,8 @@ Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader,
     const std::int64_t bytes_before = bytes;
     std::int64_t segment_rows = 0;
     const auto feed = [&](BatchWriter& writer) -> Result<std::size_t> {
-      if (bytes - bytes_before >= options.segment_bytes_max || refusals_full()) return std::size_t{0};
+      if (bytes - bytes_before >= options.segment_bytes_max || refusals_full())
+        return std::size_t{0};
       counting.attach(writer);
       TM_TRY(std::size_t rows, reader.next(counting, cancel));
       TM_ASSERT(rows <= writer.capacity());
@@ -223,7 +236,8 @@ Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader,
       if (progress) progress(rows_seen, bytes_done + bytes);
       return rows;
     };
-    TM_TRY(std::string from, engine.register_feed(manifest.schema, feed, [this](const RejectedRow& row) { refuse(row); }));
+    TM_TRY(std::string from, engine.register_feed(manifest.schema, feed,
+                                                  [this](const RejectedRow& row) { refuse(row); }));
     const std::string file = numbered("segment", manifest.segments.size() + 1);
     Result<std::int64_t> rows = copy(engine, stored_select(from), file, false);
     engine.release_feed(from);
@@ -239,15 +253,17 @@ Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader,
 
 Status StageWriter::Impl::write_scan_rows(duck::Connection& engine, const EngineScan& scan) {
   const std::string file = numbered("segment", manifest.segments.size() + 1);
-  TM_TRY(std::int64_t rows, copy(engine, stored_select("(" + scan.rows + ") AS scanned"), file, true));
+  TM_TRY(std::int64_t rows,
+         copy(engine, stored_select("(" + scan.rows + ") AS scanned"), file, true));
   TM_CHECK(take_segment(manifest.segments, "segment", rows));
   manifest.rows_staged += rows;
   rows_seen += rows;
   if (scan.rejects.empty()) return {};
   const std::string refused_file = numbered("rejects", manifest.rejects.size() + 1);
-  const std::string refused = "SELECT CAST(raw AS BLOB) AS raw, CAST(\"column\" AS VARCHAR) AS column_name, "
-                              "CAST(reason AS VARCHAR) AS reason, CAST(locator AS VARCHAR) AS locator FROM (" +
-                              scan.rejects + ") AS refused";
+  const std::string refused =
+      "SELECT CAST(raw AS BLOB) AS raw, CAST(\"column\" AS VARCHAR) AS column_name, "
+      "CAST(reason AS VARCHAR) AS reason, CAST(locator AS VARCHAR) AS locator FROM (" +
+      scan.rejects + ") AS refused";
   TM_TRY(std::int64_t refusals_count, copy(engine, refused, refused_file, true));
   TM_CHECK(take_segment(manifest.rejects, "rejects", refusals_count));
   manifest.rows_rejected += refusals_count;
@@ -255,8 +271,10 @@ Status StageWriter::Impl::write_scan_rows(duck::Connection& engine, const Engine
   return {};
 }
 
-Status StageWriter::Impl::write_scan(duck::Connection& engine, const EngineScan& scan, const StageProgress& progress) {
-  for (const std::string& sql : scan.setup) TM_CHECK(engine.execute(sql));
+Status StageWriter::Impl::write_scan(duck::Connection& engine, const EngineScan& scan,
+                                     const StageProgress& progress) {
+  for (const std::string& sql : scan.setup)
+    TM_CHECK(engine.execute(sql));
   Status written = write_scan_rows(engine, scan);
   for (const std::string& sql : scan.teardown) {
     Status ended = engine.execute(sql);
@@ -266,7 +284,8 @@ Status StageWriter::Impl::write_scan(duck::Connection& engine, const EngineScan&
   TM_CHECK(std::move(written));
   std::error_code code;
   if (!manifest.segments.empty()) {
-    bytes_done += static_cast<std::int64_t>(std::filesystem::file_size(partial / manifest.segments.back().file, code));
+    bytes_done += static_cast<std::int64_t>(
+        std::filesystem::file_size(partial / manifest.segments.back().file, code));
   }
   if (progress) progress(rows_seen, bytes_done);
   return {};
@@ -287,15 +306,16 @@ Status StageWriter::Impl::seal_files(const Window& window) {
       segment.sha256 = std::move(hash.sha256);
     }
   }
+  // This syncs the folder too, and with it the names of the segments.
   TM_CHECK(files.write_durably(partial / "manifest.json", to_json_text(manifest)));
-  TM_CHECK(files.sync_dir(partial));
   return files.rename_durably(partial, final);
 }
 
 StageWriter::StageWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
-Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& options, const StageKey& key,
-                                                         const Schema& schema, Files& files) {
+Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& options,
+                                                         const StageKey& key, const Schema& schema,
+                                                         Files& files) {
   TM_CHECK(check_schema(schema));
   auto impl = std::make_unique<Impl>(options, files);
   impl->manifest.key = key;
@@ -305,12 +325,16 @@ Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& opt
   impl->partial += ".partial";
   std::error_code code;
   if (std::filesystem::exists(impl->final, code)) {
-    return internal_error("stage.exists", "the stage " + impl->final.string() + " is sealed already", Retry::never,
+    return internal_error("stage.exists",
+                          "the stage " + impl->final.string() + " is sealed already", Retry::never,
                           "load it instead of reading the source again, or take a new fence");
   }
   std::filesystem::remove_all(impl->partial, code);
   if (code) return file_error("remove", impl->partial, code.value());
-  TM_CHECK(files.make_dirs_durably(impl->partial));
+  TM_CHECK(files.make_dirs_durably(impl->partial.parent_path()));
+  // Nobody needs the partial folder after a power cut, so its own entry is not synced.
+  std::filesystem::create_directory(impl->partial, code);
+  if (code) return file_error("create", impl->partial, code.value());
   return std::unique_ptr<StageWriter>(new StageWriter(std::move(impl)));
 }
 
@@ -326,8 +350,9 @@ Status StageWriter::write(duck::Connection& engine, Extraction& extraction, Canc
   TM_ASSERT(!impl_->sealed);
   TM_CHECK(cancel.check());
   auto* reader = std::get_if<std::unique_ptr<Reader>>(&extraction);
-  Status written = reader != nullptr ? impl_->write_reader(engine, **reader, cancel, progress)
-                                     : impl_->write_scan(engine, std::get<EngineScan>(extraction), progress);
+  Status written = reader != nullptr
+                       ? impl_->write_reader(engine, **reader, cancel, progress)
+                       : impl_->write_scan(engine, std::get<EngineScan>(extraction), progress);
   impl_->failed = !written.ok();
   return written;
 }
@@ -340,7 +365,9 @@ Result<Stage> StageWriter::seal(const Window& window) {
   return Stage::open(impl_->final, impl_->files);
 }
 
-std::int64_t StageWriter::rows_staged() const { return impl_->manifest.rows_staged; }
+std::int64_t StageWriter::rows_staged() const {
+  return impl_->manifest.rows_staged;
+}
 std::int64_t StageWriter::rows_rejected() const {
   return impl_->manifest.rows_rejected + static_cast<std::int64_t>(impl_->refusals.size());
 }

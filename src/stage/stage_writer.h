@@ -1,9 +1,9 @@
 // StageWriter: turns what a source gives into a sealed stage.
 //
-// Life: create -> write for each split -> seal. Everything is written into `<seq>-<fence>.partial` beside
-// the final folder; seal() syncs all and renames it, and only then the rows count as staged. Destroying an
-// unsealed writer removes the folder. Owned by one run; one call at a time. Memory is bounded: rows leave
-// as Parquet row groups, refused rows are written when 8 MB of them wait.
+// Life: create -> write for each split -> seal. Everything is written into `<seq>-<fence>.partial`
+// beside the final folder; seal() syncs all and renames it, and only then the rows count as staged.
+// Destroying an unsealed writer removes the folder. Owned by one run; one call at a time. Memory is
+// bounded: rows leave as Parquet row groups, refused rows are written when 8 MB of them wait.
 #pragma once
 
 #include <cstdint>
@@ -32,24 +32,27 @@ struct StageOptions {
   std::int64_t row_group_rows_max = 60 * 2'048;
 };
 
-// Rows (staged and refused) and decoded bytes so far, of all splits. Called from engine threads, one call at
-// a time, while rows flow; return quickly.
+// Rows (staged and refused) and decoded bytes so far, of all splits. Called from engine threads,
+// one call at a time, while rows flow; return quickly.
 using StageProgress = std::function<void(std::int64_t rows, std::int64_t bytes)>;
 
 class StageWriter {
  public:
-  // Makes the partial folder, after removing what a dead run left there. `stage.exists` when the sealed
-  // folder stands already; `stage.bad_schema` for column names that the engine cannot tell apart.
-  static Result<std::unique_ptr<StageWriter>> create(const StageOptions& options, const StageKey& key,
-                                                     const Schema& schema, Files& files);
+  // Makes the partial folder, after removing what a dead run left there. `stage.exists` when the
+  // sealed folder stands already; `stage.bad_schema` for column names that the engine cannot tell
+  // apart.
+  static Result<std::unique_ptr<StageWriter>> create(const StageOptions& options,
+                                                     const StageKey& key, const Schema& schema,
+                                                     Files& files);
   ~StageWriter();
   StageWriter(const StageWriter&) = delete;
   StageWriter& operator=(const StageWriter&) = delete;
 
   // Reads one split to its end. The connection must be outside a transaction. An EngineScan is one
-  // statement: it ends early only by Connection::interrupt. After an error the writer is dead; destroy it.
-  // A full disk is `env.disk_full`.
-  Status write(duck::Connection& engine, Extraction& extraction, Cancel& cancel, const StageProgress& progress);
+  // statement: it ends early only by Connection::interrupt. After an error the writer is dead;
+  // destroy it. A full disk is `env.disk_full`.
+  Status write(duck::Connection& engine, Extraction& extraction, Cancel& cancel,
+               const StageProgress& progress);
   // Durable when it returns. REQUIRES: no failed write.
   Result<Stage> seal(const Window& window);
 

@@ -16,7 +16,8 @@ namespace {
 
 class PlainStream final : public ByteStream {
  public:
-  PlainStream(int descriptor, std::filesystem::path path) : descriptor_(descriptor), path_(std::move(path)) {}
+  PlainStream(int descriptor, std::filesystem::path path)
+      : descriptor_(descriptor), path_(std::move(path)) {}
   PlainStream(const PlainStream&) = delete;
   PlainStream& operator=(const PlainStream&) = delete;
   ~PlainStream() override { ::close(descriptor_); }
@@ -41,8 +42,12 @@ class PlainStream final : public ByteStream {
 
 class PackedStream final : public ByteStream {
  public:
-  PackedStream(std::unique_ptr<PlainStream> packed, std::unique_ptr<Unpacker> unpacker, std::string shown)
-      : packed_(std::move(packed)), unpacker_(std::move(unpacker)), shown_(std::move(shown)), buffer_(1 << 18) {}
+  PackedStream(std::unique_ptr<PlainStream> packed, std::unique_ptr<Unpacker> unpacker,
+               std::string shown)
+      : packed_(std::move(packed)),
+        unpacker_(std::move(unpacker)),
+        shown_(std::move(shown)),
+        buffer_(1 << 18) {}
 
   Result<std::size_t> read(char* into, std::size_t size) override {
     for (;;) {
@@ -63,7 +68,8 @@ class PackedStream final : public ByteStream {
       frame_ended_ = step->frame_ended;
       if (step->made > 0) return step->made;
       if (input_ended_ && !frame_ended_ && step->used == 0) {
-        return source_error("source.bad_compression", shown_ + ": its compressed data ends too early", Retry::never,
+        return source_error("source.bad_compression",
+                            shown_ + ": its compressed data ends too early", Retry::never,
                             "deliver the file whole");
       }
     }
@@ -82,7 +88,8 @@ class PackedStream final : public ByteStream {
 
 }  // namespace
 
-Result<std::unique_ptr<ByteStream>> ByteStream::open(const std::filesystem::path& path, const std::string& shown) {
+Result<std::unique_ptr<ByteStream>> ByteStream::open(const std::filesystem::path& path,
+                                                     const std::string& shown) {
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return file_error("open", path, errno);
   auto plain = std::make_unique<PlainStream>(descriptor, path);
@@ -92,8 +99,8 @@ Result<std::unique_ptr<ByteStream>> ByteStream::open(const std::filesystem::path
   if (!gzip && !zstd) {
     const std::string extension = path.extension().string();
     if (extension == ".gz" || extension == ".zst") {
-      return source_error("source.bad_compression", shown + ": it is not packed as its name says", Retry::never,
-                          "pack the file again, or take the ending off its name");
+      return source_error("source.bad_compression", shown + ": it is not packed as its name says",
+                          Retry::never, "pack the file again, or take the ending off its name");
     }
     return plain;
   }

@@ -1,4 +1,5 @@
-// ByteStream: the bytes of a file, unpacked where it is gzip or zstd (told by its first bytes, not its name).
+// ByteStream: the bytes of a file, unpacked where it is gzip or zstd (told by its first bytes, not
+// its name).
 //
 // One object reads one file once, from one thread. Blocking. A damaged or cut compressed file is
 // `source.bad_compression` and names the file.
@@ -19,7 +20,8 @@ class ByteStream {
   // Up to `size` bytes; 0 means the end.
   virtual Result<std::size_t> read(char* into, std::size_t size) = 0;
   // `shown` is the file's name in messages.
-  static Result<std::unique_ptr<ByteStream>> open(const std::filesystem::path& path, const std::string& shown);
+  static Result<std::unique_ptr<ByteStream>> open(const std::filesystem::path& path,
+                                                  const std::string& shown);
 };
 
 }  // namespace tidemark

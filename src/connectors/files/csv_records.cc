@@ -17,7 +17,9 @@ struct Span {
   bool escapes = false;
 };
 
-std::string column_number(std::size_t index) { return "column" + std::to_string(index + 1); }
+std::string column_number(std::size_t index) {
+  return "column" + std::to_string(index + 1);
+}
 
 bool looks_like_number(std::string_view text) {
   double value = 0;
@@ -27,8 +29,11 @@ bool looks_like_number(std::string_view text) {
 
 class CsvRecords final : public RecordReader {
  public:
-  CsvRecords(std::unique_ptr<ByteStream> stream, const RecordOptions& options, const CsvDialect& dialect)
-      : options_(options), dialect_(dialect), buffer_(std::move(stream), options.shown, options.row_bytes_max) {}
+  CsvRecords(std::unique_ptr<ByteStream> stream, const RecordOptions& options,
+             const CsvDialect& dialect)
+      : options_(options),
+        dialect_(dialect),
+        buffer_(std::move(stream), options.shown, options.row_bytes_max) {}
 
   Status start();
   Result<bool> next(Record& record) override;
@@ -48,43 +53,51 @@ class CsvRecords final : public RecordReader {
   void fill_cells(Record& record);
   Cell cell_of(const Span& span);
   void find_problem(Record& record, std::size_t wanted) const;
-  bool is_blank() const { return spans_.size() == 1 && !spans_[0].quoted && spans_[0].from == spans_[0].to; }
+  bool is_blank() const {
+    return spans_.size() == 1 && !spans_[0].quoted && spans_[0].from == spans_[0].to;
+  }
 
   RecordOptions options_;
   CsvDialect dialect_;
   RowBuffer buffer_;
   char delimiter_ = ',';
-  std::vector<std::string> columns_;      // as the caller wants them
-  std::vector<std::string> file_columns_; // as the file has them
-  std::vector<std::size_t> order_;        // of each wanted column, its place in the file
+  std::vector<std::string> columns_;       // as the caller wants them
+  std::vector<std::string> file_columns_;  // as the file has them
+  std::vector<std::size_t> order_;         // of each wanted column, its place in the file
   std::vector<Span> spans_;
-  std::vector<Cell> cells_;               // in the file's order
-  std::string scratch_;                   // values whose doubled quotes were halved
-  std::size_t row_bytes_ = 0;             // of the present row, without its end
-  std::size_t used_bytes_ = 0;            // with its end
+  std::vector<Cell> cells_;     // in the file's order
+  std::string scratch_;         // values whose doubled quotes were halved
+  std::size_t row_bytes_ = 0;   // of the present row, without its end
+  std::size_t used_bytes_ = 0;  // with its end
   std::int64_t used_lines_ = 0;
-  bool pending_ = false;                  // the row in spans_ is the next to give: no header
-  bool broken_quote_ = false;             // text after a closing quote
-  bool open_quote_ = false;               // the file ended inside a quote
+  bool pending_ = false;       // the row in spans_ is the next to give: no header
+  bool broken_quote_ = false;  // text after a closing quote
+  bool open_quote_ = false;    // the file ended inside a quote
 };
 
-Error CsvRecords::fault(const std::string& code, const std::string& what, const std::string& hint) const {
-  return source_error(code, options_.shown + ":" + std::to_string(buffer_.line()) + ": " + what, Retry::never, hint);
+Error CsvRecords::fault(const std::string& code, const std::string& what,
+                        const std::string& hint) const {
+  return source_error(code, options_.shown + ":" + std::to_string(buffer_.line()) + ": " + what,
+                      Retry::never, hint);
 }
 
 Status CsvRecords::start() {
   TM_CHECK(skip_mark());
   TM_CHECK(choose_delimiter());
   TM_TRY(bool row, read_row());
-  if (!row) return fault("source.empty_file", "the file is empty: it has no header", "deliver the file whole, or remove it");
+  if (!row)
+    return fault("source.empty_file", "the file is empty: it has no header",
+                 "deliver the file whole, or remove it");
   Record record;
   scratch_.clear();
   cells_.clear();
   scratch_.reserve(row_bytes_);
-  for (const Span& span : spans_) cells_.push_back(cell_of(span));
+  for (const Span& span : spans_)
+    cells_.push_back(cell_of(span));
   record.cells = cells_;
   if (dialect_.header.value_or(first_row_is_header(record))) return take_header(record);
-  for (std::size_t i = 0; i < spans_.size(); ++i) file_columns_.push_back(column_number(i));
+  for (std::size_t i = 0; i < spans_.size(); ++i)
+    file_columns_.push_back(column_number(i));
   pending_ = true;
   return map_columns();
 }
@@ -101,8 +114,10 @@ Status CsvRecords::skip_mark() {
 // The candidate that stands most often in the first line, outside quotes.
 Status CsvRecords::choose_delimiter() {
   if (dialect_.delimiter) {
-    if (dialect_.delimiter->size() != 1 || *dialect_.delimiter == "\"" || *dialect_.delimiter == "\n") {
-      return user_error("source.bad_delimiter", "a delimiter is one character of one byte, not a quote or a line's end");
+    if (dialect_.delimiter->size() != 1 || *dialect_.delimiter == "\"" ||
+        *dialect_.delimiter == "\n") {
+      return user_error("source.bad_delimiter",
+                        "a delimiter is one character of one byte, not a quote or a line's end");
     }
     delimiter_ = (*dialect_.delimiter)[0];
     return {};
@@ -125,24 +140,31 @@ bool CsvRecords::first_row_is_header(const Record& record) const {
   if (!options_.columns.empty()) return options_.columns[0] != column_number(0);
   std::set<std::string_view> names;
   for (const Cell& cell : record.cells) {
-    if (cell.text.empty() || looks_like_number(cell.text) || !names.insert(cell.text).second) return false;
+    if (cell.text.empty() || looks_like_number(cell.text) || !names.insert(cell.text).second)
+      return false;
   }
   return true;
 }
 
 Status CsvRecords::take_header(const Record& record) {
   const std::string problem = text_problem(buffer_.view(0, row_bytes_));
-  if (!problem.empty()) return fault("source.bad_header", "the header cannot be read: " + problem, "correct the file");
-  if (broken_quote_) return fault("source.bad_header", "the header has text after a closing quote", "correct the file");
+  if (!problem.empty())
+    return fault("source.bad_header", "the header cannot be read: " + problem, "correct the file");
+  if (broken_quote_)
+    return fault("source.bad_header", "the header has text after a closing quote",
+                 "correct the file");
   std::set<std::string_view> names;
   for (const Cell& cell : record.cells) {
-    if (cell.text.empty()) return fault("source.bad_header", "a column of the header has no name", "correct the file");
+    if (cell.text.empty())
+      return fault("source.bad_header", "a column of the header has no name", "correct the file");
     if (cell.text.find('\r') != std::string_view::npos) {
-      return fault("source.bad_header", "the header holds a carriage return: rows must end with LF or CRLF",
+      return fault("source.bad_header",
+                   "the header holds a carriage return: rows must end with LF or CRLF",
                    "convert the line ends of the file");
     }
     if (!names.insert(cell.text).second) {
-      return fault("source.bad_header", "two columns are called `" + std::string(cell.text) + "`", "correct the file");
+      return fault("source.bad_header", "two columns are called `" + std::string(cell.text) + "`",
+                   "correct the file");
     }
     file_columns_.emplace_back(cell.text);
   }
@@ -218,8 +240,9 @@ bool CsvRecords::read_quoted(std::size_t& at) {
     }
     const char* from = buffer_.from(at);
     const void* quote = std::memchr(from, '"', buffer_.size() - at);
-    const std::size_t length = quote != nullptr ? static_cast<std::size_t>(static_cast<const char*>(quote) - from)
-                                                : buffer_.size() - at;
+    const std::size_t length =
+        quote != nullptr ? static_cast<std::size_t>(static_cast<const char*>(quote) - from)
+                         : buffer_.size() - at;
     used_lines_ += std::count(from, from + length, '\n');
     at += length;
     if (quote == nullptr) continue;
@@ -234,7 +257,8 @@ bool CsvRecords::read_quoted(std::size_t& at) {
   return true;
 }
 
-// To the delimiter or the line's end. After a closing quote nothing but a carriage return may stand there.
+// To the delimiter or the line's end. After a closing quote nothing but a carriage return may stand
+// there.
 void CsvRecords::read_plain(std::size_t& at, bool after_quote) {
   const std::size_t start = at;
   for (;;) {
@@ -242,7 +266,8 @@ void CsvRecords::read_plain(std::size_t& at, bool after_quote) {
     const char* from = buffer_.from(at);
     const char* end = from + (buffer_.size() - at);
     const char* here = from;
-    while (here != end && *here != delimiter_ && *here != '\n') ++here;
+    while (here != end && *here != delimiter_ && *here != '\n')
+      ++here;
     at += static_cast<std::size_t>(here - from);
     if (here != end) break;
   }
@@ -256,7 +281,8 @@ void CsvRecords::read_plain(std::size_t& at, bool after_quote) {
 Cell CsvRecords::cell_of(const Span& span) {
   std::string_view text = buffer_.view(span.from, span.to);
   if (!span.quoted) {
-    const bool null = text.empty() || std::find(dialect_.nulls.begin(), dialect_.nulls.end(), text) != dialect_.nulls.end();
+    const bool null = text.empty() || std::find(dialect_.nulls.begin(), dialect_.nulls.end(),
+                                                text) != dialect_.nulls.end();
     return Cell{null ? CellKind::null : CellKind::plain, text};
   }
   if (!span.escapes) return Cell{CellKind::quoted, text};
@@ -276,7 +302,8 @@ void CsvRecords::find_problem(Record& record, std::size_t wanted) const {
   if (broken_quote_) {
     record.problem = "text stands after a closing quote";
   } else if (spans_.size() != wanted) {
-    record.problem = "it has " + std::to_string(spans_.size()) + " values, the header has " + std::to_string(wanted);
+    record.problem = "it has " + std::to_string(spans_.size()) + " values, the header has " +
+                     std::to_string(wanted);
   } else if (!text.empty()) {
     record.problem = text;
     for (std::size_t i = 0; i < spans_.size(); ++i) {
@@ -291,9 +318,11 @@ void CsvRecords::fill_cells(Record& record) {
   scratch_.clear();
   scratch_.reserve(row_bytes_);
   cells_.clear();
-  for (const Span& span : spans_) cells_.push_back(cell_of(span));
+  for (const Span& span : spans_)
+    cells_.push_back(cell_of(span));
   record.cells.clear();
-  for (const std::size_t place : order_) record.cells.push_back(cells_[place]);
+  for (const std::size_t place : order_)
+    record.cells.push_back(cells_[place]);
 }
 
 Result<bool> CsvRecords::next(Record& record) {
@@ -314,7 +343,8 @@ Result<bool> CsvRecords::next(Record& record) {
 
 }  // namespace
 
-Result<std::unique_ptr<RecordReader>> open_csv(const RecordOptions& options, const CsvDialect& dialect) {
+Result<std::unique_ptr<RecordReader>> open_csv(const RecordOptions& options,
+                                               const CsvDialect& dialect) {
   TM_TRY(std::unique_ptr<ByteStream> stream, ByteStream::open(options.path, options.shown));
   auto reader = std::make_unique<CsvRecords>(std::move(stream), options, dialect);
   TM_CHECK(reader->start());

@@ -17,7 +17,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool has_wildcard(std::string_view part) { return part.find_first_of("*?[") != std::string_view::npos; }
+bool has_wildcard(std::string_view part) {
+  return part.find_first_of("*?[") != std::string_view::npos;
+}
 
 std::vector<std::string> split_parts(const std::string& pattern) {
   std::vector<std::string> parts;
@@ -35,7 +37,8 @@ Status check_pattern(const std::string& pattern, const std::vector<std::string>&
   const bool leaves = !pattern.empty() && pattern[0] == '/';
   if (parts.empty() || leaves || std::find(parts.begin(), parts.end(), "..") != parts.end() ||
       pattern.find('\0') != std::string::npos) {
-    return user_error("source.bad_pattern", "`" + pattern + "` does not name files below the connection's folder",
+    return user_error("source.bad_pattern",
+                      "`" + pattern + "` does not name files below the connection's folder",
                       "write a path relative to that folder, without `..`");
   }
   return {};
@@ -44,7 +47,8 @@ Status check_pattern(const std::string& pattern, const std::vector<std::string>&
 // One walk over the folder for one pattern.
 class Walk {
  public:
-  Walk(const fs::path& folder, const fs::path& canonical, std::map<std::string, FileEntry>& found, Cancel& cancel)
+  Walk(const fs::path& folder, const fs::path& canonical, std::map<std::string, FileEntry>& found,
+       Cancel& cancel)
       : folder_(folder), canonical_(canonical), found_(found), cancel_(cancel) {}
 
   Status go(const std::string& at, const std::vector<std::string>& parts, std::size_t next) {
@@ -96,12 +100,16 @@ class Walk {
     std::error_code code;
     const fs::path real = fs::canonical(full, code);
     if (code) return file_error("look at", full, code.value());
-    const auto [end, ignored] = std::mismatch(canonical_.begin(), canonical_.end(), real.begin(), real.end());
+    const auto [end, ignored] =
+        std::mismatch(canonical_.begin(), canonical_.end(), real.begin(), real.end());
     if (end != canonical_.end()) {
-      return user_error("source.outside_folder", full.string() + " is a link to " + real.string() +
-                        ", outside the connection's folder", "copy the file, or declare a connection for that folder");
+      return user_error(
+          "source.outside_folder",
+          full.string() + " is a link to " + real.string() + ", outside the connection's folder",
+          "copy the file, or declare a connection for that folder");
     }
-    const std::int64_t mtime_ns = static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+    const std::int64_t mtime_ns =
+        static_cast<std::int64_t>(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
     found_[path] = FileEntry{path, info.st_size, mtime_ns, {}};
     return {};
   }
@@ -109,7 +117,8 @@ class Walk {
   Result<std::vector<std::string>> list(const std::string& at) {
     std::vector<std::string> names;
     std::error_code code;
-    for (fs::directory_iterator entry(folder_ / at, code), end; !code && entry != end; entry.increment(code)) {
+    for (fs::directory_iterator entry(folder_ / at, code), end; !code && entry != end;
+         entry.increment(code)) {
       names.push_back(entry->path().filename().string());
     }
     if (code) return file_error("list", folder_ / at, code.value());
@@ -124,12 +133,14 @@ class Walk {
 
 }  // namespace
 
-Result<std::vector<FileEntry>> list_files(const fs::path& folder, const std::vector<std::string>& patterns,
+Result<std::vector<FileEntry>> list_files(const fs::path& folder,
+                                          const std::vector<std::string>& patterns,
                                           Cancel& cancel) {
   std::error_code code;
   const fs::path canonical = fs::canonical(folder, code);
   if (code || !fs::is_directory(canonical, code)) {
-    return source_error("source.folder_missing", "the folder " + folder.string() + " does not exist", Retry::never,
+    return source_error("source.folder_missing",
+                        "the folder " + folder.string() + " does not exist", Retry::never,
                         "create it, or correct `files:` in tidemark.yaml");
   }
   std::map<std::string, FileEntry> found;
@@ -139,7 +150,8 @@ Result<std::vector<FileEntry>> list_files(const fs::path& folder, const std::vec
     TM_CHECK(Walk(folder, canonical, found, cancel).go("", parts, 0));
   }
   std::vector<FileEntry> files;
-  for (auto& [path, entry] : found) files.push_back(std::move(entry));
+  for (auto& [path, entry] : found)
+    files.push_back(std::move(entry));
   return files;
 }
 
@@ -147,7 +159,9 @@ Position to_position(const std::vector<FileEntry>& files) {
   JsonArray array;
   for (const FileEntry& file : files) {
     JsonValue item;
-    item.set("path", std::string_view(file.path)).set("size", file.size).set("mtime_ns", file.mtime_ns);
+    item.set("path", std::string_view(file.path))
+        .set("size", file.size)
+        .set("mtime_ns", file.mtime_ns);
     item.set("xxh3", std::string_view(file.xxh3));
     array.push_back(std::move(item));
   }
@@ -157,7 +171,8 @@ Position to_position(const std::vector<FileEntry>& files) {
 Result<std::vector<FileEntry>> parse_position(const Position& position) {
   TM_TRY(JsonValue document, parse_json(position.text));
   if (document.array() == nullptr) {
-    return internal_error("source.bad_position", "the stored position of a files stream is no list of files");
+    return internal_error("source.bad_position",
+                          "the stored position of a files stream is no list of files");
   }
   std::vector<FileEntry> files;
   for (const JsonValue& item : *document.array()) {

@@ -1,9 +1,10 @@
 // The files of a stream: found by pattern, told apart by content, written down as a Position.
 //
-// Patterns are relative to the connection's folder and cannot leave it: no `..`, no absolute path, and a
-// symbolic link counts only when what it names lies inside the folder. `*`, `?` and `[a-z]` match within a
-// name, `**` any number of folders; a name that starts with a dot matches only a pattern that does. Links to
-// folders are not followed below `**`. Pure functions of the disk; blocking.
+// Patterns are relative to the connection's folder and cannot leave it: no `..`, no absolute path,
+// and a symbolic link counts only when what it names lies inside the folder. `*`, `?` and `[a-z]`
+// match within a name, `**` any number of folders; a name that starts with a dot matches only a
+// pattern that does. Links to folders are not followed below `**`. Pure functions of the disk;
+// blocking.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +20,15 @@
 namespace tidemark {
 
 struct FileEntry {
-  std::string path;             // relative to the folder, `/` between its parts
+  std::string path;  // relative to the folder, `/` between its parts
   std::int64_t size = 0;
   std::int64_t mtime_ns = 0;
-  std::string xxh3;             // empty until the content was read
+  std::string xxh3;  // empty until the content was read
   friend bool operator==(const FileEntry&, const FileEntry&) = default;
 };
 
-// Sorted by path, each once. `source.folder_missing`; `source.bad_pattern` for a pattern that leaves the folder.
+// Sorted by path, each once. `source.folder_missing`; `source.bad_pattern` for a pattern that
+// leaves the folder.
 Result<std::vector<FileEntry>> list_files(const std::filesystem::path& folder,
                                           const std::vector<std::string>& patterns, Cancel& cancel);
 

@@ -9,13 +9,16 @@ namespace tidemark {
 namespace {
 
 Error wrong_input(const ConnectionSpec& connection) {
-  return user_error("source.no_files_named", "`from` reads connection " + connection.name.value + ", a folder, but names no files",
-                    "write `files: <pattern>`");
+  return user_error(
+      "source.no_files_named",
+      "`from` reads connection " + connection.name.value + ", a folder, but names no files",
+      "write `files: <pattern>`");
 }
 
 }  // namespace
 
-Result<std::vector<StreamSpec>> FilesConnector::streams(const ConnectionSpec& connection, const SourceSpec& source,
+Result<std::vector<StreamSpec>> FilesConnector::streams(const ConnectionSpec& connection,
+                                                        const SourceSpec& source,
                                                         const ConnectorContext&, Cancel&) const {
   const auto* input = std::get_if<FilesInput>(&source.input);
   if (input == nullptr || input->patterns.empty()) return wrong_input(connection);
@@ -23,15 +26,19 @@ Result<std::vector<StreamSpec>> FilesConnector::streams(const ConnectionSpec& co
   return std::vector<StreamSpec>{StreamSpec{StreamName("files"), source}};
 }
 
-Result<std::unique_ptr<Source>> FilesConnector::open_source(const ConnectionSpec& connection, const StreamSpec& stream,
-                                                            LoadStrategy strategy, const ConnectorContext& context,
+Result<std::unique_ptr<Source>> FilesConnector::open_source(const ConnectionSpec& connection,
+                                                            const StreamSpec& stream,
+                                                            LoadStrategy strategy,
+                                                            const ConnectorContext& context,
                                                             Cancel&) const {
   const auto* input = std::get_if<FilesInput>(&stream.source.input);
   const auto* config = connection.config.get<FilesConfig>();
-  if (input == nullptr || input->patterns.empty() || config == nullptr) return wrong_input(connection);
+  if (input == nullptr || input->patterns.empty() || config == nullptr)
+    return wrong_input(connection);
   FilesOptions options;
   options.folder = context.project.root / config->folder;
-  for (const Name& pattern : input->patterns) options.patterns.push_back(pattern.value);
+  for (const Name& pattern : input->patterns)
+    options.patterns.push_back(pattern.value);
   options.format = input->format;
   options.header = input->header;
   options.delimiter = input->delimiter;
@@ -42,6 +49,17 @@ Result<std::unique_ptr<Source>> FilesConnector::open_source(const ConnectionSpec
     options.columns.emplace_back(column.name.value, std::move(type));
   }
   return std::unique_ptr<Source>(std::make_unique<FilesSource>(std::move(options), context.engine));
+}
+
+ConnectorSpec files_connector_spec() {
+  ConfigSpec<FilesConfig> spec("files", "A folder of CSV, JSON lines or Parquet files.",
+                               "{files: data}");
+  spec.field("files", &FilesConfig::folder, config::text("a path"),
+             {.required = true, .description = "The folder, relative to the project's."});
+  return ConnectorSpec::of(std::move(spec), {.source_keys = {"files", "format", "header",
+                                                             "delimiter", "nulls", "columns"},
+                                             .is_target = false,
+                                             .has_guard = false});
 }
 
 }  // namespace tidemark

@@ -18,19 +18,22 @@ Result<Known> known_files(const Progress& progress) {
   Known known;
   for (const Position& position : progress.history) {
     TM_TRY(std::vector<FileEntry> files, parse_position(position));
-    for (FileEntry& file : files) known[file.path] = std::move(file);
+    for (FileEntry& file : files)
+      known[file.path] = std::move(file);
   }
   return known;
 }
 
 std::vector<std::string> paths_of(const std::vector<FileEntry>& files) {
   std::vector<std::string> paths;
-  for (const FileEntry& file : files) paths.push_back(file.path);
+  for (const FileEntry& file : files)
+    paths.push_back(file.path);
   return paths;
 }
 
 Error changed_after_load(const std::string& path) {
-  return source_error("source.file_changed_after_load", path + ": its content changed after it was loaded", Retry::never,
+  return source_error("source.file_changed_after_load",
+                      path + ": its content changed after it was loaded", Retry::never,
                       "give the new content a new file name, or load everything again with --full");
 }
 
@@ -49,23 +52,28 @@ struct FilesSource::Impl {
   }
   Error no_files() const;
   Status hash(FileEntry& file, Cancel& cancel) const;
-  Result<std::vector<FileEntry>> new_files(const std::vector<FileEntry>& present, const Known& known,
-                                           WindowBound& bound, Cancel& cancel) const;
-  void note_copies(const std::vector<FileEntry>& files, const Known& known, WindowBound& bound) const;
+  Result<std::vector<FileEntry>> new_files(const std::vector<FileEntry>& present,
+                                           const Known& known, WindowBound& bound,
+                                           Cancel& cancel) const;
+  void note_copies(const std::vector<FileEntry>& files, const Known& known,
+                   WindowBound& bound) const;
   Result<Schema> schema_for(const std::vector<std::string>& paths, Cancel& cancel) const;
 };
 
 Error FilesSource::Impl::no_files() const {
   std::string patterns;
-  for (const std::string& pattern : options.patterns) patterns += (patterns.empty() ? "`" : ", `") + pattern + "`";
-  return source_error("source.no_files", "no file in " + options.folder.string() + " matches " + patterns, Retry::never,
-                      "check the pattern and the folder; nothing was loaded");
+  for (const std::string& pattern : options.patterns)
+    patterns += (patterns.empty() ? "`" : ", `") + pattern + "`";
+  return source_error("source.no_files",
+                      "no file in " + options.folder.string() + " matches " + patterns,
+                      Retry::never, "check the pattern and the folder; nothing was loaded");
 }
 
 Status FilesSource::Impl::hash(FileEntry& file, Cancel& cancel) const {
   TM_TRY(FileHash hash, hash_file(options.folder / file.path, HashDepth::xxh3, cancel));
   if (hash.bytes != file.size) {
-    return source_error("source.file_changed", file.path + ": it is still being written", Retry::backoff,
+    return source_error("source.file_changed", file.path + ": it is still being written",
+                        Retry::backoff,
                         "deliver files under another name and rename them when they are whole");
   }
   file.xxh3 = std::move(hash.xxh3);
@@ -73,13 +81,15 @@ Status FilesSource::Impl::hash(FileEntry& file, Cancel& cancel) const {
 }
 
 // The present files that are not loaded, with their hashes.
-Result<std::vector<FileEntry>> FilesSource::Impl::new_files(const std::vector<FileEntry>& present, const Known& known,
-                                                            WindowBound& bound, Cancel& cancel) const {
+Result<std::vector<FileEntry>> FilesSource::Impl::new_files(const std::vector<FileEntry>& present,
+                                                            const Known& known, WindowBound& bound,
+                                                            Cancel& cancel) const {
   std::vector<FileEntry> files;
   for (FileEntry file : present) {
     const auto before = known.find(file.path);
     const bool loaded = before != known.end();
-    if (loaded && before->second.size == file.size && before->second.mtime_ns == file.mtime_ns) continue;
+    if (loaded && before->second.size == file.size && before->second.mtime_ns == file.mtime_ns)
+      continue;
     if (loaded && before->second.size != file.size) return changed_after_load(file.path);
     TM_CHECK(hash(file, cancel));
     if (loaded && before->second.xxh3 != file.xxh3) return changed_after_load(file.path);
@@ -89,17 +99,21 @@ Result<std::vector<FileEntry>> FilesSource::Impl::new_files(const std::vector<Fi
   return files;
 }
 
-void FilesSource::Impl::note_copies(const std::vector<FileEntry>& files, const Known& known, WindowBound& bound) const {
+void FilesSource::Impl::note_copies(const std::vector<FileEntry>& files, const Known& known,
+                                    WindowBound& bound) const {
   std::unordered_map<std::string, std::string> path_by_content;
-  for (const auto& [path, file] : known) path_by_content[file.xxh3] = path;
+  for (const auto& [path, file] : known)
+    path_by_content[file.xxh3] = path;
   for (const FileEntry& file : files) {
     const auto [other, is_new] = path_by_content.try_emplace(file.xxh3, file.path);
     if (is_new || file.size == 0) continue;
-    bound.notes.push_back(file.path + " has the same content as " + other->second + "; it is a new file by its path");
+    bound.notes.push_back(file.path + " has the same content as " + other->second +
+                          "; it is a new file by its path");
   }
 }
 
-Result<Schema> FilesSource::Impl::schema_for(const std::vector<std::string>& paths, Cancel& cancel) const {
+Result<Schema> FilesSource::Impl::schema_for(const std::vector<std::string>& paths,
+                                             Cancel& cancel) const {
   if (options.format == FileFormat::parquet) {
     return parquet_schema(engine, options, paths, pinned ? &*pinned : nullptr);
   }
@@ -108,7 +122,8 @@ Result<Schema> FilesSource::Impl::schema_for(const std::vector<std::string>& pat
   for (const auto& [name, type] : options.columns) {
     const std::optional<std::size_t> place = typed.find(name);
     if (!place || !is_readable(type)) {
-      return user_error("source.no_such_column", "`columns` names `" + name + "`, which cannot be read from these files");
+      return user_error("source.no_such_column",
+                        "`columns` names `" + name + "`, which cannot be read from these files");
     }
     typed.columns[*place].type = type;
   }
@@ -119,7 +134,9 @@ FilesSource::FilesSource(FilesOptions options, duck::Connection& engine)
     : impl_(std::make_unique<Impl>(std::move(options), engine)) {}
 FilesSource::~FilesSource() = default;
 
-void FilesSource::pin(const Schema& schema) { impl_->pinned = schema; }
+void FilesSource::pin(const Schema& schema) {
+  impl_->pinned = schema;
+}
 
 Result<Schema> FilesSource::discover(Cancel& cancel) {
   if (impl_->schema) return *impl_->schema;
@@ -144,7 +161,8 @@ Result<WindowBound> FilesSource::upper(const Progress& progress, Cancel& cancel)
   }
   if (present.empty() && (everything || known.empty())) return impl_->no_files();
   TM_TRY(std::vector<FileEntry> files, impl_->new_files(present, known, bound, cancel));
-  // A window that reads everything begins at the beginning, so its ends differ even over the same files.
+  // A window that reads everything begins at the beginning, so its ends differ even over the same
+  // files.
   if (!everything) bound.window.lo = progress.lo;
   if (files.empty()) {
     bound.nothing_new = true;
@@ -157,7 +175,8 @@ Result<WindowBound> FilesSource::upper(const Progress& progress, Cancel& cancel)
   bound.window.hi = to_position(files);
   bound.window.top = bound.window.hi;
   std::int64_t bytes = 0;
-  for (const FileEntry& file : files) bytes += file.size;
+  for (const FileEntry& file : files)
+    bytes += file.size;
   bound.bytes_expected = bytes;
   return bound;
 }
@@ -167,7 +186,8 @@ Result<std::vector<Split>> FilesSource::split(const Window& window, Cancel&) {
   TM_TRY(std::vector<FileEntry> files, parse_position(*window.hi));
   if (files.empty()) return std::vector<Split>();
   JsonArray paths;
-  for (const FileEntry& file : files) paths.emplace_back(std::string_view(file.path));
+  for (const FileEntry& file : files)
+    paths.emplace_back(std::string_view(file.path));
   return std::vector<Split>{Split{to_json(JsonValue(std::move(paths)))}};
 }
 
@@ -194,8 +214,9 @@ Status FilesSource::verify(const Window& window, Cancel& cancel) {
     Result<FileHash> hash = hash_file(impl_->options.folder / file.path, HashDepth::xxh3, cancel);
     if (hash.ok() && hash->bytes == file.size && hash->xxh3 == file.xxh3) continue;
     if (!hash.ok() && hash.error().code != "env.not_found") return std::move(hash).error();
-    return source_error("source.file_changed", file.path + ": it changed while it was read; nothing was loaded",
-                        Retry::backoff, "deliver files under another name and rename them when they are whole");
+    return source_error(
+        "source.file_changed", file.path + ": it changed while it was read; nothing was loaded",
+        Retry::backoff, "deliver files under another name and rename them when they are whole");
   }
   return {};
 }

@@ -1,9 +1,10 @@
 // FilesSource: the files of one pattern as a stream; one window is the files not yet loaded.
 //
-// Life as connect/source.h says. A file's identity is its path, size and content (XXH3, 128 bits). A known
-// path with the same size and modification time is skipped unread; one with the same content is skipped;
-// one with other content is `source.file_changed_after_load`. The same content under a new path is a new
-// file (a note says so). The guarantee is exact: verify() hashes every file again after it was read.
+// Life as connect/source.h says. A file's identity is its path, size and content (XXH3, 128 bits).
+// A known path with the same size and modification time is skipped unread; one with the same
+// content is skipped; one with other content is `source.file_changed_after_load`. The same content
+// under a new path is a new file (a note says so). The guarantee is exact: verify() hashes every
+// file again after it was read.
 #pragma once
 
 #include <filesystem>
@@ -41,9 +42,9 @@ class FilesSource final : public Source {
   FilesSource(FilesOptions options, duck::Connection& engine);
   ~FilesSource() override;
 
-  // Types are found from the data once, at the first load; later runs pass that schema (of the last stage)
-  // before any other call. What does not fit it is refused row by row; another set of columns in a file is
-  // `source.header_changed`.
+  // Types are found from the data once, at the first load; later runs pass that schema (of the last
+  // stage) before any other call. What does not fit it is refused row by row; another set of
+  // columns in a file is `source.header_changed`.
   void pin(const Schema& schema) override;
 
   Result<Schema> discover(Cancel& cancel) override;

@@ -14,8 +14,8 @@ namespace fs = std::filesystem;
 
 // What a source gave, by the engine's own printing.
 struct Loaded {
-  std::vector<std::string> rows;      // `a|b|NULL`
-  std::vector<RejectedRow> refused;   // raw points into raws
+  std::vector<std::string> rows;     // `a|b|NULL`
+  std::vector<RejectedRow> refused;  // raw points into raws
   std::vector<std::string> raws;
   std::optional<Error> error;
 };
@@ -23,7 +23,9 @@ struct Loaded {
 class FilesSourceTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(testing::TempDir()) / ("files_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+    folder_ =
+        fs::path(testing::TempDir()) /
+        ("files_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     options_.folder = folder_;
@@ -57,7 +59,8 @@ class FilesSourceTest : public testing::Test {
     TM_TRY(bound_, from->upper(progress_, cancel_));
     TM_TRY(std::vector<Split> splits, from->split(bound_.window, cancel_));
     types_.clear();
-    for (const Column& column : schema.columns) types_ += (types_.empty() ? "" : " ") + column.name + ":" + sql_name(column.type);
+    for (const Column& column : schema.columns)
+      types_ += (types_.empty() ? "" : " ") + column.name + ":" + sql_name(column.type);
     for (const Split& split : splits) {
       TM_TRY(Extraction extraction, from->open(split, cancel_));
       TM_CHECK(read(schema, extraction, loaded));
@@ -73,20 +76,26 @@ class FilesSourceTest : public testing::Test {
   }
   Status read(const Schema& schema, Extraction& extraction, Loaded& loaded) {
     std::string from;
-    if (auto* reader = std::get_if<std::unique_ptr<Reader>>(&extraction)) {
-      const auto refuse = [&](const RejectedRow& row) {
+    auto* reader = std::get_if<std::unique_ptr<Reader>>(&extraction);
+    // The feed is scanned below, so what it captures lives as long as this call.
+    if (reader != nullptr) {
+      const auto refuse = [&loaded](const RejectedRow& row) {
         loaded.raws.emplace_back(row.raw);
         loaded.refused.push_back(row);
       };
-      TM_TRY(from, connection_->register_feed(
-                       schema, [&](BatchWriter& writer) { return (*reader)->next(writer, cancel_); }, refuse));
+      TM_TRY(from,
+             connection_->register_feed(
+                 schema,
+                 [this, reader](BatchWriter& writer) { return (*reader)->next(writer, cancel_); },
+                 refuse));
     } else {
       from = "(" + std::get<EngineScan>(extraction).rows + ")";
     }
     TM_TRY(duck::Answer answer, connection_->query("SELECT * FROM " + from));
     for (std::size_t row = 0; row < answer.rows(); ++row) {
       std::string line;
-      for (std::size_t i = 0; i < schema.columns.size(); ++i) line += (i ? "|" : "") + answer.text(row, i).value_or("NULL");
+      for (std::size_t i = 0; i < schema.columns.size(); ++i)
+        line += (i ? "|" : "") + answer.text(row, i).value_or("NULL");
       loaded.rows.push_back(line);
     }
     return {};
@@ -109,10 +118,15 @@ TEST_F(FilesSourceTest, csv_types_print_back_or_stay_text) {
   file("a.csv",
        "i,d,f,day,at,yes,code,mixed,big,none\r\n"
        "1,1.10,0.5,2013-01-31,2013-01-31 10:00:00,true,007,1,12345678901234567890,\r\n"
-       "-9223372036854775808,22.00,10.357019999999999,0001-01-01,2013-01-31 10:00:00.5,false,8,1.5,1,\r\n");
-  EXPECT_EQ(load().rows, (Rows{"1|1.10|0.5|2013-01-31|2013-01-31 10:00:00|true|007|1|12345678901234567890|NULL",
-                               "-9223372036854775808|22.00|10.357019999999999|0001-01-01|2013-01-31 10:00:00.5|false|8|1.5|1|NULL"}));
-  EXPECT_EQ(types_, "i:BIGINT d:DECIMAL(18,2) f:DOUBLE day:DATE at:TIMESTAMP yes:BOOLEAN code:VARCHAR mixed:VARCHAR big:VARCHAR none:VARCHAR");
+       "-9223372036854775808,22.00,10.357019999999999,0001-01-01,2013-01-31 "
+       "10:00:00.5,false,8,1.5,1,\r\n");
+  EXPECT_EQ(load().rows,
+            (Rows{"1|1.10|0.5|2013-01-31|2013-01-31 10:00:00|true|007|1|12345678901234567890|NULL",
+                  "-9223372036854775808|22.00|10.357019999999999|0001-01-01|2013-01-31 "
+                  "10:00:00.5|false|8|1.5|1|NULL"}));
+  EXPECT_EQ(types_,
+            "i:BIGINT d:DECIMAL(18,2) f:DOUBLE day:DATE at:TIMESTAMP yes:BOOLEAN code:VARCHAR "
+            "mixed:VARCHAR big:VARCHAR none:VARCHAR");
   EXPECT_EQ(bound_.guarantee, Guarantee::exact);
 }
 
@@ -170,15 +184,20 @@ TEST_F(FilesSourceTest, later_values_must_fit_the_first_types) {
 }
 
 TEST_F(FilesSourceTest, declared_types_take_every_usual_writing) {
-  options_.columns = {{"i", Type::of(TypeKind::int32)}, {"m", Type::decimal(9, 2)}, {"at", Type::of(TypeKind::timestamptz)},
-                      {"b", Type::of(TypeKind::boolean)}, {"u", Type::of(TypeKind::uuid)}};
+  options_.columns = {{"i", Type::of(TypeKind::int32)},
+                      {"m", Type::decimal(9, 2)},
+                      {"at", Type::of(TypeKind::timestamptz)},
+                      {"b", Type::of(TypeKind::boolean)},
+                      {"u", Type::of(TypeKind::uuid)}};
   options_.nulls = {"NA"};
   file("a.csv",
-       "i,m,at,b,u\n+007,1.5,2013-01-01T10:00:00Z,Yes,\n1.5,,,,\nNA,2,2013-01-01 10:00:00+02:00,f,ffffffff-ffff-ffff-ffff-ffffffffffff\n"
+       "i,m,at,b,u\n+007,1.5,2013-01-01T10:00:00Z,Yes,\n1.5,,,,\nNA,2,2013-01-01 "
+       "10:00:00+02:00,f,ffffffff-ffff-ffff-ffff-ffffffffffff\n"
        "1,1.555,,,\n\"NA\",,,,\n1,,2013-01-01 10:00:00,,\n");
   const Loaded loaded = load();
-  EXPECT_EQ(loaded.rows, (Rows{"7|1.50|2013-01-01 10:00:00+00|true|NULL",
-                               "NULL|2.00|2013-01-01 08:00:00+00|false|ffffffff-ffff-ffff-ffff-ffffffffffff"}));
+  EXPECT_EQ(loaded.rows,
+            (Rows{"7|1.50|2013-01-01 10:00:00+00|true|NULL",
+                  "NULL|2.00|2013-01-01 08:00:00+00|false|ffffffff-ffff-ffff-ffff-ffffffffffff"}));
   ASSERT_EQ(loaded.refused.size(), 4u);
   EXPECT_EQ(loaded.refused[0].reason, "`1.5` is not INTEGER");
   options_.columns = {{"ii", Type::of(TypeKind::int32)}};
@@ -188,7 +207,8 @@ TEST_F(FilesSourceTest, declared_types_take_every_usual_writing) {
 
 TEST_F(FilesSourceTest, structural_faults_cost_their_row_and_nothing_else) {
   const std::string bad_utf8 = "5,\xff\xfe,c\n";
-  file("a.csv", "n,t,u\n1,a,b\n2,a\n3,a,b,c\n\n4,\"a\"x,b\n" + bad_utf8 + std::string("6,a\0b,c\n", 8) + "7,\"l\n\"\"q\"\"\",z\n8,\"\",\n");
+  file("a.csv", "n,t,u\n1,a,b\n2,a\n3,a,b,c\n\n4,\"a\"x,b\n" + bad_utf8 +
+                    std::string("6,a\0b,c\n", 8) + "7,\"l\n\"\"q\"\"\",z\n8,\"\",\n");
   const Loaded loaded = load();
   EXPECT_EQ(loaded.rows, (Rows{"1|a|b", "7|l\n\"q\"|z", "8||NULL"}));
   ASSERT_EQ(loaded.refused.size(), 5u);
@@ -235,7 +255,8 @@ TEST_F(FilesSourceTest, a_changed_header_is_named) {
   const Loaded loaded = load();
   ASSERT_TRUE(loaded.error);
   EXPECT_EQ(loaded.error->code, "source.header_changed");
-  EXPECT_EQ(loaded.error->message, "c.csv: its columns differ from those loaded before; missing: `t`; new: `text`");
+  EXPECT_EQ(loaded.error->message,
+            "c.csv: its columns differ from those loaded before; missing: `t`; new: `text`");
 }
 
 TEST_F(FilesSourceTest, dialects) {
@@ -261,11 +282,16 @@ TEST_F(FilesSourceTest, dialects) {
 TEST_F(FilesSourceTest, packed_files) {
   file("a.csv", "n\n1\n2\n");
   const std::string at = "cd '" + folder_.string() + "' && ";
-  ASSERT_EQ(std::system((at + "gzip -k a.csv && cat a.csv.gz > b.csv.gz && zstd -q -k a.csv && rm a.csv b.csv.gz").c_str()), 0);
+  ASSERT_EQ(
+      std::system(
+          (at + "gzip -k a.csv && cat a.csv.gz > b.csv.gz && zstd -q -k a.csv && rm a.csv b.csv.gz")
+              .c_str()),
+      0);
   EXPECT_EQ(load().rows, (Rows{"1", "2", "1", "2"}));
   for (const char* name : {"a.csv.gz", "a.csv.zst"}) {
     std::string bytes(fs::file_size(folder_ / name), '\0');
-    std::ifstream(folder_ / name, std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    std::ifstream(folder_ / name, std::ios::binary)
+        .read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     const std::string cut = std::string("cut_") + name;
     file(cut, bytes.substr(0, bytes.size() - 5));
     const Loaded loaded = load();
@@ -287,7 +313,8 @@ TEST_F(FilesSourceTest, patterns) {
     Result<std::vector<FileEntry>> files = list_files(folder_, {pattern}, cancel_);
     if (!files.ok()) return files.error().code;
     std::string list;
-    for (const FileEntry& entry : *files) list += entry.path + " ";
+    for (const FileEntry& entry : *files)
+      list += entry.path + " ";
     return list;
   };
   EXPECT_EQ(paths("*.csv"), "top.csv ");
@@ -311,19 +338,24 @@ TEST_F(FilesSourceTest, patterns) {
 TEST_F(FilesSourceTest, json_lines_keep_numbers_as_written) {
   options_.format = FileFormat::json;
   file("a.jsonl",
-       "{\"i\": 1, \"price\": 1.10, \"big\": 123456789012345678901234567890, \"s\": \"007\", \"o\": {\"a\": 1.10}}\n"
-       "{\"i\": 2, \"price\": 2.25, \"late\": true, \"s\": \"\\u00e9\\ud83d\\ude00\\n\", \"o\": \"x\\\"y\"}\r\n"
+       "{\"i\": 1, \"price\": 1.10, \"big\": 123456789012345678901234567890, \"s\": \"007\", "
+       "\"o\": {\"a\": 1.10}}\n"
+       "{\"i\": 2, \"price\": 2.25, \"late\": true, \"s\": \"\\u00e9\\ud83d\\ude00\\n\", \"o\": "
+       "\"x\\\"y\"}\r\n"
        "\n{\"i\": null}\n");
   const Loaded loaded = load();
   EXPECT_FALSE(loaded.error) << loaded.error->describe();
   EXPECT_EQ(types_, "i:BIGINT price:DECIMAL(18,2) big:JSON s:VARCHAR o:JSON late:BOOLEAN");
   EXPECT_EQ(loaded.rows, (Rows{"1|1.10|123456789012345678901234567890|007|{\"a\": 1.10}|NULL",
-                               "2|2.25|NULL|\xc3\xa9\xf0\x9f\x98\x80\n|\"x\\\"y\"|true", "NULL|NULL|NULL|NULL|NULL|NULL"}));
+                               "2|2.25|NULL|\xc3\xa9\xf0\x9f\x98\x80\n|\"x\\\"y\"|true",
+                               "NULL|NULL|NULL|NULL|NULL|NULL"}));
 }
 
 TEST_F(FilesSourceTest, bad_json_lines_are_refused_with_their_line) {
   options_.format = FileFormat::json;
-  file("a.jsonl", "{\"n\": 1}\n{\"n\": 2\n[1]\n{\"n\": 1, \"n\": 2}\n{\"n\": \"\\ud800\"}\n{\"n\": 01}\nnot json\n{\"n\": 3} {}\n{\"n\": 4}");
+  file("a.jsonl",
+       "{\"n\": 1}\n{\"n\": 2\n[1]\n{\"n\": 1, \"n\": 2}\n{\"n\": \"\\ud800\"}\n{\"n\": 01}\nnot "
+       "json\n{\"n\": 3} {}\n{\"n\": 4}");
   Loaded loaded = load();
   EXPECT_EQ(loaded.rows, (Rows{"1", "4"}));
   ASSERT_EQ(loaded.refused.size(), 7u);
@@ -343,7 +375,8 @@ TEST_F(FilesSourceTest, json_arrays) {
   EXPECT_EQ(load().rows, (Rows{"1|]}\"", "2|NULL"}));
   pinned_.reset();
   progress_ = {};
-  for (const char* bad : {"[{\"n\": 1}", "[{\"n\": 1} {\"n\": 2}]", "[{\"n\": 1}] x", "[{\"n\": }]", "[1]", "[{\"n\": [1]"}) {
+  for (const char* bad : {"[{\"n\": 1}", "[{\"n\": 1} {\"n\": 2}]", "[{\"n\": 1}] x", "[{\"n\": }]",
+                          "[1]", "[{\"n\": [1]"}) {
     file("a.json", bad);
     const Loaded loaded = load();
     ASSERT_TRUE(loaded.error) << bad;
@@ -356,7 +389,10 @@ TEST_F(FilesSourceTest, json_arrays) {
 TEST_F(FilesSourceTest, parquet) {
   options_.format = FileFormat::parquet;
   const auto write = [this](const std::string& name, const std::string& select) {
-    ASSERT_TRUE(connection_->execute("COPY (" + select + ") TO '" + (folder_ / name).string() + "' (FORMAT parquet)").ok());
+    ASSERT_TRUE(connection_
+                    ->execute("COPY (" + select + ") TO '" + (folder_ / name).string() +
+                              "' (FORMAT parquet)")
+                    .ok());
   };
   write("a.parquet", "SELECT 1 AS n, 'x' AS t");
   EXPECT_EQ(load().rows, Rows{"1|x"});
@@ -377,7 +413,8 @@ TEST_F(FilesSourceTest, parquet) {
 
 TEST_F(FilesSourceTest, every_row_is_either_kept_or_refused) {
   std::string text = "n,t\n";
-  for (int i = 0; i < 20'000; ++i) text += i % 7 == 0 ? std::to_string(i) + "\n" : std::to_string(i) + ",x\n";
+  for (int i = 0; i < 20'000; ++i)
+    text += i % 7 == 0 ? std::to_string(i) + "\n" : std::to_string(i) + ",x\n";
   file("a.csv", text);
   const Loaded loaded = load();
   EXPECT_EQ(loaded.rows.size() + loaded.refused.size(), 20'000u);

@@ -13,8 +13,11 @@ namespace {
 class JsonRecords final : public RecordReader {
  public:
   JsonRecords(std::unique_ptr<ByteStream> stream, const RecordOptions& options)
-      : options_(options), columns_(options.columns), buffer_(std::move(stream), options.shown, options.row_bytes_max) {
-    for (std::size_t i = 0; i < columns_.size(); ++i) places_[columns_[i]] = i;
+      : options_(options),
+        columns_(options.columns),
+        buffer_(std::move(stream), options.shown, options.row_bytes_max) {
+    for (std::size_t i = 0; i < columns_.size(); ++i)
+      places_[columns_[i]] = i;
   }
   Status start();
   Result<bool> next(Record& record) override;
@@ -22,7 +25,8 @@ class JsonRecords final : public RecordReader {
 
  private:
   Error fault(const std::string& code, const std::string& what, const std::string& hint) const {
-    return source_error(code, options_.shown + ":" + std::to_string(buffer_.line()) + ": " + what, Retry::never, hint);
+    return source_error(code, options_.shown + ":" + std::to_string(buffer_.line()) + ": " + what,
+                        Retry::never, hint);
   }
   bool find_line(std::size_t& end);
   Result<bool> find_element(std::size_t& end);
@@ -85,22 +89,27 @@ bool JsonRecords::find_line(std::size_t& end) {
 
 // The next object of the array, by its brackets; what is inside is checked later.
 Result<bool> JsonRecords::find_element(std::size_t& end) {
-  const std::string hint = "correct the file, or write one object per line so that a bad one costs one row";
+  const std::string hint =
+      "correct the file, or write one object per line so that a bad one costs one row";
   char c = 0;
   if (array_ended_) {
-    if (skip_space_to(c)) return fault("source.bad_json", "text stands after the end of the array", hint);
+    if (skip_space_to(c))
+      return fault("source.bad_json", "text stands after the end of the array", hint);
     return false;
   }
-  if (!skip_space_to(c)) return fault("source.bad_json", "the file ends inside its array", "deliver the file whole");
+  if (!skip_space_to(c))
+    return fault("source.bad_json", "the file ends inside its array", "deliver the file whole");
   if (c == ']') {
     array_ended_ = true;
     buffer_.advance(1, 0);
     return find_element(end);
   }
   if (!first_element_) {
-    if (c != ',') return fault("source.bad_json", "a `,` or `]` was expected after an object", hint);
+    if (c != ',')
+      return fault("source.bad_json", "a `,` or `]` was expected after an object", hint);
     buffer_.advance(1, 0);
-    if (!skip_space_to(c)) return fault("source.bad_json", "the file ends inside its array", "deliver the file whole");
+    if (!skip_space_to(c))
+      return fault("source.bad_json", "the file ends inside its array", "deliver the file whole");
   }
   first_element_ = false;
   if (c != '{') return fault("source.bad_json", "an object was expected", hint);
@@ -122,7 +131,8 @@ Result<bool> JsonRecords::find_element(std::size_t& end) {
     }
   }
   TM_CHECK(buffer_.status());
-  return fault("source.bad_json", "an object opens here and the file ends inside it", "deliver the file whole");
+  return fault("source.bad_json", "an object opens here and the file ends inside it",
+               "deliver the file whole");
 }
 
 std::string JsonRecords::place(const JsonField& field, Record& record) {
@@ -174,7 +184,8 @@ Result<bool> JsonRecords::next(Record& record) {
     if (record.raw.find_first_not_of(" \t") == std::string_view::npos) continue;
     fill(record);
     if (is_array_ && !record.problem.empty() && record.problem.starts_with("bad JSON")) {
-      return fault("source.bad_json", record.problem, "correct the file, or write one object per line");
+      return fault("source.bad_json", record.problem,
+                   "correct the file, or write one object per line");
     }
     return true;
   }

@@ -8,7 +8,9 @@ namespace {
 
 constexpr int depth_max = 64;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 void append_utf8(std::string& out, unsigned code) {
   if (code < 0x80) {
@@ -42,7 +44,8 @@ std::string JsonScan::scan(std::string_view text, std::vector<JsonField>& fields
   if (at_ == text_.size() || text_[at_] != '{') return "it is no JSON object";
   if (!object(&fields, 0)) return problem_;
   skip_space();
-  if (at_ != text_.size()) return "text stands after the JSON object, at byte " + std::to_string(at_ + 1);
+  if (at_ != text_.size())
+    return "text stands after the JSON object, at byte " + std::to_string(at_ + 1);
   return {};
 }
 
@@ -52,7 +55,9 @@ bool JsonScan::fail(const std::string& what) {
 }
 
 void JsonScan::skip_space() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r')) ++at_;
+  while (at_ < text_.size() &&
+         (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n' || text_[at_] == '\r'))
+    ++at_;
 }
 
 bool JsonScan::take(char c) {
@@ -134,7 +139,8 @@ bool JsonScan::word(std::string_view expected) {
 bool JsonScan::number() {
   const auto digits = [&] {
     const std::size_t start = at_;
-    while (at_ < text_.size() && is_digit(text_[at_])) ++at_;
+    while (at_ < text_.size() && is_digit(text_[at_]))
+      ++at_;
     return at_ > start;
   };
   if (at_ < text_.size() && text_[at_] == '-') ++at_;
@@ -159,7 +165,9 @@ bool JsonScan::number() {
 bool JsonScan::string(std::string_view& out) {
   ++at_;
   const std::size_t start = at_;
-  while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && static_cast<unsigned char>(text_[at_]) >= 0x20) ++at_;
+  while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' &&
+         static_cast<unsigned char>(text_[at_]) >= 0x20)
+    ++at_;
   if (at_ < text_.size() && text_[at_] == '"') {
     out = text_.substr(start, at_ - start);
     ++at_;
@@ -168,7 +176,8 @@ bool JsonScan::string(std::string_view& out) {
   const std::size_t scratch_start = scratch_.size();
   scratch_.append(text_.substr(start, at_ - start));
   while (at_ < text_.size() && text_[at_] != '"') {
-    if (static_cast<unsigned char>(text_[at_]) < 0x20) return fail("a control character inside a text");
+    if (static_cast<unsigned char>(text_[at_]) < 0x20)
+      return fail("a control character inside a text");
     if (text_[at_] == '\\') {
       if (!escape()) return false;
     } else {

@@ -1,5 +1,5 @@
-// Scanning of one JSON object into its members, with every value's text as it was written. Pure functions
-// of their input; one object of JsonScan belongs to one thread.
+// Scanning of one JSON object into its members, with every value's text as it was written. Pure
+// functions of their input; one object of JsonScan belongs to one thread.
 #pragma once
 
 #include <string>
@@ -17,8 +17,8 @@ struct JsonField {
 
 class JsonScan {
  public:
-  // The members of the object that `text` is; the views are good until the next call or the end of `text`.
-  // Empty on success, else what is wrong.
+  // The members of the object that `text` is; the views are good until the next call or the end of
+  // `text`. Empty on success, else what is wrong.
   std::string scan(std::string_view text, std::vector<JsonField>& fields);
 
  private:

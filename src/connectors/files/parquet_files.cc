@@ -13,12 +13,13 @@ std::string read_sql(const std::string& files) {
   return " FROM read_parquet(" + files + ", hive_partitioning = false)";
 }
 
-Result<Schema> schema_of_file(duck::Connection& engine, const FilesOptions& options, const std::string& path) {
+Result<Schema> schema_of_file(duck::Connection& engine, const FilesOptions& options,
+                              const std::string& path) {
   const std::string file = duck::quote_text((options.folder / path).string());
   Result<Schema> schema = engine.describe("SELECT *" + read_sql("[" + file + "]"));
   if (schema.ok()) return schema;
-  Error error = source_error("source.bad_file", path + ": it is no whole Parquet file", Retry::never,
-                             "deliver the file again, whole");
+  Error error = source_error("source.bad_file", path + ": it is no whole Parquet file",
+                             Retry::never, "deliver the file again, whole");
   error.context.push_back(schema.error().describe());
   return error;
 }
@@ -27,10 +28,12 @@ Status check_same(const std::string& path, const Schema& wanted, const Schema& f
   if (wanted.names() != found.names()) return header_changed(path, wanted.names(), found.names());
   for (std::size_t i = 0; i < wanted.columns.size(); ++i) {
     if (wanted.columns[i].type == found.columns[i].type) continue;
-    return source_error("source.header_changed",
-                        path + ": column `" + wanted.columns[i].name + "` is " + sql_name(found.columns[i].type) +
-                            ", in the files before it was " + sql_name(wanted.columns[i].type),
-                        Retry::never, "write the file with the type of before, or give such files a job of their own");
+    return source_error(
+        "source.header_changed",
+        path + ": column `" + wanted.columns[i].name + "` is " + sql_name(found.columns[i].type) +
+            ", in the files before it was " + sql_name(wanted.columns[i].type),
+        Retry::never,
+        "write the file with the type of before, or give such files a job of their own");
   }
   return {};
 }
@@ -40,7 +43,8 @@ Status check_same(const std::string& path, const Schema& wanted, const Schema& f
 Result<Schema> parquet_schema(duck::Connection& engine, const FilesOptions& options,
                               const std::vector<std::string>& paths, const Schema* wanted) {
   if (!options.columns.empty()) {
-    return user_error("source.types_in_file", "`columns` declares types, but Parquet files have their own",
+    return user_error("source.types_in_file",
+                      "`columns` declares types, but Parquet files have their own",
                       "take `columns` out and use a `cast` step");
   }
   std::optional<Schema> schema;
@@ -57,7 +61,8 @@ Result<Schema> parquet_schema(duck::Connection& engine, const FilesOptions& opti
   return *schema;
 }
 
-EngineScan parquet_scan(const FilesOptions& options, const Schema& schema, const std::vector<std::string>& paths) {
+EngineScan parquet_scan(const FilesOptions& options, const Schema& schema,
+                        const std::vector<std::string>& paths) {
   std::string files = "[";
   for (const std::string& path : paths) {
     if (files.size() > 1) files += ", ";

@@ -9,11 +9,13 @@
 
 namespace tidemark {
 
-// The columns that all the files have. `source.bad_file` names a damaged one, `source.header_changed` one
-// whose columns or types differ from `wanted` (of an earlier load) or from the first file's.
+// The columns that all the files have. `source.bad_file` names a damaged one,
+// `source.header_changed` one whose columns or types differ from `wanted` (of an earlier load) or
+// from the first file's.
 Result<Schema> parquet_schema(duck::Connection& engine, const FilesOptions& options,
                               const std::vector<std::string>& paths, const Schema* wanted);
 
-EngineScan parquet_scan(const FilesOptions& options, const Schema& schema, const std::vector<std::string>& paths);
+EngineScan parquet_scan(const FilesOptions& options, const Schema& schema,
+                        const std::vector<std::string>& paths);
 
 }  // namespace tidemark

@@ -9,7 +9,8 @@ namespace tidemark {
 
 namespace {
 
-std::string names_not_in(const std::vector<std::string>& names, const std::vector<std::string>& others) {
+std::string names_not_in(const std::vector<std::string>& names,
+                         const std::vector<std::string>& others) {
   std::string list;
   for (const std::string& name : names) {
     if (std::find(others.begin(), others.end(), name) != others.end()) continue;
@@ -33,7 +34,8 @@ bool is_ascii(std::string_view bytes) {
 
 }  // namespace
 
-RowBuffer::RowBuffer(std::unique_ptr<ByteStream> stream, std::string shown, std::int64_t row_bytes_max)
+RowBuffer::RowBuffer(std::unique_ptr<ByteStream> stream, std::string shown,
+                     std::int64_t row_bytes_max)
     : stream_(std::move(stream)),
       shown_(std::move(shown)),
       row_bytes_max_(static_cast<std::size_t>(row_bytes_max)),
@@ -47,10 +49,11 @@ void RowBuffer::advance(std::size_t bytes, std::int64_t lines) {
 bool RowBuffer::fill(std::size_t at) {
   while (!ended_ && status_.ok() && at >= end_ - begin_) {
     if (end_ - begin_ > row_bytes_max_) {
-      status_ = source_error("source.row_too_long",
-                             shown_ + ":" + std::to_string(line_) + ": the row has more than " +
-                                 std::to_string(row_bytes_max_) + " bytes",
-                             Retry::never, "look for a quote that is not closed, or split the value");
+      status_ =
+          source_error("source.row_too_long",
+                       shown_ + ":" + std::to_string(line_) + ": the row has more than " +
+                           std::to_string(row_bytes_max_) + " bytes",
+                       Retry::never, "look for a quote that is not closed, or split the value");
       return false;
     }
     if (begin_ > 0) {

@@ -1,4 +1,5 @@
-// Records: the rows of a text file as cells, with where each stands. Base of the CSV and JSON readers.
+// Records: the rows of a text file as cells, with where each stands. Base of the CSV and JSON
+// readers.
 //
 // A reader belongs to one thread; it holds one row in memory, of at most `row_bytes_max`.
 #pragma once
@@ -18,9 +19,9 @@ namespace tidemark {
 // How the file wrote a value: that decides which types it may have.
 enum class CellKind : std::uint8_t {
   null,
-  plain,    // CSV
-  quoted,   // CSV, in quotes
-  text,     // JSON, from here on
+  plain,   // CSV
+  quoted,  // CSV, in quotes
+  text,    // JSON, from here on
   number,
   boolean,
   nested,
@@ -33,21 +34,21 @@ struct Cell {
 
 // One row. The views are good until the next call.
 struct Record {
-  std::int64_t line = 0;      // of its first byte, from 1
-  std::string_view raw;       // its bytes, without the line's end
-  std::vector<Cell> cells;    // one per column
-  std::string problem;        // not empty: the row cannot be taken, and why
-  std::string problem_column; // empty: the row as a whole
+  std::int64_t line = 0;       // of its first byte, from 1
+  std::string_view raw;        // its bytes, without the line's end
+  std::vector<Cell> cells;     // one per column
+  std::string problem;         // not empty: the row cannot be taken, and why
+  std::string problem_column;  // empty: the row as a whole
 };
 
 // What the reader of a file must know before.
 struct RecordOptions {
   std::filesystem::path path;
-  std::string shown;                      // the file's name in messages and locators
+  std::string shown;  // the file's name in messages and locators
   std::int64_t row_bytes_max = 0;
   // The columns of earlier files, in the order wanted; empty: this file says them.
   std::vector<std::string> columns;
-  bool may_add_columns = false;           // JSON while types are being found
+  bool may_add_columns = false;  // JSON while types are being found
 };
 
 class RecordReader {
@@ -69,7 +70,9 @@ class RowBuffer {
   const char* from(std::size_t offset) const { return bytes_.data() + begin_ + offset; }
   // Bytes that are there already, from the row's start.
   std::size_t size() const { return end_ - begin_; }
-  std::string_view view(std::size_t from, std::size_t to) const { return {bytes_.data() + begin_ + from, to - from}; }
+  std::string_view view(std::size_t from, std::size_t to) const {
+    return {bytes_.data() + begin_ + from, to - from};
+  }
   // Starts the next row. Views of the last one stay good until the next has().
   void advance(std::size_t bytes, std::int64_t lines);
   std::int64_t line() const { return line_; }

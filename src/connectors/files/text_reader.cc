@@ -15,9 +15,12 @@ namespace {
 constexpr std::size_t batch_bytes_max = 4'000'000;
 constexpr std::size_t shown_value_max = 80;
 
-Result<std::unique_ptr<RecordReader>> open_records(const FilesOptions& options, const std::string& path,
-                                                   std::vector<std::string> columns, bool may_add_columns) {
-  RecordOptions record_options{options.folder / path, path, options.row_bytes_max, std::move(columns), may_add_columns};
+Result<std::unique_ptr<RecordReader>> open_records(const FilesOptions& options,
+                                                   const std::string& path,
+                                                   std::vector<std::string> columns,
+                                                   bool may_add_columns) {
+  RecordOptions record_options{options.folder / path, path, options.row_bytes_max,
+                               std::move(columns), may_add_columns};
   if (options.format == FileFormat::json) return open_json(record_options);
   return open_csv(record_options, CsvDialect{options.header, options.delimiter, options.nulls});
 }
@@ -33,19 +36,22 @@ const Type* declared_type(const FilesOptions& options, const std::string& name) 
 std::string shorten(std::string_view text) {
   if (text.size() <= shown_value_max) return std::string(text);
   std::size_t end = shown_value_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+    --end;
   return std::string(text.substr(0, end)) + "...";
 }
 
 Status check_declared(const FilesOptions& options, const std::vector<std::string>& names) {
   for (const auto& [column, type] : options.columns) {
     if (!is_readable(type)) {
-      return user_error("source.type_not_readable", "column " + column + ": " + sql_name(type) + " cannot be read from text",
+      return user_error("source.type_not_readable",
+                        "column " + column + ": " + sql_name(type) + " cannot be read from text",
                         "declare varchar and cast it in a transform step");
     }
     if (std::find(names.begin(), names.end(), column) != names.end()) continue;
     const std::optional<std::string> nearest = nearest_word(column, names);
-    return user_error("source.no_such_column", "`columns` names `" + column + "`, which the files do not have",
+    return user_error("source.no_such_column",
+                      "`columns` names `" + column + "`, which the files do not have",
                       nearest ? "did you mean `" + *nearest + "`?" : "");
   }
   return {};
@@ -62,38 +68,46 @@ std::vector<Strictness> strictness_of(const Schema& schema, const FilesOptions& 
   return list;
 }
 
-Result<Schema> find_schema(const FilesOptions& options, const std::vector<std::string>& paths, Cancel& cancel) {
+Result<Schema> find_schema(const FilesOptions& options, const std::vector<std::string>& paths,
+                           Cancel& cancel) {
   std::vector<std::string> names;
   std::vector<TypeGuess> guesses;
   Record record;
   for (const std::string& path : paths) {
-    TM_TRY(std::unique_ptr<RecordReader> records, open_records(options, path, names, options.format == FileFormat::json));
+    TM_TRY(std::unique_ptr<RecordReader> records,
+           open_records(options, path, names, options.format == FileFormat::json));
     for (std::int64_t count = 0;; ++count) {
       if (count % 1024 == 0) TM_CHECK(cancel.check());
       TM_TRY(bool more, records->next(record));
       if (!more) break;
       if (!record.problem.empty()) continue;
       guesses.resize(std::max(guesses.size(), record.cells.size()));
-      for (std::size_t i = 0; i < record.cells.size(); ++i) guesses[i].add(record.cells[i]);
+      for (std::size_t i = 0; i < record.cells.size(); ++i)
+        guesses[i].add(record.cells[i]);
     }
     names = records->columns();
   }
   if (names.empty()) {
-    return source_error("source.no_columns", "the files hold no object, so they have no columns", Retry::never,
-                        "declare them under `columns`, or run when there is data");
+    return source_error("source.no_columns", "the files hold no object, so they have no columns",
+                        Retry::never, "declare them under `columns`, or run when there is data");
   }
   TM_CHECK(check_declared(options, names));
   guesses.resize(names.size());
   Schema schema;
   for (std::size_t i = 0; i < names.size(); ++i) {
     const Type* declared = declared_type(options, names[i]);
-    schema.columns.push_back(Column{names[i], declared != nullptr ? *declared : guesses[i].type(), true, {}});
+    schema.columns.push_back(
+        Column{names[i], declared != nullptr ? *declared : guesses[i].type(), true, {}});
   }
   return schema;
 }
 
-TextReader::TextReader(const FilesOptions& options, const Schema& schema, std::vector<std::string> paths)
-    : options_(options), schema_(schema), strictness_(strictness_of(schema, options)), paths_(std::move(paths)) {}
+TextReader::TextReader(const FilesOptions& options, const Schema& schema,
+                       std::vector<std::string> paths)
+    : options_(options),
+      schema_(schema),
+      strictness_(strictness_of(schema, options)),
+      paths_(std::move(paths)) {}
 
 // False when the row was refused.
 bool TextReader::write_row(BatchWriter& writer, std::size_t row) {
@@ -115,8 +129,10 @@ bool TextReader::write_row(BatchWriter& writer, std::size_t row) {
       if (record_.cells[done].kind == CellKind::null) writer.column(done).set_valid(row);
     }
     refused.column = schema_.columns[i].name;
-    refused.reason = "`" + shorten(record_.cells[i].text) + "` is not " + sql_name(schema_.columns[i].type);
-    if (strictness_[i] == Strictness::prints_back) refused.reason += ", the type of this column's first load";
+    refused.reason =
+        "`" + shorten(record_.cells[i].text) + "` is not " + sql_name(schema_.columns[i].type);
+    if (strictness_[i] == Strictness::prints_back)
+      refused.reason += ", the type of this column's first load";
   } else {
     refused.column = record_.problem_column;
     refused.reason = record_.problem;

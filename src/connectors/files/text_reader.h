@@ -1,4 +1,5 @@
-// TextReader: CSV and JSON files into batches, one after the other, row by row refused where it must be.
+// TextReader: CSV and JSON files into batches, one after the other, row by row refused where it
+// must be.
 //
 // Owned by one run, one thread. Every record of a file is either a row of a batch or a refused row.
 #pragma once
@@ -19,7 +20,8 @@ namespace tidemark {
 std::vector<Strictness> strictness_of(const Schema& schema, const FilesOptions& options);
 
 // The columns of all the files together, types found from every value; one reading of everything.
-Result<Schema> find_schema(const FilesOptions& options, const std::vector<std::string>& paths, Cancel& cancel);
+Result<Schema> find_schema(const FilesOptions& options, const std::vector<std::string>& paths,
+                           Cancel& cancel);
 
 class TextReader final : public Reader {
  public:

@@ -34,7 +34,8 @@ bool put_integer(ColumnWriter& column, std::size_t row, std::string_view text, b
   return put<T>(column, row, static_cast<T>(*value));
 }
 
-bool put_decimal(const Type& type, ColumnWriter& column, std::size_t row, std::string_view text, bool loose) {
+bool put_decimal(const Type& type, ColumnWriter& column, std::size_t row, std::string_view text,
+                 bool loose) {
   const std::optional<DecimalText> value = parse_decimal(text, loose);
   if (!value || (!loose && value->scale != type.scale)) return false;
   const std::optional<Int128> unscaled = at_scale(*value, type.width, type.scale);
@@ -65,7 +66,8 @@ std::string json_quoted(std::string_view text) {
   return out + "\"";
 }
 
-// A text in a CSV must be JSON already; in a JSON file it is a JSON text, whose quotes were taken off.
+// A text in a CSV must be JSON already; in a JSON file it is a JSON text, whose quotes were taken
+// off.
 bool put_json(const Cell& cell, ColumnWriter& column, std::size_t row) {
   if (cell.kind == CellKind::text) {
     column.set_bytes(row, json_quoted(cell.text));
@@ -75,7 +77,8 @@ bool put_json(const Cell& cell, ColumnWriter& column, std::size_t row) {
     JsonScan scan;
     std::vector<JsonField> fields;
     // Any JSON value, by making it the value of an object.
-    if (!scan.scan("{\"v\":" + std::string(cell.text) + "}", fields).empty() || fields.size() != 1) return false;
+    if (!scan.scan("{\"v\":" + std::string(cell.text) + "}", fields).empty() || fields.size() != 1)
+      return false;
   }
   column.set_bytes(row, cell.text);
   return true;
@@ -83,8 +86,8 @@ bool put_json(const Cell& cell, ColumnWriter& column, std::size_t row) {
 
 // Found types that JSON writes as texts.
 bool may_be_json_text(const Type& type) {
-  return type.kind == TypeKind::varchar || type.kind == TypeKind::json || type.kind == TypeKind::date ||
-         type.kind == TypeKind::timestamp;
+  return type.kind == TypeKind::varchar || type.kind == TypeKind::json ||
+         type.kind == TypeKind::date || type.kind == TypeKind::timestamp;
 }
 
 bool put_float(ColumnWriter& column, std::size_t row, std::string_view text) {
@@ -162,7 +165,8 @@ Type TypeGuess::type() const {
   if (json_ || (number_ && text_)) return Type::of(TypeKind::json);
   if (may_be_int64_) return Type::of(TypeKind::int64);
   if (may_be_boolean_) return Type::of(TypeKind::boolean);
-  // Integers of more than 64 bits are names of something more often than amounts: as text they stay exact.
+  // Integers of more than 64 bits are names of something more often than amounts: as text they stay
+  // exact.
   if (may_be_decimal_ && scale_ > 0) {
     // Room for larger amounts in later files.
     const bool small = whole_digits_ + scale_ <= 18;
@@ -208,11 +212,14 @@ bool is_readable(const Type& type) {
   return false;
 }
 
-bool write_cell(const Type& type, const Cell& cell, Strictness strictness, ColumnWriter& column, std::size_t row) {
+bool write_cell(const Type& type, const Cell& cell, Strictness strictness, ColumnWriter& column,
+                std::size_t row) {
   const bool loose = strictness == Strictness::declared;
   const std::string_view text = cell.text;
-  // A JSON number that stands where texts were found is not a text, and a JSON text is not a number.
-  const bool is_text = cell.kind == CellKind::plain || cell.kind == CellKind::quoted || cell.kind == CellKind::text;
+  // A JSON number that stands where texts were found is not a text, and a JSON text is not a
+  // number.
+  const bool is_text =
+      cell.kind == CellKind::plain || cell.kind == CellKind::quoted || cell.kind == CellKind::text;
   if (!loose && cell.kind == CellKind::text && !may_be_json_text(type)) return false;
   switch (type.kind) {
     case TypeKind::varchar:

@@ -14,7 +14,9 @@ constexpr int digits_max = 38;
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t day_us = 86'400 * second_us;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool all_digits(std::string_view text) {
   for (const char c : text) {
@@ -30,7 +32,8 @@ int two(std::string_view text, std::size_t at) {
 }
 
 std::string_view without_zeros(std::string_view digits) {
-  while (digits.size() > 1 && digits[0] == '0') digits.remove_prefix(1);
+  while (digits.size() > 1 && digits[0] == '0')
+    digits.remove_prefix(1);
   return digits;
 }
 
@@ -60,14 +63,17 @@ std::optional<DecimalText> parse_decimal(std::string_view text, bool loose) {
   if (negative || (loose && rest.starts_with('+'))) rest.remove_prefix(1);
   const std::size_t point = rest.find('.');
   std::string_view whole = rest.substr(0, point);
-  const std::string_view decimals = point == std::string_view::npos ? std::string_view() : rest.substr(point + 1);
-  if (!all_digits(whole) || (point != std::string_view::npos && !all_digits(decimals))) return std::nullopt;
+  const std::string_view decimals =
+      point == std::string_view::npos ? std::string_view() : rest.substr(point + 1);
+  if (!all_digits(whole) || (point != std::string_view::npos && !all_digits(decimals)))
+    return std::nullopt;
   if (loose) whole = without_zeros(whole);
   if (!loose && whole.size() > 1 && whole[0] == '0') return std::nullopt;
   if (whole.size() + decimals.size() > digits_max) return std::nullopt;
   DecimalText value{0, static_cast<int>(whole.size()), static_cast<int>(decimals.size())};
   for (const std::string_view digits : {whole, decimals}) {
-    for (const char c : digits) value.unscaled = value.unscaled * 10 + (c - '0');
+    for (const char c : digits)
+      value.unscaled = value.unscaled * 10 + (c - '0');
   }
   if (negative && value.unscaled == 0 && !loose) return std::nullopt;
   if (negative) value.unscaled = -value.unscaled;
@@ -81,7 +87,8 @@ std::optional<Int128> at_scale(const DecimalText& value, int width, int scale) {
     unscaled /= 10;
   }
   Int128 limit = 1;
-  for (int i = 0; i < width; ++i) limit *= 10;
+  for (int i = 0; i < width; ++i)
+    limit *= 10;
   for (int have = value.scale; have < scale; ++have) {
     if (unscaled >= limit || unscaled <= -limit) return std::nullopt;
     unscaled *= 10;
@@ -100,7 +107,8 @@ std::optional<double> parse_double(std::string_view text, bool loose) {
   const double size = std::fabs(value);
   if (!(size == 0 || (size >= 1e-4 && size < 1e15))) return std::nullopt;
   std::array<char, 64> shortest{};
-  const auto printed = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value, std::chars_format::fixed);
+  const auto printed = std::to_chars(shortest.data(), shortest.data() + shortest.size(), value,
+                                     std::chars_format::fixed);
   std::string back(shortest.data(), printed.ptr);
   if (back.find('.') == std::string::npos) back += ".0";
   if (back != text) return std::nullopt;
@@ -108,12 +116,14 @@ std::optional<double> parse_double(std::string_view text, bool loose) {
 }
 
 std::optional<std::int32_t> parse_date(std::string_view text) {
-  if (text.size() != 10 || text[4] != '-' || text[7] != '-' || two(text, 0) < 0 || two(text, 2) < 0) return std::nullopt;
+  if (text.size() != 10 || text[4] != '-' || text[7] != '-' || two(text, 0) < 0 || two(text, 2) < 0)
+    return std::nullopt;
   const int month = two(text, 5);
   const int day = two(text, 8);
   const int year = two(text, 0) * 100 + two(text, 2);
   if (month < 0 || day < 0 || year < 1) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+  const std::chrono::year_month_day date{std::chrono::year(year),
+                                         std::chrono::month(static_cast<unsigned>(month)),
                                          std::chrono::day(static_cast<unsigned>(day))};
   if (!date.ok()) return std::nullopt;
   return static_cast<std::int32_t>(std::chrono::sys_days(date).time_since_epoch().count());
@@ -133,10 +143,13 @@ std::optional<std::int64_t> parse_time(std::string_view text, bool loose) {
   }
   if (text.size() > 8) {
     std::string_view decimals = text.substr(9);
-    if (text[8] != '.' || !all_digits(decimals) || (!loose && decimals.back() == '0')) return std::nullopt;
-    while (decimals.size() > 6 && decimals.back() == '0') decimals.remove_suffix(1);
+    if (text[8] != '.' || !all_digits(decimals) || (!loose && decimals.back() == '0'))
+      return std::nullopt;
+    while (decimals.size() > 6 && decimals.back() == '0')
+      decimals.remove_suffix(1);
     if (decimals.size() > 6) return std::nullopt;
-    for (std::size_t i = 0; i < 6; ++i) micros = micros * 10 + (i < decimals.size() ? decimals[i] - '0' : 0);
+    for (std::size_t i = 0; i < 6; ++i)
+      micros = micros * 10 + (i < decimals.size() ? decimals[i] - '0' : 0);
   }
   const std::int64_t value = ((hour * 60 + minute) * 60 + second) * second_us + micros;
   if (value > day_us) return std::nullopt;
@@ -144,7 +157,8 @@ std::optional<std::int64_t> parse_time(std::string_view text, bool loose) {
 }
 
 std::optional<std::int64_t> parse_timestamp(std::string_view text, bool loose) {
-  if (text.size() < 16 || (text[10] != ' ' && !(loose && (text[10] == 'T' || text[10] == 't')))) return std::nullopt;
+  if (text.size() < 16 || (text[10] != ' ' && !(loose && (text[10] == 'T' || text[10] == 't'))))
+    return std::nullopt;
   const std::optional<std::int32_t> date = parse_date(text.substr(0, 10));
   const std::optional<std::int64_t> time = parse_time(text.substr(11), loose);
   // 24:00 belongs to the next day and would print so.
@@ -167,7 +181,8 @@ std::optional<bool> parse_boolean(std::string_view text, bool loose) {
   if (text == "false") return false;
   if (!loose || text.size() > 5) return std::nullopt;
   std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  for (char& c : lower)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
   for (const char* word : {"true", "t", "yes", "y", "on", "1"}) {
     if (lower == word) return true;
   }

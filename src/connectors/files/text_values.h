@@ -17,17 +17,20 @@ struct DecimalText {
   int whole_digits = 0;  // before the point, at least 1
   int scale = 0;         // after it
 };
-// `-12.50`; canonical unless loose: no `+`, no leading zero but `0.5`, no `-0.0`. At most 38 digits.
+// `-12.50`; canonical unless loose: no `+`, no leading zero but `0.5`, no `-0.0`. At most 38
+// digits.
 std::optional<DecimalText> parse_decimal(std::string_view text, bool loose);
 // The value at `scale`, when no digit but zero is lost and it has at most `width` digits.
 std::optional<Int128> at_scale(const DecimalText& value, int width, int scale);
 
-// Prints back: `12.5`, `0.1`, `5.0` as the engine prints them, between 0.0001 and 10^15. Loose: any number.
+// Prints back: `12.5`, `0.1`, `5.0` as the engine prints them, between 0.0001 and 10^15. Loose: any
+// number.
 std::optional<double> parse_double(std::string_view text, bool loose);
 
 // Days since 1970-01-01 of `2013-01-31`, years 0001 to 9999.
 std::optional<std::int32_t> parse_date(std::string_view text);
-// Microseconds of `12:34:56`, to six decimals; canonical (no zero at the end) unless loose; loose also `12:34`.
+// Microseconds of `12:34:56`, to six decimals; canonical (no zero at the end) unless loose; loose
+// also `12:34`.
 std::optional<std::int64_t> parse_time(std::string_view text, bool loose);
 // Microseconds of `2013-01-31 12:34:56`, loose also with `T`.
 std::optional<std::int64_t> parse_timestamp(std::string_view text, bool loose);

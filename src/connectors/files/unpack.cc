@@ -11,7 +11,8 @@ namespace tidemark {
 namespace {
 
 Error damaged(const std::string& what) {
-  return source_error("source.bad_compression", what, Retry::never, "pack the file again, or deliver it whole");
+  return source_error("source.bad_compression", what, Retry::never,
+                      "pack the file again, or deliver it whole");
 }
 
 // One function of a library that stays loaded for the life of the process.
@@ -21,7 +22,8 @@ Function* load(void* library, const char* name) {
 }
 
 Error missing(const char* library) {
-  return internal_error("source.no_unpacker", std::string("the library ") + library + " is not on this machine",
+  return internal_error("source.no_unpacker",
+                        std::string("the library ") + library + " is not on this machine",
                         Retry::never, std::string("install it with the package of that name"));
 }
 
@@ -41,7 +43,9 @@ const Zlib& zlib() {
 class GzipUnpacker final : public Unpacker {
  public:
   // 31: the largest window, and a gzip header is required.
-  bool start() { return started_ = zlib().init(&stream_, 31, ZLIB_VERSION, sizeof stream_) == Z_OK; }
+  bool start() {
+    return started_ = zlib().init(&stream_, 31, ZLIB_VERSION, sizeof stream_) == Z_OK;
+  }
   ~GzipUnpacker() override {
     if (started_) zlib().end(&stream_);
   }
@@ -56,7 +60,8 @@ class GzipUnpacker final : public Unpacker {
     stream_.next_out = reinterpret_cast<Bytef*>(into);
     stream_.avail_out = static_cast<uInt>(size);
     const int code = zlib().run(&stream_, Z_NO_FLUSH);
-    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR) return damaged("its gzip data is damaged");
+    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+      return damaged("its gzip data is damaged");
     ended_ = code == Z_STREAM_END;
     return Unpacked{from.size() - stream_.avail_in, size - stream_.avail_out, ended_};
   }
@@ -69,9 +74,12 @@ class GzipUnpacker final : public Unpacker {
 
 struct Zstd {
   void* library = ::dlopen("libzstd.so.1", RTLD_NOW | RTLD_LOCAL);
-  decltype(&::ZSTD_createDStream) create = load<decltype(::ZSTD_createDStream)>(library, "ZSTD_createDStream");
-  decltype(&::ZSTD_freeDStream) free = load<decltype(::ZSTD_freeDStream)>(library, "ZSTD_freeDStream");
-  decltype(&::ZSTD_decompressStream) run = load<decltype(::ZSTD_decompressStream)>(library, "ZSTD_decompressStream");
+  decltype(&::ZSTD_createDStream) create =
+      load<decltype(::ZSTD_createDStream)>(library, "ZSTD_createDStream");
+  decltype(&::ZSTD_freeDStream) free =
+      load<decltype(::ZSTD_freeDStream)>(library, "ZSTD_freeDStream");
+  decltype(&::ZSTD_decompressStream) run =
+      load<decltype(::ZSTD_decompressStream)>(library, "ZSTD_decompressStream");
   decltype(&::ZSTD_isError) failed = load<decltype(::ZSTD_isError)>(library, "ZSTD_isError");
 };
 
@@ -103,12 +111,14 @@ Result<std::unique_ptr<Unpacker>> make_unpacker(Packing packing) {
   if (packing == Packing::gzip) {
     if (!zlib().init || !zlib().run || !zlib().reset || !zlib().end) return missing("zlib1g");
     auto unpacker = std::make_unique<GzipUnpacker>();
-    if (!unpacker->start()) return internal_error("source.no_unpacker", "there is no memory for gzip");
+    if (!unpacker->start())
+      return internal_error("source.no_unpacker", "there is no memory for gzip");
     return unpacker;
   }
   if (!zstd().create || !zstd().free || !zstd().run || !zstd().failed) return missing("libzstd1");
   auto unpacker = std::make_unique<ZstdUnpacker>();
-  if (!unpacker->start()) return internal_error("source.no_unpacker", "there is no memory for zstd");
+  if (!unpacker->start())
+    return internal_error("source.no_unpacker", "there is no memory for zstd");
   return unpacker;
 }
 

@@ -1,7 +1,7 @@
 // Unpacking of gzip and zstd, over the libraries that are on the machine. Private to this folder.
 //
-// zlib and libzstd are loaded when the first packed file is read: both belong to the base of every Debian,
-// and a job of plain files does not pay for them. An Unpacker belongs to one thread.
+// zlib and libzstd are loaded when the first packed file is read: both belong to the base of every
+// Debian, and a job of plain files does not pay for them. An Unpacker belongs to one thread.
 #pragma once
 
 #include <cstddef>

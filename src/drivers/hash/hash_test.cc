@@ -16,7 +16,8 @@ TEST(hash, known_answers) {
 
 TEST(hash, pieces_equal_the_whole) {
   std::string text;
-  for (int i = 0; i < 100'000; ++i) text += std::to_string(i);
+  for (int i = 0; i < 100'000; ++i)
+    text += std::to_string(i);
   Xxh3 xxh3;
   Sha256 sha256;
   for (std::size_t at = 0; at < text.size(); at += 977) {
