@@ -1,7 +1,34 @@
-#include <cstdio>
+#include <csignal>
 
-#include "base/version.h"
+#include "app/registrations.h"
+#include "cli/commands.h"
 
-int main() {
-  std::printf("tidemark %.*s\n", static_cast<int>(tidemark::version_text.size()), tidemark::version_text.data());
+namespace {
+
+// A signal handler reaches only what is global.
+tidemark::Cancel* cancel_of_process = nullptr;
+
+void on_signal(int signal) {
+  if (cancel_of_process->requested()) std::_Exit(128 + signal);  // asked twice: at once
+  cancel_of_process->request();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  tidemark::CommandLine line;
+  if (const auto code = tidemark::parse_command_line(argc, argv, line)) return *code;
+  tidemark::Cancel cancel;
+  cancel_of_process = &cancel;
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  tidemark::ConnectorCatalog catalog;
+  tidemark::ConnectorRegistry registry;
+  tidemark::register_connectors(catalog, registry);
+  const tidemark::SystemClock clock;
+  tidemark::SystemFiles files;
+  tidemark::SystemRandomness randomness;
+  return tidemark::run_command(line, {catalog, registry, clock, files, randomness}, cancel);
 }

@@ -1,5 +1,5 @@
-// Asserts that stay on in release builds. They are for our own bugs only, one condition each; what a user,
-// a source or a target can cause is an Error. A failed assert prints where and aborts.
+// Asserts that stay on in release builds. They are for our own bugs only, one condition each; what
+// a user, a source or a target can cause is an Error. A failed assert prints where and aborts.
 #pragma once
 
 namespace tidemark {

@@ -1,7 +1,7 @@
 // Cancel: a request to stop, set once, read by everyone who works on the same run.
 //
-// Owned by the one who starts the work; passed down by reference. `request` is safe from any thread and
-// from a signal handler; it never blocks.
+// Owned by the one who starts the work; passed down by reference. `request` is safe from any thread
+// and from a signal handler; it never blocks.
 #pragma once
 
 #include <atomic>

@@ -6,19 +6,26 @@ namespace tidemark {
 
 std::string_view to_string(Fault fault) {
   switch (fault) {
-    case Fault::user: return "user";
-    case Fault::source: return "source";
-    case Fault::target: return "target";
-    case Fault::internal: return "internal";
+    case Fault::user:
+      return "user";
+    case Fault::source:
+      return "source";
+    case Fault::target:
+      return "target";
+    case Fault::internal:
+      return "internal";
   }
   return "internal";
 }
 
 std::string_view to_string(Retry retry) {
   switch (retry) {
-    case Retry::never: return "never";
-    case Retry::backoff: return "backoff";
-    case Retry::reconnect: return "reconnect";
+    case Retry::never:
+      return "never";
+    case Retry::backoff:
+      return "backoff";
+    case Retry::reconnect:
+      return "reconnect";
   }
   return "never";
 }

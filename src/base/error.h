@@ -1,8 +1,8 @@
 // Error: what went wrong, whose fault it is, whether to try again, and what a person should do.
 //
-// A value; copyable; no thread rule. The code that meets a failure builds the Error and classifies it from
-// codes (SQLSTATE, errno, engine error type), never by matching text. Callers add context and pass it on;
-// whoever ends its travel reports it once.
+// A value; copyable; no thread rule. The code that meets a failure builds the Error and classifies
+// it from codes (SQLSTATE, errno, engine error type), never by matching text. Callers add context
+// and pass it on; whoever ends its travel reports it once.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@
 
 namespace tidemark {
 
-// Who has to act. `user`: a file or a command line of the project; `source`, `target`: the system there;
-// `internal`: Tidemark itself, its store or its machine.
+// Who has to act. `user`: a file or a command line of the project; `source`, `target`: the system
+// there; `internal`: Tidemark itself, its store or its machine.
 enum class Fault { user, source, target, internal };
 
 // What a second try may bring. `backoff`: the same call later; `reconnect`: after a new connection.

@@ -1,4 +1,5 @@
-// Result<T>: a value or an Error, since C++20 has no std::expected. No exception crosses our functions.
+// Result<T>: a value or an Error, since C++20 has no std::expected. No exception crosses our
+// functions.
 //
 //   TM_TRY(auto rows, count_rows(table));   // rows, or return the Error to the caller
 //   TM_CHECK(close(file));                  // the same for Result<void>
@@ -90,16 +91,17 @@ using Status = Result<void>;
 
 #define TM_CONCAT_INNER(a, b) a##b
 #define TM_CONCAT(a, b) TM_CONCAT_INNER(a, b)
-#define TM_TRY_IMPL(name, declaration, expression)         \
-  auto name = (expression);                                \
-  if (!name.ok()) return std::move(name).error();          \
+#define TM_TRY_IMPL(name, declaration, expression) \
+  auto name = (expression);                        \
+  if (!name.ok()) return std::move(name).error();  \
   declaration = std::move(name).value()
 
 // Declares (or assigns) from a Result, or returns its Error.
-#define TM_TRY(declaration, ...) TM_TRY_IMPL(TM_CONCAT(tm_try_, __LINE__), declaration, (__VA_ARGS__))
+#define TM_TRY(declaration, ...) \
+  TM_TRY_IMPL(TM_CONCAT(tm_try_, __LINE__), declaration, (__VA_ARGS__))
 
 // Returns the Error of a Result whose value does not matter.
-#define TM_CHECK(...)                                                        \
-  do {                                                                       \
+#define TM_CHECK(...)                                                                      \
+  do {                                                                                     \
     if (auto tm_check = (__VA_ARGS__); !tm_check.ok()) return std::move(tm_check).error(); \
   } while (false)

@@ -1,5 +1,5 @@
-// Secret: a string that never prints itself. It has no stream or format operator; `reveal` is for the
-// one call that hands it to a driver.
+// Secret: a string that never prints itself. It has no stream or format operator; `reveal` is for
+// the one call that hands it to a driver.
 #pragma once
 
 #include <string>

@@ -23,32 +23,37 @@ std::optional<Quantity> split_quantity(std::string_view text) {
       std::from_chars(text.data(), end, quantity.number, std::chars_format::fixed);
   if (problem != std::errc{} || quantity.number < 0) return std::nullopt;
   quantity.unit = std::string_view(rest, static_cast<std::size_t>(end - rest));
-  while (!quantity.unit.empty() && quantity.unit.front() == ' ') quantity.unit.remove_prefix(1);
+  while (!quantity.unit.empty() && quantity.unit.front() == ' ')
+    quantity.unit.remove_prefix(1);
   return quantity;
 }
 
-std::string quoted(std::string_view text) { return "`" + std::string(text) + "`"; }
+std::string quoted(std::string_view text) {
+  return "`" + std::string(text) + "`";
+}
 
 }  // namespace
 
 Result<std::int64_t> parse_bytes(std::string_view text) {
-  static constexpr std::array<std::pair<std::string_view, double>, 10> units{{{"", 1},
-                                                                             {"B", 1},
-                                                                             {"KB", 1e3},
-                                                                             {"MB", 1e6},
-                                                                             {"GB", 1e9},
-                                                                             {"TB", 1e12},
-                                                                             {"KiB", 1024.0},
-                                                                             {"MiB", 1048576.0},
-                                                                             {"GiB", 1073741824.0},
-                                                                             {"TiB", 1099511627776.0}}};
+  static constexpr std::array<std::pair<std::string_view, double>, 10> units{
+      {{"", 1},
+       {"B", 1},
+       {"KB", 1e3},
+       {"MB", 1e6},
+       {"GB", 1e9},
+       {"TB", 1e12},
+       {"KiB", 1024.0},
+       {"MiB", 1048576.0},
+       {"GiB", 1073741824.0},
+       {"TiB", 1099511627776.0}}};
   if (auto quantity = split_quantity(text)) {
     for (const auto& [unit, factor] : units) {
       const double bytes = quantity->number * factor;
       if (quantity->unit == unit && bytes < 9e18) return static_cast<std::int64_t>(bytes);
     }
   }
-  return user_error("spec.bad_size", quoted(text) + " is not a size", "write for example 100MB or 2GB");
+  return user_error("spec.bad_size", quoted(text) + " is not a size",
+                    "write for example 100MB or 2GB");
 }
 
 Result<std::chrono::milliseconds> parse_duration(std::string_view text) {

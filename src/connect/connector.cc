@@ -4,26 +4,29 @@ namespace tidemark {
 
 namespace {
 Error cannot(std::string_view connector, const char* what) {
-  return user_error("spec.connector_cannot", "a `" + std::string(connector) + "` connection cannot " + what);
+  return user_error("spec.connector_cannot",
+                    "a `" + std::string(connector) + "` connection cannot " + what);
 }
 }  // namespace
 
-Result<std::vector<StreamSpec>> Connector::streams(const ConnectionSpec&, const SourceSpec&, const ConnectorContext&,
+Result<std::vector<StreamSpec>> Connector::streams(const ConnectionSpec&, const SourceSpec&,
+                                                   const ConnectorContext&, Cancel&) const {
+  return cannot(name(), "be a source");
+}
+
+Result<std::unique_ptr<Source>> Connector::open_source(const ConnectionSpec&, const StreamSpec&,
+                                                       LoadStrategy, const ConnectorContext&,
+                                                       Cancel&) const {
+  return cannot(name(), "be a source");
+}
+
+Result<std::unique_ptr<Sink>> Connector::open_sink(const ConnectionSpec&, const ConnectorContext&,
                                                    Cancel&) const {
-  return cannot(name(), "be a source");
-}
-
-Result<std::unique_ptr<Source>> Connector::open_source(const ConnectionSpec&, const StreamSpec&, LoadStrategy,
-                                                       const ConnectorContext&, Cancel&) const {
-  return cannot(name(), "be a source");
-}
-
-Result<std::unique_ptr<Sink>> Connector::open_sink(const ConnectionSpec&, const ConnectorContext&, Cancel&) const {
   return cannot(name(), "be a target");
 }
 
-Status Connector::attach(const ConnectionSpec&, const std::vector<std::string>&, const ConnectorContext&,
-                         Cancel&) const {
+Status Connector::attach(const ConnectionSpec&, const std::vector<std::string>&,
+                         const ConnectorContext&, Cancel&) const {
   return cannot(name(), "be read by transforms and rules");
 }
 

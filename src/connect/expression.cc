@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "base/nearest.h"
+#include "connect/refusal.h"
 #include "connect/syntax_tree.h"
 
 namespace tidemark {
@@ -63,9 +64,14 @@ std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text, du
     add_fault(faults, text, offset > prefix.size() ? offset - prefix.size() : 0, tree->problem->message);
     return std::nullopt;
   }
+  bool good = true;
   for (ColumnUse& use : tree->columns) {
     use.offset = use.offset > prefix.size() ? use.offset - prefix.size() : 0;
+    if (use.path.empty() || !lower(use.path.back()).starts_with(reserved_prefix)) continue;
+    add_fault(faults, text, use.offset, "`" + use.path.back() + "` is a column of Tidemark's own, not of the rows");
+    good = false;
   }
+  if (!good) return std::nullopt;
   return std::move(tree).value();
 }
 
@@ -144,6 +150,13 @@ std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema
       bound.columns.push_back(name);
     }
   }
+  for (const ColumnUse& use : tree->zone_columns) {
+    const auto at = use.nested ? std::nullopt : column_of(use, rows);
+    if (!at || rows.columns[*at].type.kind != TypeKind::varchar) continue;
+    const std::string zone = "rows." + duck::quote_name(rows.columns[*at].name);
+    bound.guards.push_back("(" + zone + " IS NULL OR lower(" + zone +
+                           ") IN (SELECT lower(name) FROM pg_timezone_names()))");
+  }
   return bound;
 }
 
@@ -183,7 +196,11 @@ std::optional<Schema> bind_query(const SqlText& text, const Schema& rows, duck::
 
 std::string attempt_sql(const BoundExpression& expression) {
   const std::string packed = "struct_pack(v := " + expression.sql + ")";
-  return expression.tried ? "TRY(" + packed + ")" : packed;
+  if (!expression.tried) return packed;
+  std::string guard;
+  for (const std::string& condition : expression.guards) guard += (guard.empty() ? "" : " AND ") + condition;
+  const std::string attempt = "TRY(" + packed + ")";
+  return guard.empty() ? attempt : "CASE WHEN " + guard + " THEN " + attempt + " END";
 }
 
 std::string shown_sql(const std::string& value_sql, const Type& type) {
@@ -205,6 +222,18 @@ std::string values_sql(const std::vector<std::string>& columns, const Schema& ro
            shown_sql("rows." + duck::quote_name(column.name), column.type);
   }
   return sql + ")";
+}
+
+void add_tables_read(const std::string& select, duck::Connection& connection, std::vector<std::string>& tables) {
+  auto named = connection.table_names(select);
+  if (!named.ok()) return;
+  for (std::string& table : *named) {
+    // The engine prints an alias with its table.
+    if (const auto alias = table.find(" AS "); alias != std::string::npos) table.resize(alias);
+    // Without a connection it is `rows` or a name of the query's own.
+    if (table.find('.') == std::string::npos) continue;
+    if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+  }
 }
 
 }  // namespace tidemark

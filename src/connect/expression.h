@@ -28,6 +28,8 @@ struct BoundExpression {
   bool has_window = false;
   // The columns of the rows it reads, as the schema writes them, in order of first use.
   std::vector<std::string> columns;
+  // Conditions under which it may be computed at all: TRY does not confine an unknown time zone to its row.
+  std::vector<std::string> guards;
 };
 
 // Binds one value or condition. Adds a fault, at its place in the project, and returns nothing when the text
@@ -46,6 +48,10 @@ std::string attempt_sql(const BoundExpression& expression);
 std::string values_sql(const std::vector<std::string>& columns, const Schema& rows);
 // A text of one value, cut to 100 characters, text in quotes.
 std::string shown_sql(const std::string& value_sql, const Type& type);
+
+// Tables of other connections that a SELECT names, `warehouse.countries`, added to `tables` once each. Parses
+// only; a text that is no SQL names none.
+void add_tables_read(const std::string& select, duck::Connection& connection, std::vector<std::string>& tables);
 
 // `(SELECT CAST(NULL AS INTEGER) AS "a" ... LIMIT 0)`: a relation of these columns without rows.
 std::string empty_relation(const Schema& rows);

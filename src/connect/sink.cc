@@ -4,11 +4,16 @@ namespace tidemark {
 
 std::string_view to_string(LoadKind kind) {
   switch (kind) {
-    case LoadKind::window: return "window";
-    case LoadKind::replay: return "replay";
-    case LoadKind::backfill: return "backfill";
-    case LoadKind::requarantine: return "requarantine";
-    case LoadKind::repair: return "repair";
+    case LoadKind::window:
+      return "window";
+    case LoadKind::replay:
+      return "replay";
+    case LoadKind::backfill:
+      return "backfill";
+    case LoadKind::requarantine:
+      return "requarantine";
+    case LoadKind::repair:
+      return "repair";
   }
   return "window";
 }

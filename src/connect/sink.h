@@ -1,8 +1,8 @@
-// Sink: one target connection of a run; LoadTxn: the one transaction in which rows, refused rows and the
-// ledger row are committed together.
+// Sink: one target connection of a run; LoadTxn: the one transaction in which rows, refused rows
+// and the ledger row are committed together.
 //
-// The ledger in the target is the authority on what is loaded; our store only copies it. Owned by one run,
-// used from one thread.
+// The ledger in the target is the authority on what is loaded; our store only copies it. Owned by
+// one run, used from one thread.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,7 @@ enum class LoadKind { window, replay, backfill, requarantine, repair };
 std::string_view to_string(LoadKind kind);
 
 struct SinkTraits {
-  bool transactional = true;   // rows and ledger commit together
+  bool transactional = true;  // rows and ledger commit together
   bool creates_tables = true;
 };
 
@@ -41,38 +41,39 @@ struct LedgerRow {
 
 // One committed load: tidemark_loads.
 struct LoadRow {
-  std::string load_id;     // deterministic: hash of job, stream, kind and window
+  std::string load_id;  // deterministic: hash of job, stream, kind and window
   LoadKind kind = LoadKind::window;
   Seq seq;
   RunId run_id;
   Window window;
   RowCount rows;
   RowCount rejected;
-  std::string checksum;    // of the stage that was loaded
+  std::string checksum;  // of the stage that was loaded
 };
 
 // The table a stream loads into and how.
 struct LoadTarget {
-  std::string table;       // as the job wrote it: `[schema.]table`
+  std::string table;  // as the job wrote it: `[schema.]table`
   LoadStrategy strategy = LoadStrategy::append;
   std::vector<std::string> key;
-  Schema schema;           // of the rows to load
-  std::optional<double> shrink_limit;  // full: blocked when fewer rows than (1 - limit) of the present ones
+  Schema schema;  // of the rows to load
+  std::optional<double>
+      shrink_limit;  // full: blocked when fewer rows than (1 - limit) of the present ones
   bool allow_empty = false;
 };
 
 // What loading will do to the target, found without touching it.
 struct LoadPlan {
   bool table_exists = false;
-  std::vector<std::string> ddl;      // run inside the load's transaction
-  std::vector<std::string> sql;      // the statements of the strategy, for `plan`
+  std::vector<std::string> ddl;  // run inside the load's transaction
+  std::vector<std::string> sql;  // the statements of the strategy, for `plan`
   std::optional<std::int64_t> rows_present;
   std::vector<std::string> notes;
 };
 
 struct LoadKey {
   StreamId stream;
-  Seq seq;                 // the seq this load will reach (kind window), else the present one
+  Seq seq;  // the seq this load will reach (kind window), else the present one
   Fence fence;
   RunId run_id;
   LoadKind kind = LoadKind::window;
@@ -92,12 +93,14 @@ enum class CommitOutcome { committed, already_committed, unknown };
 class LoadTxn {
  public:
   virtual ~LoadTxn() = default;  // rolls back unless committed
-  // Creates or checks the table, then moves the rows by the strategy. Returns rows that the target now
-  // has from this load; deletes and updates are part of the strategy.
-  virtual Result<RowCount> write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) = 0;
+  // Creates or checks the table, then moves the rows by the strategy. Returns rows that the target
+  // now has from this load; deletes and updates are part of the strategy.
+  virtual Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
+                                 Cancel& cancel) = 0;
   // Refused rows, with the columns of quarantine_schema().
   virtual Status quarantine(const StagedTable& rows, Cancel& cancel) = 0;
-  // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` ask committed().
+  // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` ask
+  // committed().
   virtual Result<CommitOutcome> commit(const LoadRow& load) = 0;
 };
 
@@ -110,17 +113,19 @@ class Sink {
   // hi of every committed window, oldest first.
   virtual Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) = 0;
   // Whether a load with this id is in.
-  virtual Result<bool> loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) = 0;
+  virtual Result<bool> loaded(const StreamId& stream, const std::string& load_id,
+                              Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
-  // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming column
-  // and types. Touches nothing.
+  // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming
+  // column and types. Touches nothing.
   virtual Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) = 0;
   virtual Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) = 0;
 };
 
-// Columns of tidemark_quarantine, in order: job, stream, run_id, seq, rule, column_name, message, locator,
-// payload (JSON text of the row as the source gave it, or NULL), raw (its bytes, or NULL), refused_at.
+// Columns of tidemark_quarantine, in order: job, stream, run_id, seq, rule, column_name, message,
+// locator, payload (JSON text of the row as the source gave it, or NULL), raw (its bytes, or NULL),
+// refused_at.
 Schema quarantine_schema();
 
 }  // namespace tidemark

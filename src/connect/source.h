@@ -1,7 +1,8 @@
 // Source: one stream of a job's input. A connector implements it; run/ drives it.
 //
-// Life: discover -> upper -> (the window is stored) -> split -> open each -> verify -> ... -> acknowledge.
-// Owned by one run and used from one thread, except that Readers of different splits may run in parallel.
+// Life: discover -> upper -> (the window is stored) -> split -> open each -> verify -> ... ->
+// acknowledge. Owned by one run and used from one thread, except that Readers of different splits
+// may run in parallel.
 #pragma once
 
 #include <memory>
@@ -20,25 +21,26 @@ namespace tidemark {
 
 // What the target's ledger says is already loaded.
 struct Progress {
-  std::optional<Position> lo;       // hi of the last committed window
-  std::vector<Position> history;    // hi of every committed window, oldest first; only if wants_history()
-  bool full_requested = false;      // --full: read everything, whatever is loaded
+  std::optional<Position> lo;  // hi of the last committed window
+  std::vector<Position>
+      history;  // hi of every committed window, oldest first; only if wants_history()
+  bool full_requested = false;  // --full: read everything, whatever is loaded
 };
 
 // How far a run may read now, and what that promises.
 struct WindowBound {
   Window window;
   Guarantee guarantee = Guarantee::best_effort;
-  std::string reason;               // why this guarantee and not a better one, for `plan`
-  std::vector<std::string> notes;   // e.g. which transaction holds the watermark
-  bool nothing_new = false;         // known without reading: the run may commit an empty window at once
+  std::string reason;              // why this guarantee and not a better one, for `plan`
+  std::vector<std::string> notes;  // e.g. which transaction holds the watermark
+  bool nothing_new = false;  // known without reading: the run may commit an empty window at once
   // What one run will read, where the source can say cheaply.
   std::optional<std::int64_t> rows_expected;
   std::optional<std::int64_t> bytes_expected;
 };
 
-// A piece of a window that is read on its own; `text` is the source's own description, shown by `plan`
-// (the SQL, or the file).
+// A piece of a window that is read on its own; `text` is the source's own description, shown by
+// `plan` (the SQL, or the file).
 struct Split {
   std::string text;
 };
@@ -47,14 +49,14 @@ struct Split {
 class Reader {
  public:
   virtual ~Reader() = default;
-  // Fills up to writer.capacity() rows; returns how many; 0 means the end. Blocks; returns soon after
-  // `cancel`. Rejected rows are not counted. After an error the reader is dead.
+  // Fills up to writer.capacity() rows; returns how many; 0 means the end. Blocks; returns soon
+  // after `cancel`. Rejected rows are not counted. After an error the reader is dead.
   virtual Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) = 0;
 };
 
-// A split that the engine reads by itself (files). `rows` is a SELECT with exactly the discovered columns;
-// `rejects` a SELECT of (raw BLOB, "column" VARCHAR, reason VARCHAR, locator VARCHAR) over the same input,
-// run after `rows`; empty when nothing can be rejected.
+// A split that the engine reads by itself (files). `rows` is a SELECT with exactly the discovered
+// columns; `rejects` a SELECT of (raw BLOB, "column" VARCHAR, reason VARCHAR, locator VARCHAR) over
+// the same input, run after `rows`; empty when nothing can be rejected.
 struct EngineScan {
   std::vector<std::string> setup;
   std::string rows;
@@ -67,6 +69,9 @@ using Extraction = std::variant<std::unique_ptr<Reader>, EngineScan>;
 class Source {
  public:
   virtual ~Source() = default;
+  // The types of an earlier load, for sources that find types from values (files); before any other
+  // call.
+  virtual void pin(const Schema&) {}
   // The columns as they will be staged. Idempotent, blocking.
   virtual Result<Schema> discover(Cancel& cancel) = 0;
   // True when upper() needs Progress::history (files).
@@ -76,7 +81,8 @@ class Source {
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;
   virtual Result<Extraction> open(const Split& split, Cancel& cancel) = 0;
-  // After the last row: is what was read still what the window names (a file that changed under the read)?
+  // After the last row: is what was read still what the window names (a file that changed under the
+  // read)?
   virtual Status verify(const Window& window, Cancel& cancel) = 0;
   // After the target committed. Idempotent; a failure costs nothing but a later repeat.
   virtual Status acknowledge(const Position&) { return {}; }

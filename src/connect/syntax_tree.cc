@@ -61,7 +61,8 @@ class Walk {
     if (kind == "WINDOW" && !nested) tree_.has_window = true;
     if (kind == "STAR" && !nested) tree_.has_star = true;
     if (kind == "SUBQUERY") tree_.has_subquery = true;
-    if (kind == "COLUMN_REF") note_column(value, nested);
+    if (kind == "COLUMN_REF") tree_.columns.push_back(column_use(value, nested));
+    if (kind == "FUNCTION") note_zone(value, nested);
     for (const JsonMember& member : *members) {
       const bool inner = (kind == "SUBQUERY" && member.name == "subquery") || kind == "LAMBDA";
       visit(member.value, nested || inner);
@@ -69,7 +70,7 @@ class Walk {
   }
 
  private:
-  void note_column(const JsonValue& value, bool nested) {
+  static ColumnUse column_use(const JsonValue& value, bool nested) {
     ColumnUse use;
     use.nested = nested;
     if (const JsonValue* names = value.find("column_names"); names != nullptr && names->array() != nullptr) {
@@ -78,7 +79,16 @@ class Walk {
     if (const JsonValue* at = value.find("query_location"); at != nullptr && at->integer() != nullptr) {
       use.offset = static_cast<std::size_t>(*at->integer());
     }
-    tree_.columns.push_back(std::move(use));
+    return use;
+  }
+
+  void note_zone(const JsonValue& value, bool nested) {
+    const JsonValue* arguments = value.find("children");
+    if (text_of(value.find("function_name")) != "timezone" || !has_entries(arguments)) return;
+    const JsonValue& zone = arguments->array()->front();
+    if (arguments->array()->size() == 2 && text_of(zone.find("class")) == "COLUMN_REF") {
+      tree_.zone_columns.push_back(column_use(zone, nested));
+    }
   }
 
   SyntaxTree& tree_;
@@ -110,7 +120,7 @@ Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connec
     tree.problem = std::move(problem);
     return tree;
   }
-  TM_TRY(const duck::Answer answer, connection.query("SELECT json_serialize_sql($1)", {sql}));
+  TM_TRY(const duck::Answer answer, connection.query("SELECT json_serialize_sql(" + duck::quote_text(sql) + ")"));
   const std::string text = answer.text(0, 0).value_or("{}");
   TM_TRY(const JsonValue json, parse_json(without_large_integers(text), {.depth_max = 2000}));
   if (const JsonValue* error = json.find("error"); error == nullptr || error->boolean() == nullptr || *error->boolean()) {

@@ -1,8 +1,8 @@
 // Batches: rows as typed, contiguous column buffers that belong to the engine.
 //
-// A decoder writes each value once, straight into the engine's vector; nobody copies it again. Rows never
-// travel as objects or as JSON. A writer or reader lives only for the call it is passed to and belongs to
-// one thread. Row numbers run from 0 to below capacity().
+// A decoder writes each value once, straight into the engine's vector; nobody copies it again. Rows
+// never travel as objects or as JSON. A writer or reader lives only for the call it is passed to
+// and belongs to one thread. Row numbers run from 0 to below capacity().
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,8 @@ struct ListSlot {
 class ColumnWriter {
  public:
   virtual ~ColumnWriter() = default;
-  // The fixed-width buffer (element size: fixed_width(type)); for a list's elements it may move with every
-  // add_list, so read it again.
+  // The fixed-width buffer (element size: fixed_width(type)); for a list's elements it may move
+  // with every add_list, so read it again.
   virtual void* data() = 0;
   virtual void set_null(std::size_t row) = 0;
   // Undoes set_null, for a row number that is used again after its row was rejected.
@@ -40,10 +40,10 @@ class ColumnWriter {
 
 // A row that cannot be held as its column types say.
 struct RejectedRow {
-  std::string_view raw;       // the row's bytes as the source sent them
-  std::string column;         // the column that could not be held; empty when the row as a whole
-  std::string reason;         // for people, with the value where it is short
-  std::string locator;        // where the row is in the source: `file:line`, `tuple 17`
+  std::string_view raw;  // the row's bytes as the source sent them
+  std::string column;    // the column that could not be held; empty when the row as a whole
+  std::string reason;    // for people, with the value where it is short
+  std::string locator;   // where the row is in the source: `file:line`, `tuple 17`
 };
 
 class BatchWriter {

@@ -12,7 +12,8 @@ std::optional<std::size_t> Schema::find(std::string_view name) const {
 std::vector<std::string> Schema::names() const {
   std::vector<std::string> all;
   all.reserve(columns.size());
-  for (const Column& column : columns) all.push_back(column.name);
+  for (const Column& column : columns)
+    all.push_back(column.name);
   return all;
 }
 

@@ -21,31 +21,65 @@ struct KindName {
 
 // The first name of a kind is the one we print.
 constexpr std::array<KindName, 52> kind_names{{
-    {TypeKind::boolean, "BOOLEAN"}, {TypeKind::boolean, "BOOL"}, {TypeKind::int8, "TINYINT"},
-    {TypeKind::int8, "INT1"}, {TypeKind::int16, "SMALLINT"}, {TypeKind::int16, "INT2"},
-    {TypeKind::int32, "INTEGER"}, {TypeKind::int32, "INT"}, {TypeKind::int32, "INT4"},
-    {TypeKind::int64, "BIGINT"}, {TypeKind::int64, "INT8"}, {TypeKind::int64, "LONG"},
-    {TypeKind::int128, "HUGEINT"}, {TypeKind::uint8, "UTINYINT"}, {TypeKind::uint16, "USMALLINT"},
-    {TypeKind::uint32, "UINTEGER"}, {TypeKind::uint64, "UBIGINT"}, {TypeKind::float32, "FLOAT"},
-    {TypeKind::float32, "REAL"}, {TypeKind::float32, "FLOAT4"}, {TypeKind::float64, "DOUBLE"},
-    {TypeKind::float64, "FLOAT8"}, {TypeKind::float64, "DOUBLE PRECISION"},
-    {TypeKind::varchar, "VARCHAR"}, {TypeKind::varchar, "TEXT"}, {TypeKind::varchar, "STRING"},
-    {TypeKind::varchar, "CHAR"}, {TypeKind::json, "JSON"}, {TypeKind::json, "JSONB"},
-    {TypeKind::blob, "BLOB"}, {TypeKind::blob, "BYTEA"}, {TypeKind::blob, "BINARY"},
-    {TypeKind::uuid, "UUID"}, {TypeKind::date, "DATE"}, {TypeKind::time, "TIME"},
-    {TypeKind::time, "TIME WITHOUT TIME ZONE"}, {TypeKind::timetz, "TIME WITH TIME ZONE"},
-    {TypeKind::timetz, "TIMETZ"}, {TypeKind::timestamp, "TIMESTAMP"},
-    {TypeKind::timestamp, "DATETIME"}, {TypeKind::timestamp, "TIMESTAMP WITHOUT TIME ZONE"},
-    {TypeKind::timestamp, "TIMESTAMP_US"}, {TypeKind::timestamptz, "TIMESTAMP WITH TIME ZONE"},
-    {TypeKind::timestamptz, "TIMESTAMPTZ"}, {TypeKind::timestamp_ns, "TIMESTAMP_NS"},
-    {TypeKind::interval, "INTERVAL"}, {TypeKind::decimal, "DECIMAL"}, {TypeKind::decimal, "NUMERIC"},
-    {TypeKind::decimal, "DEC"}, {TypeKind::varchar, "BPCHAR"}, {TypeKind::boolean, "LOGICAL"},
+    {TypeKind::boolean, "BOOLEAN"},
+    {TypeKind::boolean, "BOOL"},
+    {TypeKind::int8, "TINYINT"},
+    {TypeKind::int8, "INT1"},
+    {TypeKind::int16, "SMALLINT"},
+    {TypeKind::int16, "INT2"},
+    {TypeKind::int32, "INTEGER"},
+    {TypeKind::int32, "INT"},
+    {TypeKind::int32, "INT4"},
+    {TypeKind::int64, "BIGINT"},
+    {TypeKind::int64, "INT8"},
+    {TypeKind::int64, "LONG"},
+    {TypeKind::int128, "HUGEINT"},
+    {TypeKind::uint8, "UTINYINT"},
+    {TypeKind::uint16, "USMALLINT"},
+    {TypeKind::uint32, "UINTEGER"},
+    {TypeKind::uint64, "UBIGINT"},
+    {TypeKind::float32, "FLOAT"},
+    {TypeKind::float32, "REAL"},
+    {TypeKind::float32, "FLOAT4"},
+    {TypeKind::float64, "DOUBLE"},
+    {TypeKind::float64, "FLOAT8"},
+    {TypeKind::float64, "DOUBLE PRECISION"},
+    {TypeKind::varchar, "VARCHAR"},
+    {TypeKind::varchar, "TEXT"},
+    {TypeKind::varchar, "STRING"},
+    {TypeKind::varchar, "CHAR"},
+    {TypeKind::json, "JSON"},
+    {TypeKind::json, "JSONB"},
+    {TypeKind::blob, "BLOB"},
+    {TypeKind::blob, "BYTEA"},
+    {TypeKind::blob, "BINARY"},
+    {TypeKind::uuid, "UUID"},
+    {TypeKind::date, "DATE"},
+    {TypeKind::time, "TIME"},
+    {TypeKind::time, "TIME WITHOUT TIME ZONE"},
+    {TypeKind::timetz, "TIME WITH TIME ZONE"},
+    {TypeKind::timetz, "TIMETZ"},
+    {TypeKind::timestamp, "TIMESTAMP"},
+    {TypeKind::timestamp, "DATETIME"},
+    {TypeKind::timestamp, "TIMESTAMP WITHOUT TIME ZONE"},
+    {TypeKind::timestamp, "TIMESTAMP_US"},
+    {TypeKind::timestamptz, "TIMESTAMP WITH TIME ZONE"},
+    {TypeKind::timestamptz, "TIMESTAMPTZ"},
+    {TypeKind::timestamp_ns, "TIMESTAMP_NS"},
+    {TypeKind::interval, "INTERVAL"},
+    {TypeKind::decimal, "DECIMAL"},
+    {TypeKind::decimal, "NUMERIC"},
+    {TypeKind::decimal, "DEC"},
+    {TypeKind::varchar, "BPCHAR"},
+    {TypeKind::boolean, "LOGICAL"},
     {TypeKind::int64, "SIGNED"},
 }};
 
 std::string upper_trimmed(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  while (!text.empty() && text.front() == ' ')
+    text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ')
+    text.remove_suffix(1);
   std::string upper(text);
   std::transform(upper.begin(), upper.end(), upper.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -62,9 +96,11 @@ std::optional<int> parse_small_number(std::string_view text) {
 
 Error unknown_type(std::string_view text) {
   std::vector<std::string> words;
-  for (const KindName& known : kind_names) words.emplace_back(known.name);
-  std::string hint = "types are for example integer, bigint, decimal(15,2), double, varchar, date, "
-                     "timestamp, timestamptz, boolean";
+  for (const KindName& known : kind_names)
+    words.emplace_back(known.name);
+  std::string hint =
+      "types are for example integer, bigint, decimal(15,2), double, varchar, date, "
+      "timestamp, timestamptz, boolean";
   if (auto near = nearest_word(upper_trimmed(text), words)) {
     std::transform(near->begin(), near->end(), near->begin(),
                    [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -73,7 +109,8 @@ Error unknown_type(std::string_view text) {
   return user_error("spec.unknown_type", "`" + std::string(text) + "` is not a type", hint);
 }
 
-// `DECIMAL(15,2)`; a bare DECIMAL is 18,3 in the engine, which nobody means: it must say its digits.
+// `DECIMAL(15,2)`; a bare DECIMAL is 18,3 in the engine, which nobody means: it must say its
+// digits.
 Result<Type> parse_decimal(std::string_view text, std::string_view arguments) {
   const std::size_t comma = arguments.find(',');
   const auto width = parse_small_number(arguments.substr(0, comma));
@@ -145,13 +182,16 @@ std::size_t fixed_width(const Type& type) {
   switch (type.kind) {
     case TypeKind::boolean:
     case TypeKind::int8:
-    case TypeKind::uint8: return 1;
+    case TypeKind::uint8:
+      return 1;
     case TypeKind::int16:
-    case TypeKind::uint16: return 2;
+    case TypeKind::uint16:
+      return 2;
     case TypeKind::int32:
     case TypeKind::uint32:
     case TypeKind::float32:
-    case TypeKind::date: return 4;
+    case TypeKind::date:
+      return 4;
     case TypeKind::int64:
     case TypeKind::uint64:
     case TypeKind::float64:
@@ -159,16 +199,20 @@ std::size_t fixed_width(const Type& type) {
     case TypeKind::timetz:
     case TypeKind::timestamp:
     case TypeKind::timestamptz:
-    case TypeKind::timestamp_ns: return 8;
+    case TypeKind::timestamp_ns:
+      return 8;
     case TypeKind::int128:
     case TypeKind::uuid:
-    case TypeKind::interval: return 16;
-    case TypeKind::decimal: return type.width <= 4 ? 2 : type.width <= 9 ? 4 : type.width <= 18 ? 8 : 16;
+    case TypeKind::interval:
+      return 16;
+    case TypeKind::decimal:
+      return type.width <= 4 ? 2 : type.width <= 9 ? 4 : type.width <= 18 ? 8 : 16;
     case TypeKind::varchar:
     case TypeKind::json:
     case TypeKind::blob:
     case TypeKind::list:
-    case TypeKind::engine: return 0;
+    case TypeKind::engine:
+      return 0;
   }
   return 0;
 }

@@ -29,7 +29,8 @@ std::optional<Guarantee> parse_guarantee(std::string_view text) {
 
 std::vector<std::string> guarantee_names() {
   std::vector<std::string> all;
-  for (const auto& [value, name] : names) all.emplace_back(name);
+  for (const auto& [value, name] : names)
+    all.emplace_back(name);
   return all;
 }
 

@@ -1,7 +1,5 @@
 #include "quality/rules.h"
 
-#include <algorithm>
-
 #include "base/nearest.h"
 
 namespace tidemark {
@@ -122,12 +120,7 @@ Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Sc
 std::vector<std::string> tables_read(const std::vector<RuleSpec>& rules, duck::Connection& connection) {
   std::vector<std::string> tables;
   for (const RuleSpec& rule : rules) {
-    auto named = connection.table_names("SELECT " + rule.check.text);
-    if (!named.ok()) continue;
-    for (const std::string& table : *named) {
-      if (table.find('.') == std::string::npos) continue;
-      if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
-    }
+    add_tables_read("SELECT " + rule.check.text, connection, tables);
   }
   return tables;
 }

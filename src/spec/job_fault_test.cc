@@ -120,6 +120,10 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"bad_timezone",
                   from("table: t, watermark: w, timezone: Berlin"),
                   {"1:60: `timezone` must be a time zone such as Europe/Berlin, not `Berlin`"}},
+        FaultCase{
+            "unknown_timezone",
+            from("table: t, watermark: w, timezone: Europe/Berln"),
+            {"1:60: `timezone` must be a time zone such as Europe/Berlin, not `Europe/Berln`"}},
         FaultCase{"bad_null_cursor",
                   from("table: t, watermark: w, null_cursor: ones"),
                   {"1:63: `null_cursor` must be one of fail, every_run, once, not `ones`; did you "

@@ -1,5 +1,7 @@
 // The words of a job's schedule whose form can be checked here.
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "spec/config_spec.h"
@@ -29,7 +31,7 @@ std::vector<std::string> cron_fields(std::string_view text) {
   return fields;
 }
 
-// `Area/City`, `UTC`; whether the zone exists is for who has the zone data.
+// `Area/City`, `UTC`.
 bool looks_like_zone(std::string_view text) {
   if (text.empty() || !is_alpha(text.front()) || text.find("//") != std::string_view::npos)
     return false;
@@ -38,6 +40,15 @@ bool looks_like_zone(std::string_view text) {
   });
   return letters && text.back() != '/' &&
          (text == "UTC" || text.find('/') != std::string_view::npos);
+}
+
+// Where the machine has no zone data the word is taken; whoever uses the zone will need that data
+// anyway.
+bool zone_exists(const std::string& zone) {
+  static constexpr const char* zone_data = "/usr/share/zoneinfo";
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(zone_data, ignored)) return true;
+  return std::filesystem::is_regular_file(std::filesystem::path(zone_data) / zone, ignored);
 }
 
 }  // namespace
@@ -67,9 +78,9 @@ ValueSpec<Name> timezone_value() {
   ValueSpec<Name> inner = config::name(doc.phrase);
   return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
             if (!inner.read(node, context, name, out)) return false;
-            return looks_like_zone(out.value) ||
-                   config::wrong_value(node, context, name, doc,
-                                       "write the zone's name from the IANA list, or UTC");
+            const bool good = looks_like_zone(out.value) && zone_exists(out.value);
+            return good || config::wrong_value(node, context, name, doc,
+                                               "write the zone's name from the IANA list, or UTC");
           }};
 }
 

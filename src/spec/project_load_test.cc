@@ -119,6 +119,59 @@ TEST(ProjectLoad, AnOversizedJobIsOneFault) {
   EXPECT_THAT(project.faults(), ElementsAre(HasSubstr("is larger than 1000000 bytes")));
 }
 
+// The files a reader of the documentation meets first.
+TEST(ProjectLoad, TheFilesOfTheDocumentation) {
+  TestProject project;
+  project.set("SHOP_PASSWORD", "x").write("jobs/shipments.sql", "select * from rows\n");
+  project.write(
+      "tidemark.yaml",
+      R"(store: sqlite:.tidemark/store.db            # or postgres://... when several servers share it
+stage: .tidemark/stage                      # or s3://bucket/prefix
+connections:
+  shop:
+    postgres: host=db.example dbname=shop user=etl
+    password: ${env:SHOP_PASSWORD}          # never written in the file
+    guard: {rows_per_second: 50000, connections: 4, replica: host=replica.example}
+  landing:   {files: data}                  # a folder; later s3://bucket/prefix
+  warehouse: {duckdb: warehouse.duckdb}
+)");
+  project.write("jobs/readings.yaml",
+                R"(from: {connection: landing, files: "readings-*.csv", nulls: [NA]}
+to:   {connection: warehouse, table: readings, load: append}
+)");
+  project.write("jobs/orders.yaml",
+                R"(from:  {connection: shop, table: public.orders, watermark: updated_at}
+to:    {connection: warehouse, table: mart.orders, load: upsert, key: [order_id]}
+every: 1h
+)");
+  project.write(
+      "jobs/copy.yaml",
+      R"(from: {connection: shop, tables: [public.*], except: [public.tmp_*], watermark: updated_at}
+to:   {connection: warehouse, table: "raw.{table}", load: upsert}
+)");
+  project.write("jobs/shipments.yaml", R"(from:
+  connection: shop
+  query: select * from shipments            # Tidemark adds the window; the query never mentions it
+  watermark: shipped_at
+transform:
+  - lookup: {from: warehouse.dim_customer, match: customer_id, add: [segment, country], missing: quarantine}
+  - units:  {weight: {from: lb, to: kg}}
+  - derive: {order_day: ordered_at::date, margin: price - cost}
+  - sql:    shipments.sql                   # reads the relation `rows`
+rules:
+  price_not_negative: price >= 0
+  known_country: country in (select code from warehouse.countries)
+quarantine: {alert_above: 0.1%}             # stop_above: off unless set
+to: {connection: warehouse, table: mart.shipments, load: append}
+)");
+  const LoadedProject loaded = project.load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  const JobSpec& shipments = *loaded.find_job("shipments");
+  EXPECT_EQ(std::get<QueryInput>(shipments.from.input).query.text, "select * from shipments");
+  EXPECT_EQ(std::get<SqlStep>(shipments.transform.at(3).kind).query.file, "jobs/shipments.sql");
+  EXPECT_EQ(shipments.rules.at(1).check.text, "country in (select code from warehouse.countries)");
+}
+
 // The limit of the whole command is 0.5 s in a release build; this one holds
 // under sanitizers on a busy machine.
 TEST(ProjectLoad, AThousandJobsLoadFast) {

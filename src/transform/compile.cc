@@ -103,21 +103,14 @@ Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& st
 
 std::vector<std::string> tables_read(const std::vector<TransformStep>& steps, duck::Connection& connection) {
   std::vector<std::string> tables;
-  const auto add = [&](const std::string& table) {
-    if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
-  };
   for (const TransformStep& step : steps) {
-    if (const auto* lookup = std::get_if<LookupStep>(&step.kind)) add(table_label(lookup->from));
+    if (const auto* lookup = std::get_if<LookupStep>(&step.kind)) {
+      const std::string table = table_label(lookup->from);
+      if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+    }
     std::vector<std::string> texts;
     std::visit(Texts{texts}, step.kind);
-    for (const std::string& text : texts) {
-      auto named = connection.table_names(text);
-      if (!named.ok()) continue;
-      for (const std::string& table : *named) {
-        // Without a connection it is `rows` or a name of the query's own.
-        if (table.find('.') != std::string::npos) add(table);
-      }
-    }
+    for (const std::string& text : texts) add_tables_read(text, connection, tables);
   }
   return tables;
 }

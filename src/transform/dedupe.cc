@@ -31,7 +31,8 @@ std::optional<CompiledStep> compile_dedupe(const DedupeStep& spec, const StepInp
     partition += ", rows." + duck::quote_name(name);
     complete += " AND rows." + duck::quote_name(name) + " IS NOT NULL";
   }
-  const std::string order = (ordered ? spec.order.text + "\n, " : "") + "rows._tm_segment, rows._tm_row";
+  const std::string order = (ordered ? spec.order.text + "\n, " : "") +
+                            (spec.newest_first ? "rows._tm_segment DESC, rows._tm_row DESC" : "rows._tm_segment, rows._tm_row");
   const std::string ranked = step_relation(step.number, "_ranked");
   compiled.queries.push_back({ranked, "SELECT *, row_number() OVER (PARTITION BY " + partition + " ORDER BY " + order +
                                           ") AS _tm_rank FROM " + step.input + " AS rows"});

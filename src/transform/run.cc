@@ -51,7 +51,8 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
     sql.as_view = false;
   }
   sql.marked = chain + "\nSELECT " + with_hidden(quoted(part.out.names())) + " FROM " + last;
-  sql.table = "_tm_rows_" + std::to_string(at);
+  // Two names, because a view cannot replace a table that an earlier run left, nor a table a view.
+  sql.table = (sql.as_view ? "_tm_view_" : "_tm_rows_") + std::to_string(at);
   if (part.query) {
     std::string visible;
     for (const std::string& name : quoted(part.out.names())) visible += (visible.empty() ? "" : ", ") + name;
@@ -63,7 +64,8 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
 }
 
 std::string create_sql(const std::string& name, const std::string& select, bool as_view) {
-  return "CREATE TEMP " + std::string(as_view ? "VIEW " : "TABLE ") + name + " AS " + select;
+  // An earlier run on this connection may have left one of the same name.
+  return "CREATE OR REPLACE TEMP " + std::string(as_view ? "VIEW " : "TABLE ") + name + " AS " + select;
 }
 
 std::string drop_sql(const std::string& name, bool as_view) {
@@ -88,10 +90,6 @@ class Run {
 
  private:
   Status make(const std::string& name, const std::string& select, bool as_view) {
-    // An earlier run on this connection may have left either kind, and one cannot replace the other.
-    TM_TRY(const duck::Answer old, connection_.query("SELECT table_type FROM information_schema.tables WHERE "
-                                                     "table_catalog = 'temp' AND table_name = $1", {name}));
-    if (old.rows() > 0) TM_CHECK(connection_.execute(drop_sql(name, old.text(0, 0) == "VIEW")));
     TM_CHECK(connection_.execute(create_sql(name, select, as_view)));
     out_.tables.insert(out_.tables.begin(), drop_sql(name, as_view));
     return {};
@@ -125,6 +123,7 @@ class Run {
     if (at == 0) out_.rows_in = RowCount(rows_in);
     TM_TRY(std::int64_t now, count_part(part, sql, rows_in));
     origins_.push_back(origin(at));
+    relations_.push_back(sql.table);
     if (!part.query) {
       out_.rows = RowCount(now);
       return {};
@@ -205,12 +204,11 @@ class Run {
   }
 
   Status name_good_rows() {
-    const std::size_t last = transform_.parts.size() - 1;
     std::string visible;
     for (const std::string& name : quoted(transform_.out.names())) visible += (visible.empty() ? "" : ", ") + name;
     out_.good = "_tm_good";
     out_.schema = transform_.out;
-    return make(out_.good, "SELECT " + visible + " FROM temp._tm_rows_" + std::to_string(last) + " WHERE _tm_reject IS NULL",
+    return make(out_.good, "SELECT " + visible + " FROM temp." + relations_.back() + " WHERE _tm_reject IS NULL",
                 true);
   }
 
@@ -219,8 +217,8 @@ class Run {
     for (std::size_t at = 0; at < transform_.parts.size(); ++at) {
       all += (at == 0 ? "" : " UNION ALL ") +
              ("SELECT _tm_segment, _tm_row, _tm_reject.rule AS rule, _tm_reject.\"column\" AS \"column\", "
-              "_tm_reject.message AS message FROM temp._tm_rows_" +
-              std::to_string(at) + " WHERE _tm_reject IS NOT NULL AND NOT _tm_reject.dropped");
+              "_tm_reject.message AS message FROM temp." +
+              relations_[at] + " WHERE _tm_reject IS NOT NULL AND NOT _tm_reject.dropped");
     }
     out_.refusals.relation = all;
     out_.refusals.origins = std::move(origins_);
@@ -231,7 +229,8 @@ class Run {
   duck::Connection& connection_;
   Cancel& cancel_;
   Transformed out_;
-  std::vector<RowOrigin> origins_;
+  std::vector<RowOrigin> origins_;       // of each part
+  std::vector<std::string> relations_;   // of each part: its rows with `_tm_reject`
   std::int64_t query_rows_ = 0;
 };
 

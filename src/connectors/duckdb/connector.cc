@@ -6,7 +6,8 @@
 namespace tidemark {
 
 Result<std::unique_ptr<Sink>> DuckdbConnector::open_sink(const ConnectionSpec& connection,
-                                                         const ConnectorContext& context, Cancel&) const {
+                                                         const ConnectorContext& context,
+                                                         Cancel&) const {
   TM_CHECK(attach_warehouse(connection, context.project, context.engine));
   return std::unique_ptr<Sink>(std::make_unique<DuckdbSink>(connection.name.value, context.engine));
 }
@@ -14,6 +15,18 @@ Result<std::unique_ptr<Sink>> DuckdbConnector::open_sink(const ConnectionSpec& c
 Status DuckdbConnector::attach(const ConnectionSpec& connection, const std::vector<std::string>&,
                                const ConnectorContext& context, Cancel&) const {
   return attach_warehouse(connection, context.project, context.engine);
+}
+
+ConnectorSpec duckdb_connector_spec() {
+  ConfigSpec<DuckdbConnection> spec("duckdb", "A DuckDB database file as a warehouse.",
+                                    "{duckdb: warehouse.duckdb}");
+  spec.field("duckdb", &DuckdbConnection::path, config::text("a path"),
+             {.required = true,
+              .description = "The file, relative to the project's folder; made at the first load. "
+                             "While Tidemark runs, "
+                             "no other process can open it."});
+  return ConnectorSpec::of(std::move(spec),
+                           {.source_keys = {}, .is_target = true, .has_guard = false});
 }
 
 }  // namespace tidemark

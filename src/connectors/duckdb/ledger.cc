@@ -29,38 +29,44 @@ std::int64_t number(const std::optional<std::string>& text) {
 }  // namespace
 
 Status create_tables(duck::Connection& engine, const std::string& catalog) {
-  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_ledger") +
-                          " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, seq BIGINT NOT NULL, fence BIGINT NOT NULL,"
-                          " lo VARCHAR, hi VARCHAR, run_id VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL,"
-                          " PRIMARY KEY (job, stream))"));
-  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_loads") +
-                          " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, load_id VARCHAR NOT NULL,"
-                          " kind VARCHAR NOT NULL, seq BIGINT NOT NULL, run_id VARCHAR NOT NULL, lo VARCHAR,"
-                          " hi VARCHAR, rows BIGINT NOT NULL, rejected BIGINT NOT NULL, checksum VARCHAR,"
-                          " partitions VARCHAR, applied_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (job, stream, load_id))"));
+  TM_CHECK(engine.execute(
+      "CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_ledger") +
+      " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, seq BIGINT NOT NULL, fence BIGINT NOT NULL,"
+      " lo VARCHAR, hi VARCHAR, run_id VARCHAR NOT NULL, applied_at TIMESTAMPTZ NOT NULL,"
+      " PRIMARY KEY (job, stream))"));
+  TM_CHECK(engine.execute(
+      "CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_loads") +
+      " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, load_id VARCHAR NOT NULL,"
+      " kind VARCHAR NOT NULL, seq BIGINT NOT NULL, run_id VARCHAR NOT NULL, lo VARCHAR,"
+      " hi VARCHAR, rows BIGINT NOT NULL, rejected BIGINT NOT NULL, checksum VARCHAR,"
+      " partitions VARCHAR, applied_at TIMESTAMPTZ NOT NULL, PRIMARY KEY (job, stream, load_id))"));
   std::string columns;
   for (const Column& column : quarantine_schema().columns) {
-    columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name) + " " + sql_name(column.type) +
-               (column.nullable ? "" : " NOT NULL");
+    columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name) + " " +
+               sql_name(column.type) + (column.nullable ? "" : " NOT NULL");
   }
-  return engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") + " (" + columns +
-                        ", resolved_at TIMESTAMPTZ, resolution VARCHAR)");
+  return engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") +
+                        " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)");
 }
 
 bool tables_exist(duck::Connection& engine, const std::string& catalog) {
   auto count = engine.query(
-      "SELECT count(*) FROM duckdb_tables() WHERE database_name = $1 AND schema_name = 'main' AND table_name IN "
+      "SELECT count(*) FROM duckdb_tables() WHERE database_name = $1 AND schema_name = 'main' AND "
+      "table_name IN "
       "('tidemark_ledger', 'tidemark_loads', 'tidemark_quarantine')",
       {catalog});
   return count.ok() && count->integer(0, 0) == 3;
 }
 
-Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog, const StreamId& stream) {
+Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog,
+                                      const StreamId& stream) {
   if (!tables_exist(engine, catalog)) return std::optional<LedgerRow>{};
-  TM_TRY(duck::Answer answer,
-         engine.query("SELECT seq, fence, lo, hi, run_id, strftime(applied_at, '%Y-%m-%dT%H:%M:%S.%fZ') FROM " +
-                          table(catalog, "tidemark_ledger") + " WHERE job = $1 AND stream = $2",
-                      {stream.job.get(), stream.stream.get()}));
+  TM_TRY(
+      duck::Answer answer,
+      engine.query(
+          "SELECT seq, fence, lo, hi, run_id, strftime(applied_at, '%Y-%m-%dT%H:%M:%S.%fZ') FROM " +
+              table(catalog, "tidemark_ledger") + " WHERE job = $1 AND stream = $2",
+          {stream.job.get(), stream.stream.get()}));
   if (answer.rows() == 0) return std::optional<LedgerRow>{};
   LedgerRow row;
   row.stream = stream;
@@ -73,27 +79,32 @@ Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::strin
   return std::optional<LedgerRow>{std::move(row)};
 }
 
-Result<std::vector<Position>> history(duck::Connection& engine, const std::string& catalog, const StreamId& stream) {
+Result<std::vector<Position>> history(duck::Connection& engine, const std::string& catalog,
+                                      const StreamId& stream) {
   std::vector<Position> positions;
   if (!tables_exist(engine, catalog)) return positions;
-  TM_TRY(duck::Answer answer, engine.query("SELECT hi FROM " + table(catalog, "tidemark_loads") +
-                                               " WHERE job = $1 AND stream = $2 AND kind = 'window' AND hi IS NOT NULL"
-                                               " ORDER BY seq",
-                                           {stream.job.get(), stream.stream.get()}));
-  for (std::size_t row = 0; row < answer.rows(); ++row) positions.push_back({answer.text(row, 0).value_or("")});
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT hi FROM " + table(catalog, "tidemark_loads") +
+                          " WHERE job = $1 AND stream = $2 AND kind = 'window' AND hi IS NOT NULL"
+                          " ORDER BY seq",
+                      {stream.job.get(), stream.stream.get()}));
+  for (std::size_t row = 0; row < answer.rows(); ++row)
+    positions.push_back({answer.text(row, 0).value_or("")});
   return positions;
 }
 
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id) {
   if (!tables_exist(engine, catalog)) return false;
-  TM_TRY(duck::Answer answer, engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
-                                               " WHERE job = $1 AND stream = $2 AND load_id = $3",
-                                           {stream.job.get(), stream.stream.get(), load_id}));
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
+                          " WHERE job = $1 AND stream = $2 AND load_id = $3",
+                      {stream.job.get(), stream.stream.get(), load_id}));
   return answer.integer(0, 0) > 0;
 }
 
-Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream, const LoadRow& load) {
+Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
+                   const LoadRow& load) {
   const Parameters parameters{stream.job.get(),
                               stream.stream.get(),
                               load.load_id,
@@ -105,14 +116,17 @@ Status insert_load(duck::Connection& engine, const std::string& catalog, const S
                               std::to_string(load.rows.get()),
                               std::to_string(load.rejected.get()),
                               load.checksum};
-  auto inserted = engine.query("INSERT INTO " + table(catalog, "tidemark_loads") +
-                                   " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, now())",
-                               parameters);
-  if (!inserted.ok()) return std::move(inserted).error().with_context("recording the load in tidemark_loads");
+  auto inserted =
+      engine.query("INSERT INTO " + table(catalog, "tidemark_loads") +
+                       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL, now())",
+                   parameters);
+  if (!inserted.ok())
+    return std::move(inserted).error().with_context("recording the load in tidemark_loads");
   return {};
 }
 
-Result<bool> move_head(duck::Connection& engine, const std::string& catalog, const LoadKey& key, const LoadRow& load) {
+Result<bool> move_head(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
+                       const LoadRow& load) {
   const Parameters parameters{key.stream.job.get(),
                               key.stream.stream.get(),
                               std::to_string(load.seq.get()),
@@ -121,18 +135,22 @@ Result<bool> move_head(duck::Connection& engine, const std::string& catalog, con
                               text_of(load.window.hi),
                               load.run_id.get()};
   const std::string ledger = table(catalog, "tidemark_ledger");
-  TM_TRY(duck::Answer present, engine.query("SELECT count(*) FROM " + ledger + " WHERE job = $1 AND stream = $2",
-                                            {key.stream.job.get(), key.stream.stream.get()}));
+  TM_TRY(duck::Answer present,
+         engine.query("SELECT count(*) FROM " + ledger + " WHERE job = $1 AND stream = $2",
+                      {key.stream.job.get(), key.stream.stream.get()}));
   if (present.integer(0, 0) == 0) {
     if (load.seq.get() != 1) return false;
-    TM_CHECK(engine.query("INSERT INTO " + ledger + " VALUES ($1, $2, $3, $4, $5, $6, $7, now())", parameters));
+    TM_CHECK(engine.query("INSERT INTO " + ledger + " VALUES ($1, $2, $3, $4, $5, $6, $7, now())",
+                          parameters));
     return true;
   }
   TM_TRY(duck::Answer moved,
-         engine.query("UPDATE " + ledger +
-                          " SET seq = $3::BIGINT, fence = $4::BIGINT, lo = $5, hi = $6, run_id = $7, applied_at = now()"
-                          " WHERE job = $1 AND stream = $2 AND seq = $3::BIGINT - 1 AND fence <= $4::BIGINT",
-                      parameters));
+         engine.query(
+             "UPDATE " + ledger +
+                 " SET seq = $3::BIGINT, fence = $4::BIGINT, lo = $5, hi = $6, run_id = $7, "
+                 "applied_at = now()"
+                 " WHERE job = $1 AND stream = $2 AND seq = $3::BIGINT - 1 AND fence <= $4::BIGINT",
+             parameters));
   return number(moved.text(0, 0)) == 1;
 }
 

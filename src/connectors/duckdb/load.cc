@@ -13,15 +13,16 @@ namespace {
 
 std::string name_list(const std::vector<std::string>& names) {
   std::string list;
-  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + duck::quote_name(name);
+  for (const std::string& name : names)
+    list += (list.empty() ? "" : ", ") + duck::quote_name(name);
   return list;
 }
 
 std::string column_definitions(const Schema& schema, const std::vector<std::string>& key) {
   std::string text;
   for (const Column& column : schema.columns) {
-    text += (text.empty() ? "" : ", ") + duck::quote_name(column.name) + " " + sql_name(column.type) +
-            (column.nullable ? "" : " NOT NULL");
+    text += (text.empty() ? "" : ", ") + duck::quote_name(column.name) + " " +
+            sql_name(column.type) + (column.nullable ? "" : " NOT NULL");
   }
   if (!key.empty()) text += ", PRIMARY KEY (" + name_list(key) + ")";
   return text;
@@ -33,7 +34,9 @@ std::string insert_rows(const std::string& into, const Schema& rows, const std::
 }
 
 // The name of the shadow is as long as the table's plus a mark nobody uses by accident.
-std::string shadow_name(const std::string& table) { return table + "__tidemark_shadow"; }
+std::string shadow_name(const std::string& table) {
+  return table + "__tidemark_shadow";
+}
 
 }  // namespace
 
@@ -41,9 +44,12 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
                                const std::optional<Schema>& present, const std::string& relation) {
   LoadStatements statements;
   if (!present) {
-    if (table.schema != "main") statements.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " + table.quoted_schema());
-    // Keys are enforced by the strategy, not by an index: an index makes each later upsert several times dearer.
-    statements.ddl.push_back("CREATE TABLE " + table.quoted() + " (" + column_definitions(target.schema, {}) + ")");
+    if (table.schema != "main")
+      statements.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " + table.quoted_schema());
+    // Keys are enforced by the strategy, not by an index: an index makes each later upsert several
+    // times dearer.
+    statements.ddl.push_back("CREATE TABLE " + table.quoted() + " (" +
+                             column_definitions(target.schema, {}) + ")");
   }
   switch (target.strategy) {
     case LoadStrategy::append:
@@ -52,12 +58,12 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
     case LoadStrategy::upsert: {
       std::string same_key;
       for (const std::string& column : target.key) {
-        same_key += (same_key.empty() ? "" : " AND ") + ("old." + duck::quote_name(column)) + " = new." +
-                    duck::quote_name(column);
+        same_key += (same_key.empty() ? "" : " AND ") + ("old." + duck::quote_name(column)) +
+                    " = new." + duck::quote_name(column);
       }
       if (present) {
-        statements.sql.push_back("DELETE FROM " + table.quoted() + " AS old USING " + relation + " AS new WHERE " +
-                                 same_key);
+        statements.sql.push_back("DELETE FROM " + table.quoted() + " AS old USING " + relation +
+                                 " AS new WHERE " + same_key);
       }
       statements.sql.push_back(insert_rows(table.quoted(), target.schema, relation));
       break;
@@ -70,7 +76,8 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
                                  column_definitions(*present, present->key) + ")");
         statements.sql.push_back(insert_rows(shadow.quoted(), target.schema, relation));
         statements.sql.push_back("DROP TABLE " + table.quoted());
-        statements.sql.push_back("ALTER TABLE " + shadow.quoted() + " RENAME TO " + duck::quote_name(table.table));
+        statements.sql.push_back("ALTER TABLE " + shadow.quoted() + " RENAME TO " +
+                                 duck::quote_name(table.table));
       } else {
         statements.sql.push_back(insert_rows(table.quoted(), target.schema, relation));
       }
@@ -79,9 +86,11 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
   return statements;
 }
 
-Result<std::optional<Schema>> describe_table(duck::Connection& engine, const WarehouseTable& table) {
+Result<std::optional<Schema>> describe_table(duck::Connection& engine,
+                                             const WarehouseTable& table) {
   TM_TRY(duck::Answer columns,
-         engine.query("SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE database_name = $1 AND "
+         engine.query("SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE "
+                      "database_name = $1 AND "
                       "schema_name = $2 AND table_name = $3 ORDER BY column_index",
                       {table.catalog, table.schema, table.table}));
   if (columns.rows() == 0) return std::optional<Schema>{};
@@ -89,38 +98,50 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine, const War
   for (std::size_t row = 0; row < columns.rows(); ++row) {
     const std::string type_name = columns.text(row, 1).value_or("");
     auto type = parse_type(type_name);
-    schema.columns.push_back({columns.text(row, 0).value_or(""), type.ok() ? *type : Type::engine(type_name),
+    schema.columns.push_back({columns.text(row, 0).value_or(""),
+                              type.ok() ? *type : Type::engine(type_name),
                               columns.integer(row, 2) != 0, type_name});
   }
   TM_TRY(duck::Answer key,
-         engine.query("SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE database_name = $1 AND "
+         engine.query("SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE "
+                      "database_name = $1 AND "
                       "schema_name = $2 AND table_name = $3 AND constraint_type = 'PRIMARY KEY'",
                       {table.catalog, table.schema, table.table}));
-  for (std::size_t row = 0; row < key.rows(); ++row) schema.key.push_back(key.text(row, 0).value_or(""));
+  for (std::size_t row = 0; row < key.rows(); ++row)
+    schema.key.push_back(key.text(row, 0).value_or(""));
   return std::optional<Schema>{std::move(schema)};
 }
 
-Status DuckdbLoad::guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target) {
+Status DuckdbLoad::guard_full(const WarehouseTable& table, const StagedTable& rows,
+                              const LoadTarget& target) {
   if (target.allow_empty) return {};
   TM_TRY(std::int64_t present, engine_.count("SELECT count(*) FROM " + table.quoted()));
   if (present == 0) return {};
   if (rows.rows.get() == 0) {
-    return Error{"blocked.empty_source", Fault::source, Retry::never,
+    return Error{"blocked.empty_source",
+                 Fault::source,
+                 Retry::never,
                  "the source is empty and table " + target.table + " has " + show_count(present) +
-                     " rows; they were left as they are", {},
+                     " rows; they were left as they are",
+                 {},
                  "if the source is really empty now, run again with --allow-empty"};
   }
   const double kept = static_cast<double>(rows.rows.get()) / static_cast<double>(present);
   if (target.shrink_limit && kept < 1 - *target.shrink_limit) {
-    return Error{"blocked.shrunk_source", Fault::source, Retry::never,
-                 "the source has " + show_count(rows.rows.get()) + " rows and table " + target.table + " has " +
-                     show_count(present) + "; they were left as they are", {},
-                 "if so many rows are really gone, run again with --allow-empty or raise `shrink_limit`"};
+    return Error{
+        "blocked.shrunk_source",
+        Fault::source,
+        Retry::never,
+        "the source has " + show_count(rows.rows.get()) + " rows and table " + target.table +
+            " has " + show_count(present) + "; they were left as they are",
+        {},
+        "if so many rows are really gone, run again with --allow-empty or raise `shrink_limit`"};
   }
   return {};
 }
 
-Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
+Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& target,
+                                   Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
@@ -129,12 +150,14 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
   const LoadStatements statements = load_statements(table, target, present, rows.relation);
-  for (const std::string& sql : statements.ddl) TM_CHECK(engine_.execute(sql));
+  for (const std::string& sql : statements.ddl)
+    TM_CHECK(engine_.execute(sql));
   std::int64_t loaded = 0;
   for (const std::string& sql : statements.sql) {
     TM_CHECK(cancel.check());
     auto answer = engine_.query(sql);
-    if (!answer.ok()) return std::move(answer).error().with_context("loading table " + target.table);
+    if (!answer.ok())
+      return std::move(answer).error().with_context("loading table " + target.table);
     if (sql.starts_with("INSERT")) loaded = answer->integer(0, 0);
   }
   return RowCount(loaded);
@@ -155,8 +178,9 @@ Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
     transaction_.reset();  // rolls back
     TM_TRY(bool there, warehouse_ledger::has_load(engine_, catalog_, key_.stream, load.load_id));
     if (there) return CommitOutcome::already_committed;
-    return target_error("target.fenced", "another process has loaded this stream meanwhile; nothing was written",
-                        Retry::never, "look at `tidemark runs " + key_.stream.job.get() + "`, then run again");
+    return target_error(
+        "target.fenced", "another process has loaded this stream meanwhile; nothing was written",
+        Retry::never, "look at `tidemark runs " + key_.stream.job.get() + "`, then run again");
   }
   TM_CHECK(transaction_->commit());
   transaction_.reset();

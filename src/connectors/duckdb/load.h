@@ -9,7 +9,8 @@
 
 namespace tidemark {
 
-// The statements of a strategy over `relation`, in order; the same ones that `plan` shows and `write` runs.
+// The statements of a strategy over `relation`, in order; the same ones that `plan` shows and
+// `write` runs.
 struct LoadStatements {
   std::vector<std::string> ddl;
   std::vector<std::string> sql;
@@ -22,10 +23,15 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine, const War
 
 class DuckdbLoad : public LoadTxn {
  public:
-  DuckdbLoad(std::string catalog, duck::Connection& engine, LoadKey key, duck::Transaction transaction)
-      : catalog_(std::move(catalog)), engine_(engine), key_(std::move(key)), transaction_(std::move(transaction)) {}
+  DuckdbLoad(std::string catalog, duck::Connection& engine, LoadKey key,
+             duck::Transaction transaction)
+      : catalog_(std::move(catalog)),
+        engine_(engine),
+        key_(std::move(key)),
+        transaction_(std::move(transaction)) {}
 
-  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) override;
+  Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
+                         Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
 

@@ -18,7 +18,8 @@ Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel
   return warehouse_ledger::history(engine_, catalog_, stream);
 }
 
-Result<bool> DuckdbSink::loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) {
+Result<bool> DuckdbSink::loaded(const StreamId& stream, const std::string& load_id,
+                                Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::has_load(engine_, catalog_, stream, load_id);
 }
@@ -42,7 +43,8 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   }
   for (const std::string& column : target.key) {
     if (target.schema.find(column)) continue;
-    return user_error("plan.no_key_column", "the key's column `" + column + "` is not among the rows to load",
+    return user_error("plan.no_key_column",
+                      "the key's column `" + column + "` is not among the rows to load",
                       "correct `key`, or keep the column in `transform`");
   }
   LoadStatements statements = load_statements(table, target, present, "good");
@@ -58,7 +60,8 @@ Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& c
   TM_CHECK(cancel.check());
   TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
   TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
-  return std::unique_ptr<LoadTxn>(std::make_unique<DuckdbLoad>(catalog_, engine_, key, std::move(transaction)));
+  return std::unique_ptr<LoadTxn>(
+      std::make_unique<DuckdbLoad>(catalog_, engine_, key, std::move(transaction)));
 }
 
 }  // namespace tidemark

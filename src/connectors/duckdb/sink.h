@@ -1,7 +1,7 @@
 // DuckdbSink: loads into a warehouse file that is attached to the run's engine.
 //
-// Rows never leave the engine: a load is SQL from the run's tables into the attached catalog, in one engine
-// transaction with ledger and quarantine. Owned by one run, used from its thread.
+// Rows never leave the engine: a load is SQL from the run's tables into the attached catalog, in
+// one engine transaction with ledger and quarantine. Owned by one run, used from its thread.
 #pragma once
 
 #include <memory>
@@ -18,7 +18,8 @@ namespace tidemark {
 class DuckdbSink : public Sink {
  public:
   // `catalog` is the attached warehouse's name; `engine` outlives the sink.
-  DuckdbSink(std::string catalog, duck::Connection& engine) : catalog_(std::move(catalog)), engine_(engine) {}
+  DuckdbSink(std::string catalog, duck::Connection& engine)
+      : catalog_(std::move(catalog)), engine_(engine) {}
 
   SinkTraits traits() const override { return {}; }
   Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;

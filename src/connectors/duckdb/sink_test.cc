@@ -15,7 +15,8 @@ class DuckdbSinkTest : public testing::Test {
  protected:
   DuckdbSinkTest() {
     folder_ = std::filesystem::temp_directory_path() /
-              ("duckdb_sink_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+              ("duckdb_sink_" +
+               std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
     std::filesystem::remove_all(folder_);
     std::filesystem::create_directories(folder_);
     project_.root = folder_;
@@ -40,18 +41,27 @@ class DuckdbSinkTest : public testing::Test {
 
   Result<CommitOutcome> load(const StagedTable& good, const LoadTarget& target, std::int64_t seq,
                              std::int64_t fence = 1, const std::string& load_id = "") {
-    LoadKey key{stream, Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)), LoadKind::window, load_id};
+    LoadKey key{stream,           Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)),
+                LoadKind::window, load_id};
     TM_TRY(auto txn, sink_->begin(key, cancel_));
     TM_TRY(RowCount loaded, txn->write(good, target, cancel_));
     EXPECT_EQ(loaded.get(), good.rows.get());
-    LoadRow row{load_id.empty() ? "load" + std::to_string(seq) : load_id, LoadKind::window, Seq(seq),
-                key.run_id, {std::nullopt, Position{std::to_string(seq)}, std::nullopt}, loaded, RowCount(0), "sum"};
+    LoadRow row{load_id.empty() ? "load" + std::to_string(seq) : load_id,
+                LoadKind::window,
+                Seq(seq),
+                key.run_id,
+                {std::nullopt, Position{std::to_string(seq)}, std::nullopt},
+                loaded,
+                RowCount(0),
+                "sum"};
     return txn->commit(row);
   }
 
   std::int64_t count(const std::string& sql) { return db_->count(sql).value(); }
 
-  const Schema schema_{{{"id", Type::of(TypeKind::int32), true, {}}, {"name", Type::of(TypeKind::varchar), true, {}}}, {}};
+  const Schema schema_{{{"id", Type::of(TypeKind::int32), true, {}},
+                        {"name", Type::of(TypeKind::varchar), true, {}}},
+                       {}};
   std::filesystem::path folder_;
   ProjectSpec project_;
   ConnectionSpec connection_;
@@ -64,8 +74,10 @@ class DuckdbSinkTest : public testing::Test {
 TEST_F(DuckdbSinkTest, AppendCommitsRowsAndLedgerTogetherAndSurvivesReopening) {
   const LoadTarget target{"mart.orders", LoadStrategy::append, {}, schema_, std::nullopt, false};
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
-  ASSERT_EQ(*load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 1), CommitOutcome::committed);
-  ASSERT_EQ(*load(rows("SELECT 2 AS id, 'b' AS name", schema_), target, 2), CommitOutcome::committed);
+  ASSERT_EQ(*load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 1),
+            CommitOutcome::committed);
+  ASSERT_EQ(*load(rows("SELECT 2 AS id, 'b' AS name", schema_), target, 2),
+            CommitOutcome::committed);
   open();
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.mart.orders"), 2);
   auto head = sink_->committed(stream, cancel_);
@@ -87,23 +99,34 @@ TEST_F(DuckdbSinkTest, ARepeatedWindowIsRefusedByTheLedgerAndLoadsNothing) {
 TEST_F(DuckdbSinkTest, AnOldFenceChangesNothing) {
   const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
   ASSERT_TRUE(load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 1, 5).ok());
-  EXPECT_EQ(load(rows("SELECT 2 AS id, 'b' AS name", schema_), target, 2, 4).error().code, "target.fenced");
+  EXPECT_EQ(load(rows("SELECT 2 AS id, 'b' AS name", schema_), target, 2, 4).error().code,
+            "target.fenced");
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.t"), 1);
 }
 
 TEST_F(DuckdbSinkTest, UpsertReplacesByKey) {
   const LoadTarget target{"t", LoadStrategy::upsert, {"id"}, schema_, std::nullopt, false};
-  ASSERT_TRUE(load(rows("SELECT i::INTEGER AS id, 'old' AS name FROM range(5) r(i)", schema_), target, 1).ok());
-  ASSERT_TRUE(load(rows("SELECT i::INTEGER AS id, 'new' AS name FROM range(3, 8) r(i)", schema_), target, 2).ok());
+  ASSERT_TRUE(
+      load(rows("SELECT i::INTEGER AS id, 'old' AS name FROM range(5) r(i)", schema_), target, 1)
+          .ok());
+  ASSERT_TRUE(
+      load(rows("SELECT i::INTEGER AS id, 'new' AS name FROM range(3, 8) r(i)", schema_), target, 2)
+          .ok());
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.t"), 8);
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.t WHERE name = 'new'"), 5);
 }
 
 TEST_F(DuckdbSinkTest, FullReplacesThroughAShadowAndKeepsTheTablesConstraints) {
-  ASSERT_TRUE(db_->execute("CREATE TABLE warehouse.t (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL)").ok());
+  ASSERT_TRUE(
+      db_->execute("CREATE TABLE warehouse.t (id INTEGER PRIMARY KEY, name VARCHAR NOT NULL)")
+          .ok());
   const LoadTarget target{"t", LoadStrategy::full, {}, schema_, 0.5, false};
-  ASSERT_TRUE(load(rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(4) r(i)", schema_), target, 1).ok());
-  ASSERT_TRUE(load(rows("SELECT i::INTEGER AS id, 'b' AS name FROM range(3) r(i)", schema_), target, 2).ok());
+  ASSERT_TRUE(
+      load(rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(4) r(i)", schema_), target, 1)
+          .ok());
+  ASSERT_TRUE(
+      load(rows("SELECT i::INTEGER AS id, 'b' AS name FROM range(3) r(i)", schema_), target, 2)
+          .ok());
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.t WHERE name = 'b'"), 3);
   auto described = sink_->describe("t", cancel_);
   EXPECT_EQ((**described).key, std::vector<std::string>{"id"});
@@ -112,10 +135,13 @@ TEST_F(DuckdbSinkTest, FullReplacesThroughAShadowAndKeepsTheTablesConstraints) {
 
 TEST_F(DuckdbSinkTest, AnEmptyOrShrunkenSourceDoesNotWipeTheTable) {
   const LoadTarget target{"t", LoadStrategy::full, {}, schema_, 0.5, false};
-  ASSERT_TRUE(load(rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(10) r(i)", schema_), target, 1).ok());
+  ASSERT_TRUE(
+      load(rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(10) r(i)", schema_), target, 1)
+          .ok());
   const std::string none = "SELECT 1 AS id, 'a' AS name WHERE false";
   EXPECT_EQ(load(rows(none, schema_), target, 2).error().code, "blocked.empty_source");
-  EXPECT_EQ(load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 2).error().code, "blocked.shrunk_source");
+  EXPECT_EQ(load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 2).error().code,
+            "blocked.shrunk_source");
   EXPECT_EQ(count("SELECT count(*) FROM warehouse.t"), 10);
   LoadTarget allowed = target;
   allowed.allow_empty = true;
@@ -128,7 +154,8 @@ TEST_F(DuckdbSinkTest, AMisfitNamesColumnAndTypes) {
   auto plan = sink_->plan({"t", LoadStrategy::append, {}, schema_, std::nullopt, false}, cancel_);
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.error().code, "target.schema_misfit");
-  EXPECT_NE(plan.error().message.find("`id` is SMALLINT in the table and INTEGER in the rows"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("`id` is SMALLINT in the table and INTEGER in the rows"),
+            std::string::npos);
   EXPECT_NE(plan.error().message.find("`name` (VARCHAR) is not in the table"), std::string::npos);
 }
 
@@ -136,8 +163,10 @@ TEST_F(DuckdbSinkTest, AnAbandonedLoadLeavesNothing) {
   {
     auto txn = sink_->begin({stream, Seq(1), Fence(1), RunId("r"), LoadKind::window, "l"}, cancel_);
     ASSERT_TRUE(txn.ok());
-    ASSERT_TRUE((*txn)->write(rows("SELECT 1 AS id, 'a' AS name", schema_),
-                              {"t", LoadStrategy::append, {}, schema_, std::nullopt, false}, cancel_).ok());
+    ASSERT_TRUE((*txn)
+                    ->write(rows("SELECT 1 AS id, 'a' AS name", schema_),
+                            {"t", LoadStrategy::append, {}, schema_, std::nullopt, false}, cancel_)
+                    .ok());
   }
   EXPECT_FALSE(sink_->describe("t", cancel_)->has_value());
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());

@@ -4,25 +4,32 @@
 
 namespace tidemark {
 
-Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project, duck::Connection& engine) {
+Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project,
+                        duck::Connection& engine) {
   const auto* config = connection.config.get<DuckdbConnection>();
   TM_ASSERT(config != nullptr);
   const std::filesystem::path path = project.root / config->path;
-  auto attached = engine.execute("ATTACH IF NOT EXISTS " + duck::quote_text(path.string()) + " AS " +
-                                 duck::quote_name(connection.name.value));
+  auto attached = engine.execute("ATTACH IF NOT EXISTS " + duck::quote_text(path.string()) +
+                                 " AS " + duck::quote_name(connection.name.value));
   if (attached.ok()) return {};
   Error error = std::move(attached).error();
   if (error.code == "engine.io") {
     error.code = "target.file_unusable";
     error.fault = Fault::target;
     error.hint = "close the program that has " + path.string() +
-                 " open (the message names its process), or mend the path and its rights; nothing was changed";
+                 " open (the message names its process), or mend the path and its rights; nothing "
+                 "was changed";
   }
-  return std::move(error).with_context("opening the warehouse of connection `" + connection.name.value + "`");
+  return std::move(error).with_context("opening the warehouse of connection `" +
+                                       connection.name.value + "`");
 }
 
-std::string WarehouseTable::quoted() const { return duck::quote_path({catalog, schema, table}); }
-std::string WarehouseTable::quoted_schema() const { return duck::quote_path({catalog, schema}); }
+std::string WarehouseTable::quoted() const {
+  return duck::quote_path({catalog, schema, table});
+}
+std::string WarehouseTable::quoted_schema() const {
+  return duck::quote_path({catalog, schema});
+}
 
 Result<WarehouseTable> parse_table(const std::string& catalog, const std::string& text) {
   const std::size_t dot = text.find('.');
@@ -32,7 +39,8 @@ Result<WarehouseTable> parse_table(const std::string& catalog, const std::string
     table.table = text.substr(dot + 1);
   }
   if (table.schema.empty() || table.table.empty() || text.find('\0') != std::string::npos) {
-    return user_error("spec.bad_table", "`" + text + "` is not a table's name", "write `table` or `schema.table`");
+    return user_error("spec.bad_table", "`" + text + "` is not a table's name",
+                      "write `table` or `schema.table`");
   }
   return table;
 }

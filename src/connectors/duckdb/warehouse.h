@@ -1,4 +1,5 @@
-// The names of a DuckDB warehouse inside the engine: a file attached as a catalog named like its connection.
+// The names of a DuckDB warehouse inside the engine: a file attached as a catalog named like its
+// connection.
 #pragma once
 
 #include <filesystem>
@@ -16,8 +17,10 @@ struct DuckdbConnection {
   std::string path;  // relative to the project folder
 };
 
-// Attaches the file, once per engine; idempotent. `target.file_held` when another process has it open.
-Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project, duck::Connection& engine);
+// Attaches the file, once per engine; idempotent. `target.file_held` when another process has it
+// open.
+Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project,
+                        duck::Connection& engine);
 
 // `[schema.]table` of a catalog; the schema is `main` where none is said.
 struct WarehouseTable {

@@ -23,8 +23,10 @@ Result<SqlitePosition> parse_sqlite_position(const Position& position) {
 
 std::string literal_of(const sqlite::Statement& row, int index) {
   switch (row.storage_class(index)) {
-    case sqlite::StorageClass::null: return {};
-    case sqlite::StorageClass::integer: return std::to_string(row.int64_at(index));
+    case sqlite::StorageClass::null:
+      return {};
+    case sqlite::StorageClass::integer:
+      return std::to_string(row.int64_at(index));
     case sqlite::StorageClass::real: {
       std::array<char, 40> digits{};
       std::snprintf(digits.data(), digits.size(), "%.17e", row.double_at(index));
@@ -32,7 +34,8 @@ std::string literal_of(const sqlite::Statement& row, int index) {
     }
     case sqlite::StorageClass::text: {
       std::string text = "'";
-      for (const char c : row.text_at(index)) text += c == '\'' ? std::string("''") : std::string(1, c);
+      for (const char c : row.text_at(index))
+        text += c == '\'' ? std::string("''") : std::string(1, c);
       return text + "'";
     }
     case sqlite::StorageClass::blob: {

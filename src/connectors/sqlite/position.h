@@ -1,5 +1,6 @@
-// A position of a SQLite stream: the cursor's exact value with its storage class, and the version of the file
-// it was seen in, so that an untouched file is known to have nothing new without reading it.
+// A position of a SQLite stream: the cursor's exact value with its storage class, and the version
+// of the file it was seen in, so that an untouched file is known to have nothing new without
+// reading it.
 #pragma once
 
 #include <string>
@@ -11,7 +12,8 @@
 namespace tidemark {
 
 struct SqlitePosition {
-  std::string literal;  // a SQL literal of the cursor's value: 42, 1.5, 'text'; empty when no row had one
+  std::string
+      literal;  // a SQL literal of the cursor's value: 42, 1.5, 'text'; empty when no row had one
   std::string file_version;
 };
 

@@ -41,7 +41,8 @@ class SqliteReader : public Reader {
   bool decode(BatchWriter& writer, std::size_t row) {
     for (std::size_t at = 0; at < schema_.columns.size(); ++at) {
       const int index = static_cast<int>(at);
-      auto problem = write_value(statement_, index, schema_.columns[at].type, writer.column(at), row);
+      auto problem =
+          write_value(statement_, index, schema_.columns[at].type, writer.column(at), row);
       if (!problem) continue;
       const std::string raw = raw_row();
       writer.reject({raw, schema_.columns[at].name, *problem, "row " + std::to_string(number_)});
@@ -86,7 +87,8 @@ std::string SqliteSource::relation() const {
   return "(" + std::get<QueryInput>(spec_.input).query.text + "\n)";
 }
 
-Result<Type> SqliteSource::declared_or_staged(const std::string& column, const std::string& declared) const {
+Result<Type> SqliteSource::declared_or_staged(const std::string& column,
+                                              const std::string& declared) const {
   for (const DeclaredColumn& wanted : spec_.columns) {
     if (wanted.name.value != column) continue;
     TM_TRY(Type type, parse_type(wanted.type.value));
@@ -95,11 +97,14 @@ Result<Type> SqliteSource::declared_or_staged(const std::string& column, const s
       case TypeKind::float64:
       case TypeKind::varchar:
       case TypeKind::blob:
-      case TypeKind::boolean: return type;
+      case TypeKind::boolean:
+        return type;
       default:
-        return user_error("plan.column_type",
-                          "column `" + column + "` of a SQLite source cannot be read as " + wanted.type.value,
-                          "read it as bigint, double, varchar, blob or boolean, and change it with a `cast` step");
+        return user_error(
+            "plan.column_type",
+            "column `" + column + "` of a SQLite source cannot be read as " + wanted.type.value,
+            "read it as bigint, double, varchar, blob or boolean, and change it with a `cast` "
+            "step");
     }
   }
   return staged_type(declared);
@@ -109,7 +114,8 @@ Result<Schema> SqliteSource::discover(Cancel& cancel) {
   TM_CHECK(cancel.check());
   if (schema_) return *schema_;
   auto statement = database_.prepare("SELECT * FROM " + relation());
-  if (!statement.ok()) return std::move(statement).error().with_context("reading the columns of the source");
+  if (!statement.ok())
+    return std::move(statement).error().with_context("reading the columns of the source");
   Schema schema;
   for (int at = 0; at < statement->column_count(); ++at) {
     const std::string name = statement->column_name(at);
@@ -119,8 +125,10 @@ Result<Schema> SqliteSource::discover(Cancel& cancel) {
   for (const DeclaredColumn& wanted : spec_.columns) {
     if (schema.find(wanted.name.value)) continue;
     std::string hint;
-    if (auto near = nearest_word(wanted.name.value, schema.names())) hint = "did you mean `" + *near + "`?";
-    return user_error("plan.no_column", "the source has no column `" + wanted.name.value + "`", hint);
+    if (auto near = nearest_word(wanted.name.value, schema.names()))
+      hint = "did you mean `" + *near + "`?";
+    return user_error("plan.no_column", "the source has no column `" + wanted.name.value + "`",
+                      hint);
   }
   if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
     TM_TRY(sqlite::Statement keys,
@@ -136,11 +144,12 @@ Result<Schema> SqliteSource::discover(Cancel& cancel) {
   return schema;
 }
 
-// The change counter of the file header, which every commit in rollback mode moves, and the state of the WAL.
+// The change counter of the file header, which every commit in rollback mode moves, and the state
+// of the WAL.
 Result<std::string> SqliteSource::file_version() {
   std::string version;
   for (const char* suffix : {"", "-wal"}) {
-    struct stat seen {};
+    struct stat seen{};
     if (::stat((database_.path() + suffix).c_str(), &seen) == 0) {
       version += std::to_string(seen.st_ino) + "/" + std::to_string(seen.st_size) + "/" +
                  std::to_string(seen.st_mtim.tv_sec) + "." + std::to_string(seen.st_mtim.tv_nsec);
@@ -153,13 +162,15 @@ Result<std::string> SqliteSource::file_version() {
 Status SqliteSource::check_null_cursors() {
   if (spec_.null_cursor != NullCursor::fail) return {};
   const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
-  TM_TRY(sqlite::Statement count, database_.prepare("SELECT count(*) FROM " + relation() + " WHERE " + cursor + " IS NULL"));
+  TM_TRY(sqlite::Statement count,
+         database_.prepare("SELECT count(*) FROM " + relation() + " WHERE " + cursor + " IS NULL"));
   TM_CHECK(count.step());
   if (count.int64_at(0) == 0) return {};
-  return source_error("source.null_cursor",
-                      show_count(count.int64_at(0)) + " rows have no value in `" + spec_.watermark->value +
-                          "`, so they belong to no window",
-                      Retry::never, "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
+  return source_error(
+      "source.null_cursor",
+      show_count(count.int64_at(0)) + " rows have no value in `" + spec_.watermark->value +
+          "`, so they belong to no window",
+      Retry::never, "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
 }
 
 Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel) {
@@ -173,8 +184,11 @@ Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel
   TM_TRY(Schema schema, discover(cancel));
   if (!schema.find(spec_.watermark->value)) {
     std::string hint;
-    if (auto near = nearest_word(spec_.watermark->value, schema.names())) hint = "did you mean `" + *near + "`?";
-    return user_error("plan.no_column", "the source has no column `" + spec_.watermark->value + "` to be the watermark", hint);
+    if (auto near = nearest_word(spec_.watermark->value, schema.names()))
+      hint = "did you mean `" + *near + "`?";
+    return user_error(
+        "plan.no_column",
+        "the source has no column `" + spec_.watermark->value + "` to be the watermark", hint);
   }
   bound.guarantee = Guarantee::bounded;
   bound.reason = "SQLite has one writer at a time; sound while `" + spec_.watermark->value +
@@ -216,7 +230,8 @@ std::string SqliteSource::where(const Window& window) const {
   };
   bind(window.lo, " >= ");
   bind(window.top, " < ");
-  if (spec_.null_cursor == NullCursor::every_run || (spec_.null_cursor == NullCursor::once && !window.lo)) {
+  if (spec_.null_cursor == NullCursor::every_run ||
+      (spec_.null_cursor == NullCursor::once && !window.lo)) {
     if (!condition.empty()) condition = "(" + condition + ") OR " + cursor + " IS NULL";
   } else {
     condition += (condition.empty() ? "" : " AND ") + cursor + " IS NOT NULL";
@@ -226,7 +241,8 @@ std::string SqliteSource::where(const Window& window) const {
 
 Result<std::vector<Split>> SqliteSource::split(const Window& window, Cancel&) {
   const std::string condition = where(window);
-  return std::vector<Split>{{"SELECT * FROM " + relation() + (condition.empty() ? "" : " WHERE " + condition)}};
+  return std::vector<Split>{
+      {"SELECT * FROM " + relation() + (condition.empty() ? "" : " WHERE " + condition)}};
 }
 
 Result<Extraction> SqliteSource::open(const Split& split, Cancel& cancel) {
@@ -235,10 +251,12 @@ Result<Extraction> SqliteSource::open(const Split& split, Cancel& cancel) {
   if (!statement.ok()) {
     return std::move(statement).error().with_context("starting to read the SQLite source");
   }
-  return Extraction{std::unique_ptr<Reader>(std::make_unique<SqliteReader>(std::move(*statement), std::move(schema)))};
+  return Extraction{std::unique_ptr<Reader>(
+      std::make_unique<SqliteReader>(std::move(*statement), std::move(schema)))};
 }
 
-Result<std::vector<StreamSpec>> SqliteConnector::streams(const ConnectionSpec&, const SourceSpec& source,
+Result<std::vector<StreamSpec>> SqliteConnector::streams(const ConnectionSpec&,
+                                                         const SourceSpec& source,
                                                          const ConnectorContext&, Cancel&) const {
   if (const auto* table = std::get_if<TableInput>(&source.input)) {
     return std::vector<StreamSpec>{{StreamName(table->table.value), source}};
@@ -250,17 +268,31 @@ Result<std::vector<StreamSpec>> SqliteConnector::streams(const ConnectionSpec&, 
                     "name one table, or write a query");
 }
 
-Result<std::unique_ptr<Source>> SqliteConnector::open_source(const ConnectionSpec& connection, const StreamSpec& stream,
-                                                             LoadStrategy strategy, const ConnectorContext& context,
+Result<std::unique_ptr<Source>> SqliteConnector::open_source(const ConnectionSpec& connection,
+                                                             const StreamSpec& stream,
+                                                             LoadStrategy strategy,
+                                                             const ConnectorContext& context,
                                                              Cancel&) const {
   const auto* config = connection.config.get<SqliteConnection>();
   TM_ASSERT(config != nullptr);
   const std::filesystem::path path = context.project.root / config->path;
   auto source = SqliteSource::open(path.string(), stream.source, strategy);
   if (!source.ok()) {
-    return std::move(source).error().with_context("opening connection `" + connection.name.value + "`");
+    return std::move(source).error().with_context("opening connection `" + connection.name.value +
+                                                  "`");
   }
   return source;
+}
+
+ConnectorSpec sqlite_connector_spec() {
+  ConfigSpec<SqliteConnection> spec(
+      "sqlite", "A SQLite database file as a source, opened read-only.", "{sqlite: shop.db}");
+  spec.field("sqlite", &SqliteConnection::path, config::text("a path"),
+             {.required = true, .description = "The file, relative to the project's folder."});
+  return ConnectorSpec::of(
+      std::move(spec), {.source_keys = {"table", "query", "watermark", "null_cursor", "columns"},
+                        .is_target = false,
+                        .has_guard = false});
 }
 
 }  // namespace tidemark

@@ -1,9 +1,9 @@
 // SqliteSource: a table or query of a SQLite file as a stream.
 //
-// SQLite has one writer at a time, so a window's upper end is the largest cursor value of one snapshot, and
-// that value itself is never counted as read: append targets stop below it, keyed targets read it again. The
-// guarantee is `bounded`: it holds while a program sets the cursor inside the transaction that writes the row
-// and to no earlier value than rows already there.
+// SQLite has one writer at a time, so a window's upper end is the largest cursor value of one
+// snapshot, and that value itself is never counted as read: append targets stop below it, keyed
+// targets read it again. The guarantee is `bounded`: it holds while a program sets the cursor
+// inside the transaction that writes the row and to no earlier value than rows already there.
 #pragma once
 
 #include <optional>
@@ -11,12 +11,14 @@
 
 #include "connect/connector.h"
 #include "drivers/sqlite/database.h"
+#include "spec/connector_catalog.h"
 
 namespace tidemark {
 
 class SqliteSource : public Source {
  public:
-  static Result<std::unique_ptr<Source>> open(const std::string& path, const SourceSpec& spec, LoadStrategy strategy);
+  static Result<std::unique_ptr<Source>> open(const std::string& path, const SourceSpec& spec,
+                                              LoadStrategy strategy);
 
   Result<Schema> discover(Cancel& cancel) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
@@ -45,11 +47,16 @@ class SqliteConnector : public Connector {
   std::string_view name() const override { return "sqlite"; }
   bool is_source() const override { return true; }
   bool is_sink() const override { return false; }
-  Result<std::vector<StreamSpec>> streams(const ConnectionSpec& connection, const SourceSpec& source,
-                                          const ConnectorContext& context, Cancel& cancel) const override;
-  Result<std::unique_ptr<Source>> open_source(const ConnectionSpec& connection, const StreamSpec& stream,
-                                              LoadStrategy strategy, const ConnectorContext& context,
+  Result<std::vector<StreamSpec>> streams(const ConnectionSpec& connection,
+                                          const SourceSpec& source, const ConnectorContext& context,
+                                          Cancel& cancel) const override;
+  Result<std::unique_ptr<Source>> open_source(const ConnectionSpec& connection,
+                                              const StreamSpec& stream, LoadStrategy strategy,
+                                              const ConnectorContext& context,
                                               Cancel& cancel) const override;
 };
+
+// What tidemark.yaml may say of a `sqlite:` connection.
+ConnectorSpec sqlite_connector_spec();
 
 }  // namespace tidemark

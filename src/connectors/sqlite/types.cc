@@ -14,7 +14,8 @@ namespace {
 
 std::string shorten(std::string_view text) {
   constexpr std::size_t shown_max = 60;
-  return text.size() <= shown_max ? std::string(text) : std::string(text.substr(0, shown_max)) + "...";
+  return text.size() <= shown_max ? std::string(text)
+                                  : std::string(text.substr(0, shown_max)) + "...";
 }
 
 std::string_view as_view(std::span<const std::byte> bytes) {
@@ -23,22 +24,30 @@ std::string_view as_view(std::span<const std::byte> bytes) {
 
 std::string wrong_class(const sqlite::Statement& row, int index, const char* wanted) {
   switch (row.storage_class(index)) {
-    case sqlite::StorageClass::text: return "text `" + shorten(row.text_at(index)) + "` is not " + wanted;
-    case sqlite::StorageClass::blob: return std::string("a blob is not ") + wanted;
-    case sqlite::StorageClass::integer: return "integer " + std::to_string(row.int64_at(index)) + " is not " + wanted;
-    case sqlite::StorageClass::real: return "real " + std::string(row.text_at(index)) + " is not " + wanted;
-    case sqlite::StorageClass::null: return {};
+    case sqlite::StorageClass::text:
+      return "text `" + shorten(row.text_at(index)) + "` is not " + wanted;
+    case sqlite::StorageClass::blob:
+      return std::string("a blob is not ") + wanted;
+    case sqlite::StorageClass::integer:
+      return "integer " + std::to_string(row.int64_at(index)) + " is not " + wanted;
+    case sqlite::StorageClass::real:
+      return "real " + std::string(row.text_at(index)) + " is not " + wanted;
+    case sqlite::StorageClass::null:
+      return {};
   }
   return {};
 }
 
-std::optional<std::string> write_integer(const sqlite::Statement& row, int index, ColumnWriter& column, std::size_t at) {
-  if (row.storage_class(index) != sqlite::StorageClass::integer) return wrong_class(row, index, "an integer");
+std::optional<std::string> write_integer(const sqlite::Statement& row, int index,
+                                         ColumnWriter& column, std::size_t at) {
+  if (row.storage_class(index) != sqlite::StorageClass::integer)
+    return wrong_class(row, index, "an integer");
   static_cast<std::int64_t*>(column.data())[at] = row.int64_at(index);
   return std::nullopt;
 }
 
-std::optional<std::string> write_boolean(const sqlite::Statement& row, int index, ColumnWriter& column, std::size_t at) {
+std::optional<std::string> write_boolean(const sqlite::Statement& row, int index,
+                                         ColumnWriter& column, std::size_t at) {
   const bool fits = row.storage_class(index) == sqlite::StorageClass::integer &&
                     (row.int64_at(index) == 0 || row.int64_at(index) == 1);
   if (!fits) return wrong_class(row, index, "0 or 1");
@@ -46,14 +55,16 @@ std::optional<std::string> write_boolean(const sqlite::Statement& row, int index
   return std::nullopt;
 }
 
-std::optional<std::string> write_real(const sqlite::Statement& row, int index, ColumnWriter& column, std::size_t at) {
+std::optional<std::string> write_real(const sqlite::Statement& row, int index, ColumnWriter& column,
+                                      std::size_t at) {
   double value = 0;
   if (row.storage_class(index) == sqlite::StorageClass::real) {
     value = row.double_at(index);
   } else if (row.storage_class(index) == sqlite::StorageClass::integer) {
     constexpr std::int64_t exact_max = std::int64_t{1} << 53;
     const std::int64_t whole = row.int64_at(index);
-    if (whole > exact_max || whole < -exact_max) return wrong_class(row, index, "exact as a double");
+    if (whole > exact_max || whole < -exact_max)
+      return wrong_class(row, index, "exact as a double");
     value = static_cast<double>(whole);
   } else {
     return wrong_class(row, index, "a number");
@@ -62,17 +73,23 @@ std::optional<std::string> write_real(const sqlite::Statement& row, int index, C
   return std::nullopt;
 }
 
-std::optional<std::string> write_text(const sqlite::Statement& row, int index, ColumnWriter& column, std::size_t at) {
+std::optional<std::string> write_text(const sqlite::Statement& row, int index, ColumnWriter& column,
+                                      std::size_t at) {
   switch (row.storage_class(index)) {
-    case sqlite::StorageClass::blob: return wrong_class(row, index, "text");
+    case sqlite::StorageClass::blob:
+      return wrong_class(row, index, "text");
     case sqlite::StorageClass::real: {
       std::array<char, 32> digits{};
-      const auto [end, problem] = std::to_chars(digits.data(), digits.data() + digits.size(), row.double_at(index));
+      const auto [end, problem] =
+          std::to_chars(digits.data(), digits.data() + digits.size(), row.double_at(index));
       column.set_bytes(at, {digits.data(), static_cast<std::size_t>(end - digits.data())});
       return std::nullopt;
     }
-    case sqlite::StorageClass::integer: column.set_bytes(at, std::to_string(row.int64_at(index))); return std::nullopt;
-    default: break;
+    case sqlite::StorageClass::integer:
+      column.set_bytes(at, std::to_string(row.int64_at(index)));
+      return std::nullopt;
+    default:
+      break;
   }
   const std::string_view text = as_view(row.bytes_at(index));
   if (!is_utf8(text)) return "the text is not valid UTF-8";
@@ -95,7 +112,8 @@ const std::vector<SqliteTypeRule>& sqlite_type_rules() {
       {"REAL", TypeKind::float64, "reals; integers to 2^53"},
       {"FLOA", TypeKind::float64, "reals; integers to 2^53"},
       {"DOUB", TypeKind::float64, "reals; integers to 2^53"},
-      {"", TypeKind::varchar, "text; numbers as their shortest exact text (also DATE, DATETIME, NUMERIC)"}};
+      {"", TypeKind::varchar,
+       "text; numbers as their shortest exact text (also DATE, DATETIME, NUMERIC)"}};
   return rules;
 }
 
@@ -118,9 +136,12 @@ std::optional<std::string> write_value(const sqlite::Statement& row, int index, 
   // A row number is used again after a rejected row, whose NULLs must not stay.
   column.set_valid(at);
   switch (type.kind) {
-    case TypeKind::int64: return write_integer(row, index, column, at);
-    case TypeKind::boolean: return write_boolean(row, index, column, at);
-    case TypeKind::float64: return write_real(row, index, column, at);
+    case TypeKind::int64:
+      return write_integer(row, index, column, at);
+    case TypeKind::boolean:
+      return write_boolean(row, index, column, at);
+    case TypeKind::float64:
+      return write_real(row, index, column, at);
     case TypeKind::blob: {
       const auto storage = row.storage_class(index);
       if (storage != sqlite::StorageClass::blob && storage != sqlite::StorageClass::text) {
@@ -129,7 +150,8 @@ std::optional<std::string> write_value(const sqlite::Statement& row, int index, 
       column.set_bytes(at, as_view(row.bytes_at(index)));
       return std::nullopt;
     }
-    default: return write_text(row, index, column, at);
+    default:
+      return write_text(row, index, column, at);
   }
 }
 

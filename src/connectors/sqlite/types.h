@@ -1,7 +1,7 @@
 // How a declared SQLite type is staged, and which stored values it can hold exactly.
 //
-// SQLite keeps the type with each value, not with the column: a column declared INTEGER may hold text. A
-// value that its column's Type cannot hold exactly rejects its row.
+// SQLite keeps the type with each value, not with the column: a column declared INTEGER may hold
+// text. A value that its column's Type cannot hold exactly rejects its row.
 #pragma once
 
 #include <optional>

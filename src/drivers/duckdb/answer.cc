@@ -12,9 +12,15 @@ Answer::Answer(Answer&&) noexcept = default;
 Answer& Answer::operator=(Answer&&) noexcept = default;
 Answer::~Answer() = default;
 
-const Schema& Answer::schema() const { return impl_->schema; }
-std::size_t Answer::rows() const { return impl_->rows; }
-std::int64_t Answer::changed() const { return impl_->changed; }
+const Schema& Answer::schema() const {
+  return impl_->schema;
+}
+std::size_t Answer::rows() const {
+  return impl_->rows;
+}
+std::int64_t Answer::changed() const {
+  return impl_->changed;
+}
 
 Answer::Impl::Cell Answer::Impl::cell(std::size_t row, std::size_t column) const {
   TM_ASSERT(row < rows && column < types.size());
@@ -46,17 +52,27 @@ std::int64_t Answer::integer(std::size_t row, std::size_t column) const {
   };
   switch (impl_->schema.columns[column].type.kind) {
     case TypeKind::boolean:
-    case TypeKind::uint8: return read(std::uint8_t{});
-    case TypeKind::int8: return read(std::int8_t{});
-    case TypeKind::int16: return read(std::int16_t{});
-    case TypeKind::uint16: return read(std::uint16_t{});
-    case TypeKind::int32: return read(std::int32_t{});
-    case TypeKind::uint32: return read(std::uint32_t{});
+    case TypeKind::uint8:
+      return read(std::uint8_t{});
+    case TypeKind::int8:
+      return read(std::int8_t{});
+    case TypeKind::int16:
+      return read(std::int16_t{});
+    case TypeKind::uint16:
+      return read(std::uint16_t{});
+    case TypeKind::int32:
+      return read(std::int32_t{});
+    case TypeKind::uint32:
+      return read(std::uint32_t{});
     case TypeKind::int64:
-    case TypeKind::uint64: return read(std::int64_t{});
+    case TypeKind::uint64:
+      return read(std::int64_t{});
     // sum() of integers is a HUGEINT; counts of ours fit 64 bits.
-    case TypeKind::int128: return read(__int128{});
-    default: TM_ASSERT(false && "an integer column"); return 0;
+    case TypeKind::int128:
+      return read(__int128{});
+    default:
+      TM_ASSERT(false && "an integer column");
+      return 0;
   }
 }
 

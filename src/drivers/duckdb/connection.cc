@@ -62,10 +62,13 @@ Result<StatementHandle> Connection::Impl::prepare(const std::string& sql) {
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Connection::~Connection() {
-  for (const auto& [text, id] : impl_->own_feeds) impl_->feeds.remove(id);
+  for (const auto& [text, id] : impl_->own_feeds)
+    impl_->feeds.remove(id);
 }
 
-Result<Answer> Connection::query(const std::string& sql) { return query(sql, {}); }
+Result<Answer> Connection::query(const std::string& sql) {
+  return query(sql, {});
+}
 
 Result<Answer> Connection::query(const std::string& sql,
                                  const std::vector<std::optional<std::string>>& parameters) {
@@ -81,12 +84,14 @@ Result<Answer> Connection::query(const std::string& sql,
       const duckdb_state bound =
           value ? duckdb_bind_varchar_length(statement.get(), at + 1, value->data(), value->size())
                 : duckdb_bind_null(statement.get(), at + 1);
-      if (bound != DuckDBSuccess) return impl_->fail(DUCKDB_ERROR_INVALID_INPUT, "a parameter was refused");
+      if (bound != DuckDBSuccess)
+        return impl_->fail(DUCKDB_ERROR_INVALID_INPUT, "a parameter was refused");
     }
     state = duckdb_execute_prepared(statement.get(), held.result.get());
   }
   if (state != DuckDBSuccess) {
-    return impl_->fail(duckdb_result_error_type(held.result.get()), duckdb_result_error(held.result.get()));
+    return impl_->fail(duckdb_result_error_type(held.result.get()),
+                       duckdb_result_error(held.result.get()));
   }
   held.schema = schema_of(held.result.get());
   for (idx_t at = 0; at < held.schema.columns.size(); ++at) {
@@ -124,7 +129,8 @@ Result<Schema> Connection::describe(const std::string& select) {
 
 Result<std::string> Connection::register_feed(const Schema& schema, Feed feed,
                                               std::function<void(const RejectedRow&)> reject) {
-  const std::uint64_t id = impl_->feeds.add({schema, std::move(feed), std::move(reject), std::nullopt});
+  const std::uint64_t id =
+      impl_->feeds.add({schema, std::move(feed), std::move(reject), std::nullopt});
   std::string text = "tidemark_feed(" + std::to_string(id) + "::UBIGINT)";
   impl_->own_feeds.emplace(text, id);
   return text;
@@ -139,7 +145,8 @@ void Connection::release_feed(const std::string& from_text) {
 
 std::optional<SqlProblem> Connection::check_syntax(const std::string& sql) {
   ExtractedHandle extracted;
-  const idx_t count = duckdb_extract_statements(impl_->connection.get(), sql.c_str(), extracted.fill());
+  const idx_t count =
+      duckdb_extract_statements(impl_->connection.get(), sql.c_str(), extracted.fill());
   if (count == 1) return std::nullopt;
   if (count > 1) return SqlProblem{"one statement was expected, there are more", 0};
   const char* problem = duckdb_extract_statements_error(extracted.get());
@@ -161,8 +168,10 @@ std::optional<SqlProblem> Connection::check_syntax(const std::string& sql) {
     }
     if (start != std::string::npos && start + in_line <= sql.size()) found.offset = start + in_line;
   }
-  while (line_mark > 0 && found.message.size() > line_mark) found.message.resize(line_mark);
-  while (!found.message.empty() && found.message.back() == '\n') found.message.pop_back();
+  while (line_mark > 0 && found.message.size() > line_mark)
+    found.message.resize(line_mark);
+  while (!found.message.empty() && found.message.back() == '\n')
+    found.message.pop_back();
   return found;
 }
 
@@ -191,7 +200,8 @@ Status Connection::commit() {
   TM_ASSERT(impl_->in_transaction);
   if (impl_->failed) {
     TM_CHECK(rollback());
-    return internal_error("engine.failed_transaction", "a statement of this transaction failed; it was rolled back");
+    return internal_error("engine.failed_transaction",
+                          "a statement of this transaction failed; it was rolled back");
   }
   // A failed COMMIT has already ended the transaction.
   impl_->in_transaction = false;
@@ -205,9 +215,13 @@ Status Connection::rollback() {
   return execute("ROLLBACK");
 }
 
-bool Connection::in_transaction() const { return impl_->in_transaction; }
+bool Connection::in_transaction() const {
+  return impl_->in_transaction;
+}
 
-void Connection::interrupt() { duckdb_interrupt(impl_->connection.get()); }
+void Connection::interrupt() {
+  duckdb_interrupt(impl_->connection.get());
+}
 
 std::optional<double> Connection::progress() const {
   const duckdb_query_progress_type seen = duckdb_query_progress(impl_->connection.get());
@@ -224,10 +238,13 @@ Transaction::Transaction(Transaction&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)) {}
 
 Transaction::~Transaction() {
-  // Nothing can be done about a failed rollback: the engine drops the transaction with its connection.
+  // Nothing can be done about a failed rollback: the engine drops the transaction with its
+  // connection.
   if (connection_ != nullptr) static_cast<void>(connection_->rollback().ok());
 }
 
-Status Transaction::commit() { return std::exchange(connection_, nullptr)->commit(); }
+Status Transaction::commit() {
+  return std::exchange(connection_, nullptr)->commit();
+}
 
 }  // namespace tidemark::duck

@@ -12,7 +12,8 @@ namespace {
 
 Status set_option(duckdb_config config, const char* name, const std::string& value) {
   if (duckdb_set_config(config, name, value.c_str()) != DuckDBSuccess) {
-    return internal_error("engine.config", std::string("the engine refused the setting ") + name + " = " + value);
+    return internal_error("engine.config",
+                          std::string("the engine refused the setting ") + name + " = " + value);
   }
   return {};
 }
@@ -69,6 +70,8 @@ Result<std::unique_ptr<Connection>> Engine::connect() {
   return connection;
 }
 
-std::string Engine::version() { return duckdb_library_version(); }
+std::string Engine::version() {
+  return duckdb_library_version();
+}
 
 }  // namespace tidemark::duck

@@ -1,8 +1,10 @@
-// The embedded engine (DuckDB) behind RAII: Engine is the one instance of a process, Connection runs SQL.
+// The embedded engine (DuckDB) behind RAII: Engine is the one instance of a process, Connection
+// runs SQL.
 //
-// An Engine outlives its Connections; a Connection belongs to one thread at a time, except `interrupt`.
-// Any failed call inside a transaction marks it failed: COMMIT of an aborted one would report success, so
-// Transaction::commit refuses and rolls back. Errors carry the engine's error type in `code`
+// An Engine outlives its Connections; a Connection belongs to one thread at a time, except
+// `interrupt`. Any failed call inside a transaction marks it failed: COMMIT of an aborted one would
+// report success, so Transaction::commit refuses and rolls back. Errors carry the engine's error
+// type in `code`
 // (`engine.out_of_memory`, `engine.conversion`, ...).
 #pragma once
 
@@ -25,8 +27,9 @@ namespace tidemark::duck {
 struct EngineOptions {
   int threads = 2;
   std::int64_t memory_bytes_max = 1'000'000'000;
-  std::string spill_dir;      // empty: no spilling
-  std::string database_path;  // empty: in memory; run engines are in memory and attach their warehouses
+  std::string spill_dir;  // empty: no spilling
+  std::string
+      database_path;  // empty: in memory; run engines are in memory and attach their warehouses
 };
 
 // Rows of a finished query, all in memory: for small answers. Values as text are exact.
@@ -52,8 +55,8 @@ class Answer {
   std::unique_ptr<Impl> impl_;
 };
 
-// Feeds rows to the engine: the callee fills up to capacity() rows and returns how many; 0 ends the scan.
-// Called from engine threads, one call at a time.
+// Feeds rows to the engine: the callee fills up to capacity() rows and returns how many; 0 ends the
+// scan. Called from engine threads, one call at a time.
 using Feed = std::function<Result<std::size_t>(BatchWriter&)>;
 // Takes rows from the engine in chunks of up to 2,048.
 using Drain = std::function<Status(const BatchReader&)>;
@@ -92,7 +95,8 @@ class Connection {
   // Runs one statement and keeps its rows.
   Result<Answer> query(const std::string& sql);
   // The same with text parameters `$1`, `$2` (nothing: NULL).
-  Result<Answer> query(const std::string& sql, const std::vector<std::optional<std::string>>& parameters);
+  Result<Answer> query(const std::string& sql,
+                       const std::vector<std::optional<std::string>>& parameters);
   // Runs one or more statements for their effect.
   Status execute(const std::string& sql);
   // One integer of one row, for counts.
@@ -101,9 +105,10 @@ class Connection {
   Result<Schema> describe(const std::string& select);
   // Streams the rows of a query without holding them.
   Status stream(const std::string& sql, const Drain& drain, Cancel& cancel);
-  // Makes `feed` readable: returns the text to put into FROM, good for one scan, until `release_feed`.
-  // An Error of the feed comes back from the statement that scans it, unchanged.
-  Result<std::string> register_feed(const Schema& schema, Feed feed, std::function<void(const RejectedRow&)> reject);
+  // Makes `feed` readable: returns the text to put into FROM, good for one scan, until
+  // `release_feed`. An Error of the feed comes back from the statement that scans it, unchanged.
+  Result<std::string> register_feed(const Schema& schema, Feed feed,
+                                    std::function<void(const RejectedRow&)> reject);
   void release_feed(const std::string& from_text);
   // Parses only; nothing when the text is one good statement.
   std::optional<SqlProblem> check_syntax(const std::string& sql);
@@ -142,7 +147,8 @@ class Transaction {
   Connection* connection_;
 };
 
-// The only functions that put names and texts into SQL. Injective; names with NUL are refused before.
+// The only functions that put names and texts into SQL. Injective; names with NUL are refused
+// before.
 std::string quote_name(std::string_view name);
 std::string quote_text(std::string_view text);
 // `a.b.c` of parts, each quoted.

@@ -17,16 +17,30 @@ class EngineTest : public testing::Test {
 
 TEST_F(EngineTest, PrintsEveryKindOfValueExactly) {
   auto answer = db_->query(
-      "SELECT 12345678901234567890123456789012345.678::DECIMAL(38,3), 170141183460469231731687303715884105727::HUGEINT, "
-      "TIMESTAMPTZ '2013-11-03 05:00:00.000001+00', DATE 'infinity', 'a\xc3\xbc'::VARCHAR, '\\x00ff'::BLOB, "
+      "SELECT 12345678901234567890123456789012345.678::DECIMAL(38,3), "
+      "170141183460469231731687303715884105727::HUGEINT, "
+      "TIMESTAMPTZ '2013-11-03 05:00:00.000001+00', DATE 'infinity', 'a\xc3\xbc'::VARCHAR, "
+      "'\\x00ff'::BLOB, "
       "[1, NULL, 3], {'a': 1, 'b': 'x'}, MAP {'k': 2}, INTERVAL '-1 month 3 days', "
-      "'00112233-4455-6677-8899-aabbccddeeff'::UUID, 'x'::ENUM('x', 'y'), NULL::INTEGER, TIME '24:00:00'");
+      "'00112233-4455-6677-8899-aabbccddeeff'::UUID, 'x'::ENUM('x', 'y'), NULL::INTEGER, TIME "
+      "'24:00:00'");
   ASSERT_TRUE(answer.ok()) << answer.error().describe();
-  const std::vector<std::optional<std::string>> expected{
-      "12345678901234567890123456789012345.678", "170141183460469231731687303715884105727",
-      "2013-11-03 05:00:00.000001+00", "infinity", "a\xc3\xbc", "\\x00ff", "[1, NULL, 3]", "{'a': 1, 'b': x}",
-      "{k=2}", "-1 month 3 days", "00112233-4455-6677-8899-aabbccddeeff", "x", std::nullopt, "24:00:00"};
-  for (std::size_t at = 0; at < expected.size(); ++at) EXPECT_EQ(answer->text(0, at), expected[at]) << at;
+  const std::vector<std::optional<std::string>> expected{"12345678901234567890123456789012345.678",
+                                                         "170141183460469231731687303715884105727",
+                                                         "2013-11-03 05:00:00.000001+00",
+                                                         "infinity",
+                                                         "a\xc3\xbc",
+                                                         "\\x00ff",
+                                                         "[1, NULL, 3]",
+                                                         "{'a': 1, 'b': x}",
+                                                         "{k=2}",
+                                                         "-1 month 3 days",
+                                                         "00112233-4455-6677-8899-aabbccddeeff",
+                                                         "x",
+                                                         std::nullopt,
+                                                         "24:00:00"};
+  for (std::size_t at = 0; at < expected.size(); ++at)
+    EXPECT_EQ(answer->text(0, at), expected[at]) << at;
 }
 
 TEST_F(EngineTest, CommitAfterAFailedStatementRollsBackAndSaysSo) {
@@ -34,7 +48,8 @@ TEST_F(EngineTest, CommitAfterAFailedStatementRollsBackAndSaysSo) {
   auto transaction = Transaction::begin(*db_);
   ASSERT_TRUE(transaction.ok());
   ASSERT_TRUE(db_->execute("INSERT INTO t VALUES (1)").ok());
-  EXPECT_FALSE(db_->execute("INSERT INTO no_such_table VALUES (1)").ok());  // a bind error, which aborts nothing
+  EXPECT_FALSE(db_->execute("INSERT INTO no_such_table VALUES (1)")
+                   .ok());  // a bind error, which aborts nothing
   EXPECT_EQ(transaction->commit().error().code, "engine.failed_transaction");
   EXPECT_EQ(*db_->count("SELECT count(*) FROM t"), 0);
 }
@@ -52,7 +67,8 @@ TEST_F(EngineTest, FeedsFillTypedColumnsWithNullsTextAndLists) {
         for (; row < writer.capacity() && next < 5000; ++row, ++next) {
           static_cast<std::int64_t*>(writer.column(0).data())[row] = next;
           if (next % 2 == 1) writer.column(0).set_null(row);
-          writer.column(1).set_bytes(row, "a text longer than twelve bytes " + std::to_string(next));
+          writer.column(1).set_bytes(row,
+                                     "a text longer than twelve bytes " + std::to_string(next));
           const ListSlot slot = writer.column(2).add_list(row, static_cast<std::size_t>(next % 3));
           for (std::size_t at = 0; at < static_cast<std::size_t>(next % 3); ++at) {
             slot.elements->set_bytes(slot.first + at, "element " + std::to_string(at));
@@ -72,7 +88,10 @@ TEST_F(EngineTest, FeedsFillTypedColumnsWithNullsTextAndLists) {
 TEST_F(EngineTest, AnErrorOfAFeedComesBackUnchanged) {
   const Schema schema{{{"i", Type::of(TypeKind::int64), true, {}}}, {}};
   auto from = db_->register_feed(
-      schema, [](BatchWriter&) -> Result<std::size_t> { return source_error("source.gone", "it went away"); },
+      schema,
+      [](BatchWriter&) -> Result<std::size_t> {
+        return source_error("source.gone", "it went away");
+      },
       nullptr);
   auto failed = db_->execute("CREATE TABLE t AS SELECT * FROM " + *from);
   ASSERT_FALSE(failed.ok());
@@ -83,7 +102,8 @@ TEST_F(EngineTest, StreamsWhatItReads) {
   std::int64_t sum = 0;
   std::int64_t nulls = 0;
   auto status = db_->stream(
-      "SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i END AS i, 'text ' || i AS s FROM range(100000) r(i)",
+      "SELECT CASE WHEN i % 10 = 0 THEN NULL ELSE i END AS i, 'text ' || i AS s FROM range(100000) "
+      "r(i)",
       [&](const BatchReader& batch) -> Status {
         for (std::size_t row = 0; row < batch.rows(); ++row) {
           if (!batch.column(0).valid(row)) {
@@ -113,12 +133,14 @@ TEST_F(EngineTest, SyntaxFaultsNameTheirPlace) {
 TEST_F(EngineTest, NamesAndTextsAreQuotedInjectively) {
   EXPECT_EQ(quote_name("a\"b"), "\"a\"\"b\"");
   EXPECT_EQ(quote_text("it's"), "'it''s'");
-  ASSERT_TRUE(db_->execute("CREATE TABLE " + quote_name("a\"; DROP TABLE x--") + " (i INTEGER)").ok());
+  ASSERT_TRUE(
+      db_->execute("CREATE TABLE " + quote_name("a\"; DROP TABLE x--") + " (i INTEGER)").ok());
   EXPECT_EQ(*db_->count("SELECT count(*) FROM " + quote_name("a\"; DROP TABLE x--")), 0);
 }
 
 TEST_F(EngineTest, TableNamesOfAQuery) {
-  auto names = db_->table_names("SELECT * FROM warehouse.main.countries c JOIN other o ON o.a = c.a");
+  auto names =
+      db_->table_names("SELECT * FROM warehouse.main.countries c JOIN other o ON o.a = c.a");
   ASSERT_TRUE(names.ok());
   EXPECT_EQ(names->size(), 2U);
 }

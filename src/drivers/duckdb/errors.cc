@@ -15,30 +15,44 @@ struct Class {
 
 Class classify(duckdb_error_type type) {
   switch (type) {
-    case DUCKDB_ERROR_OUT_OF_RANGE: return {"engine.out_of_range", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_OUT_OF_RANGE:
+      return {"engine.out_of_range", Fault::user, Retry::never, ""};
     case DUCKDB_ERROR_CONVERSION:
     case DUCKDB_ERROR_MISMATCH_TYPE:
-    case DUCKDB_ERROR_DECIMAL: return {"engine.conversion", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_DECIMAL:
+      return {"engine.conversion", Fault::user, Retry::never, ""};
     case DUCKDB_ERROR_PARSER:
-    case DUCKDB_ERROR_SYNTAX: return {"engine.syntax", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_BINDER: return {"engine.binder", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_CATALOG: return {"engine.catalog", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_INVALID_INPUT: return {"engine.invalid_input", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_DIVIDE_BY_ZERO: return {"engine.divide_by_zero", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_NOT_IMPLEMENTED: return {"engine.not_implemented", Fault::user, Retry::never, ""};
-    case DUCKDB_ERROR_CONSTRAINT: return {"engine.constraint", Fault::target, Retry::never, ""};
-    case DUCKDB_ERROR_TRANSACTION: return {"engine.transaction", Fault::target, Retry::backoff, ""};
-    case DUCKDB_ERROR_PERMISSION: return {"engine.permission", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_SYNTAX:
+      return {"engine.syntax", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_BINDER:
+      return {"engine.binder", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_CATALOG:
+      return {"engine.catalog", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_INVALID_INPUT:
+      return {"engine.invalid_input", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_DIVIDE_BY_ZERO:
+      return {"engine.divide_by_zero", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_NOT_IMPLEMENTED:
+      return {"engine.not_implemented", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_CONSTRAINT:
+      return {"engine.constraint", Fault::target, Retry::never, ""};
+    case DUCKDB_ERROR_TRANSACTION:
+      return {"engine.transaction", Fault::target, Retry::backoff, ""};
+    case DUCKDB_ERROR_PERMISSION:
+      return {"engine.permission", Fault::user, Retry::never, ""};
     case DUCKDB_ERROR_IO:
       return {"engine.io", Fault::internal, Retry::backoff,
-              "check that the file or folder exists, may be read and written, and that its disk has room"};
+              "check that the file or folder exists, may be read and written, and that its disk "
+              "has room"};
     case DUCKDB_ERROR_OUT_OF_MEMORY:
       return {"engine.out_of_memory", Fault::internal, Retry::never,
               "raise `memory:` in tidemark.yaml, or free space where the stage spills"};
-    case DUCKDB_ERROR_INTERRUPT: return {"run.cancelled", Fault::user, Retry::never, ""};
+    case DUCKDB_ERROR_INTERRUPT:
+      return {"run.cancelled", Fault::user, Retry::never, ""};
     case DUCKDB_ERROR_FATAL:
       return {"engine.fatal", Fault::internal, Retry::never, "the engine must be opened again"};
-    default: return {"engine.error", Fault::internal, Retry::never, ""};
+    default:
+      return {"engine.error", Fault::internal, Retry::never, ""};
   }
 }
 

@@ -14,7 +14,8 @@ using EntryPointer = std::shared_ptr<FeedRegistry::Entry>;
 
 // Its own state per scan: the writer's column wrappers are reused from chunk to chunk.
 struct ScanState {
-  explicit ScanState(EntryPointer from) : entry(std::move(from)), writer(entry->schema.columns.size(), entry->reject) {}
+  explicit ScanState(EntryPointer from)
+      : entry(std::move(from)), writer(entry->schema.columns.size(), entry->reject) {}
   EntryPointer entry;
   ChunkWriter writer;
   bool ended = false;
@@ -40,7 +41,8 @@ void init(duckdb_init_info info) {
   // One thread decodes: the order of a source's rows is the order of its segments.
   duckdb_init_set_max_threads(info, 1);
   auto& entry = *static_cast<EntryPointer*>(duckdb_init_get_bind_data(info));
-  duckdb_init_set_init_data(info, new ScanState(entry), [](void* data) { delete static_cast<ScanState*>(data); });
+  duckdb_init_set_init_data(info, new ScanState(entry),
+                            [](void* data) { delete static_cast<ScanState*>(data); });
 }
 
 void scan(duckdb_function_info info, duckdb_data_chunk output) {

@@ -53,7 +53,8 @@ using TableFunctionHandle = Handle<duckdb_table_function, duckdb_destroy_table_f
 class ResultHandle {
  public:
   ResultHandle() = default;
-  ResultHandle(ResultHandle&& other) noexcept : result_(std::exchange(other.result_, duckdb_result{})) {}
+  ResultHandle(ResultHandle&& other) noexcept
+      : result_(std::exchange(other.result_, duckdb_result{})) {}
   ResultHandle& operator=(ResultHandle&& other) noexcept {
     if (this != &other) {
       duckdb_destroy_result(&result_);

@@ -15,9 +15,13 @@ std::string quoted(std::string_view text, char mark) {
 
 }  // namespace
 
-std::string quote_name(std::string_view name) { return quoted(name, '"'); }
+std::string quote_name(std::string_view name) {
+  return quoted(name, '"');
+}
 
-std::string quote_text(std::string_view text) { return quoted(text, '\''); }
+std::string quote_text(std::string_view text) {
+  return quoted(text, '\'');
+}
 
 std::string quote_path(const std::vector<std::string>& parts) {
   std::string path;

@@ -14,7 +14,8 @@
 namespace tidemark::duck {
 
 struct Engine::Impl {
-  // Before the database: its table function points at the registry until the last connection is closed.
+  // Before the database: its table function points at the registry until the last connection is
+  // closed.
   FeedRegistry feeds;
   DatabaseHandle database;
 };

@@ -1,5 +1,5 @@
-// Streaming results. The only source that uses the engine's deprecated streaming call: without it a large
-// result would be held in memory whole.
+// Streaming results. The only source that uses the engine's deprecated streaming call: without it a
+// large result would be held in memory whole.
 #undef DUCKDB_API_NO_DEPRECATED
 #include <duckdb.h>
 
@@ -28,7 +28,8 @@ Status Connection::stream(const std::string& sql, const Drain& drain, Cancel& ca
     TM_CHECK(drain(reader));
   }
   // The end and a failure in the middle look alike until the result is asked.
-  if (const char* problem = duckdb_result_error(result.get()); problem != nullptr && *problem != '\0') {
+  if (const char* problem = duckdb_result_error(result.get());
+      problem != nullptr && *problem != '\0') {
     return impl_->fail(duckdb_result_error_type(result.get()), problem);
   }
   return {};

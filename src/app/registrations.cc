@@ -1,0 +1,21 @@
+#include "app/registrations.h"
+
+#include <memory>
+
+#include "connectors/duckdb/connector.h"
+#include "connectors/files/files_connector.h"
+#include "connectors/sqlite/source.h"
+
+namespace tidemark {
+
+void register_connectors(ConnectorCatalog& catalog, ConnectorRegistry& registry) {
+  auto add = [&](ConnectorSpec spec, std::unique_ptr<Connector> connector) {
+    catalog.add(std::move(spec));
+    registry.add(std::move(connector));
+  };
+  add(files_connector_spec(), std::make_unique<FilesConnector>());
+  add(sqlite_connector_spec(), std::make_unique<SqliteConnector>());
+  add(duckdb_connector_spec(), std::make_unique<DuckdbConnector>());
+}
+
+}  // namespace tidemark

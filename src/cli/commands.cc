@@ -1,0 +1,271 @@
+#include "cli/commands.h"
+
+#include <cstdio>
+#include <functional>
+#include <map>
+
+#include "base/units.h"
+#include "base/version.h"
+#include "cli/documents.h"
+#include "cli/init.h"
+#include "cli/job_order.h"
+#include "cli/progress.h"
+#include "cli/reports.h"
+#include "spec/json_schema.h"
+#include "spec/reference.h"
+
+namespace tidemark {
+
+namespace {
+
+struct Call {
+  const CommandLine& line;
+  const Surroundings& around;
+  Cancel& cancel;
+};
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+void print_json(const JsonValue& json) {
+  print(to_json(json, JsonLayout::indented) + "\n");
+}
+
+int exit_code_of(const Error& error) {
+  if (error.code == "run.cancelled") return exit_cancelled;
+  if (error.code == "run.project_busy" || error.code.starts_with("blocked.")) return exit_blocked;
+  if (error.code.starts_with("user.") || error.code.starts_with("spec.") ||
+      error.code.starts_with("plan.")) {
+    return exit_fault;
+  }
+  return error.fault == Fault::user ? exit_fault : exit_failed;
+}
+
+int fail(const Call& call, const Error& error) {
+  if (call.line.json) print_json(JsonValue().set("error", error_document(error)));
+  std::fprintf(stderr, "tidemark: %s\n", error.describe().c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+  return exit_code_of(error);
+}
+
+int exit_code_of(const RunRecord& run) {
+  switch (run.status()) {
+    case RunStatus::running:
+    case RunStatus::success:
+    case RunStatus::skipped:
+      return exit_done;
+    case RunStatus::blocked:
+      return exit_blocked;
+    case RunStatus::cancelled:
+      return exit_cancelled;
+    case RunStatus::failed:
+      return run.error && run.error->fault == "user" ? exit_fault : exit_failed;
+  }
+  return exit_failed;
+}
+
+// Opens the project and ends the command where its files have faults.
+Result<std::unique_ptr<Workspace>> open_good(const Call& call) {
+  TM_TRY(auto workspace, Workspace::open(call.around, call.line.project));
+  if (workspace->faults().empty()) return workspace;
+  std::fprintf(stderr, "%s", workspace->faults().print().c_str());
+  Error error = workspace->faults().as_error();
+  error.message = show_count(static_cast<std::int64_t>(workspace->faults().size())) +
+                  " faults in the project's files";
+  return error;
+}
+
+int validate(const Call& call) {
+  auto workspace = Workspace::open(call.around, call.line.project);
+  if (!workspace.ok()) return fail(call, workspace.error());
+  const Faults& faults = (*workspace)->faults();
+  if (call.line.json) {
+    print_json(faults_document(faults));
+  } else if (faults.empty()) {
+    print("ok: " + std::to_string((*workspace)->jobs().size()) + " jobs, no faults\n");
+  } else {
+    print(faults.print());
+  }
+  return faults.empty() ? exit_done : exit_fault;
+}
+
+int plan(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
+    TM_TRY(auto engine, workspace->engine().connect());
+    TM_TRY(JobPlan made, workspace->plan(*job, *engine, call.cancel));
+    if (call.line.json) {
+      print_json(plan_document(made));
+    } else {
+      print(plan_report(made));
+    }
+    return exit_done;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+Result<std::vector<const JobSpec*>> jobs_to_run(const Call& call, const Workspace& workspace) {
+  if (call.line.all) return order_jobs(workspace.jobs());
+  std::vector<const JobSpec*> jobs;
+  for (const std::string& name : call.line.names) {
+    TM_TRY(const JobSpec* job, workspace.find_job(name));
+    jobs.push_back(job);
+  }
+  if (jobs.empty()) return user_error("user.no_job", "name the jobs to run, or write --all");
+  return jobs;
+}
+
+int run(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(std::vector<const JobSpec*> jobs, jobs_to_run(call, *workspace));
+    std::string command = "run";
+    for (const JobSpec* job : jobs)
+      command += " " + job->name.get();
+    TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
+    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
+                          call.around.clock);
+    JsonArray documents;
+    int worst = exit_done;
+    for (const JobSpec* job : jobs) {
+      TM_TRY(RunRecord record,
+             workspace->run(*job, {call.line.full, call.line.allow_empty}, progress, call.cancel));
+      progress.end();
+      if (call.line.json) {
+        documents.push_back(run_document(record));
+      } else {
+        print(run_line(record));
+      }
+      if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+      worst = std::max(worst, exit_code_of(record));
+      if (call.cancel.requested()) break;
+    }
+    // One job named: one document; several or --all: an array.
+    if (call.line.json)
+      print_json(documents.size() == 1 && !call.line.all ? documents.front()
+                                                         : JsonValue(documents));
+    return worst;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+int runs(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    RunFilter filter;
+    filter.limit = call.line.limit;
+    if (!call.line.names.empty()) {
+      TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
+      filter.job = job->name;
+    }
+    TM_TRY(Store * store, workspace->store());
+    TM_TRY(std::vector<RunRecord> records, store->list_runs(filter));
+    if (call.line.json) {
+      JsonArray documents;
+      for (const RunRecord& record : records)
+        documents.push_back(run_document(record));
+      print_json(documents);
+    } else {
+      print(runs_report(records));
+    }
+    return exit_done;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+int show(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(Store * store, workspace->store());
+    TM_TRY(RunHistory history, store->get_run(RunId(call.line.names.front())));
+    if (call.line.json) {
+      print_json(history_document(history));
+    } else {
+      print(history_report(history));
+    }
+    return exit_done;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+int show_answer(const Call& call, const std::string& connection, const std::string& sql,
+                const std::vector<std::optional<std::string>>& parameters) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(auto engine, workspace->attach(connection, call.cancel));
+    TM_CHECK(engine->execute("USE " + duck::quote_name(connection)));
+    TM_TRY(duck::Answer answer, engine->query(sql, parameters));
+    if (call.line.json) {
+      print_json(answer_document(answer));
+    } else {
+      print(answer_report(answer));
+    }
+    return exit_done;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+int query(const Call& call) {
+  return show_answer(call, call.line.names[0], call.line.names[1], {});
+}
+
+int quarantine(const Call& call) {
+  auto workspace = open_good(call);
+  if (!workspace.ok()) return fail(call, workspace.error());
+  auto job = (*workspace)->find_job(call.line.names.front());
+  if (!job.ok()) return fail(call, job.error());
+  const std::string connection = (*job)->to.connection.value;
+  workspace->reset();
+  return show_answer(
+      call, connection,
+      "SELECT rule, column_name, message, locator, payload, run_id, refused_at FROM "
+      "tidemark_quarantine"
+      " WHERE job = $1 AND resolved_at IS NULL ORDER BY refused_at DESC, locator LIMIT " +
+          std::to_string(call.line.limit),
+      {call.line.names.front()});
+}
+
+int schema(const Call& call) {
+  if (call.line.docs.empty()) {
+    const bool of_project = !call.line.names.empty() && call.line.names.front() == "project";
+    print(of_project ? project_json_schema(call.around.catalog) : job_json_schema());
+    return exit_done;
+  }
+  for (const ReferencePage& page : reference_pages(call.around.catalog)) {
+    auto written = call.around.files.write_durably(
+        std::filesystem::path(call.line.docs) / page.file, page.text);
+    if (!written.ok()) return fail(call, written.error());
+  }
+  return exit_done;
+}
+
+int show_version(const Call& call) {
+  if (call.line.json) {
+    print_json(JsonValue().set("tidemark", version_text).set("engine", duck::Engine::version()));
+  } else {
+    print("tidemark " + std::string(version_text) + ", DuckDB " + duck::Engine::version() + "\n");
+  }
+  return exit_done;
+}
+
+int init(const Call& call) {
+  const std::filesystem::path dir =
+      call.line.names.empty() ? call.line.project : std::filesystem::path(call.line.names.front());
+  auto made = write_first_project(dir, call.around.files);
+  if (!made.ok()) return fail(call, made.error());
+  print(*made);
+  return exit_done;
+}
+
+}  // namespace
+
+int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel) {
+  static const std::map<std::string, std::function<int(const Call&)>> commands{
+      {"init", init},     {"validate", validate},   {"plan", plan},   {"run", run},
+      {"runs", runs},     {"show", show},           {"query", query}, {"quarantine", quarantine},
+      {"schema", schema}, {"version", show_version}};
+  return commands.at(line.command)({line, around, cancel});
+}
+
+}  // namespace tidemark

@@ -1,0 +1,169 @@
+#include "cli/documents.h"
+
+#include <cstdlib>
+
+namespace tidemark {
+
+namespace {
+
+JsonValue position_or_null(const std::optional<Position>& position) {
+  return position ? JsonValue(position->text) : JsonValue();
+}
+
+JsonValue window_document(const Window& window) {
+  JsonValue json;
+  json.set("lo", position_or_null(window.lo)).set("hi", position_or_null(window.hi));
+  return json.set("top", position_or_null(window.top));
+}
+
+JsonValue stored_error(const std::optional<StoredError>& error) {
+  if (!error) return {};
+  JsonValue json;
+  json.set("code", error->code).set("fault", error->fault).set("message", error->message);
+  return json.set("hint", error->hint);
+}
+
+JsonValue stream_document(const StreamRecord& stream) {
+  JsonValue json;
+  json.set("stream", stream.stream.get()).set("seq", stream.seq.get());
+  json.set("state", to_string(stream.mark.state)).set("window", window_document(stream.window));
+  json.set("rows_read", stream.counts.rows_read.get())
+      .set("rows_loaded", stream.counts.rows_loaded.get());
+  json.set("rows_rejected", stream.counts.rows_rejected.get())
+      .set("bytes_staged", stream.counts.bytes_staged);
+  return json.set("error", stored_error(stream.error));
+}
+
+bool is_exact_in_json(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::int8:
+    case TypeKind::int16:
+    case TypeKind::int32:
+    case TypeKind::int64:
+    case TypeKind::uint8:
+    case TypeKind::uint16:
+    case TypeKind::uint32:
+      return true;
+    default:
+      return false;
+  }
+}
+
+JsonValue cell(const duck::Answer& answer, std::size_t row, std::size_t column) {
+  auto text = answer.text(row, column);
+  if (!text) return {};
+  const Type& type = answer.schema().columns[column].type;
+  if (type.kind == TypeKind::boolean) return *text == "true";
+  if (type.kind == TypeKind::float64 || type.kind == TypeKind::float32)
+    return std::strtod(text->c_str(), nullptr);
+  if (is_exact_in_json(type)) {
+    constexpr std::int64_t exact_max = std::int64_t{1} << 53;
+    const std::int64_t number = answer.integer(row, column);
+    if (number <= exact_max && number >= -exact_max) return number;
+  }
+  return *text;
+}
+
+}  // namespace
+
+JsonValue run_document(const RunRecord& run) {
+  JsonValue json;
+  json.set("run_id", run.run.get())
+      .set("job", run.job.get())
+      .set("status", to_string(run.status()));
+  json.set("state", to_string(run.state));
+  json.set("guarantee", run.guarantee ? JsonValue(to_string(*run.guarantee)) : JsonValue());
+  json.set("started_at", to_text(run.started_at));
+  json.set("ended_at", run.ended_at ? JsonValue(to_text(*run.ended_at)) : JsonValue());
+  json.set("duration_ms", run.ended_at
+                              ? JsonValue((run.ended_at->get() - run.started_at.get()) / 1000)
+                              : JsonValue());
+  json.set("attempt", run.attempt);
+  JsonArray streams;
+  for (const StreamRecord& stream : run.streams)
+    streams.push_back(stream_document(stream));
+  json.set("streams", std::move(streams));
+  return json.set("error", stored_error(run.error));
+}
+
+JsonValue history_document(const RunHistory& history) {
+  JsonValue json = run_document(history.run);
+  JsonArray events;
+  for (const EventRecord& event : history.events) {
+    JsonValue item;
+    item.set("number", event.number).set("at", to_text(event.at)).set("stream", event.stream.get());
+    item.set("state_from",
+             event.state_from ? JsonValue(to_string(*event.state_from)) : JsonValue());
+    item.set("state_to", event.state_to ? JsonValue(to_string(*event.state_to)) : JsonValue());
+    events.push_back(item.set("message", event.message));
+  }
+  return json.set("events", std::move(events));
+}
+
+JsonValue error_document(const Error& error) {
+  JsonValue json;
+  json.set("code", error.code)
+      .set("fault", to_string(error.fault))
+      .set("message", error.describe());
+  return json.set("hint", error.hint);
+}
+
+JsonValue faults_document(const Faults& faults) {
+  JsonArray list;
+  for (const SpecFault& fault : faults.list()) {
+    JsonValue item;
+    item.set("file", fault.file).set("line", fault.line).set("column", fault.column);
+    list.push_back(item.set("message", fault.message).set("hint", fault.hint));
+  }
+  return JsonValue().set("faults", std::move(list));
+}
+
+JsonValue answer_document(const duck::Answer& answer) {
+  JsonArray columns;
+  for (const Column& column : answer.schema().columns) {
+    columns.push_back(JsonValue().set("name", column.name).set("type", sql_name(column.type)));
+  }
+  JsonArray rows;
+  for (std::size_t row = 0; row < answer.rows(); ++row) {
+    JsonArray cells;
+    for (std::size_t column = 0; column < columns.size(); ++column)
+      cells.push_back(cell(answer, row, column));
+    rows.emplace_back(std::move(cells));
+  }
+  return JsonValue().set("columns", std::move(columns)).set("rows", std::move(rows));
+}
+
+JsonValue plan_document(const JobPlan& plan) {
+  JsonArray streams;
+  for (const PreparedStream& prepared : plan.streams) {
+    const StreamPlan& stream = prepared.plan;
+    JsonValue item;
+    item.set("stream", stream.id.stream.get()).set("seq", stream.seq.get());
+    item.set("window", window_document(stream.bound.window));
+    item.set("guarantee", to_string(stream.bound.guarantee)).set("reason", stream.bound.reason);
+    item.set("nothing_new", stream.bound.nothing_new);
+    const auto& rows = stream.bound.rows_expected;
+    item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());
+    item.set("target", stream.target.table).set("strategy", to_string(stream.target.strategy));
+    auto texts = [](const std::vector<std::string>& list) {
+      JsonArray array;
+      for (const std::string& text : list)
+        array.emplace_back(text);
+      return array;
+    };
+    item.set("reads", texts(stream.splits))
+        .set("ddl", texts(stream.load.ddl))
+        .set("load", texts(stream.load.sql));
+    JsonArray columns;
+    for (const Column& column : stream.target.schema.columns) {
+      columns.push_back(JsonValue().set("name", column.name).set("type", sql_name(column.type)));
+    }
+    item.set("columns", std::move(columns)).set("notes", texts(stream.load.notes));
+    streams.push_back(std::move(item));
+  }
+  JsonValue json;
+  json.set("job", plan.job.get()).set("guarantee", to_string(plan.guarantee));
+  return json.set("streams", std::move(streams));
+}
+
+}  // namespace tidemark

@@ -1,0 +1,20 @@
+// The JSON documents of `--json`; their shapes stand in docs/reference/. Pure.
+#pragma once
+
+#include "drivers/duckdb/engine.h"
+#include "drivers/json/json.h"
+#include "plan/plan.h"
+#include "spec/fault.h"
+#include "store/records.h"
+
+namespace tidemark {
+
+JsonValue run_document(const RunRecord& run);
+JsonValue history_document(const RunHistory& history);
+JsonValue error_document(const Error& error);
+JsonValue faults_document(const Faults& faults);
+// Integers beyond 2^53 and decimals are strings; NULL is null.
+JsonValue answer_document(const duck::Answer& answer);
+JsonValue plan_document(const JobPlan& plan);
+
+}  // namespace tidemark

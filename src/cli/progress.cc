@@ -1,0 +1,64 @@
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string_view>
+
+#include "base/units.h"
+
+namespace tidemark {
+
+ProgressStyle progress_style_of_stderr(bool quiet) {
+  if (quiet) return ProgressStyle::quiet;
+  const char* term = std::getenv("TERM");
+  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
+  return ::isatty(STDERR_FILENO) != 0 && !dumb ? ProgressStyle::live : ProgressStyle::lines;
+}
+
+void ProgressView::on(const RunEvent& event) {
+  if (style_ == ProgressStyle::quiet) return;
+  const std::lock_guard lock(mutex_);
+  const bool is_new = event.step != step_ || event.stream != stream_ || step_began_.count() == 0;
+  const auto now = clock_.monotonic();
+  if (is_new) {
+    step_ = event.step;
+    stream_ = event.stream;
+    step_began_ = now;
+  }
+  constexpr std::chrono::milliseconds redraw_interval{100};
+  if (style_ == ProgressStyle::live) {
+    if (is_new || now - drawn_ >= redraw_interval) draw(event);
+    return;
+  }
+  // Plain lines: one for each step that moved rows, and what the run has to say.
+  if (!event.message.empty()) {
+    std::fprintf(stderr, "%s: %s\n", event.stream.job.get().c_str(), event.message.c_str());
+  }
+}
+
+void ProgressView::draw(const RunEvent& event) {
+  drawn_ = clock_.monotonic();
+  const double seconds = std::chrono::duration<double>(drawn_ - step_began_).count();
+  std::string line = event.stream.job.get();
+  if (event.stream.stream.get() != "main") line += "/" + event.stream.stream.get();
+  line += "  " + std::string(to_string(event.step));
+  if (event.rows > 0) line += "  " + show_count(event.rows) + " rows";
+  if (event.rows > 0 && seconds > 0.2) {
+    line += "  " +
+            show_count(static_cast<std::int64_t>(static_cast<double>(event.rows) / seconds)) +
+            " rows/s";
+  }
+  if (event.bytes > 0) line += "  " + show_bytes(event.bytes);
+  std::fprintf(stderr, "\r\x1b[2K%s", line.c_str());
+  line_open_ = true;
+}
+
+void ProgressView::end() {
+  const std::lock_guard lock(mutex_);
+  if (line_open_) std::fprintf(stderr, "\r\x1b[2K");
+  line_open_ = false;
+}
+
+}  // namespace tidemark

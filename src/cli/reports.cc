@@ -1,0 +1,170 @@
+#include "cli/reports.h"
+
+#include "base/units.h"
+#include "cli/text_table.h"
+
+namespace tidemark {
+
+namespace {
+
+std::string duration_of(const RunRecord& run) {
+  if (!run.ended_at) return "-";
+  return show_duration(
+      std::chrono::milliseconds((run.ended_at->get() - run.started_at.get()) / 1000));
+}
+
+// Positions can be long lists; a line of a report shows their beginning.
+std::string short_position(const std::optional<Position>& position, const char* when_absent) {
+  constexpr std::size_t shown_max = 60;
+  if (!position) return when_absent;
+  return position->text.size() <= shown_max ? position->text
+                                            : position->text.substr(0, shown_max) + "...";
+}
+
+bool is_number(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::int8:
+    case TypeKind::int16:
+    case TypeKind::int32:
+    case TypeKind::int64:
+    case TypeKind::int128:
+    case TypeKind::uint8:
+    case TypeKind::uint16:
+    case TypeKind::uint32:
+    case TypeKind::uint64:
+    case TypeKind::float32:
+    case TypeKind::float64:
+    case TypeKind::decimal:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string indent(const std::string& text) {
+  std::string result = "    ";
+  for (const char c : text) {
+    result += c;
+    if (c == '\n') result += "    ";
+  }
+  return result;
+}
+
+}  // namespace
+
+std::string run_line(const RunRecord& run) {
+  std::string line = run.job.get() + "  " + std::string(to_string(run.status()));
+  if (run.status() == RunStatus::skipped) return line + "  nothing new  " + duration_of(run) + "\n";
+  line +=
+      "  read " + show_count(run.rows_read.get()) + "  loaded " + show_count(run.rows_loaded.get());
+  if (run.rows_rejected.get() > 0) line += "  refused " + show_count(run.rows_rejected.get());
+  return line + "  " + duration_of(run) + "  (run " + run.run.get() + ")\n";
+}
+
+std::string error_report(const RunRecord& run) {
+  std::string text = run.job.get() + ": " + run.error->message + "\n";
+  if (!run.error->hint.empty()) text += "  " + run.error->hint + "\n";
+  return text;
+}
+
+std::string runs_report(const std::vector<RunRecord>& runs) {
+  if (runs.empty()) return "no runs yet\n";
+  TextTable table{{"run", "job", "status", "started", "took", "read", "loaded", "refused"},
+                  {false, false, false, false, true, true, true, true},
+                  {}};
+  for (const RunRecord& run : runs) {
+    table.rows.push_back({run.run.get(), run.job.get(), std::string(to_string(run.status())),
+                          to_text(run.started_at), duration_of(run),
+                          show_count(run.rows_read.get()), show_count(run.rows_loaded.get()),
+                          show_count(run.rows_rejected.get())});
+  }
+  return print_table(table);
+}
+
+std::string history_report(const RunHistory& history) {
+  const RunRecord& run = history.run;
+  std::string text = "run " + run.run.get() + " of job " + run.job.get() + ": " +
+                     std::string(to_string(run.status())) + " (" +
+                     std::string(to_string(run.state)) + ")\n";
+  text += "started " + to_text(run.started_at) + ", took " + duration_of(run);
+  if (run.guarantee) text += ", guarantee " + std::string(to_string(*run.guarantee));
+  text += "\n\n";
+  TextTable streams{{"stream", "seq", "state", "from", "to", "read", "loaded", "refused", "staged"},
+                    {false, true, false, false, false, true, true, true, true},
+                    {}};
+  for (const StreamRecord& stream : run.streams) {
+    streams.rows.push_back(
+        {stream.stream.get(), std::to_string(stream.seq.get()),
+         std::string(to_string(stream.mark.state)),
+         short_position(stream.window.lo, "the beginning"),
+         short_position(stream.window.hi, "the end"), show_count(stream.counts.rows_read.get()),
+         show_count(stream.counts.rows_loaded.get()), show_count(stream.counts.rows_rejected.get()),
+         show_bytes(stream.counts.bytes_staged)});
+  }
+  if (!streams.rows.empty()) text += print_table(streams) + "\n";
+  TextTable events{
+      {"#", "at", "stream", "state", "message"}, {true, false, false, false, false}, {}};
+  for (const EventRecord& event : history.events) {
+    events.rows.push_back({std::to_string(event.number), to_text(event.at), event.stream.get(),
+                           event.state_to ? std::string(to_string(*event.state_to)) : "",
+                           event.message});
+  }
+  text += print_table(events);
+  if (run.error) text += "\n" + error_report(run);
+  return text;
+}
+
+std::string plan_report(const JobPlan& plan) {
+  std::string text =
+      "job " + plan.job.get() + ", guarantee " + std::string(to_string(plan.guarantee)) + "\n";
+  for (const PreparedStream& prepared : plan.streams) {
+    const StreamPlan& stream = prepared.plan;
+    text += "\nstream " + stream.id.stream.get() + ", window " + std::to_string(stream.seq.get()) +
+            "\n";
+    text += "  from  " + short_position(stream.bound.window.lo, "the beginning") + "\n";
+    text += "  to    " + short_position(stream.bound.window.top, "the end of the snapshot") + "\n";
+    text += "  guarantee " + std::string(to_string(stream.bound.guarantee)) + ": " +
+            stream.bound.reason + "\n";
+    for (const std::string& note : stream.bound.notes)
+      text += "  note  " + note + "\n";
+    if (stream.bound.nothing_new) {
+      text += "  nothing new: a run would read no row\n";
+      continue;
+    }
+    if (stream.bound.rows_expected)
+      text += "  rows expected " + show_count(*stream.bound.rows_expected) + "\n";
+    text += "  reads\n";
+    for (const std::string& split : stream.splits)
+      text += indent(split) + "\n";
+    text += "  loads into " + stream.target.table + " by " +
+            std::string(to_string(stream.target.strategy));
+    text += stream.load.table_exists ? "\n" : ", a new table\n";
+    if (stream.load.rows_present)
+      text += "  present rows " + show_count(*stream.load.rows_present) + "\n";
+    for (const std::string& sql : stream.load.ddl)
+      text += indent(sql) + "\n";
+    for (const std::string& sql : stream.load.sql)
+      text += indent(sql) + "\n";
+    for (const std::string& note : stream.load.notes)
+      text += "  note  " + note + "\n";
+  }
+  return text + "\nNothing was changed.\n";
+}
+
+std::string answer_report(const duck::Answer& answer) {
+  TextTable table;
+  for (const Column& column : answer.schema().columns) {
+    table.header.push_back(column.name);
+    table.right.push_back(is_number(column.type));
+  }
+  for (std::size_t row = 0; row < answer.rows(); ++row) {
+    table.rows.emplace_back();
+    for (std::size_t column = 0; column < table.header.size(); ++column) {
+      table.rows.back().push_back(answer.text(row, column).value_or("NULL"));
+    }
+  }
+  return print_table(table) + "(" + show_count(static_cast<std::int64_t>(answer.rows())) +
+         " rows)\n";
+}
+
+}  // namespace tidemark

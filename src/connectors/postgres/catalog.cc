@@ -1,0 +1,194 @@
+#include "connectors/postgres/catalog.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/nearest.h"
+
+namespace tidemark::postgres {
+namespace {
+
+// Takes rows (place, name, type, modifier, not null) of the relation `col` and follows each domain
+// down to the type it is made of, whose values are what travels.
+constexpr const char* resolve_domains = R"(
+, base as (
+  select place, typid, typmod from col
+  union all
+  select base.place, t.typbasetype, case when base.typmod = -1 then t.typtypmod else base.typmod end
+  from base join pg_catalog.pg_type t on t.oid = base.typid where t.typtype = 'd')
+select col.name, base.typid, base.typmod, t.typtype,
+       case when t.typcategory = 'A' and t.typlen = -1 then t.typelem else 0 end,
+       coalesce(e.typtype, 'b'), pg_catalog.format_type(col.typid, col.typmod), col.not_null
+from col join base using (place) join pg_catalog.pg_type t on t.oid = base.typid
+  left join pg_catalog.pg_type e on e.oid = t.typelem
+where t.typtype <> 'd' order by place)";
+
+std::vector<CatalogColumn> columns_of(const Rows& rows) {
+  std::vector<CatalogColumn> columns;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    CatalogColumn column;
+    column.name = rows.string(i, 0);
+    column.type.oid = static_cast<std::uint32_t>(rows.integer(i, 1));
+    column.type.modifier = static_cast<std::int32_t>(rows.integer(i, 2));
+    column.type.category = rows.string(i, 3).front();
+    column.type.element_oid = static_cast<std::uint32_t>(rows.integer(i, 4));
+    column.type.element_category = rows.string(i, 5).front();
+    column.type.name = rows.string(i, 6);
+    column.not_null = rows.boolean(i, 7);
+    columns.push_back(std::move(column));
+  }
+  return columns;
+}
+
+Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
+  return connection.query(
+      "select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on "
+      "n.oid = c.relnamespace "
+      "where c.relkind in ('r', 'p', 'f') and not c.relispartition and n.nspname not like 'pg\\_%' "
+      "and n.nspname <> 'information_schema' order by 1, 2",
+      cancel);
+}
+
+Error table_missing(Connection& connection, const TableName& table, Cancel& cancel) {
+  Error error =
+      classify({"42P01",
+                "there is no table " + table.show() + ", or this user may not see its schema",
+                {},
+                {}},
+               connection.side());
+  if (auto rows = all_tables(connection, cancel); rows.ok()) {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < rows->rows(); ++i)
+      names.push_back(rows->string(i, 0) + "." + rows->string(i, 1));
+    const TableName qualified{table.schema.empty() ? "public" : table.schema, table.table};
+    if (const auto near = nearest_word(qualified.show(), names))
+      error.hint = "did you mean `" + *near + "`?";
+  }
+  return error;
+}
+
+bool matches(const std::string& pattern, const std::string& name) {
+  const std::string qualified =
+      pattern.find('.') == std::string::npos ? "public." + pattern : pattern;
+  return fnmatch(qualified.c_str(), name.c_str(), FNM_NOESCAPE) == 0;
+}
+
+std::string quoted_where_needed(const std::string& part) {
+  return part.find_first_of(".\"") == std::string::npos ? part : quote_name(part);
+}
+
+}  // namespace
+
+std::string written_name(const TableName& table) {
+  const std::string name = quoted_where_needed(table.table);
+  return table.schema.empty() ? name : quoted_where_needed(table.schema) + "." + name;
+}
+
+Result<Relation> describe_table(Connection& connection, const TableName& table, Cancel& cancel) {
+  TM_TRY(const Rows found,
+         connection.query(
+             "select c.oid, c.relkind, c.reltuples::bigint, c.relpages::bigint * "
+             "pg_catalog.current_setting('block_size')::bigint from pg_catalog.pg_class c "
+             "where c.oid = pg_catalog.to_regclass($1)",
+             {table.sql()}, cancel));
+  if (found.rows() == 0) return table_missing(connection, table, cancel);
+  const std::string kind = found.string(0, 1);
+  if (std::string("rpvmf").find(kind) == std::string::npos) {
+    return user_error("plan.not_a_table", table.show() + " is no table or view");
+  }
+  const std::string oid = found.string(0, 0);
+  TM_TRY(
+      const Rows columns,
+      connection.query("with recursive col as (select attnum::int as place, attname::text as name, "
+                       "atttypid as typid, "
+                       "atttypmod as typmod, attnotnull as not_null from pg_catalog.pg_attribute "
+                       "where attrelid = $1::oid and attnum > 0 and not attisdropped)" +
+                           std::string(resolve_domains),
+                       {oid}, cancel));
+  TM_TRY(const Rows keys,
+         connection.query(
+             "select a.attname from pg_catalog.pg_index i, unnest(i.indkey) with ordinality k "
+             "(attnum, place), "
+             "pg_catalog.pg_attribute a where i.indrelid = $1::oid and i.indisprimary and "
+             "k.place <= i.indnkeyatts and a.attrelid = i.indrelid and a.attnum = k.attnum order "
+             "by k.place",
+             {oid}, cancel));
+  Relation relation;
+  relation.columns = columns_of(columns);
+  for (std::size_t i = 0; i < keys.rows(); ++i)
+    relation.key.push_back(keys.string(i, 0));
+  if ((kind == "r" || kind == "m") && found.integer(0, 2) >= 0) {
+    relation.rows_estimated = found.integer(0, 2);
+    relation.bytes_estimated = found.integer(0, 3);
+  }
+  return relation;
+}
+
+Result<Relation> describe_query(Connection& connection, const std::string& query, Cancel& cancel) {
+  TM_TRY(const Rows described, connection.describe(query, cancel));
+  std::string names = "{";
+  std::string types = "{";
+  std::string modifiers = "{";
+  std::vector<std::string> seen;
+  for (std::size_t i = 0; i < described.columns(); ++i) {
+    const std::string name(described.name(i));
+    if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
+      return user_error("plan.column_twice", "the query has two columns named `" + name + "`",
+                        "give one of them another name with `as`");
+    }
+    seen.push_back(name);
+    std::string element = "\"";
+    for (const char c : name) {
+      if (c == '"' || c == '\\') element += '\\';
+      element += c;
+    }
+    const std::string comma = i == 0 ? "" : ",";
+    names += comma + element + "\"";
+    types += comma + std::to_string(described.type_oid(i));
+    modifiers += comma + std::to_string(described.type_modifier(i));
+  }
+  TM_TRY(
+      const Rows rows,
+      connection.query(
+          "with recursive col as (select place::int, name, typid, typmod, false as not_null from "
+          "unnest($1::text[], $2::oid[], $3::int[]) with ordinality as u (name, typid, typmod, "
+          "place))" +
+              std::string(resolve_domains),
+          {names + "}", types + "}", modifiers + "}"}, cancel));
+  Relation relation;
+  relation.columns = columns_of(rows);
+  return relation;
+}
+
+Result<std::vector<TableName>> find_tables(Connection& connection,
+                                           const std::vector<std::string>& patterns,
+                                           const std::vector<std::string>& except, Cancel& cancel) {
+  TM_TRY(const Rows rows, all_tables(connection, cancel));
+  std::vector<TableName> found;
+  std::vector<bool> used(patterns.size());
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    const std::string name = rows.string(i, 0) + "." + rows.string(i, 1);
+    bool wanted = false;
+    for (std::size_t p = 0; p < patterns.size(); ++p) {
+      if (!matches(patterns[p], name)) continue;
+      wanted = true;
+      used[p] = true;
+    }
+    if (!wanted) continue;
+    if (std::any_of(except.begin(), except.end(),
+                    [&](const std::string& pattern) { return matches(pattern, name); }))
+      continue;
+    found.push_back({rows.string(i, 0), rows.string(i, 1)});
+  }
+  for (std::size_t p = 0; p < patterns.size(); ++p) {
+    if (used[p]) continue;
+    return user_error("plan.no_tables", "no table matches `" + patterns[p] + "`",
+                      "a pattern is `schema.table` with `*` and `?`; this user must be allowed to "
+                      "see the schema");
+  }
+  return found;
+}
+
+}  // namespace tidemark::postgres

@@ -1,0 +1,105 @@
+#include "connectors/postgres/connector.h"
+
+#include <utility>
+
+#include "connectors/postgres/catalog.h"
+#include "connectors/postgres/sink.h"
+#include "connectors/postgres/source.h"
+
+namespace tidemark {
+namespace {
+
+postgres::ConnectOptions options_of(const ConnectionSpec& connection,
+                                    const ConnectorContext& context, postgres::Side side) {
+  const auto* config = connection.config.get<PostgresConnection>();
+  TM_ASSERT(config != nullptr);
+  postgres::ConnectOptions options;
+  options.conninfo = config->conninfo;
+  options.password = config->password;
+  options.application_name = context.application_name;
+  options.side = side;
+  return options;
+}
+
+std::vector<std::string> texts(const std::vector<Name>& names) {
+  std::vector<std::string> list;
+  for (const Name& name : names)
+    list.push_back(name.value);
+  return list;
+}
+
+}  // namespace
+
+Result<std::vector<StreamSpec>> PostgresConnector::streams(const ConnectionSpec& connection,
+                                                           const SourceSpec& source,
+                                                           const ConnectorContext& context,
+                                                           Cancel& cancel) const {
+  if (const auto* table = std::get_if<TableInput>(&source.input)) {
+    return std::vector<StreamSpec>{{StreamName(table->table.value), source}};
+  }
+  if (std::holds_alternative<QueryInput>(source.input)) {
+    return std::vector<StreamSpec>{{StreamName("query"), source}};
+  }
+  const auto* many = std::get_if<TablesInput>(&source.input);
+  if (many == nullptr) {
+    return user_error("plan.bad_input",
+                      "a PostgreSQL connection reads `table`, `tables` or `query`");
+  }
+  auto session = postgres::Connection::connect(
+      options_of(connection, context, postgres::Side::source), cancel);
+  if (!session.ok()) {
+    return std::move(session).error().with_context("opening connection `" + connection.name.value +
+                                                   "`");
+  }
+  TM_TRY(const std::vector<postgres::TableName> tables,
+         postgres::find_tables(**session, texts(many->tables), texts(many->except), cancel));
+  std::vector<StreamSpec> streams;
+  for (const postgres::TableName& table : tables) {
+    StreamSpec stream{StreamName(postgres::written_name(table)), source};
+    stream.source.input = TableInput{{postgres::written_name(table), source.input_at}};
+    streams.push_back(std::move(stream));
+  }
+  return streams;
+}
+
+Result<std::unique_ptr<Source>> PostgresConnector::open_source(const ConnectionSpec& connection,
+                                                               const StreamSpec& stream,
+                                                               LoadStrategy strategy,
+                                                               const ConnectorContext& context,
+                                                               Cancel&) const {
+  return std::unique_ptr<Source>(std::make_unique<postgres::PostgresSource>(
+      options_of(connection, context, postgres::Side::source), stream.source, strategy));
+}
+
+Result<std::unique_ptr<Sink>> PostgresConnector::open_sink(const ConnectionSpec& connection,
+                                                           const ConnectorContext& context,
+                                                           Cancel&) const {
+  return std::unique_ptr<Sink>(std::make_unique<postgres::PostgresSink>(
+      context.engine, options_of(connection, context, postgres::Side::target)));
+}
+
+ConnectorSpec postgres_connector_spec() {
+  ConfigSpec<PostgresConnection> spec(
+      "postgres", "A PostgreSQL database, as a source and as a target.",
+      "{postgres: host=db.example dbname=shop user=etl, password: \"${env:SHOP_PASSWORD}\"}");
+  spec.field("postgres", &PostgresConnection::conninfo, config::text("a connection text"),
+             {.required = true,
+              .description = "`key=value` pairs or a `postgres://` address, as libpq reads them, "
+                             "without a password."});
+  spec.field("password", &PostgresConnection::password, config::secret(),
+             {.description = "The user's password."});
+  spec.check([](const PostgresConnection& connection, const YamlNode& node, ReadContext& context) {
+    const Status checked = postgres::check_conninfo(connection.conninfo);
+    if (checked.ok()) return;
+    const YamlNode* place = node.find("postgres");
+    context.fault((place == nullptr ? node : *place).at, checked.error().message,
+                  checked.error().hint);
+  });
+  return ConnectorSpec::of(std::move(spec),
+                           {.source_keys = {"table", "tables", "except", "query", "watermark",
+                                            "null_cursor", "columns", "timezone"},
+                            .is_target = true,
+                            .has_guard = false});
+}
+
+}  // namespace tidemark

@@ -1,0 +1,41 @@
+// PostgresConnector: a PostgreSQL database as a source of tables and queries, and as a target.
+//
+// Immutable, shared by all threads; connects to nothing before a call needs it.
+#pragma once
+
+#include <string>
+
+#include "base/secret.h"
+#include "connect/connector.h"
+#include "spec/connector_catalog.h"
+
+namespace tidemark {
+
+// What `postgres: host=db.example dbname=shop user=etl` says.
+struct PostgresConnection {
+  std::string conninfo;
+  Secret password;
+};
+
+class PostgresConnector : public Connector {
+ public:
+  std::string_view name() const override { return "postgres"; }
+  bool is_source() const override { return true; }
+  bool is_sink() const override { return true; }
+  // A stream of a job over many tables is named `schema.table`.
+  Result<std::vector<StreamSpec>> streams(const ConnectionSpec& connection,
+                                          const SourceSpec& source, const ConnectorContext& context,
+                                          Cancel& cancel) const override;
+  Result<std::unique_ptr<Source>> open_source(const ConnectionSpec& connection,
+                                              const StreamSpec& stream, LoadStrategy strategy,
+                                              const ConnectorContext& context,
+                                              Cancel& cancel) const override;
+  Result<std::unique_ptr<Sink>> open_sink(const ConnectionSpec& connection,
+                                          const ConnectorContext& context,
+                                          Cancel& cancel) const override;
+};
+
+// What tidemark.yaml may say of a `postgres:` connection.
+ConnectorSpec postgres_connector_spec();
+
+}  // namespace tidemark

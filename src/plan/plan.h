@@ -1,0 +1,47 @@
+// Plan: what one run of a job will do, per stream, found without changing anything.
+//
+// A StreamPlan is a value, fixed before the first row is read. PreparedStream keeps the open source
+// and target beside it, so that the run goes on with the very ones the plan was made from. Owned by
+// one run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/connector.h"
+#include "quality/rules.h"
+#include "spec/job_spec.h"
+#include "transform/transform.h"
+
+namespace tidemark {
+
+struct StreamPlan {
+  StreamId id;
+  WindowBound bound;
+  Seq seq;  // of the window this run will load
+  Fence fence;
+  std::string load_id;
+  std::vector<std::string> splits;  // what the source will be asked, in its own words
+  Schema input;                     // as staged
+  CompiledTransform transform;
+  CompiledRules rules;  // the job's, then those the target needs (keys, NOT NULL)
+  LoadTarget target;
+  LoadPlan load;
+};
+
+struct PreparedStream {
+  StreamPlan plan;
+  std::unique_ptr<Source> source;
+};
+
+struct JobPlan {
+  JobName job;
+  Guarantee guarantee = Guarantee::exact;  // the weakest of the streams'
+  std::vector<PreparedStream> streams;
+  std::unique_ptr<Sink> sink;
+};
+
+}  // namespace tidemark

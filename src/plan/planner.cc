@@ -1,0 +1,236 @@
+#include "plan/planner.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "base/nearest.h"
+#include "connect/fit.h"
+#include "drivers/hash/hash.h"
+#include "stage/stage.h"
+
+namespace tidemark {
+
+namespace {
+
+// A text without NUL joins unambiguously with NUL.
+std::string load_id_of(const StreamId& id, LoadKind kind, Seq seq, const Window& window) {
+  std::string text = id.job.get() + '\0' + id.stream.get() + '\0' + std::string(to_string(kind)) +
+                     '\0' + std::to_string(seq.get()) + '\0';
+  if (window.lo) text += window.lo->text;
+  text += '\0';
+  if (window.hi) text += window.hi->text;
+  return sha256_hex(text).substr(0, 32);
+}
+
+std::string replace_all(std::string text, std::string_view mark, std::string_view value) {
+  for (std::size_t at = text.find(mark); at != std::string::npos;
+       at = text.find(mark, at + value.size())) {
+    text.replace(at, mark.size(), value);
+  }
+  return text;
+}
+
+// `raw.{table}` for stream `public.orders`: {schema} is `public`, {table} is `orders`.
+std::string target_table(const std::string& pattern, const std::string& stream) {
+  const std::size_t dot = stream.find('.');
+  const std::string schema = dot == std::string::npos ? "" : stream.substr(0, dot);
+  const std::string table = dot == std::string::npos ? stream : stream.substr(dot + 1);
+  return replace_all(replace_all(pattern, "{table}", table), "{schema}", schema);
+}
+
+Result<std::vector<std::string>> upsert_key(const TargetSpec& to, const Schema& source,
+                                            const std::string& stream) {
+  std::vector<std::string> key;
+  for (const Name& column : to.key)
+    key.push_back(column.value);
+  if (key.empty()) key = source.key;
+  if (!key.empty()) return key;
+  return user_error(
+      "plan.no_key",
+      "`load: upsert` needs a key, and the source of `" + stream + "` has no primary key",
+      "name the columns that make a row unique: `key: [order_id]` in the job's `to`");
+}
+
+RuleSpec built_in_rule(std::string name, std::string check, std::string column,
+                       std::string message) {
+  RuleSpec rule;
+  rule.name.value = std::move(name);
+  rule.check.text = std::move(check);
+  rule.column = Name{column, {}};
+  rule.message = std::move(message);
+  return rule;
+}
+
+// What the target cannot take is refused row by row, so that one NULL never stops a load.
+std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional<Schema>& present) {
+  std::set<std::string> required(target.key.begin(), target.key.end());
+  if (target.strategy != LoadStrategy::upsert) required.clear();
+  if (present) {
+    for (const Column& column : present->columns) {
+      if (!column.nullable && target.schema.find(column.name)) required.insert(column.name);
+    }
+  }
+  std::vector<RuleSpec> rules;
+  for (const std::string& column : required) {
+    rules.push_back(built_in_rule("not_null:" + column, duck::quote_name(column) + " IS NOT NULL",
+                                  column,
+                                  "`" + column + "` is NULL, which the target does not take"));
+  }
+  return rules;
+}
+
+// Of several versions of a key in one window one is loaded: by the order of reading, last (default)
+// or first.
+TransformStep one_version_step(const JobSpec& job, const std::vector<std::string>& key) {
+  DedupeStep dedupe;
+  for (const std::string& column : key)
+    dedupe.key.push_back({column, job.to.load_at});
+  dedupe.newest_first = job.to.on_duplicate != OnDuplicate::first;
+  return {std::move(dedupe), job.to.load_at};
+}
+
+Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
+  const auto& least = job.from.min_guarantee;
+  if (!least || bound.guarantee <= least->value) return {};
+  return Error{"blocked.guarantee",
+               Fault::user,
+               Retry::never,
+               "the watermark of this job is only `" + std::string(to_string(bound.guarantee)) +
+                   "` (" + bound.reason + ") and `min_guarantee` asks for `" +
+                   std::string(to_string(least->value)) + "`",
+               {},
+               "earn the better guarantee as the reason says, or lower `min_guarantee`"};
+}
+
+}  // namespace
+
+Result<std::filesystem::path> stage_root(const ProjectSpec& project) {
+  if (project.stage.find("://") != std::string::npos) {
+    return user_error(
+        "spec.stage", "`stage: " + project.stage + "` is not a folder",
+        "this version stages on a local disk: write a folder, for example .tidemark/stage");
+  }
+  return project.root / project.stage;
+}
+
+std::optional<Schema> Planner::pinned_schema(const StreamId& id) {
+  auto root = stage_root(project_);
+  if (!root.ok()) return std::nullopt;
+  auto stages = sealed_stages(*root, id);
+  if (!stages.ok()) return std::nullopt;
+  for (auto dir = stages->rbegin(); dir != stages->rend(); ++dir) {
+    auto stage = Stage::open(*dir, files_);
+    if (stage.ok()) return stage->manifest().schema;
+  }
+  return std::nullopt;
+}
+
+Status Planner::attach_references(const JobSpec& job, const ConnectorContext& context,
+                                  Cancel& cancel) {
+  std::map<std::string, std::set<std::string>> wanted;
+  auto add = [&](const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      const std::size_t dot = name.find('.');
+      if (dot != std::string::npos) wanted[name.substr(0, dot)].insert(name.substr(dot + 1));
+    }
+  };
+  add(tables_read(job.transform, engine_));
+  add(tables_read(job.rules, engine_));
+  for (const auto& [name, tables] : wanted) {
+    const ConnectionSpec* connection = project_.find_connection(name);
+    if (connection == nullptr)
+      continue;  // a schema of the relation itself, or a fault that binding will name
+    TM_TRY(const Connector* connector, connectors_.of(*connection));
+    TM_CHECK(connector->attach(*connection, {tables.begin(), tables.end()}, context, cancel));
+  }
+  return {};
+}
+
+Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec& stream,
+                                            bool many_streams, Sink& sink,
+                                            const PlanOptions& options, Cancel& cancel) {
+  PreparedStream prepared;
+  StreamPlan& plan = prepared.plan;
+  plan.id = {job.name, many_streams ? stream.name : StreamName("main")};
+
+  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
+  TM_TRY(const Connector* connector, connectors_.of(from));
+  const ConnectorContext context{
+      project_, engine_,
+      "tidemark " + job.name.get() + "/" + stream.name.get() + " " + options.run.get()};
+  TM_TRY(prepared.source, connector->open_source(from, stream, job.to.load, context, cancel));
+  Source& source = *prepared.source;
+
+  TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
+  plan.seq = Seq(head ? head->seq.get() + 1 : 1);
+  plan.fence = Fence(head ? head->fence.get() : 1);
+  Progress progress;
+  progress.full_requested = options.full || job.to.load == LoadStrategy::full;
+  if (head) progress.lo = head->window.hi;
+  if (source.wants_history()) {
+    TM_TRY(progress.history, sink.history(plan.id, cancel));
+  }
+  if (head) {
+    if (auto pinned = pinned_schema(plan.id)) source.pin(*pinned);
+  }
+  TM_TRY(plan.bound, source.upper(progress, cancel));
+  TM_CHECK(check_guarantee(job, plan.bound));
+  plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, plan.bound.window);
+  plan.target.table = target_table(job.to.table.value, stream.name.get());
+  plan.target.strategy = job.to.load;
+  if (plan.bound.nothing_new) return prepared;
+
+  TM_TRY(plan.input, source.discover(cancel));
+  TM_TRY(std::vector<Split> splits, source.split(plan.bound.window, cancel));
+  for (const Split& split : splits)
+    plan.splits.push_back(split.text);
+  std::vector<TransformStep> steps = job.transform;
+  if (job.to.load == LoadStrategy::upsert) {
+    TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream.name.get()));
+    steps.push_back(one_version_step(job, plan.target.key));
+  }
+  TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
+
+  plan.target.schema = plan.transform.out;
+  plan.target.shrink_limit =
+      job.to.shrink_limit ? job.to.shrink_limit : std::optional(project_.shrink_limit);
+  plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
+  TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
+  std::vector<RuleSpec> rules = job.rules;
+  for (RuleSpec& rule : target_rules(plan.target, present))
+    rules.push_back(std::move(rule));
+  TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
+  TM_TRY(plan.load, sink.plan(plan.target, cancel));
+  return prepared;
+}
+
+Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel) {
+  JobPlan plan;
+  plan.job = job.name;
+  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
+  const ConnectionSpec& to = *project_.find_connection(job.to.connection.value);
+  const ConnectorContext context{project_, engine_,
+                                 "tidemark " + job.name.get() + " " + options.run.get()};
+  TM_TRY(const Connector* source_connector, connectors_.of(from));
+  TM_TRY(const Connector* sink_connector, connectors_.of(to));
+  TM_TRY(plan.sink, sink_connector->open_sink(to, context, cancel));
+  TM_CHECK(attach_references(job, context, cancel));
+  TM_TRY(std::vector<StreamSpec> streams,
+         source_connector->streams(from, job.from, context, cancel));
+  const bool many = std::holds_alternative<TablesInput>(job.from.input);
+  for (const StreamSpec& stream : streams) {
+    auto prepared = plan_stream(job, stream, many, *plan.sink, options, cancel);
+    if (!prepared.ok()) {
+      return std::move(prepared).error().with_context(
+          "planning job `" + job.name.get() + "`" +
+          (many ? ", stream `" + stream.name.get() + "`" : ""));
+    }
+    plan.guarantee = std::max(plan.guarantee, prepared->plan.bound.guarantee);
+    plan.streams.push_back(std::move(*prepared));
+  }
+  return plan;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,164 @@
+#include "run/stream_run.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/units.h"
+#include "plan/planner.h"
+#include "run/refine.h"
+
+namespace tidemark {
+
+namespace {
+
+RunState final_state(const Error& error) {
+  if (error.code == "run.cancelled") return RunState::cancelled;
+  if (error.code.starts_with("blocked.")) return RunState::blocked;
+  return RunState::failed;
+}
+
+}  // namespace
+
+void StreamRun::show(RunStep step, std::int64_t rows, std::int64_t bytes,
+                     const std::string& message) {
+  parts_.observer.on({run_, prepared_.plan.id, step, rows, bytes, message});
+}
+
+Status StreamRun::step(RunState to, const std::string& message, const std::optional<Error>& error) {
+  Transition transition;
+  transition.run = run_;
+  transition.stream = prepared_.plan.id.stream;
+  transition.expected = mark_;
+  transition.to = to;
+  transition.counts = counts_;
+  transition.stage_dir = stage_dir_;
+  transition.error = error;
+  transition.message = message;
+  TM_TRY(mark_, parts_.store.transition(transition));
+  return {};
+}
+
+std::optional<Error> StreamRun::execute(Cancel& cancel) {
+  if (prepared_.plan.bound.nothing_new) {
+    auto skipped = step(RunState::skipped, "nothing new since the last window");
+    if (!skipped.ok()) return std::move(skipped).error();
+    return std::nullopt;
+  }
+  auto advanced = advance(cancel);
+  if (advanced.ok()) return std::nullopt;
+  Error error = std::move(advanced).error();
+  // An interrupted statement may report anything; what the person asked for goes first.
+  if (cancel.requested() && mark_.state != RunState::committed) error = cancel.check().error();
+  if (!is_final(mark_.state) && can_follow(mark_.state, final_state(error))) {
+    auto ended = step(final_state(error), error.describe(), error);
+    if (!ended.ok()) return std::move(ended).error();
+  }
+  return error;
+}
+
+Status StreamRun::advance(Cancel& cancel) {
+  TM_TRY(Stage stage, extract(cancel));
+  TM_CHECK(load(stage, cancel));
+  const StreamPlan& plan = prepared_.plan;
+  // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
+  if (plan.bound.window.hi) {
+    auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
+    if (!told.ok())
+      show(RunStep::commit, 0, 0,
+           "the source did not take the acknowledge: " + told.error().describe());
+  }
+  TM_CHECK(step(RunState::done, "done"));
+  show(RunStep::done, counts_.rows_loaded.get(), counts_.bytes_staged);
+  return {};
+}
+
+Result<Stage> StreamRun::extract(Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  TM_CHECK(step(RunState::extracting, "reading the window"));
+  StageOptions options;
+  TM_TRY(options.root, stage_root(parts_.project));
+  options.segment_bytes_max = parts_.project.segment_bytes;
+  const StageKey key{plan.id, plan.seq, plan.fence, run_};
+  // A sealed stage of this window that was never loaded belongs to a run that ended before its
+  // commit.
+  TM_CHECK(remove_stage(stage_dir(options.root, key), parts_.files));
+  TM_TRY(auto writer, StageWriter::create(options, key, plan.input, parts_.files));
+  const auto progress = [this](std::int64_t rows, std::int64_t bytes) {
+    show(RunStep::extract, rows, bytes);
+  };
+  for (const std::string& text : plan.splits) {
+    TM_TRY(Extraction extraction, prepared_.source->open(Split{text}, cancel));
+    auto written = writer->write(engine_, extraction, cancel, progress);
+    if (!written.ok()) return std::move(written).error().with_context("reading the source");
+  }
+  TM_CHECK(prepared_.source->verify(plan.bound.window, cancel));
+  show(RunStep::stage, writer->rows_staged(), 0);
+  TM_TRY(Stage stage, writer->seal(plan.bound.window));
+  const Manifest& manifest = stage.manifest();
+  TM_ASSERT(manifest.rows_read == manifest.rows_staged + manifest.rows_rejected);
+  counts_.rows_read = RowCount(manifest.rows_read);
+  counts_.rows_staged = RowCount(manifest.rows_staged);
+  counts_.rows_rejected = RowCount(manifest.rows_rejected);
+  counts_.bytes_staged = manifest.bytes();
+  stage_dir_ = stage.dir().string();
+  TM_CHECK(step(RunState::staged, show_count(manifest.rows_read) + " rows read, stage sealed"));
+  return stage;
+}
+
+Status StreamRun::load(const Stage& stage, Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  TM_CHECK(cancel.check());
+  show(RunStep::transform, counts_.rows_staged.get(), 0);
+  RefineInput input{plan, stage, job_, run_, parts_.clock};
+  TM_TRY(Refined refined, refine(input, engine_, cancel));
+  counts_.rows_good = refined.good.rows;
+  counts_.rows_rejected = refined.refused.rows;
+  // Each staged row is good, refused, or counted by the step that dropped, merged or multiplied it.
+  TM_ASSERT(counts_.rows_read.get() + refined.rows_changed ==
+            counts_.rows_good.get() + counts_.rows_rejected.get());
+  show(RunStep::validate, counts_.rows_good.get(), 0, refined.message);
+  TM_CHECK(step(RunState::checked, refined.message));
+  if (refined.blocked) return *refined.blocked;
+  TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
+  show(RunStep::load, counts_.rows_good.get(), 0);
+  const LoadKey key{plan.id, plan.seq, plan.fence, run_, LoadKind::window, plan.load_id};
+  TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(key, cancel));
+  TM_TRY(counts_.rows_loaded, txn->write(refined.good, plan.target, cancel));
+  if (counts_.rows_loaded != counts_.rows_good) {
+    return internal_error("run.count_mismatch",
+                          "the target took " + std::to_string(counts_.rows_loaded.get()) + " of " +
+                              std::to_string(counts_.rows_good.get()) +
+                              " rows; the load was rolled back");
+  }
+  if (refined.refused.rows.get() > 0) TM_CHECK(txn->quarantine(refined.refused, cancel));
+  TM_CHECK(cancel.check());
+  show(RunStep::commit, counts_.rows_good.get(), 0);
+  return commit(*txn, stage);
+}
+
+Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {
+  const StreamPlan& plan = prepared_.plan;
+  const LoadRow row{
+      plan.load_id,        LoadKind::window,      plan.seq,        run_, plan.bound.window,
+      counts_.rows_loaded, counts_.rows_rejected, stage.checksum()};
+  TM_TRY(CommitOutcome outcome, txn.commit(row));
+  if (outcome == CommitOutcome::unknown) {
+    TM_CHECK(step(RunState::commit_unknown, "the answer to COMMIT was lost; asking the ledger"));
+    Cancel never;
+    TM_TRY(bool there, sink_.loaded(plan.id, plan.load_id, never));
+    if (!there) {
+      TM_CHECK(step(RunState::loading, "the ledger does not have the load"));
+      return target_error("target.commit_lost",
+                          "the connection was lost at COMMIT and the target does not have the load",
+                          Retry::backoff, "run the job again: nothing was loaded");
+    }
+  }
+  TM_CHECK(step(RunState::committed,
+                outcome == CommitOutcome::committed ? "committed" : "found in the ledger"));
+  if (plan.bound.window.hi) {
+    TM_CHECK(parts_.store.set_last_watermark(job_.name, plan.bound.window.hi->text));
+  }
+  return {};
+}
+
+}  // namespace tidemark

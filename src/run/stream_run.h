@@ -1,0 +1,53 @@
+// StreamRun: one stream of one run, from its stored window to its committed load.
+//
+// Owned by Runner::run, used from its thread. `execute` ends in a final state that the store knows;
+// the target is either as before or has the whole window, rows, refused rows and watermark
+// together.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "plan/plan.h"
+#include "run/runner.h"
+#include "stage/stage_writer.h"
+
+namespace tidemark {
+
+class StreamRun {
+ public:
+  StreamRun(const RunnerParts& parts, const RunId& run, const JobSpec& job,
+            PreparedStream& prepared, Sink& sink, duck::Connection& engine, StreamMark mark)
+      : parts_(parts),
+        run_(run),
+        job_(job),
+        prepared_(prepared),
+        sink_(sink),
+        engine_(engine),
+        mark_(mark) {}
+
+  // The Error that ended the stream, when it did not end well; the store has it too.
+  std::optional<Error> execute(Cancel& cancel);
+  RunState state() const { return mark_.state; }
+
+ private:
+  Status advance(Cancel& cancel);
+  Result<Stage> extract(Cancel& cancel);
+  Status load(const Stage& stage, Cancel& cancel);
+  Status commit(LoadTxn& txn, const Stage& stage);
+  Status step(RunState to, const std::string& message,
+              const std::optional<Error>& error = std::nullopt);
+  void show(RunStep step, std::int64_t rows, std::int64_t bytes, const std::string& message = {});
+
+  const RunnerParts& parts_;
+  const RunId& run_;
+  const JobSpec& job_;
+  PreparedStream& prepared_;
+  Sink& sink_;
+  duck::Connection& engine_;
+  StreamMark mark_;
+  StreamCounts counts_;
+  std::optional<std::string> stage_dir_;
+};
+
+}  // namespace tidemark

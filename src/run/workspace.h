@@ -1,0 +1,74 @@
+// Workspace: an opened project: its files, its engine and, for commands that run, its store under
+// the owner's lock. What every command and, later, the service starts from.
+//
+// Made once per process by app/ or a command; `claim` may block up to the given wait. Used from one
+// thread, except the Runner, which says its own rule.
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/registry.h"
+#include "drivers/duckdb/engine.h"
+#include "env/clock.h"
+#include "env/files.h"
+#include "env/randomness.h"
+#include "observe/run_event.h"
+#include "plan/plan.h"
+#include "run/runner.h"
+#include "spec/connector_catalog.h"
+#include "spec/project_load.h"
+#include "store/owner_lock.h"
+#include "store/sqlite_store.h"
+
+namespace tidemark {
+
+// What a process has before it knows a project. Owned by app/.
+struct Surroundings {
+  const ConnectorCatalog& catalog;
+  const ConnectorRegistry& connectors;
+  const Clock& clock;
+  Files& files;
+  Randomness& randomness;
+};
+
+class Workspace {
+ public:
+  // Reads and checks the project's files; faults do not stop it, see faults().
+  static Result<std::unique_ptr<Workspace>> open(const Surroundings& around,
+                                                 const std::filesystem::path& dir);
+
+  const ProjectSpec& project() const { return loaded_.project; }
+  const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
+  const Faults& faults() const { return loaded_.faults; }
+  // `user.no_job` with the nearest name.
+  Result<const JobSpec*> find_job(const std::string& name) const;
+
+  // Becomes the project's owner. `run.project_busy` when somebody else is.
+  Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
+  // Opens the store for reading history; makes it when it is missing.
+  Result<Store*> store();
+  duck::Engine& engine() { return *engine_; }
+  // A run under the lock. REQUIRES claim().
+  Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
+                        Cancel& cancel);
+  // A connection to the engine with the named connection attached. REQUIRES claim() for files we
+  // own.
+  Result<std::unique_ptr<duck::Connection>> attach(const std::string& connection, Cancel& cancel);
+  Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
+
+ private:
+  explicit Workspace(const Surroundings& around) : around_(around) {}
+
+  Surroundings around_;
+  LoadedProject loaded_;
+  std::optional<OwnerLock> lock_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<duck::Engine> engine_;
+};
+
+}  // namespace tidemark
