@@ -13,11 +13,13 @@ namespace {
 
 std::string lower(std::string_view text) {
   std::string out(text);
-  for (char& c : out) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (char& c : out)
+    c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return out;
 }
 
-void add_fault(Faults& faults, const SqlText& text, std::size_t offset, std::string message, std::string hint = {}) {
+void add_fault(Faults& faults, const SqlText& text, std::size_t offset, std::string message,
+               std::string hint = {}) {
   faults.add(text.file, text.locate(offset), std::move(message), std::move(hint));
 }
 
@@ -37,11 +39,14 @@ std::optional<std::size_t> column_of(const ColumnUse& use, const Schema& rows) {
   return find_column(rows, use.path[0]);
 }
 
-// The engine says that a text does not bind; the reference that is to blame has a place, its message none.
-void explain(const Error& error, const SyntaxTree& tree, const SqlText& text, const Schema& rows, Faults& faults) {
+// The engine says that a text does not bind; the reference that is to blame has a place, its
+// message none.
+void explain(const Error& error, const SyntaxTree& tree, const SqlText& text, const Schema& rows,
+             Faults& faults) {
   for (const ColumnUse& use : tree.columns) {
     if (use.nested || column_of(use, rows) || use.path.empty()) continue;
-    const std::string& name = lower(use.path[0]) == "rows" && use.path.size() > 1 ? use.path[1] : use.path[0];
+    const std::string& name =
+        lower(use.path[0]) == "rows" && use.path.size() > 1 ? use.path[1] : use.path[0];
     if (lower(plain_message(error.message)).find(lower(name)) == std::string::npos) continue;
     const auto near = nearest_word(name, rows.names());
     add_fault(faults, text, use.offset, "there is no column `" + name + "`",
@@ -52,8 +57,8 @@ void explain(const Error& error, const SyntaxTree& tree, const SqlText& text, co
 }
 
 // Parses `prefix` + text; nothing, with a fault, when that is not one SELECT.
-std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text, duck::Connection& connection,
-                                Faults& faults) {
+std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text,
+                                duck::Connection& connection, Faults& faults) {
   auto tree = parse_select(std::string(prefix) + text.text, connection);
   if (!tree.ok()) {
     add_fault(faults, text, 0, tree.error().describe());
@@ -61,14 +66,16 @@ std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text, du
   }
   if (tree->problem) {
     const std::size_t offset = tree->problem->offset;
-    add_fault(faults, text, offset > prefix.size() ? offset - prefix.size() : 0, tree->problem->message);
+    add_fault(faults, text, offset > prefix.size() ? offset - prefix.size() : 0,
+              tree->problem->message);
     return std::nullopt;
   }
   bool good = true;
   for (ColumnUse& use : tree->columns) {
     use.offset = use.offset > prefix.size() ? use.offset - prefix.size() : 0;
     if (use.path.empty() || !lower(use.path.back()).starts_with(reserved_prefix)) continue;
-    add_fault(faults, text, use.offset, "`" + use.path.back() + "` is a column of Tidemark's own, not of the rows");
+    add_fault(faults, text, use.offset,
+              "`" + use.path.back() + "` is a column of Tidemark's own, not of the rows");
     good = false;
   }
   if (!good) return std::nullopt;
@@ -76,8 +83,8 @@ std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text, du
 }
 
 bool is_one_expression(const SyntaxTree& tree) {
-  return tree.plain_select && tree.select_list == 1 && !tree.has_from && !tree.has_clauses && !tree.has_alias &&
-         !tree.has_star;
+  return tree.plain_select && tree.select_list == 1 && !tree.has_from && !tree.has_clauses &&
+         !tree.has_alias && !tree.has_star;
 }
 
 }  // namespace
@@ -86,7 +93,8 @@ std::string plain_message(std::string_view engine_message) {
   std::string text(engine_message);
   if (const auto at = text.find("\nLINE "); at != std::string::npos) text.resize(at);
   // `Binder Error: ` and the like; the words before `Error:` are the engine's classes.
-  if (const auto at = text.find("Error: "); at != std::string::npos && at < 30) text = text.substr(at + 7);
+  if (const auto at = text.find("Error: "); at != std::string::npos && at < 30)
+    text = text.substr(at + 7);
   std::string out;
   for (const char c : text) {
     if (c != '\n') {
@@ -95,7 +103,8 @@ std::string plain_message(std::string_view engine_message) {
       out += ' ';
     }
   }
-  while (!out.empty() && out.back() == ' ') out.pop_back();
+  while (!out.empty() && out.back() == ' ')
+    out.pop_back();
   return out;
 }
 
@@ -117,8 +126,8 @@ std::string empty_relation(const Schema& rows) {
   return sql + "NULL::BIGINT AS _tm_row LIMIT 0)";
 }
 
-std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema& rows, duck::Connection& connection,
-                                               Faults& faults) {
+std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema& rows,
+                                               duck::Connection& connection, Faults& faults) {
   const auto tree = parse("SELECT ", text, connection, faults);
   if (!tree) return std::nullopt;
   if (!is_one_expression(*tree)) {
@@ -160,12 +169,14 @@ std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema
   return bound;
 }
 
-bool check_order(const SqlText& text, const Schema& rows, duck::Connection& connection, Faults& faults) {
+bool check_order(const SqlText& text, const Schema& rows, duck::Connection& connection,
+                 Faults& faults) {
   const auto tree = parse("SELECT 1 ORDER BY ", text, connection, faults);
   if (!tree) return false;
-  if (!tree->plain_select || tree->select_list != 1 || tree->has_from || tree->has_window || tree->has_star ||
-      tree->modifiers != std::vector<std::string>{"ORDER_MODIFIER"}) {
-    add_fault(faults, text, 0, "this is no list to order by", "write columns, e.g. `updated_at DESC, id`");
+  if (!tree->plain_select || tree->select_list != 1 || tree->has_from || tree->has_window ||
+      tree->has_star || tree->modifiers != std::vector<std::string>{"ORDER_MODIFIER"}) {
+    add_fault(faults, text, 0, "this is no list to order by",
+              "write columns, e.g. `updated_at DESC, id`");
     return false;
   }
   auto bound = connection.describe("SELECT row_number() OVER (ORDER BY " + text.text + "\n) FROM " +
@@ -175,18 +186,20 @@ bool check_order(const SqlText& text, const Schema& rows, duck::Connection& conn
   return false;
 }
 
-std::optional<Schema> bind_query(const SqlText& text, const Schema& rows, duck::Connection& connection,
-                                 Faults& faults) {
+std::optional<Schema> bind_query(const SqlText& text, const Schema& rows,
+                                 duck::Connection& connection, Faults& faults) {
   const auto tree = parse("", text, connection, faults);
   if (!tree) return std::nullopt;
   const std::string visible = "(SELECT * EXCLUDE (_tm_row) FROM " + empty_relation(rows) + ")";
-  auto bound = connection.describe("WITH rows AS " + visible + " SELECT * FROM (\n" + text.text + "\n)");
+  auto bound =
+      connection.describe("WITH rows AS " + visible + " SELECT * FROM (\n" + text.text + "\n)");
   if (bound.ok()) return std::move(bound).value();
   for (const ColumnUse& use : tree->columns) {
     const std::string& name = use.path.empty() ? text.text : use.path.back();
     const std::string message = lower(plain_message(bound.error().message));
     // `Referenced column "x" not found`: the first reference of that name is where to look.
-    if (message.find("\"" + lower(name) + "\"") == std::string::npos || find_column(rows, name)) continue;
+    if (message.find("\"" + lower(name) + "\"") == std::string::npos || find_column(rows, name))
+      continue;
     add_fault(faults, text, use.offset, plain_message(bound.error().message));
     return std::nullopt;
   }
@@ -198,16 +211,18 @@ std::string attempt_sql(const BoundExpression& expression) {
   const std::string packed = "struct_pack(v := " + expression.sql + ")";
   if (!expression.tried) return packed;
   std::string guard;
-  for (const std::string& condition : expression.guards) guard += (guard.empty() ? "" : " AND ") + condition;
+  for (const std::string& condition : expression.guards)
+    guard += (guard.empty() ? "" : " AND ") + condition;
   const std::string attempt = "TRY(" + packed + ")";
   return guard.empty() ? attempt : "CASE WHEN " + guard + " THEN " + attempt + " END";
 }
 
 std::string shown_sql(const std::string& value_sql, const Type& type) {
   const std::string text = "CAST(" + value_sql + " AS VARCHAR)";
-  const std::string cut = "(CASE WHEN length(" + text + ") > 100 THEN left(" + text + ", 100) || '...' ELSE " + text +
-                          " END)";
-  const bool number = fixed_width(type) != 0 && type.kind != TypeKind::uuid && type.kind != TypeKind::date;
+  const std::string cut = "(CASE WHEN length(" + text + ") > 100 THEN left(" + text +
+                          ", 100) || '...' ELSE " + text + " END)";
+  const bool number =
+      fixed_width(type) != 0 && type.kind != TypeKind::uuid && type.kind != TypeKind::date;
   return "coalesce(" + (number ? cut : "'''' || " + cut + " || ''''") + ", 'NULL')";
 }
 
@@ -224,7 +239,8 @@ std::string values_sql(const std::vector<std::string>& columns, const Schema& ro
   return sql + ")";
 }
 
-void add_tables_read(const std::string& select, duck::Connection& connection, std::vector<std::string>& tables) {
+void add_tables_read(const std::string& select, duck::Connection& connection,
+                     std::vector<std::string>& tables) {
   auto named = connection.table_names(select);
   if (!named.ok()) return;
   for (std::string& table : *named) {

@@ -9,8 +9,8 @@ namespace tidemark {
 
 namespace {
 
-// The engine writes "no place" as 2^64-1 and parts of constants as large; neither fits an int64, and
-// neither is of use here.
+// The engine writes "no place" as 2^64-1 and parts of constants as large; neither fits an int64,
+// and neither is of use here.
 std::string without_large_integers(std::string_view json) {
   std::string out;
   out.reserve(json.size());
@@ -25,7 +25,8 @@ std::string without_large_integers(std::string_view json) {
     if (c == '"') in_text = !in_text;
     if (!in_text && std::isdigit(static_cast<unsigned char>(c))) {
       std::size_t end = at;
-      while (end < json.size() && std::isdigit(static_cast<unsigned char>(json[end]))) ++end;
+      while (end < json.size() && std::isdigit(static_cast<unsigned char>(json[end])))
+        ++end;
       out.append(end - at > 18 ? std::string_view("0") : json.substr(at, end - at));
       at = end;
       continue;
@@ -40,7 +41,9 @@ std::string text_of(const JsonValue* value) {
   return value != nullptr && value->string() != nullptr ? *value->string() : std::string();
 }
 
-bool present(const JsonValue* value) { return value != nullptr && !value->is_null(); }
+bool present(const JsonValue* value) {
+  return value != nullptr && !value->is_null();
+}
 
 bool has_entries(const JsonValue* value) {
   return value != nullptr && value->array() != nullptr && !value->array()->empty();
@@ -52,7 +55,8 @@ class Walk {
 
   void visit(const JsonValue& value, bool nested) {
     if (const JsonArray* entries = value.array()) {
-      for (const JsonValue& entry : *entries) visit(entry, nested);
+      for (const JsonValue& entry : *entries)
+        visit(entry, nested);
       return;
     }
     const JsonObject* members = value.object();
@@ -73,10 +77,13 @@ class Walk {
   static ColumnUse column_use(const JsonValue& value, bool nested) {
     ColumnUse use;
     use.nested = nested;
-    if (const JsonValue* names = value.find("column_names"); names != nullptr && names->array() != nullptr) {
-      for (const JsonValue& name : *names->array()) use.path.push_back(text_of(&name));
+    if (const JsonValue* names = value.find("column_names");
+        names != nullptr && names->array() != nullptr) {
+      for (const JsonValue& name : *names->array())
+        use.path.push_back(text_of(&name));
     }
-    if (const JsonValue* at = value.find("query_location"); at != nullptr && at->integer() != nullptr) {
+    if (const JsonValue* at = value.find("query_location");
+        at != nullptr && at->integer() != nullptr) {
       use.offset = static_cast<std::size_t>(*at->integer());
     }
     return use;
@@ -96,20 +103,24 @@ class Walk {
 
 void read_node(const JsonValue& node, SyntaxTree& tree) {
   tree.plain_select = text_of(node.find("type")) == "SELECT_NODE";
-  if (const JsonValue* list = node.find("select_list"); list != nullptr && list->array() != nullptr) {
+  if (const JsonValue* list = node.find("select_list");
+      list != nullptr && list->array() != nullptr) {
     tree.select_list = list->array()->size();
     for (const JsonValue& entry : *list->array()) {
       if (!text_of(entry.find("alias")).empty()) tree.has_alias = true;
     }
   }
-  if (const JsonValue* from = node.find("from_table")) tree.has_from = text_of(from->find("type")) != "EMPTY";
+  if (const JsonValue* from = node.find("from_table"))
+    tree.has_from = text_of(from->find("type")) != "EMPTY";
   if (const JsonValue* modifiers = node.find("modifiers"); has_entries(modifiers)) {
-    for (const JsonValue& modifier : *modifiers->array()) tree.modifiers.push_back(text_of(modifier.find("type")));
+    for (const JsonValue& modifier : *modifiers->array())
+      tree.modifiers.push_back(text_of(modifier.find("type")));
   }
   const JsonValue* ctes = node.find("cte_map");
   tree.has_clauses = !tree.modifiers.empty() || present(node.find("where_clause")) ||
                      has_entries(node.find("group_expressions")) || present(node.find("having")) ||
-                     present(node.find("qualify")) || (ctes != nullptr && has_entries(ctes->find("map")));
+                     present(node.find("qualify")) ||
+                     (ctes != nullptr && has_entries(ctes->find("map")));
 }
 
 }  // namespace
@@ -120,13 +131,16 @@ Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connec
     tree.problem = std::move(problem);
     return tree;
   }
-  TM_TRY(const duck::Answer answer, connection.query("SELECT json_serialize_sql(" + duck::quote_text(sql) + ")"));
+  TM_TRY(const duck::Answer answer,
+         connection.query("SELECT json_serialize_sql(" + duck::quote_text(sql) + ")"));
   const std::string text = answer.text(0, 0).value_or("{}");
   TM_TRY(const JsonValue json, parse_json(without_large_integers(text), {.depth_max = 2000}));
-  if (const JsonValue* error = json.find("error"); error == nullptr || error->boolean() == nullptr || *error->boolean()) {
+  if (const JsonValue* error = json.find("error");
+      error == nullptr || error->boolean() == nullptr || *error->boolean()) {
     const std::string type = text_of(json.find("error_type"));
-    tree.problem = duck::SqlProblem{
-        type == "not implemented" ? "only a SELECT may stand here" : text_of(json.find("error_message")), 0};
+    tree.problem = duck::SqlProblem{type == "not implemented" ? "only a SELECT may stand here"
+                                                              : text_of(json.find("error_message")),
+                                    0};
     return tree;
   }
   const JsonValue* statements = json.find("statements");

@@ -31,7 +31,8 @@ struct SyntaxTree {
   bool has_subquery = false;
   std::vector<std::string> modifiers;  // `ORDER_MODIFIER`, ...
   std::vector<ColumnUse> columns;
-  std::vector<ColumnUse> zone_columns;  // those that name the time zone in `timezone(zone, x)`, `x AT TIME ZONE zone`
+  std::vector<ColumnUse>
+      zone_columns;  // those that name the time zone in `timezone(zone, x)`, `x AT TIME ZONE zone`
 };
 
 Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connection);

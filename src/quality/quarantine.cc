@@ -9,21 +9,24 @@ namespace {
 constexpr const char* table_name = "_tm_quarantine";
 
 // The columns that are the same in every row of a run, and the rest as given.
-std::string row_sql(const QuarantineInput& input, const std::string& rule, const std::string& column,
-                    const std::string& message, const std::string& locator, const std::string& payload,
+std::string row_sql(const QuarantineInput& input, const std::string& rule,
+                    const std::string& column, const std::string& message,
+                    const std::string& locator, const std::string& payload,
                     const std::string& raw) {
   return fmt::format(
-      "SELECT {}::VARCHAR AS job, {}::VARCHAR AS stream, {}::VARCHAR AS run_id, {}::BIGINT AS seq, {} AS rule, "
+      "SELECT {}::VARCHAR AS job, {}::VARCHAR AS stream, {}::VARCHAR AS run_id, {}::BIGINT AS seq, "
+      "{} AS rule, "
       "{} AS column_name, {} AS message, {} AS locator, {} AS payload, {} AS raw, "
       "CAST({} AS TIMESTAMP WITH TIME ZONE) AS refused_at",
       duck::quote_text(input.stream.job.get()), duck::quote_text(input.stream.stream.get()),
-      duck::quote_text(input.run_id.get()), input.seq.get(), rule, column, message, locator, payload, raw,
-      duck::quote_text(input.refused_at));
+      duck::quote_text(input.run_id.get()), input.seq.get(), rule, column, message, locator,
+      payload, raw, duck::quote_text(input.refused_at));
 }
 
 std::string extract_part(const QuarantineInput& input) {
-  return row_sql(input, duck::quote_text(extract_rule) + "::VARCHAR", "nullif(refused.column_name, '')",
-                 "refused.reason", "refused.locator", "NULL::VARCHAR", "refused.raw") +
+  return row_sql(input, duck::quote_text(extract_rule) + "::VARCHAR",
+                 "nullif(refused.column_name, '')", "refused.reason", "refused.locator",
+                 "NULL::VARCHAR", "refused.raw") +
          " FROM (" + input.stage_rejects + ") AS refused";
 }
 
@@ -31,12 +34,15 @@ std::string origin_part(const QuarantineInput& input, const RowOrigin& origin) {
   const std::string mine =
       origin.is_stage ? "_tm_segment >= 0" : "_tm_segment = " + std::to_string(origin.segment);
   const std::string locator =
-      origin.is_stage ? "concat(" + duck::quote_text(origin.label + " ") + ", refused._tm_segment, ' row ', refused._tm_row)"
+      origin.is_stage ? "concat(" + duck::quote_text(origin.label + " ") +
+                            ", refused._tm_segment, ' row ', refused._tm_row)"
                       : "concat(" + duck::quote_text(origin.label + " row ") + ", refused._tm_row)";
   return row_sql(input, "refused.rule", "refused.\"column\"", "refused.message", locator,
                  payload_sql(origin.schema, "origin"), "NULL::BLOB") +
-         " FROM (SELECT * FROM (" + input.refusals.relation + ") WHERE " + mine + ") AS refused JOIN (" + origin.relation +
-         ") AS origin ON refused._tm_segment = origin._tm_segment AND refused._tm_row = origin._tm_row";
+         " FROM (SELECT * FROM (" + input.refusals.relation + ") WHERE " + mine +
+         ") AS refused JOIN (" + origin.relation +
+         ") AS origin ON refused._tm_segment = origin._tm_segment AND refused._tm_row = "
+         "origin._tm_row";
 }
 
 }  // namespace
@@ -47,7 +53,8 @@ std::string payload_sql(const Schema& schema, const std::string& alias) {
     const Column& column = schema.columns[at];
     const std::string value = alias + "." + duck::quote_name(column.name);
     sql += (at == 0 ? "" : ", ") + duck::quote_text(column.name) + ", " +
-           (column.type.kind == TypeKind::blob ? "hex(" + value + ")" : "CAST(" + value + " AS VARCHAR)");
+           (column.type.kind == TypeKind::blob ? "hex(" + value + ")"
+                                               : "CAST(" + value + " AS VARCHAR)");
   }
   return sql + ") AS VARCHAR)";
 }
@@ -56,7 +63,8 @@ Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connect
   std::string parts;
   std::int64_t expected = input.refusals.rows.get();
   if (!input.stage_rejects.empty()) {
-    TM_TRY(const std::int64_t at_extract, connection.count("SELECT count(*) FROM (" + input.stage_rejects + ")"));
+    TM_TRY(const std::int64_t at_extract,
+           connection.count("SELECT count(*) FROM (" + input.stage_rejects + ")"));
     expected += at_extract;
     if (at_extract > 0) parts = extract_part(input);
   }
@@ -69,12 +77,15 @@ Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connect
   if (parts.empty()) {
     std::string columns;
     for (const Column& column : schema.columns) {
-      columns += (columns.empty() ? "" : ", ") + ("CAST(NULL AS " + sql_name(column.type) + ") AS " + duck::quote_name(column.name));
+      columns += (columns.empty() ? "" : ", ") + ("CAST(NULL AS " + sql_name(column.type) +
+                                                  ") AS " + duck::quote_name(column.name));
     }
     parts = "SELECT " + columns + " LIMIT 0";
   }
-  TM_CHECK(connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", table_name, parts)));
-  TM_TRY(const std::int64_t rows, connection.count(fmt::format("SELECT count(*) FROM temp.{}", table_name)));
+  TM_CHECK(
+      connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", table_name, parts)));
+  TM_TRY(const std::int64_t rows,
+         connection.count(fmt::format("SELECT count(*) FROM temp.{}", table_name)));
   // Every refused row has its reason and its original: a row without would have vanished.
   TM_ASSERT(rows == expected);
   return StagedTable{table_name, schema, RowCount(rows)};

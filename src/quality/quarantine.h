@@ -1,9 +1,10 @@
-// Quarantine: the refused rows of a run as one relation with the columns of quarantine_schema(), ready for
-// LoadTxn::quarantine.
+// Quarantine: the refused rows of a run as one relation with the columns of quarantine_schema(),
+// ready for LoadTxn::quarantine.
 //
-// A row refused at extract brings its raw bytes. A row refused by a step or a rule brings the row as it was
-// staged, as a JSON object of exact texts: every value as the engine prints it, blobs as hex, NULL as null.
-// One connection, one thread; the relation lives until release_quarantine() or the next build.
+// A row refused at extract brings its raw bytes. A row refused by a step or a rule brings the row
+// as it was staged, as a JSON object of exact texts: every value as the engine prints it, blobs as
+// hex, NULL as null. One connection, one thread; the relation lives until release_quarantine() or
+// the next build.
 #pragma once
 
 #include <string>
@@ -19,11 +20,11 @@ struct QuarantineInput {
   StreamId stream;
   RunId run_id;
   Seq seq;
-  std::string refused_at;     // ISO-8601 with its zone, the run's clock
-  // A SELECT of raw BLOB, column_name VARCHAR, reason VARCHAR, locator VARCHAR: Stage::rejects_sql(). Empty
-  // when the stage has none.
+  std::string refused_at;  // ISO-8601 with its zone, the run's clock
+  // A SELECT of raw BLOB, column_name VARCHAR, reason VARCHAR, locator VARCHAR:
+  // Stage::rejects_sql(). Empty when the stage has none.
   std::string stage_rejects;
-  Refusals refusals;          // Transformed::refusals
+  Refusals refusals;  // Transformed::refusals
 };
 
 // The rule under which rows refused at extract stand.

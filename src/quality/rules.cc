@@ -6,13 +6,18 @@ namespace tidemark {
 
 namespace {
 
-std::string broken_name(std::size_t at) { return "_tm_broken_" + std::to_string(at); }
-std::string result_name(std::size_t at) { return "_tm_result_" + std::to_string(at); }
+std::string broken_name(std::size_t at) {
+  return "_tm_broken_" + std::to_string(at);
+}
+std::string result_name(std::size_t at) {
+  return "_tm_result_" + std::to_string(at);
+}
 
 // True where the rule is broken; the attempt is NULL when the condition failed to compute.
 std::string broken_sql(const CompiledRule& rule, std::size_t at) {
   const std::string result = "rows." + result_name(at);
-  const std::string held = rule.nulls == RuleNulls::pass ? "coalesce(" + result + ".v, true)" : "coalesce(" + result + ".v, false)";
+  const std::string held = rule.nulls == RuleNulls::pass ? "coalesce(" + result + ".v, true)"
+                                                         : "coalesce(" + result + ".v, false)";
   return "(rows._tm_reject IS NULL AND (" + result + " IS NULL OR NOT " + held + "))";
 }
 
@@ -22,8 +27,9 @@ std::string message_sql(const CompiledRule& rule, std::size_t at, const Schema& 
   if (!rule.message.empty()) {
     sql += duck::quote_text(rule.message);
   } else {
-    sql += duck::quote_text("`" + rule.condition + "` ") + ", CASE WHEN " + result + " IS NULL THEN 'cannot be computed' WHEN " +
-           result + ".v IS NULL THEN 'is unknown' ELSE 'does not hold' END";
+    sql += duck::quote_text("`" + rule.condition + "` ") + ", CASE WHEN " + result +
+           " IS NULL THEN 'cannot be computed' WHEN " + result +
+           ".v IS NULL THEN 'is unknown' ELSE 'does not hold' END";
   }
   if (!rule.check.columns.empty()) sql += ", ': ', " + values_sql(rule.check.columns, schema);
   return sql + ")";
@@ -33,7 +39,8 @@ std::string message_sql(const CompiledRule& rule, std::size_t at, const Schema& 
 std::string others_sql(const std::vector<CompiledRule>& rules, std::size_t first) {
   std::string names;
   for (std::size_t at = first + 1; at < rules.size(); ++at) {
-    names += ", CASE WHEN rows." + broken_name(at) + " THEN " + duck::quote_text(rules[at].name) + " END";
+    names += ", CASE WHEN rows." + broken_name(at) + " THEN " + duck::quote_text(rules[at].name) +
+             " END";
   }
   if (names.empty()) return "NULL";
   return "'; also broken: ' || nullif(concat_ws(', '" + names + "), '')";
@@ -51,12 +58,14 @@ std::string CompiledRules::checks_sql(const std::string& relation) const {
   for (std::size_t at = 0; at < rules.size(); ++at) {
     const CompiledRule& rule = rules[at];
     has_window = has_window || rule.check.has_window;
-    attempts += ", CASE WHEN rows._tm_reject IS NULL THEN " + attempt_sql(rule.check) + " END AS " + result_name(at);
+    attempts += ", CASE WHEN rows._tm_reject IS NULL THEN " + attempt_sql(rule.check) + " END AS " +
+                result_name(at);
     flags += ", " + broken_sql(rule, at) + " AS " + broken_name(at);
     gone += (at == 0 ? "" : ", ") + result_name(at) + ", " + broken_name(at);
-    reject += " WHEN rows." + broken_name(at) + " THEN " +
-              reject_sql(0, rule.name, rule.column,
-                         "concat(" + message_sql(rule, at, schema) + ", " + others_sql(rules, at) + ")");
+    reject +=
+        " WHEN rows." + broken_name(at) + " THEN " +
+        reject_sql(0, rule.name, rule.column,
+                   "concat(" + message_sql(rule, at, schema) + ", " + others_sql(rules, at) + ")");
   }
   // A window must not see rows that were refused before.
   std::string tried = "SELECT *" + attempts + " FROM " + relation + " AS rows";
@@ -64,24 +73,27 @@ std::string CompiledRules::checks_sql(const std::string& relation) const {
     tried += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + relation +
              " WHERE _tm_reject IS NOT NULL";
   }
-  return "SELECT * EXCLUDE (" + gone + ") REPLACE (" + reject + " END AS _tm_reject) FROM (SELECT *" + flags + " FROM (" +
-         tried + ") AS rows) AS rows";
+  return "SELECT * EXCLUDE (" + gone + ") REPLACE (" + reject +
+         " END AS _tm_reject) FROM (SELECT *" + flags + " FROM (" + tried + ") AS rows) AS rows";
 }
 
 std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
-                                           const std::string& file, duck::Connection& connection, Faults& faults) {
+                                           const std::string& file, duck::Connection& connection,
+                                           Faults& faults) {
   TM_ASSERT(!connection.in_transaction());
   CompiledRules compiled;
   compiled.schema = schema;
   bool good = true;
   for (const RuleSpec& rule : rules) {
-    CompiledRule out{rule.name.value, rule.check.text, {}, rule.nulls, "", rule.message.value_or("")};
+    CompiledRule out{rule.name.value,          rule.check.text, {}, rule.nulls, "",
+                     rule.message.value_or("")};
     if (auto bound = bind_expression(rule.check, schema, connection, faults)) {
       out.check = std::move(*bound);
       if (out.check.type.kind != TypeKind::boolean) {
-        faults.add(rule.check.file, rule.check.locate(0),
-                   "the rule `" + rule.name.value + "` is " + sql_name(out.check.type) + ", no condition",
-                   "write a comparison, e.g. `price >= 0`");
+        faults.add(
+            rule.check.file, rule.check.locate(0),
+            "the rule `" + rule.name.value + "` is " + sql_name(out.check.type) + ", no condition",
+            "write a comparison, e.g. `price >= 0`");
         good = false;
       }
     } else {
@@ -93,7 +105,8 @@ std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, c
         out.column = schema.columns[*at].name;
       } else {
         const auto near = nearest_word(rule.column->value, schema.names());
-        faults.add(file, rule.column->at, "there is no column `" + rule.column->value + "` in the result",
+        faults.add(file, rule.column->at,
+                   "there is no column `" + rule.column->value + "` in the result",
                    near ? "did you mean `" + *near + "`?" : "");
         good = false;
       }
@@ -106,8 +119,8 @@ std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, c
   return compiled;
 }
 
-Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema, const std::string& file,
-                                    duck::Connection& connection) {
+Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
+                                    const std::string& file, duck::Connection& connection) {
   Faults faults;
   auto compiled = compile_rules(rules, schema, file, connection, faults);
   if (!compiled) {
@@ -117,7 +130,8 @@ Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Sc
   return std::move(*compiled);
 }
 
-std::vector<std::string> tables_read(const std::vector<RuleSpec>& rules, duck::Connection& connection) {
+std::vector<std::string> tables_read(const std::vector<RuleSpec>& rules,
+                                     duck::Connection& connection) {
   std::vector<std::string> tables;
   for (const RuleSpec& rule : rules) {
     add_tables_read("SELECT " + rule.check.text, connection, tables);

@@ -1,8 +1,8 @@
 // Rules: what a good row must hold, as SQL conditions over the output columns.
 //
-// A condition that is false for a row refuses it; so does one that is NULL, unless the rule says `nulls:
-// pass`, and one that fails to compute. The first rule broken, in the order written, is the row's reason; the
-// message names the others. Values and texts; one thread, the connection's.
+// A condition that is false for a row refuses it; so does one that is NULL, unless the rule says
+// `nulls: pass`, and one that fails to compute. The first rule broken, in the order written, is the
+// row's reason; the message names the others. Values and texts; one thread, the connection's.
 #pragma once
 
 #include <optional>
@@ -21,30 +21,33 @@ namespace tidemark {
 
 struct CompiledRule {
   std::string name;
-  std::string condition;        // as written
+  std::string condition;  // as written
   BoundExpression check;
   RuleNulls nulls = RuleNulls::fail;
-  std::string column;           // declared, or the only one it reads; else empty
-  std::string message;          // declared; else empty
+  std::string column;   // declared, or the only one it reads; else empty
+  std::string message;  // declared; else empty
 };
 
 struct CompiledRules {
   Schema schema;
   std::vector<CompiledRule> rules;
 
-  // A SELECT over a relation that has the columns of `schema` and the hidden ones: the same columns, and
+  // A SELECT over a relation that has the columns of `schema` and the hidden ones: the same
+  // columns, and
   // `_tm_reject` set where a rule is broken. This is TransformInput::checks.
   std::string checks_sql(const std::string& relation) const;
 };
 
-// Every fault of every rule. `file` is the job's. Needs what rules read of other connections to be attached.
-// REQUIRES no open transaction.
+// Every fault of every rule. `file` is the job's. Needs what rules read of other connections to be
+// attached. REQUIRES no open transaction.
 std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
-                                           const std::string& file, duck::Connection& connection, Faults& faults);
+                                           const std::string& file, duck::Connection& connection,
+                                           Faults& faults);
 // The same with the first fault as the Error.
-Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema, const std::string& file,
-                                    duck::Connection& connection);
+Result<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
+                                    const std::string& file, duck::Connection& connection);
 // Tables of other connections that the rules read, each once.
-std::vector<std::string> tables_read(const std::vector<RuleSpec>& rules, duck::Connection& connection);
+std::vector<std::string> tables_read(const std::vector<RuleSpec>& rules,
+                                     duck::Connection& connection);
 
 }  // namespace tidemark

@@ -31,9 +31,11 @@ class Quality : public ::testing::Test {
     connection_ = std::move(connection).value();
   }
 
-  // The rows of `select`, addressed in its order, with a reject column that is set where `refused` holds.
+  // The rows of `select`, addressed in its order, with a reject column that is set where `refused`
+  // holds.
   void stage(const std::string& select, const std::string& refused = "false") {
-    run("CREATE OR REPLACE TABLE staged AS SELECT *, 1::INTEGER AS _tm_segment, row_number() OVER () AS _tm_row FROM (" +
+    run("CREATE OR REPLACE TABLE staged AS SELECT *, 1::INTEGER AS _tm_segment, row_number() OVER "
+        "() AS _tm_row FROM (" +
         select + ")");
     run("CREATE OR REPLACE TABLE marked AS SELECT *, CASE WHEN " + refused + " THEN " +
         reject_sql(1, "before", "", "'refused before'") + " END AS _tm_reject FROM staged");
@@ -65,17 +67,22 @@ class Quality : public ::testing::Test {
   Rows refused(const std::vector<RuleSpec>& rules) {
     auto compiled = compile_rules(rules, schema_, "jobs/t.yaml", *connection_);
     if (!compiled.ok()) return {compiled.error().describe()};
-    auto done = connection_->execute("CREATE OR REPLACE TABLE checked AS " + compiled->checks_sql("marked"));
+    auto done = connection_->execute("CREATE OR REPLACE TABLE checked AS " +
+                                     compiled->checks_sql("marked"));
     if (!done.ok()) return {done.error().describe()};
     EXPECT_EQ(rows("SELECT count(*) FROM checked"), rows("SELECT count(*) FROM marked"));
-    EXPECT_EQ(connection_->describe("FROM checked")->names(), connection_->describe("FROM marked")->names());
-    return rows("SELECT _tm_row, _tm_reject.rule, _tm_reject.\"column\", _tm_reject.message FROM checked WHERE "
-                "_tm_reject IS NOT NULL");
+    EXPECT_EQ(connection_->describe("FROM checked")->names(),
+              connection_->describe("FROM marked")->names());
+    return rows(
+        "SELECT _tm_row, _tm_reject.rule, _tm_reject.\"column\", _tm_reject.message FROM checked "
+        "WHERE "
+        "_tm_reject IS NOT NULL");
   }
 
   std::string faults(const RuleSpec& spec) {
     Faults found;
-    EXPECT_EQ(compile_rules({spec}, schema_, "jobs/t.yaml", *connection_, found).has_value(), found.empty());
+    EXPECT_EQ(compile_rules({spec}, schema_, "jobs/t.yaml", *connection_, found).has_value(),
+              found.empty());
     return found.print();
   }
 
@@ -96,9 +103,10 @@ TEST_F(Quality, RulesRefuseFalseAndUnknown) {
 
 TEST_F(Quality, TheFirstBrokenRuleIsTheReasonAndTheOthersAreNamed) {
   stage("SELECT -1 AS price, 'xx' AS country, 3 AS id");
-  EXPECT_EQ(refused({rule("even", "id % 2 = 1"), rule("positive", "price >= 0"), rule("known", "country = 'DE'"),
-                     rule("pair", "price > id")}),
-            (Rows{"1|positive|price|`price >= 0` does not hold: price = -1; also broken: known, pair"}));
+  EXPECT_EQ(
+      refused({rule("even", "id % 2 = 1"), rule("positive", "price >= 0"),
+               rule("known", "country = 'DE'"), rule("pair", "price > id")}),
+      (Rows{"1|positive|price|`price >= 0` does not hold: price = -1; also broken: known, pair"}));
 }
 
 TEST_F(Quality, ARuleThatFailsForARowRefusesIt) {
@@ -109,12 +117,15 @@ TEST_F(Quality, ARuleThatFailsForARowRefusesIt) {
 
 TEST_F(Quality, RulesWithSubqueriesAndWindows) {
   run("ATTACH ':memory:' AS warehouse; CREATE TABLE warehouse.countries AS SELECT 'DE' AS code");
-  stage("SELECT * FROM (VALUES (1, 'DE'), (2, 'XX'), (2, 'DE'), (3, NULL)) t(id, country)", "country IS NULL");
+  stage("SELECT * FROM (VALUES (1, 'DE'), (2, 'XX'), (2, 'DE'), (3, NULL)) t(id, country)",
+        "country IS NULL");
   EXPECT_EQ(refused({rule("known", "country in (select code from warehouse.countries)")}),
-            (Rows{"2|known|country|`country in (select code from warehouse.countries)` does not hold: country = 'XX'",
+            (Rows{"2|known|country|`country in (select code from warehouse.countries)` does not "
+                  "hold: country = 'XX'",
                   "4|before|NULL|refused before"}));
   EXPECT_EQ(refused({rule("unique", "count(*) over (partition by id) = 1")}).size(), 3u);
-  EXPECT_EQ(tables_read({rule("known", "country in (select c.code from warehouse.countries c)")}, *connection_),
+  EXPECT_EQ(tables_read({rule("known", "country in (select c.code from warehouse.countries c)")},
+                        *connection_),
             (Rows{"warehouse.countries"}));
 }
 
@@ -128,7 +139,8 @@ TEST_F(Quality, DeclaredColumnAndMessage) {
 
 TEST_F(Quality, RuleFaults) {
   stage("SELECT -1 AS price, 2 AS cost");
-  EXPECT_NE(faults(rule("r", "prise > 0")).find("jobs/t.yaml:6:12: there is no column `prise`"), std::string::npos)
+  EXPECT_NE(faults(rule("r", "prise > 0")).find("jobs/t.yaml:6:12: there is no column `prise`"),
+            std::string::npos)
       << faults(rule("r", "prise > 0"));
   EXPECT_NE(faults(rule("r", "price + 1")).find("no condition"), std::string::npos);
   EXPECT_NE(faults(rule("r", "price >")).find("jobs/t.yaml:6:"), std::string::npos);
@@ -139,18 +151,22 @@ TEST_F(Quality, RuleFaults) {
 }
 
 TEST_F(Quality, QuarantineHoldsReasonAndOriginal) {
-  stage("SELECT * FROM (VALUES (1, 12345678901234567890.50::DECIMAL(38,2), 'x\"y', '\\xAA\\x01'::BLOB, NULL::DATE), "
-        "(2, 1, 'ok', NULL, DATE '2013-01-01')) t(id, amount, text, bytes, day)");
+  stage(
+      "SELECT * FROM (VALUES (1, 12345678901234567890.50::DECIMAL(38,2), 'x\"y', "
+      "'\\xAA\\x01'::BLOB, NULL::DATE), "
+      "(2, 1, 'ok', NULL, DATE '2013-01-01')) t(id, amount, text, bytes, day)");
   ASSERT_EQ(refused({rule("even", "id % 2 = 0")}).size(), 1u);
   QuarantineInput input;
   input.stream = {JobName("orders"), StreamName("it's")};
   input.run_id = RunId("r1");
   input.seq = Seq(7);
   input.refused_at = "2013-01-01T10:00:00Z";
-  input.stage_rejects = "SELECT 'raw'::BLOB AS raw, '' AS column_name, 'too wide' AS reason, 'a.csv:3' AS locator";
+  input.stage_rejects =
+      "SELECT 'raw'::BLOB AS raw, '' AS column_name, 'too wide' AS reason, 'a.csv:3' AS locator";
   input.refusals.rows = RowCount(1);
-  input.refusals.relation = "SELECT _tm_segment, _tm_row, _tm_reject.rule AS rule, _tm_reject.\"column\" AS \"column\", "
-                            "_tm_reject.message AS message FROM checked WHERE _tm_reject IS NOT NULL";
+  input.refusals.relation =
+      "SELECT _tm_segment, _tm_row, _tm_reject.rule AS rule, _tm_reject.\"column\" AS \"column\", "
+      "_tm_reject.message AS message FROM checked WHERE _tm_reject IS NOT NULL";
   input.refusals.origins = {{"SELECT * FROM staged", schema_, "segment", true, 0}};
   for (int time = 0; time < 2; ++time) {
     auto built = build_quarantine(input, *connection_);
@@ -162,11 +178,13 @@ TEST_F(Quality, QuarantineHoldsReasonAndOriginal) {
     for (std::size_t at = 0; at < schema->columns.size(); ++at) {
       EXPECT_EQ(sql_name(schema->columns[at].type), sql_name(quarantine_schema().columns[at].type));
     }
-    EXPECT_EQ(rows("SELECT * FROM " + built->relation),
-              (Rows{"orders|it's|r1|7|even|id|`id % 2 = 0` does not hold: id = 1|segment 1 row 1|"
-                    "{\"id\":\"1\",\"amount\":\"12345678901234567890.50\",\"text\":\"x\\\"y\",\"bytes\":\"AA01\",\"day\":null}|"
-                    "NULL|2013-01-01 10:00:00+00",
-                    "orders|it's|r1|7|extract|NULL|too wide|a.csv:3|NULL|raw|2013-01-01 10:00:00+00"}));
+    EXPECT_EQ(
+        rows("SELECT * FROM " + built->relation),
+        (Rows{"orders|it's|r1|7|even|id|`id % 2 = 0` does not hold: id = 1|segment 1 row 1|"
+              "{\"id\":\"1\",\"amount\":\"12345678901234567890.50\",\"text\":\"x\\\"y\",\"bytes\":"
+              "\"AA01\",\"day\":null}|"
+              "NULL|2013-01-01 10:00:00+00",
+              "orders|it's|r1|7|extract|NULL|too wide|a.csv:3|NULL|raw|2013-01-01 10:00:00+00"}));
   }
   input.refusals = {};
   input.stage_rejects.clear();

@@ -9,9 +9,11 @@ namespace tidemark {
 
 namespace {
 
-std::string sentence(double share, RowCount read, RowCount refused, const char* limit_name, double limit) {
-  return fmt::format("{} of {} rows were refused ({:.3g}%), above `{}: {:.6g}%`", show_count(refused.get()),
-                     show_count(read.get()), share * 100, limit_name, limit * 100);
+std::string sentence(double share, RowCount read, RowCount refused, const char* limit_name,
+                     double limit) {
+  return fmt::format("{} of {} rows were refused ({:.3g}%), above `{}: {:.6g}%`",
+                     show_count(refused.get()), show_count(read.get()), share * 100, limit_name,
+                     limit * 100);
 }
 
 }  // namespace
@@ -21,7 +23,8 @@ Judgement judge(const QuarantineSpec& spec, RowCount read, RowCount refused) {
   Judgement out;
   if (refused.get() == 0) return out;
   // A `sql` step can make more rows than were read, and then refuse more than all of them.
-  out.share = read.get() > 0 ? static_cast<double>(refused.get()) / static_cast<double>(read.get()) : 1.0;
+  out.share =
+      read.get() > 0 ? static_cast<double>(refused.get()) / static_cast<double>(read.get()) : 1.0;
   if (spec.stop_above && read.get() >= stop_rows_min && out.share > *spec.stop_above) {
     out.verdict = QuarantineVerdict::stop;
     out.message = sentence(out.share, read, refused, "stop_above", *spec.stop_above);

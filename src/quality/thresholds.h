@@ -19,8 +19,8 @@ struct Judgement {
 // Rows read in a run below which `stop_above` does not count: a share of few rows says nothing.
 inline constexpr std::int64_t stop_rows_min = 1000;
 
-// `refused` counts rows refused at extract, by steps and by rules. A share equal to a limit is within it.
-// Where both limits are passed, stop wins. REQUIRES 0 <= refused.
+// `refused` counts rows refused at extract, by steps and by rules. A share equal to a limit is
+// within it. Where both limits are passed, stop wins. REQUIRES 0 <= refused.
 Judgement judge(const QuarantineSpec& spec, RowCount read, RowCount refused);
 
 }  // namespace tidemark

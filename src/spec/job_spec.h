@@ -135,7 +135,7 @@ struct CastStep {
 
 struct DedupeStep {
   std::vector<Name> key;
-  SqlText order;  // an ORDER BY list; the first row of each key stays
+  SqlText order;              // an ORDER BY list; the first row of each key stays
   bool newest_first = false;  // rows that `order` leaves equal: the one read last stays
 };
 

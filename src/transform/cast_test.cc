@@ -91,11 +91,15 @@ TEST_F(Cast, TheReasonShowsTheValue) {
 
 TEST_F(Cast, Faults) {
   stage("SELECT 1 AS n, '[1]' AS text, DATE '2013-01-01' AS day");
-  EXPECT_NE(faults({step(CastStep{{{name("n"), name("intger", 4, 12)}}})}).find("jobs/t.yaml:4:12"), std::string::npos);
-  EXPECT_NE(faults({step(CastStep{{{name("text"), name("integer[]")}}})}).find("no cast from VARCHAR to INTEGER[]"),
+  EXPECT_NE(faults({step(CastStep{{{name("n"), name("intger", 4, 12)}}})}).find("jobs/t.yaml:4:12"),
             std::string::npos);
-  EXPECT_NE(faults({step(CastStep{{{name("day"), name("integer")}}})}).find("no cast"), std::string::npos);
-  EXPECT_NE(faults({step(CastStep{{{name("n"), name("double")}, {name("N"), name("float")}}})}).find("twice"),
+  EXPECT_NE(faults({step(CastStep{{{name("text"), name("integer[]")}}})})
+                .find("no cast from VARCHAR to INTEGER[]"),
+            std::string::npos);
+  EXPECT_NE(faults({step(CastStep{{{name("day"), name("integer")}}})}).find("no cast"),
+            std::string::npos);
+  EXPECT_NE(faults({step(CastStep{{{name("n"), name("double")}, {name("N"), name("float")}}})})
+                .find("twice"),
             std::string::npos);
 }
 

@@ -15,15 +15,33 @@ namespace {
 
 struct CompileStep {
   const StepInput& step;
-  std::optional<CompiledStep> operator()(const LookupStep& spec) const { return compile_lookup(spec, step); }
-  std::optional<CompiledStep> operator()(const UnitsStep& spec) const { return compile_units(spec, step); }
-  std::optional<CompiledStep> operator()(const DeriveStep& spec) const { return compile_derive(spec, step); }
-  std::optional<CompiledStep> operator()(const RenameStep& spec) const { return compile_rename(spec, step); }
-  std::optional<CompiledStep> operator()(const SelectStep& spec) const { return compile_select(spec, step); }
-  std::optional<CompiledStep> operator()(const DropStep& spec) const { return compile_drop(spec, step); }
-  std::optional<CompiledStep> operator()(const CastStep& spec) const { return compile_cast(spec, step); }
-  std::optional<CompiledStep> operator()(const DedupeStep& spec) const { return compile_dedupe(spec, step); }
-  std::optional<CompiledStep> operator()(const SqlStep& spec) const { return compile_query(spec, step); }
+  std::optional<CompiledStep> operator()(const LookupStep& spec) const {
+    return compile_lookup(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const UnitsStep& spec) const {
+    return compile_units(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const DeriveStep& spec) const {
+    return compile_derive(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const RenameStep& spec) const {
+    return compile_rename(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const SelectStep& spec) const {
+    return compile_select(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const DropStep& spec) const {
+    return compile_drop(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const CastStep& spec) const {
+    return compile_cast(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const DedupeStep& spec) const {
+    return compile_dedupe(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const SqlStep& spec) const {
+    return compile_query(spec, step);
+  }
 };
 
 bool check_input(const Schema& input, const std::string& file, Faults& faults) {
@@ -31,8 +49,10 @@ bool check_input(const Schema& input, const std::string& file, Faults& faults) {
   if (!good) faults.add(file, {}, "the source has no columns");
   for (const Column& column : input.columns) {
     if (!column.name.starts_with(reserved_prefix)) continue;
-    faults.add(file, {}, "the source's column `" + column.name + "` has a name that Tidemark keeps for itself",
-               "read it under another name, e.g. with a `query`");
+    faults.add(
+        file, {},
+        "the source's column `" + column.name + "` has a name that Tidemark keeps for itself",
+        "read it under another name, e.g. with a `query`");
     good = false;
   }
   return good;
@@ -42,7 +62,8 @@ bool check_input(const Schema& input, const std::string& file, Faults& faults) {
 struct Texts {
   std::vector<std::string>& out;
   void operator()(const DeriveStep& spec) const {
-    for (const NamedSql& column : spec.columns) out.push_back("SELECT " + column.sql.text);
+    for (const NamedSql& column : spec.columns)
+      out.push_back("SELECT " + column.sql.text);
   }
   void operator()(const DedupeStep& spec) const {
     if (!spec.order.text.empty()) out.push_back("SELECT 1 ORDER BY " + spec.order.text);
@@ -53,9 +74,9 @@ struct Texts {
 
 }  // namespace
 
-std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps, const Schema& input,
-                                                   const std::string& file, duck::Connection& connection,
-                                                   Faults& faults) {
+std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
+                                                   const Schema& input, const std::string& file,
+                                                   duck::Connection& connection, Faults& faults) {
   TM_ASSERT(!connection.in_transaction());
   if (!check_input(input, file, faults)) return std::nullopt;
   CompiledTransform transform;
@@ -89,8 +110,9 @@ std::optional<CompiledTransform> compile_transform(const std::vector<TransformSt
   return transform;
 }
 
-Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps, const Schema& input,
-                                            const std::string& file, duck::Connection& connection) {
+Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
+                                            const Schema& input, const std::string& file,
+                                            duck::Connection& connection) {
   Faults faults;
   auto compiled = compile_transform(steps, input, file, connection, faults);
   if (!compiled) {
@@ -101,7 +123,8 @@ Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& st
   return std::move(*compiled);
 }
 
-std::vector<std::string> tables_read(const std::vector<TransformStep>& steps, duck::Connection& connection) {
+std::vector<std::string> tables_read(const std::vector<TransformStep>& steps,
+                                     duck::Connection& connection) {
   std::vector<std::string> tables;
   for (const TransformStep& step : steps) {
     if (const auto* lookup = std::get_if<LookupStep>(&step.kind)) {
@@ -110,7 +133,8 @@ std::vector<std::string> tables_read(const std::vector<TransformStep>& steps, du
     }
     std::vector<std::string> texts;
     std::visit(Texts{texts}, step.kind);
-    for (const std::string& text : texts) add_tables_read(text, connection, tables);
+    for (const std::string& text : texts)
+      add_tables_read(text, connection, tables);
   }
   return tables;
 }

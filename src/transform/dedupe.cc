@@ -32,15 +32,18 @@ std::optional<CompiledStep> compile_dedupe(const DedupeStep& spec, const StepInp
     complete += " AND rows." + duck::quote_name(name) + " IS NOT NULL";
   }
   const std::string order = (ordered ? spec.order.text + "\n, " : "") +
-                            (spec.newest_first ? "rows._tm_segment DESC, rows._tm_row DESC" : "rows._tm_segment, rows._tm_row");
+                            (spec.newest_first ? "rows._tm_segment DESC, rows._tm_row DESC"
+                                               : "rows._tm_segment, rows._tm_row");
   const std::string ranked = step_relation(step.number, "_ranked");
-  compiled.queries.push_back({ranked, "SELECT *, row_number() OVER (PARTITION BY " + partition + " ORDER BY " + order +
-                                          ") AS _tm_rank FROM " + step.input + " AS rows"});
+  compiled.queries.push_back({ranked, "SELECT *, row_number() OVER (PARTITION BY " + partition +
+                                          " ORDER BY " + order + ") AS _tm_rank FROM " +
+                                          step.input + " AS rows"});
   const std::string message = "'another row of this key comes first'";
   const std::string reject = "CASE WHEN " + complete + " AND rows._tm_rank > 1 THEN " +
                              reject_sql(step.number, "dedupe", names.front(), message, true) +
                              " ELSE rows._tm_reject END";
-  compiled.queries.push_back({step_relation(step.number), extend_sql(ranked, {}, reject, {"_tm_rank"})});
+  compiled.queries.push_back(
+      {step_relation(step.number), extend_sql(ranked, {}, reject, {"_tm_rank"})});
   return compiled;
 }
 

@@ -5,14 +5,16 @@ namespace tidemark {
 namespace {
 
 // One column: first the attempt beside the row, then the value or the refusal out of it.
-void add_column(const NamedSql& column, const BoundExpression& bound, const StepInput& step, std::size_t index,
-                CompiledStep& compiled) {
-  const std::string attempt = "CASE WHEN rows._tm_reject IS NULL THEN " + attempt_sql(bound) + " END AS _tm_try";
+void add_column(const NamedSql& column, const BoundExpression& bound, const StepInput& step,
+                std::size_t index, CompiledStep& compiled) {
+  const std::string attempt =
+      "CASE WHEN rows._tm_reject IS NULL THEN " + attempt_sql(bound) + " END AS _tm_try";
   const std::string input = compiled.queries.empty() ? step.input : compiled.queries.back().name;
   const std::string tried = step_relation(step.number, "_" + std::to_string(index) + "_try");
   std::string sql = "SELECT *, " + attempt + " FROM " + input + " AS rows";
   if (bound.has_window) {
-    sql += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + input + " WHERE _tm_reject IS NOT NULL";
+    sql += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + input +
+           " WHERE _tm_reject IS NOT NULL";
   }
   compiled.queries.push_back({tried, sql});
 
@@ -43,7 +45,8 @@ std::optional<CompiledStep> compile_derive(const DeriveStep& spec, const StepInp
   bool good = true;
   for (std::size_t at = 0; at < spec.columns.size(); ++at) {
     const NamedSql& column = spec.columns[at];
-    if (!find_column(compiled.out, column.name.value) && !require_free(step, compiled.out, column.name)) {
+    if (!find_column(compiled.out, column.name.value) &&
+        !require_free(step, compiled.out, column.name)) {
       good = false;
       continue;
     }
@@ -53,8 +56,10 @@ std::optional<CompiledStep> compile_derive(const DeriveStep& spec, const StepInp
       good = false;
       continue;
     }
-    if (bound->type.kind == TypeKind::engine && bound->type.engine_name.find("NULL") != std::string::npos) {
-      step.faults.add(column.sql.file, column.sql.locate(0), "the type of `" + column.name.value + "` is not known",
+    if (bound->type.kind == TypeKind::engine &&
+        bound->type.engine_name.find("NULL") != std::string::npos) {
+      step.faults.add(column.sql.file, column.sql.locate(0),
+                      "the type of `" + column.name.value + "` is not known",
                       "write a cast, e.g. `NULL::varchar`");
       good = false;
       continue;

@@ -1,4 +1,5 @@
-// TransformFixture: what the tests of this folder share: an engine, staged rows from SQL, short answers.
+// TransformFixture: what the tests of this folder share: an engine, staged rows from SQL, short
+// answers.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,9 +18,13 @@ inline SqlText sql_text(std::string text) {
   return out;
 }
 
-inline Name name(std::string value, int line = 2, int column = 5) { return {std::move(value), {line, column}}; }
+inline Name name(std::string value, int line = 2, int column = 5) {
+  return {std::move(value), {line, column}};
+}
 
-inline TransformStep step(StepKind kind) { return {std::move(kind), {1, 1}}; }
+inline TransformStep step(StepKind kind) {
+  return {std::move(kind), {1, 1}};
+}
 
 class TransformFixture : public ::testing::Test {
  protected:
@@ -34,7 +39,8 @@ class TransformFixture : public ::testing::Test {
 
   // Makes the rows of `select` the staged ones, addressed in its order.
   void stage(const std::string& select) {
-    run("CREATE OR REPLACE TABLE staged AS SELECT *, 1::INTEGER AS _tm_segment, row_number() OVER () AS _tm_row FROM (" +
+    run("CREATE OR REPLACE TABLE staged AS SELECT *, 1::INTEGER AS _tm_segment, row_number() OVER "
+        "() AS _tm_row FROM (" +
         select + ")");
     auto schema = connection_->describe("SELECT * EXCLUDE (_tm_segment, _tm_row) FROM staged");
     ASSERT_TRUE(schema.ok()) << schema.error().describe();
@@ -77,14 +83,17 @@ class TransformFixture : public ::testing::Test {
     if (real.ok()) {
       EXPECT_EQ(real->names(), done_.schema.names());
       for (std::size_t at = 0; at < real->columns.size(); ++at) {
-        EXPECT_EQ(sql_name(real->columns[at].type), sql_name(done_.schema.columns[at].type)) << real->columns[at].name;
+        EXPECT_EQ(sql_name(real->columns[at].type), sql_name(done_.schema.columns[at].type))
+            << real->columns[at].name;
       }
     }
     return rows("SELECT * FROM " + done_.good);
   }
 
   // `row|rule|column|message` of what the last run refused.
-  std::vector<std::string> refused() { return rows("SELECT _tm_row, rule, \"column\", message FROM (" + done_.refusals.relation + ")"); }
+  std::vector<std::string> refused() {
+    return rows("SELECT _tm_row, rule, \"column\", message FROM (" + done_.refusals.relation + ")");
+  }
 
   // The faults of steps, printed; empty when there is none.
   std::string faults(const std::vector<TransformStep>& steps) {

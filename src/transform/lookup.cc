@@ -20,10 +20,13 @@ KeyClass key_class(const Type& type) {
     case TypeKind::uint16:
     case TypeKind::uint32:
     case TypeKind::uint64:
-    case TypeKind::decimal: return KeyClass::exact_number;
+    case TypeKind::decimal:
+      return KeyClass::exact_number;
     case TypeKind::float32:
-    case TypeKind::float64: return KeyClass::floating;
-    case TypeKind::varchar: return KeyClass::text;
+    case TypeKind::float64:
+      return KeyClass::floating;
+    case TypeKind::varchar:
+      return KeyClass::text;
     case TypeKind::boolean:
     case TypeKind::json:
     case TypeKind::blob:
@@ -35,8 +38,10 @@ KeyClass key_class(const Type& type) {
     case TypeKind::timestamptz:
     case TypeKind::timestamp_ns:
     case TypeKind::interval:
-    case TypeKind::list: return KeyClass::other;
-    case TypeKind::engine: return type.engine_name.starts_with("ENUM") ? KeyClass::text : KeyClass::other;
+    case TypeKind::list:
+      return KeyClass::other;
+    case TypeKind::engine:
+      return type.engine_name.starts_with("ENUM") ? KeyClass::text : KeyClass::other;
   }
   return KeyClass::other;
 }
@@ -68,8 +73,9 @@ class LookupCompiler {
   std::optional<CompiledStep> compile() {
     auto dimension = step_.connection.describe("SELECT * FROM " + table_path(spec_.from));
     if (!dimension.ok()) {
-      step_.faults.add(step_.file, spec_.from.connection.at, "the table `" + label_ + "` cannot be read: " +
-                                                                 plain_message(dimension.error().message));
+      step_.faults.add(
+          step_.file, spec_.from.connection.at,
+          "the table `" + label_ + "` cannot be read: " + plain_message(dimension.error().message));
       return std::nullopt;
     }
     dimension_ = std::move(dimension).value();
@@ -108,8 +114,8 @@ class LookupCompiler {
       const Column& right = dimension_.columns[*there];
       if (!keys_compare(left.type, right.type)) {
         fault(pair.from.at,
-              "`" + left.name + "` is " + sql_name(left.type) + " and `" + label_ + "." + right.name + "` is " +
-                  sql_name(right.type) + ": they cannot be compared exactly",
+              "`" + left.name + "` is " + sql_name(left.type) + " and `" + label_ + "." +
+                  right.name + "` is " + sql_name(right.type) + ": they cannot be compared exactly",
               "put a `cast` step before the lookup");
       }
       keys_.push_back({right.name, left.name});
@@ -118,7 +124,8 @@ class LookupCompiler {
 
   void read_added() {
     Schema out = step_.in;
-    if (spec_.add.empty()) fault(step_.at, "lookup needs `add`, the columns to take from `" + label_ + "`");
+    if (spec_.add.empty())
+      fault(step_.at, "lookup needs `add`, the columns to take from `" + label_ + "`");
     for (const NamePair& pair : spec_.add) {
       const auto there = dimension_column(pair.to);
       if (!require_free(step_, out, pair.from)) good_ = false;
@@ -145,7 +152,8 @@ class LookupCompiler {
         continue;
       }
       if (!value.text) continue;
-      auto cast = step_.connection.query("SELECT TRY_CAST($1 AS " + sql_name(found->type) + ") IS NULL", {value.text});
+      auto cast = step_.connection.query(
+          "SELECT TRY_CAST($1 AS " + sql_name(found->type) + ") IS NULL", {value.text});
       if (!cast.ok() || cast->integer(0, 0) != 0) {
         fault(value.column.at, "the default `" + *value.text + "` is no " + sql_name(found->type));
         continue;
@@ -170,11 +178,13 @@ class LookupCompiler {
       table.columns.push_back(keys_[at].dimension);
     }
     for (std::size_t at = 0; at < added_.size(); ++at) {
-      columns += duck::quote_name(added_[at].dimension) + " AS _tm_value_" + std::to_string(at) + ", ";
+      columns +=
+          duck::quote_name(added_[at].dimension) + " AS _tm_value_" + std::to_string(at) + ", ";
     }
-    table.create = "CREATE OR REPLACE TEMP TABLE " + name + " AS SELECT " + columns + "true AS _tm_found FROM " +
-                   table_path(spec_.from) + " WHERE " + present;
-    table.doubled = "SELECT " + shown + " FROM " + name + " GROUP BY " + keys + " HAVING count(*) > 1 LIMIT 1";
+    table.create = "CREATE OR REPLACE TEMP TABLE " + name + " AS SELECT " + columns +
+                   "true AS _tm_found FROM " + table_path(spec_.from) + " WHERE " + present;
+    table.doubled =
+        "SELECT " + shown + " FROM " + name + " GROUP BY " + keys + " HAVING count(*) > 1 LIMIT 1";
     table.drop = "DROP TABLE IF EXISTS temp." + name;
     return table;
   }
@@ -191,8 +201,8 @@ class LookupCompiler {
     std::string condition;
     std::vector<std::string> row_keys;
     for (std::size_t at = 0; at < keys_.size(); ++at) {
-      condition += (at == 0 ? "" : " AND ") + ("rows." + duck::quote_name(keys_[at].rows)) + " = found._tm_key_" +
-                   std::to_string(at);
+      condition += (at == 0 ? "" : " AND ") + ("rows." + duck::quote_name(keys_[at].rows)) +
+                   " = found._tm_key_" + std::to_string(at);
       row_keys.push_back(keys_[at].rows);
     }
     std::string values;
@@ -204,22 +214,26 @@ class LookupCompiler {
       gone.push_back(value);
       std::string sql = "rows." + value;
       if (spec_.missing == MissingKey::use_default && added_[at].default_text) {
-        sql = "CASE WHEN rows._tm_found IS NULL THEN CAST(" + duck::quote_text(*added_[at].default_text) + " AS " +
-              sql_name(added_[at].type) + ") ELSE " + sql + " END";
+        sql = "CASE WHEN rows._tm_found IS NULL THEN CAST(" +
+              duck::quote_text(*added_[at].default_text) + " AS " + sql_name(added_[at].type) +
+              ") ELSE " + sql + " END";
       }
       columns.push_back({added_[at].name, sql, false});
     }
     const std::string joined = step_relation(step_.number, "_joined");
-    compiled.queries.push_back({joined, "SELECT rows.*, " + values + "found._tm_found FROM " + step_.input +
-                                            " AS rows LEFT JOIN temp." + name + " AS found ON " + condition});
+    compiled.queries.push_back({joined, "SELECT rows.*, " + values + "found._tm_found FROM " +
+                                            step_.input + " AS rows LEFT JOIN temp." + name +
+                                            " AS found ON " + condition});
     std::string reject;
     if (spec_.missing == MissingKey::quarantine) {
-      const std::string message = "concat(" + duck::quote_text("no row in " + label_ + " for ") + ", " +
-                                  values_sql(row_keys, step_.in) + ")";
+      const std::string message = "concat(" + duck::quote_text("no row in " + label_ + " for ") +
+                                  ", " + values_sql(row_keys, step_.in) + ")";
       reject = "CASE WHEN rows._tm_reject IS NULL AND rows._tm_found IS NULL THEN " +
-               reject_sql(step_.number, compiled.label, row_keys.front(), message) + " ELSE rows._tm_reject END";
+               reject_sql(step_.number, compiled.label, row_keys.front(), message) +
+               " ELSE rows._tm_reject END";
     }
-    compiled.queries.push_back({step_relation(step_.number), extend_sql(joined, columns, reject, gone)});
+    compiled.queries.push_back(
+        {step_relation(step_.number), extend_sql(joined, columns, reject, gone)});
     return compiled;
   }
 
@@ -235,7 +249,9 @@ class LookupCompiler {
 
 }  // namespace
 
-std::string table_label(const TableRef& table) { return table.connection.value + "." + table.table; }
+std::string table_label(const TableRef& table) {
+  return table.connection.value + "." + table.table;
+}
 
 std::string table_path(const TableRef& table) {
   std::vector<std::string> parts{table.connection.value};

@@ -1,9 +1,9 @@
 // lookup: columns of a dimension, found by key.
 //
-// What the step needs of the dimension is copied once per run into a temporary table of the engine (which
-// spills), so that the check for doubled keys and the join see the same rows. A doubled key is a fault before
-// any row is joined, so the step never multiplies rows. A NULL in the row's key counts as a missing key; rows
-// of the dimension with a NULL in their key are found by nobody.
+// What the step needs of the dimension is copied once per run into a temporary table of the engine
+// (which spills), so that the check for doubled keys and the join see the same rows. A doubled key
+// is a fault before any row is joined, so the step never multiplies rows. A NULL in the row's key
+// counts as a missing key; rows of the dimension with a NULL in their key are found by nobody.
 #pragma once
 
 #include "transform/step.h"

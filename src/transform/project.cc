@@ -7,8 +7,8 @@ namespace tidemark {
 namespace {
 
 // The columns of `in` at `picked`, under the names of `out`.
-CompiledStep project(const StepInput& step, const std::string& kind, const std::vector<std::size_t>& picked,
-                     Schema out) {
+CompiledStep project(const StepInput& step, const std::string& kind,
+                     const std::vector<std::size_t>& picked, Schema out) {
   std::vector<std::string> columns;
   for (std::size_t at = 0; at < picked.size(); ++at) {
     const std::string& from = step.in.columns[picked[at]].name;
@@ -21,13 +21,15 @@ CompiledStep project(const StepInput& step, const std::string& kind, const std::
   compiled.kind = kind;
   compiled.label = kind;
   compiled.out = std::move(out);
-  compiled.queries.push_back({step_relation(step.number), "SELECT " + with_hidden(columns) + " FROM " + step.input});
+  compiled.queries.push_back(
+      {step_relation(step.number), "SELECT " + with_hidden(columns) + " FROM " + step.input});
   compiled.only_columns = true;
   return compiled;
 }
 
 // The positions of the named columns; a name that is there twice is a fault.
-std::optional<std::vector<std::size_t>> positions(const std::vector<Name>& names, const StepInput& step) {
+std::optional<std::vector<std::size_t>> positions(const std::vector<Name>& names,
+                                                  const StepInput& step) {
   std::vector<std::size_t> out;
   bool good = true;
   for (const Name& name : names) {
@@ -49,13 +51,15 @@ std::optional<std::vector<std::size_t>> positions(const std::vector<Name>& names
 
 std::optional<CompiledStep> compile_rename(const RenameStep& spec, const StepInput& step) {
   std::vector<Name> old_names;
-  for (const NamePair& pair : spec.names) old_names.push_back(pair.from);
+  for (const NamePair& pair : spec.names)
+    old_names.push_back(pair.from);
   const auto renamed = positions(old_names, step);
   if (!renamed) return std::nullopt;
   // All names change at once, so that two columns can be swapped.
   Schema others;
   for (std::size_t at = 0; at < step.in.columns.size(); ++at) {
-    if (std::find(renamed->begin(), renamed->end(), at) == renamed->end()) others.columns.push_back(step.in.columns[at]);
+    if (std::find(renamed->begin(), renamed->end(), at) == renamed->end())
+      others.columns.push_back(step.in.columns[at]);
   }
   Schema out = step.in;
   bool good = true;
@@ -72,7 +76,8 @@ std::optional<CompiledStep> compile_rename(const RenameStep& spec, const StepInp
     if (const auto at = step.in.find(name)) out.key.push_back(out.columns[*at].name);
   }
   std::vector<std::size_t> all(step.in.columns.size());
-  for (std::size_t at = 0; at < all.size(); ++at) all[at] = at;
+  for (std::size_t at = 0; at < all.size(); ++at)
+    all[at] = at;
   return project(step, "rename", all, std::move(out));
 }
 
@@ -85,7 +90,8 @@ std::optional<CompiledStep> compile_select(const SelectStep& spec, const StepInp
   }
   Schema out;
   out.key = step.in.key;
-  for (const std::size_t at : *picked) out.columns.push_back(step.in.columns[at]);
+  for (const std::size_t at : *picked)
+    out.columns.push_back(step.in.columns[at]);
   return project(step, "select", *picked, std::move(out));
 }
 

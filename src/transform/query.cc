@@ -9,8 +9,9 @@ std::optional<CompiledStep> compile_query(const SqlStep& spec, const StepInput& 
   bool good = true;
   for (const Column& column : out->columns) {
     const Name name{column.name, spec.query.locate(0)};
-    if (!require_free({step.in, step.input, step.number, step.at, spec.query.file, step.connection, step.faults}, seen,
-                      name)) {
+    if (!require_free({step.in, step.input, step.number, step.at, spec.query.file, step.connection,
+                       step.faults},
+                      seen, name)) {
       good = false;
     }
     seen.columns.push_back(column);

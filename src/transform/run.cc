@@ -9,14 +9,17 @@ namespace {
 
 // What one part of a transform reads and leaves in the engine.
 struct PartSql {
-  std::string marked;      // the SELECT of out columns and hidden ones, or empty when only `plain` is needed
-  std::string table;       // the relation it becomes
-  bool as_view = false;    // cheap and refuses nothing: no copy
-  std::string query;       // the `sql` step over it
+  std::string
+      marked;  // the SELECT of out columns and hidden ones, or empty when only `plain` is needed
+  std::string table;     // the relation it becomes
+  bool as_view = false;  // cheap and refuses nothing: no copy
+  std::string query;     // the `sql` step over it
   std::string query_table;
 };
 
-std::string null_reject() { return "CAST(NULL AS " + std::string(reject_type) + ")"; }
+std::string null_reject() {
+  return "CAST(NULL AS " + std::string(reject_type) + ")";
+}
 
 // The rows a part starts from, with all hidden columns.
 std::string base_sql(const CompiledTransform& transform, std::size_t at, const std::string& stage) {
@@ -29,9 +32,10 @@ std::string base_sql(const CompiledTransform& transform, std::size_t at, const s
   }
   const int number = transform.parts[at - 1].query->number;
   std::string list;
-  for (const std::string& name : quoted(part.in.names())) list += name + ", ";
-  return "SELECT " + list + std::to_string(-number) + " AS _tm_segment, rowid AS _tm_row, " + null_reject() +
-         " AS _tm_reject FROM temp._tm_query_" + std::to_string(number);
+  for (const std::string& name : quoted(part.in.names()))
+    list += name + ", ";
+  return "SELECT " + list + std::to_string(-number) + " AS _tm_segment, rowid AS _tm_row, " +
+         null_reject() + " AS _tm_reject FROM temp._tm_query_" + std::to_string(number);
 }
 
 PartSql part_sql(const CompiledTransform& transform, std::size_t at, const TransformInput& input) {
@@ -41,7 +45,8 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
   sql.as_view = true;
   for (const CompiledStep& step : part.steps) {
     if (!step.only_columns) sql.as_view = false;
-    for (const NamedQuery& query : step.queries) chain += ",\n" + query.name + " AS (" + query.sql + ")";
+    for (const NamedQuery& query : step.queries)
+      chain += ",\n" + query.name + " AS (" + query.sql + ")";
   }
   const bool is_last = at + 1 == transform.parts.size();
   std::string last = part.last;
@@ -55,17 +60,20 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
   sql.table = (sql.as_view ? "_tm_view_" : "_tm_rows_") + std::to_string(at);
   if (part.query) {
     std::string visible;
-    for (const std::string& name : quoted(part.out.names())) visible += (visible.empty() ? "" : ", ") + name;
+    for (const std::string& name : quoted(part.out.names()))
+      visible += (visible.empty() ? "" : ", ") + name;
     sql.query_table = "_tm_query_" + std::to_string(part.query->number);
-    sql.query = "WITH rows AS (SELECT " + visible + " FROM temp." + sql.table + " WHERE _tm_reject IS NULL)\nSELECT * FROM (\n" +
-                part.query->queries.front().sql + "\n)";
+    sql.query = "WITH rows AS (SELECT " + visible + " FROM temp." + sql.table +
+                " WHERE _tm_reject IS NULL)\nSELECT * FROM (\n" + part.query->queries.front().sql +
+                "\n)";
   }
   return sql;
 }
 
 std::string create_sql(const std::string& name, const std::string& select, bool as_view) {
   // An earlier run on this connection may have left one of the same name.
-  return "CREATE OR REPLACE TEMP " + std::string(as_view ? "VIEW " : "TABLE ") + name + " AS " + select;
+  return "CREATE OR REPLACE TEMP " + std::string(as_view ? "VIEW " : "TABLE ") + name + " AS " +
+         select;
 }
 
 std::string drop_sql(const std::string& name, bool as_view) {
@@ -74,7 +82,8 @@ std::string drop_sql(const std::string& name, bool as_view) {
 
 class Run {
  public:
-  Run(const CompiledTransform& transform, const TransformInput& input, duck::Connection& connection, Cancel& cancel)
+  Run(const CompiledTransform& transform, const TransformInput& input, duck::Connection& connection,
+      Cancel& cancel)
       : transform_(transform), input_(input), connection_(connection), cancel_(cancel) {}
 
   Result<Transformed> run() {
@@ -104,7 +113,8 @@ class Run {
         if (doubled.rows() == 0) continue;
         std::string key;
         for (std::size_t at = 0; at < lookup.columns.size(); ++at) {
-          key += (at == 0 ? "" : ", ") + lookup.columns[at] + " = " + doubled.text(0, at).value_or("NULL");
+          key += (at == 0 ? "" : ", ") + lookup.columns[at] + " = " +
+                 doubled.text(0, at).value_or("NULL");
         }
         return user_error("transform.doubled_key",
                           "`" + lookup.label + "` has more than one row for " + key +
@@ -143,14 +153,16 @@ class Run {
   }
 
   // Counts per step; returns how many rows are good.
-  Result<std::int64_t> count_part(const TransformPart& part, const PartSql& sql, std::int64_t rows_in) {
+  Result<std::int64_t> count_part(const TransformPart& part, const PartSql& sql,
+                                  std::int64_t rows_in) {
     std::map<int, StepCounts> by_step;
     std::int64_t good = 0;
     std::int64_t total = 0;
     const std::string counts =
-        sql.as_view ? "SELECT NULL, NULL, NULL, count(*) FROM temp." + sql.table
-                    : "SELECT _tm_reject.step, _tm_reject.dropped, _tm_reject.rule, count(*) FROM temp." + sql.table +
-                          " GROUP BY ALL ORDER BY ALL";
+        sql.as_view
+            ? "SELECT NULL, NULL, NULL, count(*) FROM temp." + sql.table
+            : "SELECT _tm_reject.step, _tm_reject.dropped, _tm_reject.rule, count(*) FROM temp." +
+                  sql.table + " GROUP BY ALL ORDER BY ALL";
     TM_TRY(const duck::Answer answer, connection_.query(counts));
     for (std::size_t row = 0; row < answer.rows(); ++row) {
       const std::int64_t count = answer.integer(row, 3);
@@ -194,8 +206,10 @@ class Run {
     }
     const int number = transform_.parts[at - 1].query->number;
     std::string columns;
-    for (const std::string& name : quoted(origin.schema.names())) columns += name + ", ";
-    origin.relation = "SELECT " + columns + std::to_string(-number) + " AS _tm_segment, rowid AS _tm_row FROM temp._tm_query_" +
+    for (const std::string& name : quoted(origin.schema.names()))
+      columns += name + ", ";
+    origin.relation = "SELECT " + columns + std::to_string(-number) +
+                      " AS _tm_segment, rowid AS _tm_row FROM temp._tm_query_" +
                       std::to_string(number);
     origin.label = "sql step " + std::to_string(number);
     origin.is_stage = false;
@@ -205,18 +219,22 @@ class Run {
 
   Status name_good_rows() {
     std::string visible;
-    for (const std::string& name : quoted(transform_.out.names())) visible += (visible.empty() ? "" : ", ") + name;
+    for (const std::string& name : quoted(transform_.out.names()))
+      visible += (visible.empty() ? "" : ", ") + name;
     out_.good = "_tm_good";
     out_.schema = transform_.out;
-    return make(out_.good, "SELECT " + visible + " FROM temp." + relations_.back() + " WHERE _tm_reject IS NULL",
-                true);
+    return make(
+        out_.good,
+        "SELECT " + visible + " FROM temp." + relations_.back() + " WHERE _tm_reject IS NULL",
+        true);
   }
 
   void name_refusals() {
     std::string all;
     for (std::size_t at = 0; at < transform_.parts.size(); ++at) {
       all += (at == 0 ? "" : " UNION ALL ") +
-             ("SELECT _tm_segment, _tm_row, _tm_reject.rule AS rule, _tm_reject.\"column\" AS \"column\", "
+             ("SELECT _tm_segment, _tm_row, _tm_reject.rule AS rule, _tm_reject.\"column\" AS "
+              "\"column\", "
               "_tm_reject.message AS message FROM temp." +
               relations_[at] + " WHERE _tm_reject IS NOT NULL AND NOT _tm_reject.dropped");
     }
@@ -229,8 +247,8 @@ class Run {
   duck::Connection& connection_;
   Cancel& cancel_;
   Transformed out_;
-  std::vector<RowOrigin> origins_;       // of each part
-  std::vector<std::string> relations_;   // of each part: its rows with `_tm_reject`
+  std::vector<RowOrigin> origins_;      // of each part
+  std::vector<std::string> relations_;  // of each part: its rows with `_tm_reject`
   std::int64_t query_rows_ = 0;
 };
 
@@ -243,15 +261,18 @@ Result<Transformed> run_transform(const CompiledTransform& transform, const Tran
 
 Status release(const Transformed& transformed, duck::Connection& connection) {
   // Views before what they read: the list has the last made first.
-  for (const std::string& drop : transformed.tables) TM_CHECK(connection.execute(drop));
+  for (const std::string& drop : transformed.tables)
+    TM_CHECK(connection.execute(drop));
   return {};
 }
 
-std::vector<std::string> describe_sql(const CompiledTransform& transform, const TransformInput& input) {
+std::vector<std::string> describe_sql(const CompiledTransform& transform,
+                                      const TransformInput& input) {
   std::vector<std::string> out;
   for (std::size_t at = 0; at < transform.parts.size(); ++at) {
     for (const CompiledStep& step : transform.parts[at].steps) {
-      for (const LookupTable& lookup : step.lookups) out.push_back(lookup.create);
+      for (const LookupTable& lookup : step.lookups)
+        out.push_back(lookup.create);
     }
     const PartSql sql = part_sql(transform, at, input);
     out.push_back(create_sql(sql.table, sql.marked, sql.as_view));

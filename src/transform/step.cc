@@ -26,14 +26,16 @@ bool require_free(const StepInput& step, const Schema& schema, const Name& name)
     return false;
   }
   if (name.value.starts_with(reserved_prefix)) {
-    step.faults.add(step.file, name.at, "the column `" + name.value + "` has a name that Tidemark keeps for itself",
+    step.faults.add(step.file, name.at,
+                    "the column `" + name.value + "` has a name that Tidemark keeps for itself",
                     "choose a name that does not start with `_tm_`");
     return false;
   }
   if (find_column(schema, name.value)) {
-    step.faults.add(step.file, name.at,
-                    "there is a column `" + name.value + "` already at step " + std::to_string(step.number),
-                    "choose another name, or drop or rename the old column first");
+    step.faults.add(
+        step.file, name.at,
+        "there is a column `" + name.value + "` already at step " + std::to_string(step.number),
+        "choose another name, or drop or rename the old column first");
     return false;
   }
   return true;
@@ -45,27 +47,31 @@ std::string step_relation(int number, std::string_view part) {
 
 std::string with_hidden(const std::vector<std::string>& columns) {
   std::string sql;
-  for (const std::string& column : columns) sql += column + ", ";
+  for (const std::string& column : columns)
+    sql += column + ", ";
   return sql + "_tm_segment, _tm_row, _tm_reject";
 }
 
 std::vector<std::string> quoted(const std::vector<std::string>& names) {
   std::vector<std::string> out;
   out.reserve(names.size());
-  for (const std::string& name : names) out.push_back(duck::quote_name(name));
+  for (const std::string& name : names)
+    out.push_back(duck::quote_name(name));
   return out;
 }
 
 void keep_key(Schema& schema) {
-  const bool whole = std::all_of(schema.key.begin(), schema.key.end(),
-                                 [&](const std::string& name) { return schema.find(name).has_value(); });
+  const bool whole =
+      std::all_of(schema.key.begin(), schema.key.end(),
+                  [&](const std::string& name) { return schema.find(name).has_value(); });
   if (!whole) schema.key.clear();
 }
 
-std::string extend_sql(const std::string& input, const std::vector<ColumnValue>& columns, const std::string& reject,
-                       const std::vector<std::string>& gone) {
+std::string extend_sql(const std::string& input, const std::vector<ColumnValue>& columns,
+                       const std::string& reject, const std::vector<std::string>& gone) {
   std::string exclude;
-  for (const std::string& name : gone) exclude += (exclude.empty() ? "" : ", ") + duck::quote_name(name);
+  for (const std::string& name : gone)
+    exclude += (exclude.empty() ? "" : ", ") + duck::quote_name(name);
   std::string replace = reject.empty() ? "" : reject + " AS _tm_reject";
   std::string added;
   for (const ColumnValue& column : columns) {

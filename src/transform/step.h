@@ -1,9 +1,9 @@
 // Step: what one step of a transform needs to be compiled, and what it becomes.
 //
-// Each step is a function `compile_<step>` in a file of its own: it checks every name against the schema
-// that comes in, adds a fault with its place for each one that is wrong, and gives SQL. Plain values; one
-// thread. A step reads the relation `input`, whose rows have the columns of `in` and the hidden columns of
-// connect/refusal.h, and gives a relation of the same kind.
+// Each step is a function `compile_<step>` in a file of its own: it checks every name against the
+// schema that comes in, adds a fault with its place for each one that is wrong, and gives SQL.
+// Plain values; one thread. A step reads the relation `input`, whose rows have the columns of `in`
+// and the hidden columns of connect/refusal.h, and gives a relation of the same kind.
 #pragma once
 
 #include <optional>
@@ -27,17 +27,17 @@ struct NamedQuery {
 
 // A dimension that must stand in the engine before the chain runs, with one row per key.
 struct LookupTable {
-  std::string label;                 // `warehouse.dim_customer`, for messages
-  std::string create;                // copies what the chain needs of it into a temporary table
-  std::string doubled;               // a SELECT of one doubled key's values, empty when there is none
+  std::string label;    // `warehouse.dim_customer`, for messages
+  std::string create;   // copies what the chain needs of it into a temporary table
+  std::string doubled;  // a SELECT of one doubled key's values, empty when there is none
   std::vector<std::string> columns;  // the key's columns in the dimension
   std::string drop;
 };
 
 struct CompiledStep {
-  int number = 0;            // from 1
-  std::string kind;          // `lookup`
-  std::string label;         // `lookup warehouse.dim_customer`
+  int number = 0;     // from 1
+  std::string kind;   // `lookup`
+  std::string label;  // `lookup warehouse.dim_customer`
   Schema out;
   std::vector<NamedQuery> queries;  // the last one is what the next step reads
   std::vector<LookupTable> lookups;
@@ -69,16 +69,18 @@ std::vector<std::string> quoted(const std::vector<std::string>& names);
 // Keeps the key of a schema only while all its columns are there.
 void keep_key(Schema& schema);
 
-// `SELECT * REPLACE (...), ... FROM input`: columns that are there already are replaced where they stand,
-// new ones follow. `values` go with `columns`; `reject` is the new `_tm_reject`, `gone` what is left out.
+// `SELECT * REPLACE (...), ... FROM input`: columns that are there already are replaced where they
+// stand, new ones follow. `values` go with `columns`; `reject` is the new `_tm_reject`, `gone` what
+// is left out.
 struct ColumnValue {
   std::string name;
   std::string sql;
   bool replaces = false;
 };
-std::string extend_sql(const std::string& input, const std::vector<ColumnValue>& columns, const std::string& reject,
-                       const std::vector<std::string>& gone);
-// The schema after extend_sql: the same columns with `column` replaced or added; its NULLs are allowed.
+std::string extend_sql(const std::string& input, const std::vector<ColumnValue>& columns,
+                       const std::string& reject, const std::vector<std::string>& gone);
+// The schema after extend_sql: the same columns with `column` replaced or added; its NULLs are
+// allowed.
 void put_column(Schema& schema, const std::string& name, const Type& type);
 
 }  // namespace tidemark

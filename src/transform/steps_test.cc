@@ -18,7 +18,8 @@ TEST_F(Steps, NoStepGivesTheRowsAsTheyAre) {
 TEST_F(Steps, RenameSelectDrop) {
   stage("SELECT 1 AS a, 2 AS b, 3 AS \"select\", 4 AS \"odd \"\" name\"");
   schema_.key = {"a", "b"};
-  EXPECT_EQ(good({step(RenameStep{{{name("a"), name("b")}, {name("b"), name("a")}}})}), (Rows{"1|2|3|4"}));
+  EXPECT_EQ(good({step(RenameStep{{{name("a"), name("b")}, {name("b"), name("a")}}})}),
+            (Rows{"1|2|3|4"}));
   EXPECT_EQ(done_.schema.names(), (Rows{"b", "a", "select", "odd \" name"}));
   EXPECT_EQ(done_.schema.key, (Rows{"b", "a"}));
   EXPECT_EQ(good({step(SelectStep{{name("odd \" name"), name("A")}})}), (Rows{"4|1"}));
@@ -30,12 +31,17 @@ TEST_F(Steps, RenameSelectDrop) {
 TEST_F(Steps, ColumnFaultsNameThePlaceAndTheNearest) {
   stage("SELECT 1 AS customer_id, 2 AS price");
   const std::string unknown = faults({step(SelectStep{{name("custmer_id", 7, 9), name("price")}})});
-  EXPECT_NE(unknown.find("jobs/t.yaml:7:9: there is no column `custmer_id`"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("jobs/t.yaml:7:9: there is no column `custmer_id`"), std::string::npos)
+      << unknown;
   EXPECT_NE(unknown.find("did you mean `customer_id`?"), std::string::npos) << unknown;
-  EXPECT_NE(faults({step(DropStep{{name("price"), name("customer_id")}})}).find("every column"), std::string::npos);
-  EXPECT_NE(faults({step(SelectStep{{name("price"), name("Price")}})}).find("named twice"), std::string::npos);
-  EXPECT_NE(faults({step(RenameStep{{{name("price"), name("customer_id")}}})}).find("already"), std::string::npos);
-  EXPECT_NE(faults({step(RenameStep{{{name("price"), name("_tm_row")}}})}).find("keeps for itself"), std::string::npos);
+  EXPECT_NE(faults({step(DropStep{{name("price"), name("customer_id")}})}).find("every column"),
+            std::string::npos);
+  EXPECT_NE(faults({step(SelectStep{{name("price"), name("Price")}})}).find("named twice"),
+            std::string::npos);
+  EXPECT_NE(faults({step(RenameStep{{{name("price"), name("customer_id")}}})}).find("already"),
+            std::string::npos);
+  EXPECT_NE(faults({step(RenameStep{{{name("price"), name("_tm_row")}}})}).find("keeps for itself"),
+            std::string::npos);
   // All faults of one step at once.
   EXPECT_NE(faults({step(SelectStep{{name("x"), name("y")}})}).find("`y`"), std::string::npos);
 }
@@ -51,7 +57,8 @@ TEST_F(Steps, DeriveReadsEarlierColumnsAndReplaces) {
 
 TEST_F(Steps, DeriveThatFailsRefusesTheRowOnly) {
   stage("SELECT * FROM (VALUES (1, '5'), (2, 'x'), (3, NULL), (4, '7')) t(id, text)");
-  EXPECT_EQ(good({step(DeriveStep{{{name("n"), sql_text("text::integer")}, {name("m"), sql_text("n + 1")}}})}),
+  EXPECT_EQ(good({step(DeriveStep{
+                {{name("n"), sql_text("text::integer")}, {name("m"), sql_text("n + 1")}}})}),
             (Rows{"1|5|5|6", "3|NULL|NULL|NULL", "4|7|7|8"}));
   EXPECT_EQ(refused(), (Rows{"2|derive n|n|`text::integer` failed for text = 'x'"}));
   ASSERT_EQ(done_.steps.size(), 1u);
@@ -81,18 +88,26 @@ TEST_F(Steps, DeriveLocalTimeToUtc) {
 }
 
 TEST_F(Steps, AnUnknownZoneRefusesItsRowOnly) {
-  stage("SELECT TIMESTAMP '2013-07-01 08:00:00' AS local, unnest(['america/new_york', 'Mars/Olympus', NULL, 'UTC']) AS zone");
-  EXPECT_EQ(good({step(DeriveStep{{{name("utc"), sql_text("local AT TIME ZONE zone")}}}), step(DropStep{{name("local")}})}),
-            (Rows{"UTC|2013-07-01 08:00:00+00", "america/new_york|2013-07-01 12:00:00+00", "NULL|NULL"}));
+  stage(
+      "SELECT TIMESTAMP '2013-07-01 08:00:00' AS local, unnest(['america/new_york', "
+      "'Mars/Olympus', NULL, 'UTC']) AS zone");
+  EXPECT_EQ(
+      good({step(DeriveStep{{{name("utc"), sql_text("local AT TIME ZONE zone")}}}),
+            step(DropStep{{name("local")}})}),
+      (Rows{"UTC|2013-07-01 08:00:00+00", "america/new_york|2013-07-01 12:00:00+00", "NULL|NULL"}));
   EXPECT_EQ(rows("SELECT message FROM (" + done_.refusals.relation + ")"),
-            (Rows{"`local AT TIME ZONE zone` failed for local = 2013-07-01 08:00:00, zone = 'Mars/Olympus'"}));
+            (Rows{"`local AT TIME ZONE zone` failed for local = 2013-07-01 08:00:00, zone = "
+                  "'Mars/Olympus'"}));
 }
 
 TEST_F(Steps, DeriveFaults) {
   stage("SELECT 1 AS price, 'x' AS label");
-  const auto derive = [&](const std::string& text) { return faults({step(DeriveStep{{{name("n"), sql_text(text)}}})}); };
+  const auto derive = [&](const std::string& text) {
+    return faults({step(DeriveStep{{{name("n"), sql_text(text)}}})});
+  };
   const std::string unknown = derive("1 + prise");
-  EXPECT_NE(unknown.find("jobs/t.yaml:3:14: there is no column `prise`"), std::string::npos) << unknown;
+  EXPECT_NE(unknown.find("jobs/t.yaml:3:14: there is no column `prise`"), std::string::npos)
+      << unknown;
   EXPECT_NE(unknown.find("did you mean `price`?"), std::string::npos) << unknown;
   EXPECT_NE(derive("price +").find("jobs/t.yaml:3:"), std::string::npos);
   EXPECT_NE(derive("price, label").find("more than one expression"), std::string::npos);
@@ -106,7 +121,9 @@ TEST_F(Steps, DeriveFaults) {
 }
 
 TEST_F(Steps, UnitsKeepDecimalsExact) {
-  stage("SELECT 100 AS distance, 1.50::DECIMAL(5,2) AS weight, 212.0::DOUBLE AS heat, 32 AS cold, NULL::DOUBLE AS none");
+  stage(
+      "SELECT 100 AS distance, 1.50::DECIMAL(5,2) AS weight, 212.0::DOUBLE AS heat, 32 AS cold, "
+      "NULL::DOUBLE AS none");
   const UnitsStep units{{{name("distance"), name("mi"), name("km"), std::nullopt},
                          {name("weight"), name("pounds"), name("kg"), name("weight_kg")},
                          {name("heat"), name("F"), name("C"), std::nullopt},
@@ -119,8 +136,10 @@ TEST_F(Steps, UnitsKeepDecimalsExact) {
 }
 
 TEST_F(Steps, UnitsOfLargeAndOddNumbers) {
-  stage("SELECT 9223372036854775807::BIGINT AS bytes, 99999999999999999999999999999999999999::DECIMAL(38,0) AS wide, "
-        "'nan'::DOUBLE AS nan, 'inf'::DOUBLE AS inf, -40::DECIMAL(4,1) AS c");
+  stage(
+      "SELECT 9223372036854775807::BIGINT AS bytes, "
+      "99999999999999999999999999999999999999::DECIMAL(38,0) AS wide, "
+      "'nan'::DOUBLE AS nan, 'inf'::DOUBLE AS inf, -40::DECIMAL(4,1) AS c");
   const UnitsStep units{{{name("bytes"), name("B"), name("kB"), std::nullopt},
                          {name("wide"), name("mi"), name("km"), std::nullopt},
                          {name("nan"), name("mi"), name("km"), std::nullopt},
@@ -135,7 +154,8 @@ TEST_F(Steps, UnitsFaults) {
     return faults({step(UnitsStep{{{name(column), name(from), name(to, 9, 9), std::nullopt}}})});
   };
   EXPECT_NE(units("weight", "lb", "kilogam").find("did you mean `kilogram`?"), std::string::npos);
-  EXPECT_NE(units("weight", "lb", "km").find("jobs/t.yaml:9:9: `lb` is a unit of mass and `km` of length"),
+  EXPECT_NE(units("weight", "lb", "km")
+                .find("jobs/t.yaml:9:9: `lb` is a unit of mass and `km` of length"),
             std::string::npos)
       << units("weight", "lb", "km");
   EXPECT_NE(units("label", "lb", "kg").find("cast"), std::string::npos);
@@ -143,21 +163,26 @@ TEST_F(Steps, UnitsFaults) {
 }
 
 TEST_F(Steps, DedupeKeepsTheFirstAndCountsTheRest) {
-  stage("SELECT * FROM (VALUES (1, 5, 'a'), (1, 7, 'b'), (2, 1, 'c'), (NULL, 1, 'd'), (NULL, 2, 'e'), (1, 7, 'f')) "
-        "t(id, version, what)");
+  stage(
+      "SELECT * FROM (VALUES (1, 5, 'a'), (1, 7, 'b'), (2, 1, 'c'), (NULL, 1, 'd'), (NULL, 2, "
+      "'e'), (1, 7, 'f')) "
+      "t(id, version, what)");
   EXPECT_EQ(good({step(DedupeStep{{name("id")}, sql_text("version DESC")})}),
             (Rows{"1|7|b", "2|1|c", "NULL|1|d", "NULL|2|e"}));
   EXPECT_EQ(done_.dropped, RowCount(2));
   EXPECT_EQ(done_.steps[0].merged, RowCount(2));
   EXPECT_EQ(done_.refusals.rows, RowCount(0));
   EXPECT_TRUE(refused().empty());
-  EXPECT_NE(faults({step(DedupeStep{{name("id")}, sql_text("verison")})}).find("version"), std::string::npos);
-  EXPECT_NE(faults({step(DedupeStep{{name("id")}, sql_text("version LIMIT 1")})}).find("order by"), std::string::npos);
+  EXPECT_NE(faults({step(DedupeStep{{name("id")}, sql_text("verison")})}).find("version"),
+            std::string::npos);
+  EXPECT_NE(faults({step(DedupeStep{{name("id")}, sql_text("version LIMIT 1")})}).find("order by"),
+            std::string::npos);
 }
 
 TEST_F(Steps, DedupeIgnoresRefusedRows) {
   stage("SELECT * FROM (VALUES (1, '9x'), (1, '5')) t(id, n)");
-  EXPECT_EQ(good({step(CastStep{{{name("n"), name("integer")}}}), step(DedupeStep{{name("id")}, sql_text("n DESC")})}),
+  EXPECT_EQ(good({step(CastStep{{{name("n"), name("integer")}}}),
+                  step(DedupeStep{{name("id")}, sql_text("n DESC")})}),
             (Rows{"1|5"}));
   EXPECT_EQ(done_.refusals.rows, RowCount(1));
   EXPECT_EQ(done_.dropped, RowCount(0));
@@ -165,10 +190,11 @@ TEST_F(Steps, DedupeIgnoresRefusedRows) {
 
 TEST_F(Steps, SqlReadsRowsAndCounts) {
   stage("SELECT * FROM (VALUES (1, '10'), (1, '20'), (2, 'x'), (3, '5')) t(id, n)");
-  const auto result = good({step(CastStep{{{name("n"), name("integer")}}}),
-                            step(SqlStep{sql_text("WITH big AS (SELECT * FROM rows WHERE n > 5)\n"
-                                                  "SELECT id, sum(n) AS total FROM big GROUP BY id -- end")}),
-                            step(DeriveStep{{{name("text"), sql_text("(total || 'x')::varchar")}}})});
+  const auto result =
+      good({step(CastStep{{{name("n"), name("integer")}}}),
+            step(SqlStep{sql_text("WITH big AS (SELECT * FROM rows WHERE n > 5)\n"
+                                  "SELECT id, sum(n) AS total FROM big GROUP BY id -- end")}),
+            step(DeriveStep{{{name("text"), sql_text("(total || 'x')::varchar")}}})});
   EXPECT_EQ(result, (Rows{"1|30|30x"}));
   ASSERT_EQ(done_.steps.size(), 3u);
   EXPECT_EQ(done_.steps[1].in, RowCount(3));
@@ -179,7 +205,8 @@ TEST_F(Steps, SqlReadsRowsAndCounts) {
 
 TEST_F(Steps, RowsOfASqlStepAreAddressedInItsResult) {
   stage("SELECT i AS n FROM range(5) t(i)");
-  good({step(SqlStep{sql_text("SELECT n, CASE WHEN n = 3 THEN 'bad' ELSE n::varchar END AS text FROM rows")}),
+  good({step(SqlStep{sql_text(
+            "SELECT n, CASE WHEN n = 3 THEN 'bad' ELSE n::varchar END AS text FROM rows")}),
         step(CastStep{{{name("text"), name("integer")}}})});
   EXPECT_EQ(done_.rows, RowCount(4));
   ASSERT_EQ(done_.refusals.origins.size(), 2u);
@@ -190,10 +217,14 @@ TEST_F(Steps, RowsOfASqlStepAreAddressedInItsResult) {
 
 TEST_F(Steps, SqlFaults) {
   stage("SELECT 1 AS a");
-  const auto query = [&](const std::string& text) { return faults({step(SqlStep{sql_text(text)})}); };
-  EXPECT_NE(query("DELETE FROM rows").find("only a SELECT"), std::string::npos) << query("DELETE FROM rows");
+  const auto query = [&](const std::string& text) {
+    return faults({step(SqlStep{sql_text(text)})});
+  };
+  EXPECT_NE(query("DELETE FROM rows").find("only a SELECT"), std::string::npos)
+      << query("DELETE FROM rows");
   EXPECT_NE(query("SELECT a FROM nothere").find("nothere"), std::string::npos);
-  EXPECT_NE(query("SELECT b FROM rows").find("jobs/t.yaml:3:17"), std::string::npos) << query("SELECT b FROM rows");
+  EXPECT_NE(query("SELECT b FROM rows").find("jobs/t.yaml:3:17"), std::string::npos)
+      << query("SELECT b FROM rows");
   EXPECT_NE(query("SELECT a AS _tm_x FROM rows").find("keeps for itself"), std::string::npos);
   EXPECT_NE(query("SELECT a FROM rows; SELECT 1").find("more"), std::string::npos);
   EXPECT_NE(query("").find("jobs/t.yaml"), std::string::npos);

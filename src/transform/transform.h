@@ -1,11 +1,14 @@
-// Transform: the steps of a job, compiled against the schema of its input to SQL of the engine, and run.
+// Transform: the steps of a job, compiled against the schema of its input to SQL of the engine, and
+// run.
 //
-// compile() -> CompiledTransform, a value: print it with describe_sql(), run it any number of times. run()
-// gives a Transformed, whose relations live in the connection until release() or the next run() there. One
-// connection, so one thread. Memory: everything large is a temporary table, which the engine spills.
+// compile() -> CompiledTransform, a value: print it with describe_sql(), run it any number of
+// times. run() gives a Transformed, whose relations live in the connection until release() or the
+// next run() there. One connection, so one thread. Memory: everything large is a temporary table,
+// which the engine spills.
 //
-// Conservation, checked at the end of every run: each row that came in is good, refused, or dropped by a step
-// that says so; only a `sql` step makes rows of its own, and states how many went in and came out.
+// Conservation, checked at the end of every run: each row that came in is good, refused, or dropped
+// by a step that says so; only a `sql` step makes rows of its own, and states how many went in and
+// came out.
 #pragma once
 
 #include <functional>
@@ -28,9 +31,9 @@ namespace tidemark {
 // Steps up to a `sql` step, or up to the end: one statement of the engine.
 struct TransformPart {
   Schema in;
-  Schema out;                       // of its steps, before its `sql` step
-  std::vector<CompiledStep> steps;  // without the `sql` step
-  std::string last;                 // what the chain of queries ends in
+  Schema out;                         // of its steps, before its `sql` step
+  std::vector<CompiledStep> steps;    // without the `sql` step
+  std::string last;                   // what the chain of queries ends in
   std::optional<CompiledStep> query;  // the `sql` step that follows
 };
 
@@ -42,28 +45,30 @@ struct CompiledTransform {
   bool empty() const { return parts.size() == 1 && parts.front().steps.empty(); }
 };
 
-// Compiles, and adds every fault of the first step that has any: what follows could not be checked. Attached
-// connections that lookups and subqueries read must be readable in `connection` under their names. REQUIRES
-// no open transaction. Creates nothing.
-std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps, const Schema& input,
-                                                   const std::string& file, duck::Connection& connection,
-                                                   Faults& faults);
+// Compiles, and adds every fault of the first step that has any: what follows could not be checked.
+// Attached connections that lookups and subqueries read must be readable in `connection` under
+// their names. REQUIRES no open transaction. Creates nothing.
+std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
+                                                   const Schema& input, const std::string& file,
+                                                   duck::Connection& connection, Faults& faults);
 // The same with the first fault as the Error.
-Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps, const Schema& input,
-                                            const std::string& file, duck::Connection& connection);
+Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
+                                            const Schema& input, const std::string& file,
+                                            duck::Connection& connection);
 
-// Tables of other connections that the steps read, `warehouse.dim_customer`, each once: to be attached before
-// compile_transform. Parses only; a text that is no SQL names none (compile tells).
-std::vector<std::string> tables_read(const std::vector<TransformStep>& steps, duck::Connection& connection);
+// Tables of other connections that the steps read, `warehouse.dim_customer`, each once: to be
+// attached before compile_transform. Parses only; a text that is no SQL names none (compile tells).
+std::vector<std::string> tables_read(const std::vector<TransformStep>& steps,
+                                     duck::Connection& connection);
 
 struct StepCounts {
-  int step = 0;        // from 1
+  int step = 0;  // from 1
   std::string kind;
   std::string label;
   RowCount in;
   RowCount out;
   RowCount refused;
-  RowCount merged;     // dropped on purpose (dedupe)
+  RowCount merged;  // dropped on purpose (dedupe)
 };
 
 struct RuleCount {
@@ -76,32 +81,33 @@ struct TransformInput {
   std::string rows;
   // How many rows that is, where known (the manifest says); counted otherwise.
   std::optional<RowCount> count;
-  // Rules: takes the name of a relation with `_tm_reject` and gives the SELECT that marks more rows. Empty
-  // where there are none. See quality/rules.h.
+  // Rules: takes the name of a relation with `_tm_reject` and gives the SELECT that marks more
+  // rows. Empty where there are none. See quality/rules.h.
   std::function<std::string(const std::string& relation)> checks;
 };
 
 struct Transformed {
-  std::string good;          // the name of a relation with exactly the columns of `schema`
+  std::string good;  // the name of a relation with exactly the columns of `schema`
   Schema schema;
   RowCount rows_in;
-  RowCount rows;             // good ones
+  RowCount rows;  // good ones
   RowCount dropped;
-  Refusals refusals;         // by steps and rules
+  Refusals refusals;  // by steps and rules
   std::vector<StepCounts> steps;
   std::vector<RuleCount> refused_by;  // every rule and step that refused rows, by name
   std::vector<std::string> tables;    // what release() removes, last made first
 };
 
-// Fails with `transform.doubled_key` (naming table and key) before any row is joined; with the engine's Error
-// when an expression fails that cannot be confined to its row. Idempotent; leaves nothing behind on failure
-// but temporary tables that the next run replaces.
+// Fails with `transform.doubled_key` (naming table and key) before any row is joined; with the
+// engine's Error when an expression fails that cannot be confined to its row. Idempotent; leaves
+// nothing behind on failure but temporary tables that the next run replaces.
 Result<Transformed> run_transform(const CompiledTransform& transform, const TransformInput& input,
                                   duck::Connection& connection, Cancel& cancel);
 // Frees what a run left in the engine. Idempotent.
 Status release(const Transformed& transformed, duck::Connection& connection);
 
 // The statements a run would execute, for `plan`. `rows` as in TransformInput.
-std::vector<std::string> describe_sql(const CompiledTransform& transform, const TransformInput& input);
+std::vector<std::string> describe_sql(const CompiledTransform& transform,
+                                      const TransformInput& input);
 
 }  // namespace tidemark
