@@ -1,4 +1,4 @@
-#include "transform/fixture.h"
+#include "transform/fixture_test.h"
 
 namespace tidemark {
 namespace {

@@ -4,7 +4,7 @@
 #include <map>
 #include <random>
 
-#include "transform/fixture.h"
+#include "transform/fixture_test.h"
 
 namespace tidemark {
 namespace {

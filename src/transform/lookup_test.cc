@@ -1,5 +1,5 @@
 #include "transform/lookup.h"
-#include "transform/fixture.h"
+#include "transform/fixture_test.h"
 
 namespace tidemark {
 namespace {
