@@ -4,6 +4,7 @@
 
 #include "connectors/duckdb/connector.h"
 #include "connectors/files/files_connector.h"
+#include "connectors/postgres/connector.h"
 #include "connectors/sqlite/source.h"
 
 namespace tidemark {
@@ -14,6 +15,7 @@ void register_connectors(ConnectorCatalog& catalog, ConnectorRegistry& registry)
     registry.add(std::move(connector));
   };
   add(files_connector_spec(), std::make_unique<FilesConnector>());
+  add(postgres_connector_spec(), std::make_unique<PostgresConnector>());
   add(sqlite_connector_spec(), std::make_unique<SqliteConnector>());
   add(duckdb_connector_spec(), std::make_unique<DuckdbConnector>());
 }

@@ -96,8 +96,8 @@ TEST_F(Steps, AnUnknownZoneRefusesItsRowOnly) {
             step(DropStep{{name("local")}})}),
       (Rows{"UTC|2013-07-01 08:00:00+00", "america/new_york|2013-07-01 12:00:00+00", "NULL|NULL"}));
   EXPECT_EQ(rows("SELECT message FROM (" + done_.refusals.relation + ")"),
-            (Rows{"`local AT TIME ZONE zone` failed for local = 2013-07-01 08:00:00, zone = "
-                  "'Mars/Olympus'"}));
+            (Rows{"`local AT TIME ZONE zone` failed for zone = 'Mars/Olympus', "
+                  "local = 2013-07-01 08:00:00"}));
 }
 
 TEST_F(Steps, DeriveFaults) {

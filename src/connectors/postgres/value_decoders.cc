@@ -83,6 +83,9 @@ Decoded put_timetz(std::string_view bytes, void* data, std::size_t row, Decoding
   return put(data, row, packed);
 }
 
+Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
+                      ColumnWriter& writer, void* data, std::size_t row, Decoding& out);
+
 struct EngineInterval {
   std::int32_t months;
   std::int32_t days;
@@ -161,7 +164,6 @@ Decoded put_array(const ColumnForm& form, std::string_view bytes, ColumnWriter& 
   }
   std::string_view rest = bytes.substr(20);
   if (count > rest.size() / 4) return Decoded::broken;
-  const ColumnForm element{form.element_form, ValueForm::text, 0, false, *form.type.element};
   const ListSlot slot = writer.add_list(row, count);
   void* data = slot.elements->data();
   for (std::uint32_t i = 0; i < count; ++i) {
@@ -175,7 +177,8 @@ Decoded put_array(const ColumnForm& form, std::string_view bytes, ColumnWriter& 
     if (length < 0 || static_cast<std::size_t>(length) > rest.size()) return Decoded::broken;
     const std::string_view value = rest.substr(0, static_cast<std::size_t>(length));
     rest.remove_prefix(value.size());
-    const Decoded decoded = decode_value(element, value, *slot.elements, data, slot.first + i, out);
+    const Decoded decoded = decode_scalar(form.element_form, *form.type.element, value,
+                                          *slot.elements, data, slot.first + i, out);
     if (decoded != Decoded::good) return decoded;
   }
   return rest.empty() ? Decoded::good : Decoded::broken;
@@ -214,13 +217,11 @@ std::size_t fixed_length(ValueForm form) {
   return 0;
 }
 
-}  // namespace
-
-Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                     void* data, std::size_t row, Decoding& out) {
-  if (const std::size_t length = fixed_length(form.form); length != 0 && bytes.size() != length)
+Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
+                      ColumnWriter& writer, void* data, std::size_t row, Decoding& out) {
+  if (const std::size_t length = fixed_length(form); length != 0 && bytes.size() != length)
     return Decoded::broken;
-  switch (form.form) {
+  switch (form) {
     case ValueForm::boolean:
       return put(data, row, static_cast<std::uint8_t>(bytes[0] != 0));
     case ValueForm::int2:
@@ -234,7 +235,7 @@ Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWrite
     case ValueForm::float8:
       return put(data, row, read_u64(bytes.data()));
     case ValueForm::numeric_decimal:
-      return put_decimal(bytes, form.type, data, row, out);
+      return put_decimal(bytes, type, data, row, out);
     case ValueForm::numeric_text:
       if (!numeric_as_text(bytes, out.scratch)) return Decoded::broken;
       writer.set_bytes(row, out.scratch);
@@ -262,9 +263,17 @@ Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWrite
     case ValueForm::interval:
       return put_interval(bytes, data, row, out);
     case ValueForm::array:
-      return put_array(form, bytes, writer, row, out);
+      break;  // an array of arrays is one array of more dimensions
   }
   return Decoded::broken;
+}
+
+}  // namespace
+
+Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
+                     void* data, std::size_t row, Decoding& out) {
+  if (form.form == ValueForm::array) return put_array(form, bytes, writer, row, out);
+  return decode_scalar(form.form, form.type, bytes, writer, data, row, out);
 }
 
 bool valid_utf8(std::string_view bytes) {
