@@ -96,7 +96,7 @@ enum class MissingKey { keep, quarantine, use_default };
 
 struct LookupStep {
   TableRef from;
-  std::vector<NamePair> match;  // column of the dimension, column of the rows
+  std::vector<NamePair> match;  // column of the rows, column of the dimension
   std::vector<NamePair> add;    // new column, column of the dimension
   MissingKey missing = MissingKey::keep;
   std::vector<DefaultValue> defaults;

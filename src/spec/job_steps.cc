@@ -149,11 +149,11 @@ ValueSpec<LookupStep> lookup_value() {
               .description = "The table to look in; its key must be unique.",
               .example = "warehouse.dim_customer"})
       .field("match", &LookupStep::match,
-             name_pairs("a column, a list of columns, or {there: here}"),
+             name_pairs("a column, a list of columns, or {here: there}"),
              {.required = true,
-              .description = "The key: columns with one name in both, or a mapping of the table's "
-                             "column to the rows'.",
-              .example = "{faa: dest}"})
+              .description = "The key: columns with one name in both, or a mapping of the rows' "
+                             "columns to the table's.",
+              .example = "{dest: faa}"})
       .field(
           "add", &LookupStep::add, name_pairs("a column, a list of columns, or {new: there}"),
           {.required = true,

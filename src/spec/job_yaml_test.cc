@@ -193,10 +193,11 @@ TEST(JobSteps, LookupShort) {
 
 TEST(JobSteps, LookupWithNamesThatDiffer) {
   const auto lookup = only_step<LookupStep>(
-      "lookup: {from: warehouse.dim, match: {faa: dest}, add: {city: name, tz: tz}, missing: "
+      "lookup: {from: warehouse.dim, match: {dest: faa}, add: {city: name, tz: tz}, missing: "
       "default, "
       "default: {city: '', tz: null}}");
-  EXPECT_THAT(pairs(lookup.match), ElementsAre("faa=dest"));
+  // The rows' column, then the table's: what the pages say and what the step does.
+  EXPECT_THAT(pairs(lookup.match), ElementsAre("dest=faa"));
   EXPECT_THAT(pairs(lookup.add), ElementsAre("city=name", "tz=tz"));
   EXPECT_EQ(lookup.missing, MissingKey::use_default);
   ASSERT_EQ(lookup.defaults.size(), 2u);

@@ -218,6 +218,8 @@ TEST(Reference, HasAPageForEverything) {
   EXPECT_THAT(pages[1].text, HasSubstr("| `from` | "));
   EXPECT_THAT(pages[1].text, HasSubstr("## `to`"));
   EXPECT_THAT(pages[2].text, HasSubstr("## `lookup`"));
+  EXPECT_THAT(pages[2].text, HasSubstr("{here: there}"));
+  EXPECT_THAT(pages[2].text, HasSubstr("`match: {dest: faa}`"));
   EXPECT_THAT(pages[3].text, HasSubstr("## `guard`"));
   EXPECT_THAT(pages[4].text, HasSubstr("It cannot be a source"));
   const std::vector<ReferencePage> again = reference_pages(fake_catalog());
