@@ -10,9 +10,10 @@
 #include "cli/init.h"
 #include "cli/job_order.h"
 #include "cli/progress.h"
+#include "cli/reference_folder.h"
+#include "cli/refused_rows.h"
 #include "cli/reports.h"
 #include "spec/json_schema.h"
-#include "spec/reference.h"
 
 namespace tidemark {
 
@@ -116,6 +117,12 @@ Result<std::vector<const JobSpec*>> jobs_to_run(const Call& call, const Workspac
   return jobs;
 }
 
+// The line and the error of a run, for people.
+void show_run(const Call& call, const RunRecord& record) {
+  if (!call.line.json) print(run_line(record));
+  if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+}
+
 int run(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
@@ -132,12 +139,8 @@ int run(const Call& call) {
       TM_TRY(RunRecord record,
              workspace->run(*job, {call.line.full, call.line.allow_empty}, progress, call.cancel));
       progress.end();
-      if (call.line.json) {
-        documents.push_back(run_document(record));
-      } else {
-        print(run_line(record));
-      }
-      if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+      show_run(call, record);
+      if (call.line.json) documents.push_back(run_document(record));
       worst = std::max(worst, exit_code_of(record));
       if (call.cancel.requested()) break;
     }
@@ -146,6 +149,23 @@ int run(const Call& call) {
       print_json(documents.size() == 1 && !call.line.all ? documents.front()
                                                          : JsonValue(documents));
     return worst;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+int replay(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    const RunId past(call.line.names.front());
+    TM_CHECK(workspace->claim("replay " + past.get(), call.line.wait, call.cancel));
+    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
+                          call.around.clock);
+    TM_TRY(RunRecord record,
+           workspace->replay(past, {false, call.line.allow_empty}, progress, call.cancel));
+    progress.end();
+    show_run(call, record);
+    if (call.line.json) print_json(run_document(record));
+    return exit_code_of(record);
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
@@ -159,8 +179,11 @@ int runs(const Call& call) {
       TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
       filter.job = job->name;
     }
-    TM_TRY(Store * store, workspace->store());
-    TM_TRY(std::vector<RunRecord> records, store->list_runs(filter));
+    std::vector<RunRecord> records;
+    if (workspace->has_store()) {
+      TM_TRY(Store * store, workspace->store());
+      TM_TRY(records, store->list_runs(filter));
+    }
     if (call.line.json) {
       JsonArray documents;
       for (const RunRecord& record : records)
@@ -189,41 +212,49 @@ int show(const Call& call) {
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 
-int show_answer(const Call& call, const std::string& connection, const std::string& sql,
-                const std::vector<std::optional<std::string>>& parameters) {
+void show_answer(const Call& call, const duck::Answer& answer) {
+  if (call.line.json) {
+    print_json(answer_document(answer));
+  } else {
+    print(answer_report(answer));
+  }
+}
+
+int query(const Call& call) {
+  const std::string& connection = call.line.names[0];
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    TM_TRY(auto engine, workspace->attach(connection, call.cancel));
+    TM_TRY(auto engine, workspace->attach(connection, {}, call.cancel));
     TM_CHECK(engine->execute("USE " + duck::quote_name(connection)));
-    TM_TRY(duck::Answer answer, engine->query(sql, parameters));
-    if (call.line.json) {
-      print_json(answer_document(answer));
-    } else {
-      print(answer_report(answer));
-    }
+    TM_TRY(duck::Answer answer, engine->query(call.line.names[1]));
+    show_answer(call, answer);
     return exit_done;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 
-int query(const Call& call) {
-  return show_answer(call, call.line.names[0], call.line.names[1], {});
-}
-
 int quarantine(const Call& call) {
-  auto workspace = open_good(call);
-  if (!workspace.ok()) return fail(call, workspace.error());
-  auto job = (*workspace)->find_job(call.line.names.front());
-  if (!job.ok()) return fail(call, job.error());
-  const std::string connection = (*job)->to.connection.value;
-  workspace->reset();
-  return show_answer(
-      call, connection,
-      "SELECT rule, column_name, message, locator, payload, run_id, refused_at FROM "
-      "tidemark_quarantine"
-      " WHERE job = $1 AND resolved_at IS NULL ORDER BY refused_at DESC, locator LIMIT " +
-          std::to_string(call.line.limit),
-      {call.line.names.front()});
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
+    TM_TRY(RefusedRows refused, RefusedRows::find(*workspace, *job, call.cancel));
+    if (!call.line.export_file.empty()) {
+      TM_TRY(const std::int64_t rows, refused.write(call.line.export_file));
+      std::fprintf(stderr, "%s rows written to %s\n", show_count(rows).c_str(),
+                   call.line.export_file.c_str());
+      if (!call.line.json) return exit_done;
+    }
+    TM_TRY(duck::Answer answer, refused.newest(call.line.limit));
+    show_answer(call, answer);
+    TM_TRY(const std::int64_t all, refused.count());
+    const auto shown = static_cast<std::int64_t>(answer.rows());
+    if (!call.line.json && shown < all) {
+      std::fprintf(stderr, "%s of %s refused rows; more with --limit, all with --export FILE\n",
+                   show_count(shown).c_str(), show_count(all).c_str());
+    }
+    return exit_done;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 
 int schema(const Call& call) {
@@ -232,9 +263,11 @@ int schema(const Call& call) {
     print(of_project ? project_json_schema(call.around.catalog) : job_json_schema());
     return exit_done;
   }
-  for (const ReferencePage& page : reference_pages(call.around.catalog)) {
-    auto written = call.around.files.write_durably(
-        std::filesystem::path(call.line.docs) / page.file, page.text);
+  for (const ReferencePage& page : reference_folder(call.around.catalog)) {
+    const std::filesystem::path path = std::filesystem::path(call.line.docs) / page.file;
+    auto folder = call.around.files.make_dirs_durably(path.parent_path());
+    if (!folder.ok()) return fail(call, folder.error());
+    auto written = call.around.files.write_durably(path, page.text);
     if (!written.ok()) return fail(call, written.error());
   }
   return exit_done;
@@ -262,9 +295,12 @@ int init(const Call& call) {
 
 int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel) {
   static const std::map<std::string, std::function<int(const Call&)>> commands{
-      {"init", init},     {"validate", validate},   {"plan", plan},   {"run", run},
-      {"runs", runs},     {"show", show},           {"query", query}, {"quarantine", quarantine},
-      {"schema", schema}, {"version", show_version}};
+      {"init", init},           {"validate", validate},
+      {"plan", plan},           {"run", run},
+      {"runs", runs},           {"show", show},
+      {"query", query},         {"quarantine", quarantine},
+      {"replay", replay},       {"schema", schema},
+      {"version", show_version}};
   return commands.at(line.command)({line, around, cancel});
 }
 

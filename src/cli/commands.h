@@ -4,8 +4,10 @@
 // files or the usage; 3 blocked by a guard or busy, waiting for a person; 130 cancelled.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +27,8 @@ struct CommandLine {
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;
-  std::string docs;  // `schema --docs DIR`
+  std::string docs;         // `schema --docs DIR`
+  std::string export_file;  // `quarantine --export FILE`
 };
 
 inline constexpr int exit_done = 0;
@@ -34,10 +37,34 @@ inline constexpr int exit_fault = 2;
 inline constexpr int exit_blocked = 3;
 inline constexpr int exit_cancelled = 130;
 
+struct ExitCode {
+  int code;
+  const char* brief;    // for --help
+  const char* meaning;  // for the reference page
+};
+inline constexpr std::array<ExitCode, 5> exit_codes{{
+    {exit_done, "done", "Done. A run that found nothing new is done too."},
+    {exit_failed, "a run failed",
+     "A run failed. Nothing of the failed window is loaded, and its watermark stays."},
+    {exit_fault, "a fault in the files or the usage",
+     "A fault of the user: in the project's files, the command line, or what a job asks for."},
+    {exit_blocked, "waiting for a person",
+     "A guard blocked a run (an empty source, too many refused rows, too weak a guarantee), or "
+     "another process owns the project. A person decides."},
+    {exit_cancelled, "cancelled", "Cancelled (Ctrl-C). The watermark stays."},
+}};
+
 int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel);
 
 // Parses the arguments; prints help or a usage fault itself. Returns an exit code when the program
 // is to end.
 std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line);
+
+// What `--help` prints, for the reference page: first of the program, then of each command.
+struct CommandHelp {
+  std::string name;  // empty for the program
+  std::string text;
+};
+std::vector<CommandHelp> command_helps();
 
 }  // namespace tidemark

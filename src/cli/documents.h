@@ -3,7 +3,7 @@
 
 #include "drivers/duckdb/engine.h"
 #include "drivers/json/json.h"
-#include "plan/plan.h"
+#include "plan/plan_document.h"
 #include "spec/fault.h"
 #include "store/records.h"
 
@@ -15,6 +15,5 @@ JsonValue error_document(const Error& error);
 JsonValue faults_document(const Faults& faults);
 // Integers beyond 2^53 and decimals are strings; NULL is null.
 JsonValue answer_document(const duck::Answer& answer);
-JsonValue plan_document(const JobPlan& plan);
 
 }  // namespace tidemark

@@ -54,7 +54,10 @@ std::string indent(const std::string& text) {
 
 std::string run_line(const RunRecord& run) {
   std::string line = run.job.get() + "  " + std::string(to_string(run.status()));
-  if (run.status() == RunStatus::skipped) return line + "  nothing new  " + duration_of(run) + "\n";
+  if (run.status() == RunStatus::skipped) {
+    const char* why = run.kind == RunKind::replay ? "already loaded" : "nothing new";
+    return line + "  " + why + "  " + duration_of(run) + "\n";
+  }
   line +=
       "  read " + show_count(run.rows_read.get()) + "  loaded " + show_count(run.rows_loaded.get());
   if (run.rows_rejected.get() > 0) line += "  refused " + show_count(run.rows_rejected.get());

@@ -26,6 +26,8 @@ struct ConnectorContext {
   duck::Connection& engine;  // the run's own connection to the engine
   std::string
       application_name;  // `tidemark <job>/<stream> <run>`, for the system's own session list
+  // `plan` and `query` look only: nothing is created or changed, not even an empty file.
+  bool read_only = false;
 };
 
 // One table or feed of a job, by the name it has in {table} and in the ledger.

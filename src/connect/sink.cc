@@ -18,6 +18,11 @@ std::string_view to_string(LoadKind kind) {
   return "window";
 }
 
+Supersedes supersedes(LoadStrategy strategy, LoadKind kind) {
+  if (strategy == LoadStrategy::full) return Supersedes::all_windows;
+  return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
+}
+
 Schema quarantine_schema() {
   const Type text = Type::of(TypeKind::varchar);
   return Schema{{{"job", text, false, {}},

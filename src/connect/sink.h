@@ -88,6 +88,12 @@ struct StagedTable {
   RowCount rows;
 };
 
+// Which open refused rows of the stream this load answers for: they are closed in its transaction,
+// so that a row refused again does not stand there twice.
+enum class Supersedes { nothing, same_window, all_windows };
+// A full load answers for all before it, a replay for its own window.
+Supersedes supersedes(LoadStrategy strategy, LoadKind kind);
+
 enum class CommitOutcome { committed, already_committed, unknown };
 
 class LoadTxn {
@@ -97,8 +103,8 @@ class LoadTxn {
   // now has from this load; deletes and updates are part of the strategy.
   virtual Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                                  Cancel& cancel) = 0;
-  // Refused rows, with the columns of quarantine_schema().
-  virtual Status quarantine(const StagedTable& rows, Cancel& cancel) = 0;
+  // Refused rows, with the columns of quarantine_schema(), after closing those they supersede.
+  virtual Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) = 0;
   // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` ask
   // committed().
   virtual Result<CommitOutcome> commit(const LoadRow& load) = 0;

@@ -178,6 +178,37 @@ Result<Type> parse_type(std::string_view text) {
   return unknown_type(text);
 }
 
+const std::vector<Type>& type_examples() {
+  using enum TypeKind;
+  static const std::vector<Type> examples{Type::of(boolean),
+                                          Type::of(int8),
+                                          Type::of(int16),
+                                          Type::of(int32),
+                                          Type::of(int64),
+                                          Type::of(int128),
+                                          Type::of(uint8),
+                                          Type::of(uint16),
+                                          Type::of(uint32),
+                                          Type::of(uint64),
+                                          Type::of(float32),
+                                          Type::of(float64),
+                                          Type::decimal(15, 2),
+                                          Type::of(varchar),
+                                          Type::of(json),
+                                          Type::of(blob),
+                                          Type::of(uuid),
+                                          Type::of(date),
+                                          Type::of(time),
+                                          Type::of(timetz),
+                                          Type::of(timestamp),
+                                          Type::of(timestamptz),
+                                          Type::of(timestamp_ns),
+                                          Type::of(interval),
+                                          Type::list_of(Type::of(int32)),
+                                          Type::engine("STRUCT(a INTEGER)")};
+  return examples;
+}
+
 std::size_t fixed_width(const Type& type) {
   switch (type.kind) {
     case TypeKind::boolean:

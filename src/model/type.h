@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -69,6 +70,10 @@ std::string sql_name(const Type& type);
 // Reads a name as a user or the engine writes it (`varchar`, `decimal(15,2)`, `timestamptz`,
 // `int[]`); names nobody knows are a user fault `spec.unknown_type` with the nearest word.
 Result<Type> parse_type(std::string_view text);
+
+// One type of each kind, for tables and tests; DECIMAL(15,2), INTEGER[] and STRUCT(a INTEGER) stand
+// for kinds with parameters.
+const std::vector<Type>& type_examples();
 
 // Bytes of one value in a batch's buffer; 0 for kinds without fixed-width storage.
 std::size_t fixed_width(const Type& type);

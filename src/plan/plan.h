@@ -14,6 +14,7 @@
 #include "connect/connector.h"
 #include "quality/rules.h"
 #include "spec/job_spec.h"
+#include "stage/stage.h"
 #include "transform/transform.h"
 
 namespace tidemark {
@@ -23,7 +24,9 @@ struct StreamPlan {
   WindowBound bound;
   Seq seq;  // of the window this run will load
   Fence fence;
+  LoadKind kind = LoadKind::window;
   std::string load_id;
+  std::string idle_reason;          // why there is nothing to do, where bound.nothing_new
   std::vector<std::string> splits;  // what the source will be asked, in its own words
   Schema input;                     // as staged
   CompiledTransform transform;
@@ -34,7 +37,8 @@ struct StreamPlan {
 
 struct PreparedStream {
   StreamPlan plan;
-  std::unique_ptr<Source> source;
+  std::unique_ptr<Source> source;  // null for a replay
+  std::optional<Stage> stage;      // of a replay: sealed by the run that is replayed
 };
 
 struct JobPlan {

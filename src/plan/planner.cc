@@ -7,22 +7,12 @@
 
 #include "base/nearest.h"
 #include "connect/fit.h"
-#include "drivers/hash/hash.h"
+#include "plan/load_id.h"
 #include "stage/stage.h"
 
 namespace tidemark {
 
 namespace {
-
-// A text without NUL joins unambiguously with NUL.
-std::string load_id_of(const StreamId& id, LoadKind kind, Seq seq, const Window& window) {
-  std::string text = id.job.get() + '\0' + id.stream.get() + '\0' + std::string(to_string(kind)) +
-                     '\0' + std::to_string(seq.get()) + '\0';
-  if (window.lo) text += window.lo->text;
-  text += '\0';
-  if (window.hi) text += window.hi->text;
-  return sha256_hex(text).substr(0, 32);
-}
 
 std::string replace_all(std::string text, std::string_view mark, std::string_view value) {
   for (std::size_t at = text.find(mark); at != std::string::npos;
@@ -157,9 +147,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 
   const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
   TM_TRY(const Connector* connector, connectors_.of(from));
-  const ConnectorContext context{
-      project_, engine_,
-      "tidemark " + job.name.get() + "/" + stream.name.get() + " " + options.run.get()};
+  const ConnectorContext context = context_of(job.name.get() + "/" + stream.name.get(), options);
   TM_TRY(prepared.source, connector->open_source(from, stream, job.to.load, context, cancel));
   Source& source = *prepared.source;
 
@@ -177,18 +165,28 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   }
   TM_TRY(plan.bound, source.upper(progress, cancel));
   TM_CHECK(check_guarantee(job, plan.bound));
-  plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, plan.bound.window);
+  plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(plan.bound.window));
   plan.target.table = target_table(job.to.table.value, stream.name.get());
   plan.target.strategy = job.to.load;
-  if (plan.bound.nothing_new) return prepared;
-
+  if (plan.bound.nothing_new) {
+    plan.idle_reason = "nothing new since the last window";
+    return prepared;
+  }
   TM_TRY(plan.input, source.discover(cancel));
   TM_TRY(std::vector<Split> splits, source.split(plan.bound.window, cancel));
   for (const Split& split : splits)
     plan.splits.push_back(split.text);
+  TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));
+  return prepared;
+}
+
+Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
+                          Sink& sink, const PlanOptions& options, Cancel& cancel) {
+  plan.target.table = target_table(job.to.table.value, stream);
+  plan.target.strategy = job.to.load;
   std::vector<TransformStep> steps = job.transform;
   if (job.to.load == LoadStrategy::upsert) {
-    TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream.name.get()));
+    TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream));
     steps.push_back(one_version_step(job, plan.target.key));
   }
   TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
@@ -203,22 +201,31 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
     rules.push_back(std::move(rule));
   TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
   TM_TRY(plan.load, sink.plan(plan.target, cancel));
-  return prepared;
+  return {};
+}
+
+Result<JobPlan> Planner::open_target(const JobSpec& job, const PlanOptions& options,
+                                     Cancel& cancel) {
+  JobPlan plan;
+  plan.job = job.name;
+  const ConnectionSpec& to = *project_.find_connection(job.to.connection.value);
+  const ConnectorContext context = context_of(job.name.get(), options);
+  TM_TRY(const Connector* connector, connectors_.of(to));
+  TM_TRY(plan.sink, connector->open_sink(to, context, cancel));
+  TM_CHECK(attach_references(job, context, cancel));
+  return plan;
+}
+
+ConnectorContext Planner::context_of(const std::string& what, const PlanOptions& options) {
+  return {project_, engine_, "tidemark " + what + " " + options.run.get(), options.read_only};
 }
 
 Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel) {
-  JobPlan plan;
-  plan.job = job.name;
+  TM_TRY(JobPlan plan, open_target(job, options, cancel));
   const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
-  const ConnectionSpec& to = *project_.find_connection(job.to.connection.value);
-  const ConnectorContext context{project_, engine_,
-                                 "tidemark " + job.name.get() + " " + options.run.get()};
-  TM_TRY(const Connector* source_connector, connectors_.of(from));
-  TM_TRY(const Connector* sink_connector, connectors_.of(to));
-  TM_TRY(plan.sink, sink_connector->open_sink(to, context, cancel));
-  TM_CHECK(attach_references(job, context, cancel));
+  TM_TRY(const Connector* connector, connectors_.of(from));
   TM_TRY(std::vector<StreamSpec> streams,
-         source_connector->streams(from, job.from, context, cancel));
+         connector->streams(from, job.from, context_of(job.name.get(), options), cancel));
   const bool many = std::holds_alternative<TablesInput>(job.from.input);
   for (const StreamSpec& stream : streams) {
     auto prepared = plan_stream(job, stream, many, *plan.sink, options, cancel);

@@ -21,6 +21,7 @@ struct PlanOptions {
   bool full = false;         // read everything again
   bool allow_empty = false;  // an empty or shrunken source may replace a full target
   RunId run;
+  bool read_only = false;  // `plan`: creates nothing, not even a warehouse's empty file
 };
 
 class Planner {
@@ -30,8 +31,21 @@ class Planner {
       : project_(project), connectors_(connectors), engine_(engine), files_(files) {}
 
   Result<JobPlan> plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
+  // The same from stages that an earlier run of the job sealed; no source is opened. A stage whose
+  // window is the target's next is loaded as that window; one that is loaded already is loaded
+  // again where that doubles nothing. `plan.replay_*` says why not.
+  Result<JobPlan> plan_replay(const JobSpec& job, std::vector<Stage> stages,
+                              const PlanOptions& options, Cancel& cancel);
 
  private:
+  // What both begin with: the target opened, the tables that steps and rules read attached.
+  Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
+  Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,
+                                    const PlanOptions& options, Cancel& cancel);
+  ConnectorContext context_of(const std::string& what, const PlanOptions& options);
+  // From the columns as staged to the statements of the load.
+  Status plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan, Sink& sink,
+                   const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stream(const JobSpec& job, const StreamSpec& stream,
                                      bool many_streams, Sink& sink, const PlanOptions& options,
                                      Cancel& cancel);

@@ -31,14 +31,26 @@ std::string describe_counts(const Refined& refined, const Transformed& rows) {
   return text;
 }
 
-Error stopped(const Judgement& judgement, const JobSpec& job) {
+// Nothing goes to the target, so what was refused is kept beside the stage, for people to see.
+Status keep_refused(const StagedTable& refused, const RefineInput& input,
+                    duck::Connection& engine) {
+  const std::filesystem::path file = refused_file(input.stage.dir());
+  TM_CHECK(engine.execute("COPY " + refused.relation + " TO " + duck::quote_text(file.string()) +
+                          " (FORMAT parquet)"));
+  TM_CHECK(input.files.sync_file(file));
+  return input.files.sync_dir(file.parent_path());
+}
+
+Error stopped(const Judgement& judgement, const RefineInput& input) {
   return Error{"blocked.quarantine",
                Fault::source,
                Retry::never,
                judgement.message + "; nothing was loaded and the watermark stays",
                {},
-               "look at the refused rows in the stage, mend the source or the rules of " +
-                   job.file + ", or raise `stop_above`; then run again"};
+               "look at `tidemark quarantine " + input.job.name.get() +
+                   "`; then mend the source or the rules of " + input.job.file +
+                   " and run again, or load the good rows with `tidemark replay " +
+                   input.run.get() + "`"};
 }
 
 }  // namespace
@@ -84,7 +96,9 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
       refined.message += "; ALERT: " + judgement.message;
       break;
     case QuarantineVerdict::stop:
-      refined.blocked = stopped(judgement, input.job);
+      if (input.accept_refused) break;
+      refined.blocked = stopped(judgement, input);
+      TM_CHECK(keep_refused(refined.refused, input, engine));
       break;
   }
   return refined;

@@ -10,6 +10,7 @@
 #include "base/cancel.h"
 #include "connect/sink.h"
 #include "env/clock.h"
+#include "env/files.h"
 #include "plan/plan.h"
 #include "stage/stage.h"
 
@@ -21,6 +22,8 @@ struct RefineInput {
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
+  Files& files;
+  bool accept_refused = false;  // a replay: a person has looked, `stop_above` does not hold it back
 };
 
 struct Refined {

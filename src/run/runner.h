@@ -7,6 +7,7 @@
 // or engine is an Error.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/cancel.h"
@@ -16,11 +17,14 @@
 #include "env/files.h"
 #include "env/randomness.h"
 #include "observe/run_event.h"
+#include "plan/plan.h"
 #include "spec/job_spec.h"
 #include "spec/project_spec.h"
 #include "store/store.h"
 
 namespace tidemark {
+
+class Planner;
 
 struct RunOptions {
   bool full = false;
@@ -45,8 +49,21 @@ class Runner {
   RunId new_id() { return new_run_id(parts_.clock, parts_.randomness); }
   Result<RunRecord> run(const RunId& id, const JobSpec& job, const RunOptions& options,
                         Cancel& cancel);
+  // Loads what an earlier run of the job staged, with the job as it is now; its source is not
+  // touched. `stop_above` does not hold it back: a person has looked.
+  Result<RunRecord> replay(const RunId& id, const JobSpec& job, const RunRecord& past,
+                           const RunOptions& options, Cancel& cancel);
 
  private:
+  // A run from its plan to its record, whatever the plan was made from.
+  Result<RunRecord> conduct(const RunId& id, const JobSpec& job, RunKind kind,
+                            const std::function<Result<JobPlan>(Planner&)>& make_plan,
+                            Cancel& cancel);
+  // Every stream to its end, and what to write as the run's.
+  Result<RunFinish> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
+                            duck::Connection& engine, Cancel& cancel);
+  Result<RunRecord> record_of(const RunId& id);
+
   RunnerParts parts_;
 };
 

@@ -40,7 +40,7 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
 
 std::optional<Error> StreamRun::execute(Cancel& cancel) {
   if (prepared_.plan.bound.nothing_new) {
-    auto skipped = step(RunState::skipped, "nothing new since the last window");
+    auto skipped = step(RunState::skipped, prepared_.plan.idle_reason);
     if (!skipped.ok()) return std::move(skipped).error();
     return std::nullopt;
   }
@@ -57,11 +57,11 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
 }
 
 Status StreamRun::advance(Cancel& cancel) {
-  TM_TRY(Stage stage, extract(cancel));
+  TM_TRY(Stage stage, prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
   TM_CHECK(load(stage, cancel));
   const StreamPlan& plan = prepared_.plan;
   // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
-  if (plan.bound.window.hi) {
+  if (prepared_.source && plan.bound.window.hi) {
     auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
     if (!told.ok())
       show(RunStep::commit, 0, 0,
@@ -94,6 +94,23 @@ Result<Stage> StreamRun::extract(Cancel& cancel) {
   TM_CHECK(prepared_.source->verify(plan.bound.window, cancel));
   show(RunStep::stage, writer->rows_staged(), 0);
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
+  count(stage);
+  TM_CHECK(
+      step(RunState::staged, show_count(counts_.rows_read.get()) + " rows read, stage sealed"));
+  return stage;
+}
+
+Result<Stage> StreamRun::take_stage(const Stage& stage, Cancel& cancel) {
+  show(RunStep::stage, stage.manifest().rows_staged, 0);
+  TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
+  count(stage);
+  TM_CHECK(step(RunState::staged, show_count(counts_.rows_read.get()) +
+                                      " rows in the stage of run " +
+                                      stage.manifest().key.run_id.get()));
+  return stage;
+}
+
+void StreamRun::count(const Stage& stage) {
   const Manifest& manifest = stage.manifest();
   TM_ASSERT(manifest.rows_read == manifest.rows_staged + manifest.rows_rejected);
   counts_.rows_read = RowCount(manifest.rows_read);
@@ -101,15 +118,14 @@ Result<Stage> StreamRun::extract(Cancel& cancel) {
   counts_.rows_rejected = RowCount(manifest.rows_rejected);
   counts_.bytes_staged = manifest.bytes();
   stage_dir_ = stage.dir().string();
-  TM_CHECK(step(RunState::staged, show_count(manifest.rows_read) + " rows read, stage sealed"));
-  return stage;
 }
 
 Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
   TM_CHECK(cancel.check());
   show(RunStep::transform, counts_.rows_staged.get(), 0);
-  RefineInput input{plan, stage, job_, run_, parts_.clock};
+  RefineInput input{plan, stage, job_, run_, parts_.clock, parts_.files};
+  input.accept_refused = prepared_.stage.has_value();
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
   counts_.rows_rejected = refined.refused.rows;
@@ -121,7 +137,7 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   if (refined.blocked) return *refined.blocked;
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
   show(RunStep::load, counts_.rows_good.get(), 0);
-  const LoadKey key{plan.id, plan.seq, plan.fence, run_, LoadKind::window, plan.load_id};
+  const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
   TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(key, cancel));
   TM_TRY(counts_.rows_loaded, txn->write(refined.good, plan.target, cancel));
   if (counts_.rows_loaded != counts_.rows_good) {
@@ -130,7 +146,7 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
                               std::to_string(counts_.rows_good.get()) +
                               " rows; the load was rolled back");
   }
-  if (refined.refused.rows.get() > 0) TM_CHECK(txn->quarantine(refined.refused, cancel));
+  TM_CHECK(txn->quarantine(refined.refused, supersedes(plan.target.strategy, plan.kind), cancel));
   TM_CHECK(cancel.check());
   show(RunStep::commit, counts_.rows_good.get(), 0);
   return commit(*txn, stage);
@@ -138,9 +154,14 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
 
 Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {
   const StreamPlan& plan = prepared_.plan;
-  const LoadRow row{
-      plan.load_id,        LoadKind::window,      plan.seq,        run_, plan.bound.window,
-      counts_.rows_loaded, counts_.rows_rejected, stage.checksum()};
+  const LoadRow row{plan.load_id,
+                    plan.kind,
+                    plan.seq,
+                    run_,
+                    plan.bound.window,
+                    counts_.rows_loaded,
+                    counts_.rows_rejected,
+                    stage.checksum()};
   TM_TRY(CommitOutcome outcome, txn.commit(row));
   if (outcome == CommitOutcome::unknown) {
     TM_CHECK(step(RunState::commit_unknown, "the answer to COMMIT was lost; asking the ledger"));
@@ -155,7 +176,7 @@ Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {
   }
   TM_CHECK(step(RunState::committed,
                 outcome == CommitOutcome::committed ? "committed" : "found in the ledger"));
-  if (plan.bound.window.hi) {
+  if (plan.kind == LoadKind::window && plan.bound.window.hi) {
     TM_CHECK(parts_.store.set_last_watermark(job_.name, plan.bound.window.hi->text));
   }
   return {};

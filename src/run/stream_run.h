@@ -33,6 +33,9 @@ class StreamRun {
  private:
   Status advance(Cancel& cancel);
   Result<Stage> extract(Cancel& cancel);
+  // A stage that stands already: its bytes are checked, its counts taken.
+  Result<Stage> take_stage(const Stage& stage, Cancel& cancel);
+  void count(const Stage& stage);
   Status load(const Stage& stage, Cancel& cancel);
   Status commit(LoadTxn& txn, const Stage& stage);
   Status step(RunState to, const std::string& message,

@@ -49,20 +49,17 @@ Result<std::filesystem::path> sqlite_store_path(const ProjectSpec& project) {
 Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
                                                    const std::filesystem::path& dir) {
   std::unique_ptr<Workspace> workspace(new Workspace(around));
-  // Reading the files needs the parser only; the run's engine, with the project's limits, comes
-  // after.
-  {
-    TM_TRY(auto parser, duck::Engine::open({1, 100'000'000, {}, {}}));
-    TM_TRY(auto connection, parser->connect());
-    EngineSqlCheck check(*connection);
-    workspace->loaded_ = load_project(dir, around.catalog, &check);
-  }
-  const ProjectSpec& project = workspace->loaded_.project;
+  // The engine's parser checks the SQL of the files; the project's limits are known after.
   duck::EngineOptions options;
   options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
+  TM_TRY(workspace->engine_, duck::Engine::open(options));
+  TM_TRY(auto connection, workspace->engine_->connect());
+  EngineSqlCheck check(*connection);
+  workspace->loaded_ = load_project(dir, around.catalog, &check);
+  const ProjectSpec& project = workspace->loaded_.project;
   if (project.memory_bytes > 0) options.memory_bytes_max = project.memory_bytes;
   options.spill_dir = (project.root / state_folder / "spill").string();
-  TM_TRY(workspace->engine_, duck::Engine::open(options));
+  TM_CHECK(workspace->engine_->limit(options));
   return workspace;
 }
 
@@ -101,8 +98,7 @@ Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
                                  RunObserver& observer, Cancel& cancel) {
   TM_ASSERT(lock_.has_value());
   TM_TRY(Store * store, this->store());
-  Runner runner({project(), around_.connectors, *store, *engine_, around_.files, around_.clock,
-                 around_.randomness, observer});
+  Runner runner = this->runner(*store, observer);
   const RunId id = runner.new_id();
   TM_CHECK(lock_->show_run(id));
   auto record = runner.run(id, job, options, cancel);
@@ -110,7 +106,48 @@ Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
   return record;
 }
 
+Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options,
+                                    RunObserver& observer, Cancel& cancel) {
+  TM_ASSERT(lock_.has_value());
+  TM_TRY(Store * store, this->store());
+  TM_TRY(RunHistory history, store->get_run(past));
+  TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
+  Runner runner = this->runner(*store, observer);
+  const RunId id = runner.new_id();
+  TM_CHECK(lock_->show_run(id));
+  auto record = runner.replay(id, *job, history.run, options, cancel);
+  TM_CHECK(lock_->show_run(RunId()));
+  return record;
+}
+
+Runner Workspace::runner(Store& store, RunObserver& observer) {
+  return Runner({project(), around_.connectors, store, *engine_, around_.files, around_.clock,
+                 around_.randomness, observer});
+}
+
+bool Workspace::has_store() const {
+  auto path = sqlite_store_path(project());
+  std::error_code code;
+  return store_ != nullptr || (path.ok() && std::filesystem::exists(*path, code));
+}
+
+Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobName& job) {
+  std::vector<std::filesystem::path> files;
+  if (!has_store()) return files;
+  TM_TRY(Store * store, this->store());
+  TM_TRY(std::optional<RunRecord> last, store->last_run(job));
+  if (!last || last->state != RunState::blocked) return files;
+  for (const StreamRecord& stream : last->streams) {
+    if (!stream.stage_dir) continue;
+    const std::filesystem::path file = refused_file(*stream.stage_dir);
+    std::error_code code;
+    if (std::filesystem::exists(file, code)) files.push_back(file);
+  }
+  return files;
+}
+
 Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& name,
+                                                            const std::vector<std::string>& tables,
                                                             Cancel& cancel) {
   const ConnectionSpec* connection = project().find_connection(name);
   if (connection == nullptr) {
@@ -124,12 +161,14 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
   }
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
-  TM_CHECK(connector->attach(*connection, {}, {project(), *engine, "tidemark query"}, cancel));
+  TM_CHECK(
+      connector->attach(*connection, tables, {project(), *engine, "tidemark query", true}, cancel));
   return engine;
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {
-  return Planner(project(), around_.connectors, engine, around_.files).plan(job, {}, cancel);
+  return Planner(project(), around_.connectors, engine, around_.files)
+      .plan(job, {false, false, RunId(), true}, cancel);
 }
 
 }  // namespace tidemark

@@ -56,13 +56,25 @@ class Workspace {
   // A run under the lock. REQUIRES claim().
   Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
                         Cancel& cancel);
+  // Loads what the run staged again, under the lock. REQUIRES claim().
+  Result<RunRecord> replay(const RunId& past, const RunOptions& options, RunObserver& observer,
+                           Cancel& cancel);
+  // False until the first run: looking at the history should not make a store.
+  bool has_store() const;
+  // The rows that the last run of the job refused when `stop_above` stopped it: Parquet files with
+  // the columns of tidemark_quarantine. Empty when the last run was not stopped so.
+  Result<std::vector<std::filesystem::path>> refused_files(const JobName& job);
   // A connection to the engine with the named connection attached. REQUIRES claim() for files we
   // own.
-  Result<std::unique_ptr<duck::Connection>> attach(const std::string& connection, Cancel& cancel);
+  // `tables` are the ones that will be read; empty means any.
+  Result<std::unique_ptr<duck::Connection>> attach(const std::string& connection,
+                                                   const std::vector<std::string>& tables,
+                                                   Cancel& cancel);
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
  private:
   explicit Workspace(const Surroundings& around) : around_(around) {}
+  Runner runner(Store& store, RunObserver& observer);
 
   Surroundings around_;
   LoadedProject loaded_;

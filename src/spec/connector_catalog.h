@@ -12,6 +12,7 @@
 
 #include "spec/config_spec.h"
 #include "spec/project_spec.h"
+#include "spec/type_table.h"
 
 namespace tidemark {
 
@@ -22,6 +23,8 @@ struct ConnectorTraits {
   bool is_target = false;
   // Whether `guard` may be set on its connections.
   bool has_guard = false;
+  // Its part of the page of type mappings; a function, because only that page wants them.
+  std::vector<TypeTable> (*type_tables)() = nullptr;
 };
 
 class ConnectorSpec {

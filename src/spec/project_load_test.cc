@@ -213,7 +213,7 @@ TEST(Reference, HasAPageForEverything) {
   for (const ReferencePage& page : pages)
     files.push_back(page.file);
   EXPECT_THAT(files, ElementsAre("project.md", "job.md", "transform.md", "connectors/postgres.md",
-                                 "connectors/duckdb.md", "connectors/files.md"));
+                                 "connectors/duckdb.md", "connectors/files.md", "types.md"));
   EXPECT_THAT(pages[0].text, HasSubstr("| `memory` | a size such as 100MB | `1GB` | "));
   EXPECT_THAT(pages[1].text, HasSubstr("| `from` | "));
   EXPECT_THAT(pages[1].text, HasSubstr("## `to`"));
@@ -222,6 +222,8 @@ TEST(Reference, HasAPageForEverything) {
   EXPECT_THAT(pages[2].text, HasSubstr("`match: {dest: faa}`"));
   EXPECT_THAT(pages[3].text, HasSubstr("## `guard`"));
   EXPECT_THAT(pages[4].text, HasSubstr("It cannot be a source"));
+  EXPECT_THAT(pages[6].text, HasSubstr("## A source"));
+  EXPECT_THAT(pages[6].text, HasSubstr("| a\\|b | `BIGINT` |"));
   const std::vector<ReferencePage> again = reference_pages(fake_catalog());
   for (std::size_t i = 0; i < pages.size(); ++i)
     EXPECT_EQ(pages[i].text, again[i].text);

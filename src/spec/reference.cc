@@ -139,6 +139,35 @@ std::string connector_page(const ConnectorSpec& connector) {
   return text;
 }
 
+std::string table_line(const std::vector<std::string>& cells) {
+  std::string line = "|";
+  for (const std::string& text : cells)
+    line += " " + cell(text) + " |";
+  return line + "\n";
+}
+
+std::string type_page(const ConnectorCatalog& catalog) {
+  std::string text = std::string("# Type mappings\n\n") + origin +
+                     "A value goes from the source's type to a type of the engine (DuckDB's "
+                     "names), and from there to the target's. Every value arrives as it is, or "
+                     "its row is refused; nothing is rounded, cut or moved to another zone. "
+                     "`tidemark plan JOB` shows the types of one job.\n\n";
+  for (const ConnectorSpec& connector : catalog.list()) {
+    if (connector.traits().type_tables == nullptr) continue;
+    for (const TypeTable& table : connector.traits().type_tables()) {
+      text += "## " + table.title + "\n\n" + table.text + "\n\n" + table_line(table.header) +
+              table_line(std::vector<std::string>(table.header.size(), "---"));
+      for (const std::vector<std::string>& row : table.rows) {
+        TM_ASSERT(row.size() == table.header.size());
+        text += table_line(row);
+      }
+      text += "\n";
+    }
+  }
+  text.pop_back();
+  return text;
+}
+
 }  // namespace
 
 std::vector<ReferencePage> reference_pages(const ConnectorCatalog& catalog) {
@@ -148,6 +177,7 @@ std::vector<ReferencePage> reference_pages(const ConnectorCatalog& catalog) {
   for (const ConnectorSpec& connector : catalog.list()) {
     pages.push_back({"connectors/" + connector.name() + ".md", connector_page(connector)});
   }
+  pages.push_back({"types.md", type_page(catalog)});
   return pages;
 }
 

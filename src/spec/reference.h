@@ -16,7 +16,7 @@ struct ReferencePage {
   std::string text;  // Markdown
 };
 
-// project.md, job.md, transform.md, and connectors/NAME.md for each connector.
+// project.md, job.md, transform.md, connectors/NAME.md for each connector, and types.md.
 std::vector<ReferencePage> reference_pages(const ConnectorCatalog& catalog);
 
 }  // namespace tidemark

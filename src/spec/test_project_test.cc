@@ -12,6 +12,10 @@ namespace tidemark {
 const char* const good_from = "{connection: shop, table: public.orders}";
 const char* const good_to = "{connection: warehouse, table: orders}";
 
+static std::vector<TypeTable> fake_type_tables() {
+  return {{"A source", "Read as it is.", {"there", "here"}, {{"a|b", "`BIGINT`"}}}};
+}
+
 ConnectorCatalog fake_catalog() {
   ConnectorCatalog catalog;
   ConfigSpec<FakePostgres> postgres(
@@ -35,7 +39,8 @@ ConnectorCatalog fake_catalog() {
                                 {.source_keys = {"table", "tables", "except", "query", "watermark",
                                                  "null_cursor", "timezone", "columns"},
                                  .is_target = true,
-                                 .has_guard = true}));
+                                 .has_guard = true,
+                                 .type_tables = &fake_type_tables}));
   ConfigSpec<FakePath> duckdb("duckdb", "A DuckDB file.", "{duckdb: warehouse.duckdb}");
   duckdb.field("duckdb", &FakePath::path, config::text("a path"),
                {.required = true, .description = "The file."});

@@ -196,10 +196,15 @@ Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::
   return stages;
 }
 
+std::filesystem::path refused_file(const std::filesystem::path& stage_dir) {
+  return stage_dir.string() + ".refused.parquet";
+}
+
 Status remove_stage(const std::filesystem::path& dir, Files& files) {
   std::error_code code;
   if (std::filesystem::remove(dir / manifest_name, code)) TM_CHECK(files.sync_dir(dir));
   if (code) return file_error("remove", dir / manifest_name, code.value());
+  std::filesystem::remove(refused_file(dir), code);
   std::filesystem::remove_all(dir, code);
   if (code) return file_error("remove", dir, code.value());
   return {};

@@ -59,6 +59,9 @@ class Stage {
 std::string path_component(std::string_view name);
 // `<root>/<job>/<stream>/<seq>-<fence>`
 std::filesystem::path stage_dir(const std::filesystem::path& root, const StageKey& key);
+// Beside a stage whose run was stopped by `stop_above`: the rows it refused, with the columns of
+// tidemark_quarantine. Removed with the stage.
+std::filesystem::path refused_file(const std::filesystem::path& stage_dir);
 // Sealed stages of a stream, oldest first by (seq, fence).
 Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root,
                                                          const StreamId& stream);

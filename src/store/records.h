@@ -81,7 +81,8 @@ struct RunStart {
   JobName job;
   RunKind kind = RunKind::run;
   std::int64_t pid = 0;
-  std::optional<Guarantee> guarantee;  // empty: the run ended before it was known
+  std::optional<UtcMicros> started_at;  // before planning; empty: now
+  std::optional<Guarantee> guarantee;   // empty: the run ended before it was known
   std::string plan_json;
   std::vector<PlannedStream> streams;
 };

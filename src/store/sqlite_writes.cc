@@ -246,7 +246,7 @@ Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros no
              " pid, plan_json) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)"));
   insert.bind_text(0, start.run.get())
       .bind_text(1, job_id_of(start.job).get())
-      .bind_text(2, to_text(now));
+      .bind_text(2, to_text(start.started_at.value_or(now)));
   bind_state(insert, 3, state);
   start.guarantee ? insert.bind_text(4, to_string(*start.guarantee)) : insert.bind_null(4);
   TM_CHECK(insert.bind_text(5, to_string(start.kind))

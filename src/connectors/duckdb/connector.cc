@@ -1,6 +1,7 @@
 #include "connectors/duckdb/connector.h"
 
 #include "connectors/duckdb/sink.h"
+#include "connectors/duckdb/type_tables.h"
 #include "connectors/duckdb/warehouse.h"
 
 namespace tidemark {
@@ -8,13 +9,13 @@ namespace tidemark {
 Result<std::unique_ptr<Sink>> DuckdbConnector::open_sink(const ConnectionSpec& connection,
                                                          const ConnectorContext& context,
                                                          Cancel&) const {
-  TM_CHECK(attach_warehouse(connection, context.project, context.engine));
+  TM_CHECK(attach_warehouse(connection, context));
   return std::unique_ptr<Sink>(std::make_unique<DuckdbSink>(connection.name.value, context.engine));
 }
 
 Status DuckdbConnector::attach(const ConnectionSpec& connection, const std::vector<std::string>&,
                                const ConnectorContext& context, Cancel&) const {
-  return attach_warehouse(connection, context.project, context.engine);
+  return attach_warehouse(connection, context);
 }
 
 ConnectorSpec duckdb_connector_spec() {
@@ -25,8 +26,10 @@ ConnectorSpec duckdb_connector_spec() {
               .description = "The file, relative to the project's folder; made at the first load. "
                              "While Tidemark runs, "
                              "no other process can open it."});
-  return ConnectorSpec::of(std::move(spec),
-                           {.source_keys = {}, .is_target = true, .has_guard = false});
+  return ConnectorSpec::of(std::move(spec), {.source_keys = {},
+                                             .is_target = true,
+                                             .has_guard = false,
+                                             .type_tables = &duckdb_type_tables});
 }
 
 }  // namespace tidemark

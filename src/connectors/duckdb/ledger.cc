@@ -103,6 +103,24 @@ Result<bool> has_load(duck::Connection& engine, const std::string& catalog, cons
   return answer.integer(0, 0) > 0;
 }
 
+Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
+                     Supersedes old) {
+  if (old == Supersedes::nothing) return {};
+  Parameters parameters{key.stream.job.get(), key.stream.stream.get(),
+                        "superseded by run " + key.run_id.get()};
+  std::string which;
+  if (old == Supersedes::same_window) {
+    which = " AND seq = $4::BIGINT";
+    parameters.push_back(std::to_string(key.seq.get()));
+  }
+  TM_CHECK(engine.query("UPDATE " + table(catalog, "tidemark_quarantine") +
+                            " SET resolved_at = now(), resolution = $3 WHERE job = $1 AND stream = "
+                            "$2 AND resolved_at IS NULL" +
+                            which,
+                        parameters));
+  return {};
+}
+
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load) {
   const Parameters parameters{stream.job.get(),

@@ -22,6 +22,9 @@ Result<std::vector<Position>> history(duck::Connection& engine, const std::strin
                                       const StreamId& stream);
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id);
+// Closes the stream's open refused rows that this load supersedes.
+Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
+                     Supersedes old);
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load);
 // Compare-and-set of the head from seq - 1 to seq. False: somebody else moved it, or holds a newer

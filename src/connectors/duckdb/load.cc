@@ -163,8 +163,10 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   return RowCount(loaded);
 }
 
-Status DuckdbLoad::quarantine(const StagedTable& rows, Cancel& cancel) {
+Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  TM_CHECK(warehouse_ledger::close_refused(engine_, catalog_, key_, old));
+  if (rows.rows.get() == 0) return {};
   return engine_.execute(insert_rows(duck::quote_path({catalog_, "main", "tidemark_quarantine"}),
                                      quarantine_schema(), rows.relation));
 }

@@ -32,7 +32,7 @@ class DuckdbLoad : public LoadTxn {
 
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
-  Status quarantine(const StagedTable& rows, Cancel& cancel) override;
+  Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
 
  private:

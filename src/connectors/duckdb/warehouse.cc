@@ -4,13 +4,22 @@
 
 namespace tidemark {
 
-Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project,
-                        duck::Connection& engine) {
+Status attach_warehouse(const ConnectionSpec& connection, const ConnectorContext& context) {
   const auto* config = connection.config.get<DuckdbConnection>();
   TM_ASSERT(config != nullptr);
-  const std::filesystem::path path = project.root / config->path;
-  auto attached = engine.execute("ATTACH IF NOT EXISTS " + duck::quote_text(path.string()) +
-                                 " AS " + duck::quote_name(connection.name.value));
+  const std::filesystem::path path = context.project.root / config->path;
+  std::string file = path.string();
+  std::string options;
+  if (context.read_only) {
+    std::error_code code;
+    if (std::filesystem::exists(path, code)) {
+      options = " (READ_ONLY)";
+    } else {
+      file = ":memory:";
+    }
+  }
+  auto attached = context.engine.execute("ATTACH IF NOT EXISTS " + duck::quote_text(file) + " AS " +
+                                         duck::quote_name(connection.name.value) + options);
   if (attached.ok()) return {};
   Error error = std::move(attached).error();
   if (error.code == "engine.io") {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "connect/connector.h"
 #include "drivers/duckdb/engine.h"
-#include "spec/project_spec.h"
 
 namespace tidemark {
 
@@ -17,10 +17,10 @@ struct DuckdbConnection {
   std::string path;  // relative to the project folder
 };
 
-// Attaches the file, once per engine; idempotent. `target.file_held` when another process has it
-// open.
-Status attach_warehouse(const ConnectionSpec& connection, const ProjectSpec& project,
-                        duck::Connection& engine);
+// Attaches the file, once per engine; idempotent. Makes it when it is missing, except for a
+// read-only context, which sees an empty warehouse then. `target.file_unusable` when another
+// process has it open or the file cannot be read.
+Status attach_warehouse(const ConnectionSpec& connection, const ConnectorContext& context);
 
 // `[schema.]table` of a catalog; the schema is `main` where none is said.
 struct WarehouseTable {

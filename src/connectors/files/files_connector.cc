@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connectors/files/files_source.h"
+#include "connectors/files/type_tables.h"
 
 namespace tidemark {
 
@@ -59,7 +60,8 @@ ConnectorSpec files_connector_spec() {
   return ConnectorSpec::of(std::move(spec), {.source_keys = {"files", "format", "header",
                                                              "delimiter", "nulls", "columns"},
                                              .is_target = false,
-                                             .has_guard = false});
+                                             .has_guard = false,
+                                             .type_tables = &files_type_tables});
 }
 
 }  // namespace tidemark

@@ -5,6 +5,7 @@
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
+#include "connectors/postgres/type_tables.h"
 
 namespace tidemark {
 namespace {
@@ -99,7 +100,8 @@ ConnectorSpec postgres_connector_spec() {
                            {.source_keys = {"table", "tables", "except", "query", "watermark",
                                             "null_cursor", "columns", "timezone"},
                             .is_target = true,
-                            .has_guard = false});
+                            .has_guard = false,
+                            .type_tables = &postgres::type_tables});
 }
 
 }  // namespace tidemark

@@ -133,6 +133,23 @@ Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadR
   return rows.changed() == 1;
 }
 
+Status close_refused(Connection& connection, const LoadKey& key, Supersedes old, Cancel& cancel) {
+  if (old == Supersedes::nothing) return {};
+  Parameters parameters{key.stream.job.get(), key.stream.stream.get(),
+                        "superseded by run " + key.run_id.get()};
+  std::string which;
+  if (old == Supersedes::same_window) {
+    which = " and seq = $4::bigint";
+    parameters.push_back(number(key.seq.get()));
+  }
+  TM_CHECK(connection.query(
+      "update tidemark_quarantine set resolved_at = clock_timestamp(), resolution = $3 where job = "
+      "$1 and stream = $2 and resolved_at is null" +
+          which,
+      parameters, cancel));
+  return {};
+}
+
 Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window,
                        Cancel& cancel) {
   const std::string& job = key.stream.job.get();

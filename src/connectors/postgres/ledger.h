@@ -38,6 +38,8 @@ Result<bool> loaded(Connection& connection, const StreamId& stream, const std::s
 // Inside the load's transaction. False: a load with this id is already in.
 Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load,
                          Cancel& cancel);
+// Closes the stream's open refused rows that this load supersedes.
+Status close_refused(Connection& connection, const LoadKey& key, Supersedes old, Cancel& cancel);
 
 // Inside the load's transaction, its last statement. A window moves seq from n-1 to n; any other
 // load only raises the fence. False: the head is not where this load needs it.

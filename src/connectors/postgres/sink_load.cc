@@ -185,7 +185,11 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
                       Retry::never, "look for triggers on the table that drop rows");
 }
 
-Status PostgresLoad::quarantine(const StagedTable& rows, Cancel& cancel) {
+Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
+  if (Status closed = ledger::close_refused(*connection_, key_, old, cancel); !closed.ok()) {
+    failed_ = true;
+    return std::move(closed).error().with_context("closing rows refused earlier");
+  }
   if (rows.rows.get() == 0) return {};
   const Schema schema = quarantine_schema();
   std::vector<CopyColumn> columns;

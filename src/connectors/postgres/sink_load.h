@@ -30,7 +30,7 @@ class PostgresLoad : public LoadTxn {
   // Blocks while the rows are sent; memory is bounded by a few batches.
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
-  Status quarantine(const StagedTable& rows, Cancel& cancel) override;
+  Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
 
  private:

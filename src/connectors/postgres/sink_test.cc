@@ -412,7 +412,7 @@ TEST_F(PostgresSinkTest, RefusedRowsCommitWithTheGoodOnes) {
       quarantine_schema(), "bad");
   auto txn = sink_->begin(key(1), cancel_);
   ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
-  const auto kept = (*txn)->quarantine(bad, cancel_);
+  const auto kept = (*txn)->quarantine(bad, Supersedes::nothing, cancel_);
   ASSERT_TRUE(kept.ok()) << kept.error().describe();
   EXPECT_EQ(ask("select count(*) from tidemark_quarantine"), "0");
   EXPECT_TRUE(is((*txn)->commit(row(key(1), 1)), CommitOutcome::committed));

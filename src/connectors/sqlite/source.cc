@@ -92,20 +92,11 @@ Result<Type> SqliteSource::declared_or_staged(const std::string& column,
   for (const DeclaredColumn& wanted : spec_.columns) {
     if (wanted.name.value != column) continue;
     TM_TRY(Type type, parse_type(wanted.type.value));
-    switch (type.kind) {
-      case TypeKind::int64:
-      case TypeKind::float64:
-      case TypeKind::varchar:
-      case TypeKind::blob:
-      case TypeKind::boolean:
-        return type;
-      default:
-        return user_error(
-            "plan.column_type",
-            "column `" + column + "` of a SQLite source cannot be read as " + wanted.type.value,
-            "read it as bigint, double, varchar, blob or boolean, and change it with a `cast` "
-            "step");
-    }
+    if (can_read_sqlite_as(type)) return type;
+    return user_error(
+        "plan.column_type",
+        "column `" + column + "` of a SQLite source cannot be read as " + wanted.type.value,
+        "read it as bigint, double, varchar, blob or boolean, and change it with a `cast` step");
   }
   return staged_type(declared);
 }
@@ -292,7 +283,8 @@ ConnectorSpec sqlite_connector_spec() {
   return ConnectorSpec::of(
       std::move(spec), {.source_keys = {"table", "query", "watermark", "null_cursor", "columns"},
                         .is_target = false,
-                        .has_guard = false});
+                        .has_guard = false,
+                        .type_tables = &sqlite_type_tables});
 }
 
 }  // namespace tidemark

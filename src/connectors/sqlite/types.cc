@@ -117,6 +117,40 @@ const std::vector<SqliteTypeRule>& sqlite_type_rules() {
   return rules;
 }
 
+bool can_read_sqlite_as(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::int64:
+    case TypeKind::float64:
+    case TypeKind::varchar:
+    case TypeKind::blob:
+    case TypeKind::boolean:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::vector<TypeTable> sqlite_type_tables() {
+  std::string declarable;
+  for (const Type& type : type_examples()) {
+    if (can_read_sqlite_as(type))
+      declarable += (declarable.empty() ? "`" : ", `") + sql_name(type) + "`";
+  }
+  TypeTable table{"SQLite as a source",
+                  "SQLite keeps the type with each value, not with the column. The first of these "
+                  "words that the column's declared type contains decides. A value that the type "
+                  "does not hold refuses its row. `columns` of a job may declare another type: " +
+                      declarable + ".",
+                  {"declared type contains", "engine", "holds"},
+                  {}};
+  for (const SqliteTypeRule& rule : sqlite_type_rules()) {
+    table.rows.push_back(
+        {rule.declared.empty() ? "anything else" : "`" + std::string(rule.declared) + "`",
+         "`" + sql_name(Type::of(rule.staged)) + "`", std::string(rule.holds)});
+  }
+  return {std::move(table)};
+}
+
 Type staged_type(std::string_view declared) {
   std::string upper(declared);
   std::transform(upper.begin(), upper.end(), upper.begin(),

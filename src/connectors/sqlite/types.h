@@ -12,6 +12,7 @@
 #include "drivers/sqlite/database.h"
 #include "model/batch.h"
 #include "model/type.h"
+#include "spec/type_table.h"
 
 namespace tidemark {
 
@@ -22,6 +23,11 @@ struct SqliteTypeRule {
   std::string_view holds;
 };
 const std::vector<SqliteTypeRule>& sqlite_type_rules();
+
+// Whether a job's `columns:` may ask for this type instead.
+bool can_read_sqlite_as(const Type& type);
+// The part of the page of type mappings.
+std::vector<TypeTable> sqlite_type_tables();
 
 // The staged type of a column by its declared type.
 Type staged_type(std::string_view declared);

@@ -70,6 +70,13 @@ Result<std::unique_ptr<Connection>> Engine::connect() {
   return connection;
 }
 
+Status Engine::limit(const EngineOptions& options) {
+  TM_TRY(std::unique_ptr<Connection> connection, connect());
+  TM_CHECK(connection->execute("SET GLOBAL memory_limit = '" +
+                               std::to_string(options.memory_bytes_max) + "B'"));
+  return connection->execute("SET GLOBAL temp_directory = " + quote_text(options.spill_dir));
+}
+
 std::string Engine::version() {
   return duckdb_library_version();
 }

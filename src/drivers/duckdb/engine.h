@@ -71,6 +71,8 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
 
   Result<std::unique_ptr<Connection>> connect();
+  // Sets memory_bytes_max and spill_dir anew, for all connections.
+  Status limit(const EngineOptions& options);
   static std::string version();
 
  private:

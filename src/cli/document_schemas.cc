@@ -1,0 +1,217 @@
+#include "cli/document_schemas.h"
+
+#include <string_view>
+#include <utility>
+
+#include "base/error.h"
+#include "drivers/json/json.h"
+#include "model/window.h"
+#include "spec/job_spec.h"
+#include "store/run_state.h"
+
+namespace tidemark {
+
+namespace {
+
+JsonValue typed(const char* type, const char* description) {
+  JsonValue schema;
+  schema.set("type", type);
+  if (*description != '\0') schema.set("description", description);
+  return schema;
+}
+JsonValue text(const char* description = "") {
+  return typed("string", description);
+}
+JsonValue integer(const char* description = "") {
+  return typed("integer", description);
+}
+JsonValue count(const char* description = "") {
+  return integer(description).set("minimum", 0);
+}
+JsonValue boolean(const char* description = "") {
+  return typed("boolean", description);
+}
+JsonValue instant(const char* description) {
+  return text(description).set("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$");
+}
+JsonValue list(JsonValue items, const char* description = "") {
+  return typed("array", description).set("items", std::move(items));
+}
+JsonValue or_null(JsonValue schema) {
+  return JsonValue().set("anyOf", JsonArray{std::move(schema), JsonValue().set("type", "null")});
+}
+
+JsonValue words(JsonArray choices, const char* description) {
+  return JsonValue().set("enum", std::move(choices)).set("description", description);
+}
+JsonValue states(const char* description) {
+  JsonArray choices;
+  for (const RunState state : all_run_states())
+    choices.emplace_back(to_string(state));
+  return words(std::move(choices), description);
+}
+JsonValue statuses() {
+  JsonArray choices;
+  for (const RunState state : all_run_states()) {
+    JsonValue status = to_string(status_of(state));
+    bool known = false;
+    for (const JsonValue& choice : choices)
+      known = known || choice == status;
+    if (!known) choices.push_back(std::move(status));
+  }
+  return words(std::move(choices), "What became of the run.");
+}
+JsonValue guarantees() {
+  JsonArray choices;
+  for (const std::string& name : guarantee_names())
+    choices.emplace_back(name);
+  return words(std::move(choices), "What the watermark promises, see docs/semantics.md.");
+}
+
+JsonValue strategies() {
+  using enum LoadStrategy;
+  return words({to_string(full), to_string(append), to_string(upsert)},
+               "How rows get into the table.");
+}
+JsonValue faults_of_errors() {
+  using enum Fault;
+  return words({to_string(user), to_string(source), to_string(target), to_string(internal)},
+               "Who has to act.");
+}
+
+// An object whose members are all there and no others.
+JsonValue object(JsonObject members, const char* description = "") {
+  JsonArray names;
+  for (const JsonMember& member : members)
+    names.emplace_back(member.name);
+  return typed("object", description)
+      .set("properties", std::move(members))
+      .set("required", std::move(names))
+      .set("additionalProperties", false);
+}
+
+JsonValue window() {
+  return object(
+      {{"lo", or_null(text("Where it begins; null: at the beginning."))},
+       {"hi", or_null(text("Where the next window begins."))},
+       {"top", or_null(text("How far this run reads; null: to the end of the snapshot."))}},
+      "Positions are texts that only their source understands.");
+}
+
+JsonValue error() {
+  return object({{"code", text("Stable, for programs: `area.what`.")},
+                 {"fault", faults_of_errors()},
+                 {"message", text("What is wrong and where, for people.")},
+                 {"hint", text("What to do about it; empty when the message says so.")}});
+}
+
+JsonObject run_members() {
+  JsonObject stream{{"stream", text("`main`, or the table in a job of many tables.")},
+                    {"seq", integer("The number of the window, from 1.")},
+                    {"state", states("The last step this stream reached.")},
+                    {"window", window()},
+                    {"rows_read", count()},
+                    {"rows_loaded", count()},
+                    {"rows_rejected", count("Rows in quarantine: refused at extract, by a step or "
+                                            "by a rule.")},
+                    {"bytes_staged", count("Bytes of the stage's segments.")},
+                    {"error", or_null(error())}};
+  return {{"run_id", text()},
+          {"job", text()},
+          {"status", statuses()},
+          {"state", states("The worst state of the streams.")},
+          {"guarantee", or_null(guarantees())},
+          {"started_at", instant("UTC.")},
+          {"ended_at", or_null(instant("UTC; null: running, or its process died."))},
+          {"duration_ms", or_null(count())},
+          {"attempt", integer("From 1.")},
+          {"streams", list(object(std::move(stream)))},
+          {"error", or_null(error())}};
+}
+
+JsonValue history() {
+  JsonObject members = run_members();
+  JsonObject event{{"number", integer("From 1 in each run.")},
+                   {"at", instant("UTC.")},
+                   {"stream", text("Empty for the run as a whole.")},
+                   {"state_from", or_null(states("The state before."))},
+                   {"state_to", or_null(states("The state after."))},
+                   {"message", text()}};
+  members.push_back({"events", list(object(std::move(event)))});
+  return object(std::move(members));
+}
+
+JsonValue columns(JsonValue name = text()) {
+  return list(
+      object({{"name", std::move(name)}, {"type", text("The engine's name of the type.")}}));
+}
+
+JsonValue plan() {
+  JsonObject stream{{"stream", text()},
+                    {"seq", integer("The number of the window a run would load.")},
+                    {"window", window()},
+                    {"guarantee", guarantees()},
+                    {"reason", text("Why this guarantee and not a better one.")},
+                    {"nothing_new", boolean("True: a run would read no row.")},
+                    {"rows_expected", or_null(count("Where the source can say cheaply."))},
+                    {"target", text("The table.")},
+                    {"strategy", strategies()},
+                    {"reads", list(text(), "What the source is asked, in its own words.")},
+                    {"ddl", list(text(), "Statements that make what is missing in the target.")},
+                    {"load", list(text(), "The statements of the load.")},
+                    {"columns", columns()},
+                    {"notes", list(text(), "What a person should know.")}};
+  return object(
+      {{"job", text()}, {"guarantee", guarantees()}, {"streams", list(object(std::move(stream)))}});
+}
+
+JsonValue answer(JsonValue column_list) {
+  JsonValue cell;
+  cell.set("type", JsonArray{"string", "number", "boolean", "null"})
+      .set("description",
+           "Numbers where JSON holds them exactly; integers beyond 2^53, decimals and all other "
+           "types are texts.");
+  return object({{"columns", std::move(column_list)},
+                 {"rows", list(list(std::move(cell)), "As many cells as there are columns.")}});
+}
+
+JsonValue faults() {
+  return object({{"faults", list(object({{"file", text("Relative to the project's folder.")},
+                                         {"line", count("0: the file as a whole.")},
+                                         {"column", count()},
+                                         {"message", text()},
+                                         {"hint", text("What to write instead.")}}),
+                                 "Empty: the files are right.")}});
+}
+
+ReferencePage page(const std::string& name, const char* title, const JsonValue& body) {
+  JsonValue schema;
+  schema.set("$schema", "https://json-schema.org/draft/2020-12/schema").set("title", title);
+  for (const JsonMember& member : *body.object())
+    schema.set(member.name, member.value);
+  return {"schemas/" + name + ".json", to_json(schema, JsonLayout::indented) + "\n"};
+}
+
+}  // namespace
+
+std::vector<ReferencePage> document_schemas() {
+  const JsonValue run = object(run_members());
+  JsonValue one_or_many;
+  one_or_many.set("anyOf", JsonArray{run, list(run)});
+  return {
+      page("run", "`tidemark run`: a run, or a list where several jobs or --all were asked for",
+           one_or_many),
+      page("runs", "`tidemark runs`: runs, newest first", list(run)),
+      page("show", "`tidemark show`: a run with its events", history()),
+      page("plan", "`tidemark plan`: what a run would do", plan()),
+      page("query", "`tidemark query`: an answer", answer(columns())),
+      page("quarantine", "`tidemark quarantine`: refused rows", answer(columns())),
+      page("validate", "`tidemark validate`: the faults of the project's files", faults()),
+      page("version", "`tidemark version`",
+           object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),
+      page("error", "What any command prints when it fails before it has a result",
+           object({{"error", error()}})),
+  };
+}
+
+}  // namespace tidemark

@@ -1,0 +1,52 @@
+#include "plan/plan_document.h"
+
+namespace tidemark {
+
+namespace {
+
+JsonValue position_or_null(const std::optional<Position>& position) {
+  return position ? JsonValue(position->text) : JsonValue();
+}
+
+}  // namespace
+
+JsonValue window_document(const Window& window) {
+  JsonValue json;
+  json.set("lo", position_or_null(window.lo)).set("hi", position_or_null(window.hi));
+  return json.set("top", position_or_null(window.top));
+}
+
+JsonValue plan_document(const JobPlan& plan) {
+  JsonArray streams;
+  for (const PreparedStream& prepared : plan.streams) {
+    const StreamPlan& stream = prepared.plan;
+    JsonValue item;
+    item.set("stream", stream.id.stream.get()).set("seq", stream.seq.get());
+    item.set("window", window_document(stream.bound.window));
+    item.set("guarantee", to_string(stream.bound.guarantee)).set("reason", stream.bound.reason);
+    item.set("nothing_new", stream.bound.nothing_new);
+    const auto& rows = stream.bound.rows_expected;
+    item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());
+    item.set("target", stream.target.table).set("strategy", to_string(stream.target.strategy));
+    auto texts = [](const std::vector<std::string>& list) {
+      JsonArray array;
+      for (const std::string& text : list)
+        array.emplace_back(text);
+      return array;
+    };
+    item.set("reads", texts(stream.splits))
+        .set("ddl", texts(stream.load.ddl))
+        .set("load", texts(stream.load.sql));
+    JsonArray columns;
+    for (const Column& column : stream.target.schema.columns) {
+      columns.push_back(JsonValue().set("name", column.name).set("type", sql_name(column.type)));
+    }
+    item.set("columns", std::move(columns)).set("notes", texts(stream.load.notes));
+    streams.push_back(std::move(item));
+  }
+  JsonValue json;
+  json.set("job", plan.job.get()).set("guarantee", to_string(plan.guarantee));
+  return json.set("streams", std::move(streams));
+}
+
+}  // namespace tidemark

@@ -1,0 +1,96 @@
+// Planner::plan_replay: a plan whose rows come from a stage that stands already.
+#include <algorithm>
+#include <utility>
+
+#include "plan/load_id.h"
+#include "plan/planner.h"
+
+namespace tidemark {
+
+namespace {
+
+// A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.
+std::string name_in_target(const JobSpec& job, const StreamName& stream) {
+  if (const auto* table = std::get_if<TableInput>(&job.from.input)) return table->table.value;
+  return stream.get();
+}
+
+std::string window_number(const StreamId& id, Seq seq) {
+  return "window " + std::to_string(seq.get()) + " of `" + id.job.get() + "`" +
+         (id.stream.get() == "main" ? "" : ", stream `" + id.stream.get() + "`");
+}
+
+Error superseded(const StreamPlan& plan, Seq head) {
+  return user_error("plan.replay_superseded",
+                    window_number(plan.id, plan.seq) + " is loaded and so are later ones, up to " +
+                        std::to_string(head.get()) +
+                        "; loading it again would put old versions of rows over newer ones",
+                    "replay the newest run, or read everything again with `tidemark run " +
+                        plan.id.job.get() + " --full`");
+}
+
+Error ahead(const StreamPlan& plan, Seq head) {
+  return user_error(
+      "plan.replay_ahead",
+      window_number(plan.id, plan.seq) + " cannot be loaded: the target has windows up to " +
+          std::to_string(head.get()) + " only, and one between would be left out",
+      "replay the runs in their order, oldest first (`tidemark runs " + plan.id.job.get() + "`)");
+}
+
+Error other_start(const StreamPlan& plan) {
+  return user_error(
+      "plan.replay_stale",
+      window_number(plan.id, plan.seq) + " does not begin where the target's watermark stands now",
+      "run the job again: it reads from the watermark");
+}
+
+}  // namespace
+
+Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink& sink,
+                                           const PlanOptions& options, Cancel& cancel) {
+  PreparedStream prepared;
+  StreamPlan& plan = prepared.plan;
+  const Manifest& manifest = stage.manifest();
+  plan.id = manifest.key.stream;
+  plan.seq = manifest.key.seq;
+  plan.bound.window = manifest.window;
+  plan.bound.reason = "from the stage of run " + manifest.key.run_id.get();
+  plan.bound.rows_expected = manifest.rows_staged;
+  plan.input = manifest.schema;
+  TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
+  const Seq loaded = head ? head->seq : Seq(0);
+  plan.fence = head ? head->fence : Fence(1);
+  if (plan.seq.get() > loaded.get() + 1) return ahead(plan, loaded);
+  if (plan.seq.get() == loaded.get() + 1) {
+    if (head && head->window.hi != manifest.window.lo && job.to.load != LoadStrategy::full &&
+        manifest.window.lo) {
+      return other_start(plan);
+    }
+    plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(manifest.window));
+  } else if (job.to.load == LoadStrategy::append) {
+    plan.bound.nothing_new = true;
+    plan.idle_reason = window_number(plan.id, plan.seq) +
+                       " is loaded already, and rows of `load: append` are loaded once";
+    return prepared;
+  } else if (plan.seq < loaded) {
+    return superseded(plan, loaded);
+  } else {
+    plan.kind = LoadKind::replay;
+    plan.load_id = load_id_of(plan.id, LoadKind::replay, plan.seq, options.run.get());
+  }
+  TM_CHECK(plan_load(job, name_in_target(job, plan.id.stream), plan, sink, options, cancel));
+  prepared.stage = std::move(stage);
+  return prepared;
+}
+
+Result<JobPlan> Planner::plan_replay(const JobSpec& job, std::vector<Stage> stages,
+                                     const PlanOptions& options, Cancel& cancel) {
+  TM_TRY(JobPlan plan, open_target(job, options, cancel));
+  for (Stage& stage : stages) {
+    TM_TRY(PreparedStream prepared, plan_stage(job, std::move(stage), *plan.sink, options, cancel));
+    plan.streams.push_back(std::move(prepared));
+  }
+  return plan;
+}
+
+}  // namespace tidemark
