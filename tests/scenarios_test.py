@@ -126,6 +126,8 @@ class Player:
     def _shown(self, text):
         """A message without what differs from run to run."""
         text = text.replace(str(self.dir) + "/", "").replace(str(self.dir), "{project}")
+        for run in self.last_runs.values():
+            text = text.replace(run, "RUN")
         return re.sub(r"(?<![\w/])\./(?=[\w.])", "", text).strip()
 
     def _error(self, error):

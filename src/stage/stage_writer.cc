@@ -100,6 +100,14 @@ Error explain_failed_copy(Error error, const std::filesystem::path& dir) {
   return full;
 }
 
+// A scan's SQL is ours and was bound before: what fails while it runs is the data.
+Error blame_source(Error error) {
+  if (error.fault != Fault::user || error.code == "run.cancelled") return error;
+  error.fault = Fault::source;
+  if (error.hint.empty()) error.hint = "deliver the data again, whole; nothing was loaded";
+  return error;
+}
+
 }  // namespace
 
 struct StageWriter::Impl {
@@ -281,7 +289,7 @@ Status StageWriter::Impl::write_scan(duck::Connection& engine, const EngineScan&
     // The first failure is the cause; what follows from it is not worth more.
     if (written.ok() && !ended.ok()) written = std::move(ended);
   }
-  TM_CHECK(std::move(written));
+  if (!written.ok()) return blame_source(std::move(written).error());
   std::error_code code;
   if (!manifest.segments.empty()) {
     bytes_done += static_cast<std::int64_t>(
