@@ -24,8 +24,8 @@ build: ## Build the release program: build/release/tidemark
 	tools/quietly "build release" build/release.log ninja -C build/release
 
 test: ## Build with sanitizers and run every test; ONLY=regex picks some
-	tools/deps system --tests
-	tools/deps fetch
+	tools/deps system --tests --demo
+	tools/deps fetch default demo
 	$(MAKE) build/dev/build.ninja
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	tools/run-tests build/dev '$(ONLY)'

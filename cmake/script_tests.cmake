@@ -15,3 +15,7 @@ foreach(script IN LISTS scripts)
   get_filename_component(name ${script} NAME_WE)
   tidemark_script_test(${name} ${Python3_EXECUTABLE} ${script})
 endforeach()
+
+tidemark_script_test(example_shop ${PROJECT_SOURCE_DIR}/examples/shop/test)
+tidemark_script_test(example_flights ${PROJECT_SOURCE_DIR}/examples/flights/demo ${PROJECT_BINARY_DIR}/tidemark
+  --work ${PROJECT_BINARY_DIR}/flights)

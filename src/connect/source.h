@@ -33,7 +33,10 @@ struct WindowBound {
   Guarantee guarantee = Guarantee::best_effort;
   std::string reason;              // why this guarantee and not a better one, for `plan`
   std::vector<std::string> notes;  // e.g. which transaction holds the watermark
-  bool nothing_new = false;  // known without reading: the run may commit an empty window at once
+  bool nothing_new = false;        // known without reading: there is nothing to do
+  // Where the read finds no row, the window need not be recorded: the next one begins at the same
+  // `lo` and sees the same.
+  bool skip_if_empty = false;
   // What one run will read, where the source can say cheaply.
   std::optional<std::int64_t> rows_expected;
   std::optional<std::int64_t> bytes_expected;

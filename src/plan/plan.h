@@ -26,7 +26,7 @@ struct StreamPlan {
   Fence fence;
   LoadKind kind = LoadKind::window;
   std::string load_id;
-  std::string idle_reason;          // why there is nothing to do, where bound.nothing_new
+  std::string idle_reason;          // what to say when there is nothing to do
   std::vector<std::string> splits;  // what the source will be asked, in its own words
   Schema input;                     // as staged
   CompiledTransform transform;

@@ -168,10 +168,8 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(plan.bound.window));
   plan.target.table = target_table(job.to.table.value, stream.name.get());
   plan.target.strategy = job.to.load;
-  if (plan.bound.nothing_new) {
-    plan.idle_reason = "nothing new since the last window";
-    return prepared;
-  }
+  plan.idle_reason = "nothing new since the last window";
+  if (plan.bound.nothing_new) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
   TM_TRY(std::vector<Split> splits, source.split(plan.bound.window, cancel));
   for (const Split& split : splits)

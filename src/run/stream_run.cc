@@ -57,9 +57,11 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
 }
 
 Status StreamRun::advance(Cancel& cancel) {
-  TM_TRY(Stage stage, prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
-  TM_CHECK(load(stage, cancel));
+  TM_TRY(const std::optional<Stage> stage,
+         prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
   const StreamPlan& plan = prepared_.plan;
+  if (!stage) return step(RunState::skipped, plan.idle_reason);
+  TM_CHECK(load(*stage, cancel));
   // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
   if (prepared_.source && plan.bound.window.hi) {
     auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
@@ -72,7 +74,7 @@ Status StreamRun::advance(Cancel& cancel) {
   return {};
 }
 
-Result<Stage> StreamRun::extract(Cancel& cancel) {
+Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
   TM_CHECK(step(RunState::extracting, "reading the window"));
   StageOptions options;
@@ -92,22 +94,24 @@ Result<Stage> StreamRun::extract(Cancel& cancel) {
     if (!written.ok()) return std::move(written).error().with_context("reading the source");
   }
   TM_CHECK(prepared_.source->verify(plan.bound.window, cancel));
+  if (plan.bound.skip_if_empty && writer->rows_staged() + writer->rows_rejected() == 0)
+    return std::optional<Stage>();
   show(RunStep::stage, writer->rows_staged(), 0);
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
   count(stage);
   TM_CHECK(
       step(RunState::staged, show_count(counts_.rows_read.get()) + " rows read, stage sealed"));
-  return stage;
+  return std::optional(std::move(stage));
 }
 
-Result<Stage> StreamRun::take_stage(const Stage& stage, Cancel& cancel) {
+Result<std::optional<Stage>> StreamRun::take_stage(const Stage& stage, Cancel& cancel) {
   show(RunStep::stage, stage.manifest().rows_staged, 0);
   TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
   count(stage);
   TM_CHECK(step(RunState::staged, show_count(counts_.rows_read.get()) +
                                       " rows in the stage of run " +
                                       stage.manifest().key.run_id.get()));
-  return stage;
+  return std::optional(stage);
 }
 
 void StreamRun::count(const Stage& stage) {

@@ -32,9 +32,10 @@ class StreamRun {
 
  private:
   Status advance(Cancel& cancel);
-  Result<Stage> extract(Cancel& cancel);
+  // Nothing where the window turned out empty and need not be recorded.
+  Result<std::optional<Stage>> extract(Cancel& cancel);
   // A stage that stands already: its bytes are checked, its counts taken.
-  Result<Stage> take_stage(const Stage& stage, Cancel& cancel);
+  Result<std::optional<Stage>> take_stage(const Stage& stage, Cancel& cancel);
   void count(const Stage& stage);
   Status load(const Stage& stage, Cancel& cancel);
   Status commit(LoadTxn& txn, const Stage& stage);

@@ -136,6 +136,7 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     const bool reads_nulls = spec_.null_cursor == NullCursor::every_run ||
                              (spec_.null_cursor == NullCursor::once && !bound.window.lo);
     if (reads_nulls) bound.nothing_new = false;
+    bound.skip_if_empty = bound.window.lo.has_value();
   }
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
