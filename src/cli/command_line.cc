@@ -1,12 +1,15 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <utility>
 
 #include "base/nearest.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/commands.h"
+#include "cli/documents.h"
 
 namespace tidemark {
 
@@ -16,6 +19,8 @@ namespace {
 struct Arguments {
   CommandLine& line;
   std::string wait = "0ms";
+  std::string connection;
+  std::string sql;
 };
 
 std::string exit_code_line() {
@@ -27,16 +32,24 @@ std::string exit_code_line() {
   return line + ".";
 }
 
-CLI::App* add(CLI::App& app, CommandLine& line, const char* name, const char* help,
-              const char* example) {
-  CLI::App* command = app.add_subcommand(name, help);
-  command->callback([&line, name] { line.command = name; });
+// `about` is one line of the list of commands; `more` stands at the end of the command's own help.
+struct CommandText {
+  const char* name;
+  const char* about;
+  const char* more = "";
+  const char* example;
+};
+
+CLI::App* add(CLI::App& app, CommandLine& line, const CommandText& text) {
+  CLI::App* command = app.add_subcommand(text.name, text.about);
+  command->group("Commands");
+  command->callback([&line, name = text.name] { line.command = name; });
   command->add_option("--project", line.project, "The project's folder; default: the current one")
       ->type_name("DIR");
   command->add_flag("--json", line.json,
                     "Print one JSON document on stdout; words for people go to stderr");
-  command->add_flag("--quiet", line.quiet, "Show no progress");
-  command->footer("Example:\n  tidemark " + std::string(example));
+  const std::string more = text.more;
+  command->footer((more.empty() ? "" : more + "\n\n") + "Example:\n  tidemark " + text.example);
   return command;
 }
 
@@ -49,42 +62,33 @@ CLI::Option* add_names(CLI::App* command, CommandLine& line, const char* name, i
 }
 
 void add_limit(CLI::App* command, CommandLine& line, const char* help) {
-  command->add_option("--limit", line.limit, help)->check(CLI::Range(1, 1000))->type_name("COUNT");
+  command->add_option("--limit", line.limit, help)
+      ->type_name("COUNT")
+      ->check(CLI::Range(1, 1000).description(""));
 }
 
-void add_commands_that_look(CLI::App& app, CommandLine& line) {
-  add(app, line, "validate",
-      "Check every file of the project and list each fault: where it is, what to write instead. "
-      "Connects to nothing.",
-      "validate");
-  CLI::App* plan =
-      add(app, line, "plan",
-          "Show what a run would do: the window, its SQL, tables to make, the guarantee and why. "
-          "Changes nothing.",
-          "plan orders");
-  add_names(plan, line, "JOB", 1, "The job");
-  CLI::App* runs = add(app, line, "runs", "List runs, newest first", "runs orders --limit 5");
-  add_names(runs, line, "JOB", 0, "Runs of this job only")->expected(0, 1);
-  add_limit(runs, line, "How many; default: 20");
-  CLI::App* show =
-      add(app, line, "show", "Show one run whole: its windows, counts, steps and error",
-          "show RUN, with an id that `tidemark runs` lists");
-  add_names(show, line, "RUN", 1, "The run's id");
-  CLI::App* quarantine =
-      add(app, line, "quarantine",
-          "Show the refused rows of a job, newest first: rule, reason and original",
-          "quarantine orders");
-  add_names(quarantine, line, "JOB", 1, "The job");
-  add_limit(quarantine, line, "How many rows; default: 20");
-  quarantine
-      ->add_option("--export", line.export_file,
-                   "Write all of them, with their raw bytes, into a .csv, .jsonl or .parquet file")
-      ->type_name("FILE");
-  CLI::App* query = add(app, line, "query", "Ask a warehouse a question in SQL",
-                        "query warehouse \"select count(*) from orders\"");
-  // Two words in one list; CLI11 would print their type behind.
-  add_names(query, line, "CONNECTION SQL", 2,
-            "The name of a connection, then one SELECT in quotes");
+void add_commands_before_a_run(CLI::App& app, CommandLine& line) {
+  CLI::App* init = add(app, line,
+                       {.name = "init",
+                        .about = "Make a small project that runs",
+                        .more = "Writes tidemark.yaml, one job and a CSV file. Never over a file "
+                                "that is there.",
+                        .example = "init my-project"});
+  add_names(init, line, "DIR", 0, "The folder to make; default: the project's folder")
+      ->expected(0, 1);
+  add(app, line,
+      {.name = "validate",
+       .about = "Check the project's files and list every fault",
+       .more = "Each fault with its place in the file and what to write instead. Connects to "
+               "nothing.",
+       .example = "validate"});
+  CLI::App* plan = add(app, line,
+                       {.name = "plan",
+                        .about = "Show what a run would do, and change nothing",
+                        .more = "The window, what the source is asked, the tables and statements "
+                                "of the load, and the\nguarantee with its reason.",
+                        .example = "plan orders"});
+  add_names(plan, line, "JOB", 1, "The job: a file jobs/JOB.yaml");
 }
 
 void add_run_options(CLI::App* command, Arguments& arguments) {
@@ -92,43 +96,96 @@ void add_run_options(CLI::App* command, Arguments& arguments) {
                     "Let an empty or shrunken source replace the rows of a `load: full` table");
   command
       ->add_option("--wait", arguments.wait,
-                   "How long to wait while another process owns the project; default: not at all")
+                   "How long to wait while another process owns the project, e.g. 30s; default: "
+                   "not at all")
       ->type_name("DURATION");
+  command->add_flag("--quiet", arguments.line.quiet, "Show no progress");
 }
 
 void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   CommandLine& line = arguments.line;
-  CLI::App* run = add(app, line, "run",
-                      "Run jobs, one run each: read what is new and load it. A job with nothing "
-                      "new is skipped.",
-                      "run orders customers");
-  add_names(run, line, "JOB", 0, "The jobs; or --all");
+  CLI::App* run =
+      add(app, line,
+          {.name = "run",
+           .about = "Run jobs: read what is new and load it",
+           .more = "One run for each job, one after the other. A job with nothing new is skipped. "
+                   "Whatever\nhappens, run it again: nothing is lost and nothing is doubled.",
+           .example = "run orders customers"});
+  add_names(run, line, "JOB", 0, "The jobs, in the order to run them");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");
-  run->add_flag("--full", line.full, "Read everything again, whatever is loaded");
+  run->add_flag("--full", line.full,
+                "Read everything again, whatever is loaded; with `load: append` its rows are added "
+                "again");
   add_run_options(run, arguments);
-  CLI::App* replay = add(app, line, "replay",
-                         "Load again what a run staged, with the job as it is now; its source is "
-                         "not read. Goes on where `stop_above` stopped a run.",
-                         "replay RUN, with an id that `tidemark runs` lists");
+  CLI::App* replay =
+      add(app, line,
+          {.name = "replay",
+           .about = "Load again what a past run staged",
+           .more = "With the job's steps and rules as they are now. The source is not read. This "
+                   "is how a run\ngoes on that `stop_above` stopped.",
+           .example = "replay RUN      (`tidemark runs` lists the ids)"});
   add_names(replay, line, "RUN", 1, "The run's id");
   add_run_options(replay, arguments);
 }
 
-void add_commands_about_files(CLI::App& app, CommandLine& line) {
-  CLI::App* init = add(app, line, "init", "Make a small project that runs", "init my-project");
-  add_names(init, line, "DIR", 0, "The folder to make; default: the project's folder")
-      ->expected(0, 1);
-  CLI::App* schema =
-      add(app, line, "schema", "Print the JSON Schema of the project's files, for editors",
-          "schema job > job.schema.json");
+void add_commands_that_look(CLI::App& app, Arguments& arguments) {
+  CommandLine& line = arguments.line;
+  CLI::App* runs = add(app, line,
+                       {.name = "runs",
+                        .about = "List past runs, newest first",
+                        .example = "runs orders --limit 5"});
+  add_names(runs, line, "JOB", 0, "Only runs of this job")->expected(0, 1);
+  add_limit(runs, line, "How many, 1 to 1000; default: 20");
+  CLI::App* show = add(app, line,
+                       {.name = "show",
+                        .about = "Show one run whole: windows, counts, steps, error",
+                        .example = "show RUN      (`tidemark runs` lists the ids)"});
+  add_names(show, line, "RUN", 1, "The run's id");
+  CLI::App* quarantine =
+      add(app, line,
+          {.name = "quarantine",
+           .about = "Show which rows of a job were refused, and why",
+           .more = "Open rows, newest first: the rule, the reason, where the row stood, and its "
+                   "original.",
+           .example = "quarantine orders --export refused.csv"});
+  add_names(quarantine, line, "JOB", 1, "The job");
+  add_limit(quarantine, line, "How many rows, 1 to 1000; default: 20");
+  quarantine
+      ->add_option("--export", line.export_file,
+                   "Write all of them, with their raw bytes, into a .csv, .jsonl or .parquet file")
+      ->type_name("FILE");
+  CLI::App* query = add(app, line,
+                        {.name = "query",
+                         .about = "Ask a DuckDB connection a question in SQL",
+                         .example = "query warehouse \"select count(*) from orders\""});
+  query->add_option("CONNECTION", arguments.connection, "The name of a connection")
+      ->type_name("")
+      ->required();
+  query->add_option("SQL", arguments.sql, "One SELECT, in quotes; DuckDB's SQL")
+      ->type_name("")
+      ->required();
+  query->callback([&arguments] {
+    arguments.line.command = "query";
+    arguments.line.names = {arguments.connection, arguments.sql};
+  });
+}
+
+void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
+  CLI::App* schema = add(app, line,
+                         {.name = "schema",
+                          .about = "Print a JSON Schema of the project's files, for editors",
+                          .example = "schema job > job.schema.json"});
   add_names(schema, line, "KIND", 0, "`job` (default): jobs/*.yaml; `project`: tidemark.yaml")
       ->expected(0, 1)
-      ->check(CLI::IsMember({"job", "project"}));
+      ->check(CLI::IsMember({"job", "project"}).description(""));
   schema
       ->add_option("--docs", line.docs,
                    "Write the whole reference (pages and schemas) into this folder instead")
       ->type_name("DIR");
-  add(app, line, "version", "Print the versions of Tidemark and of its engine", "version --json");
+  add(app, line,
+      {.name = "version",
+       .about = "Print the versions of Tidemark and of its engine",
+       .example = "version --json"});
 }
 
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
@@ -137,13 +194,17 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
       "nothing was lost.",
       "tidemark");
   app->require_subcommand(1);
-  app->set_version_flag("--version", "tidemark " + std::string(version_text));
+  app->set_help_flag("-h,--help", "Print this and exit");
+  app->set_version_flag("--version", "tidemark " + std::string(version_text), "Print the version");
+  app->get_formatter()->label("SUBCOMMAND", "COMMAND");
+  app->get_formatter()->label("REQUIRED", "");
   app->footer(
       "Start with `tidemark init DIR`. `tidemark COMMAND --help` says more of each command.\n" +
       exit_code_line());
-  add_commands_about_files(*app, arguments.line);
-  add_commands_that_look(*app, arguments.line);
+  add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
+  add_commands_that_look(*app, arguments);
+  add_commands_about_the_program(*app, arguments.line);
   return app;
 }
 
@@ -154,38 +215,66 @@ std::vector<CommandHelp> command_helps() {
   Arguments arguments{line};
   const auto app = make_parser(arguments);
   std::vector<CommandHelp> helps{{"", app->help()}};
-  for (const CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
-    helps.push_back({command->get_name(), command->help()});
+  for (CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
+    helps.push_back({command->get_name(), command->help(app->get_name())});
   return helps;
 }
+
+namespace {
+
+// Whoever asked for JSON gets the fault as JSON, though the line could not be read.
+int end_with_fault(int argc, char** argv, std::string message, std::string hint) {
+  const Error error = user_error("user.usage", std::move(message), std::move(hint));
+  if (std::any_of(argv, argv + argc,
+                  [](const char* word) { return std::string(word) == "--json"; }))
+    std::cout << to_json(JsonValue().set("error", error_document(error)), JsonLayout::indented)
+              << "\n";
+  std::cerr << "tidemark: " << error.message << "\n  " << error.hint << "\n";
+  return exit_fault;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
+  return names;
+}
+
+bool is_command(const CLI::App& app, const std::string& word) {
+  const std::vector<std::string> names = command_names(app);
+  return std::find(names.begin(), names.end(), word) != names.end();
+}
+
+std::string hint_for(const CLI::App& app, int argc, char** argv) {
+  const std::string word = argc > 1 ? argv[1] : "";
+  if (is_command(app, word)) return "`tidemark " + word + " --help` says how it is written";
+  if (const auto near = nearest_word(word, command_names(app)))
+    return "did you mean `tidemark " + *near + "`?";
+  return "`tidemark --help` lists the commands";
+}
+
+}  // namespace
 
 std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) {
   Arguments arguments{line};
   const auto parser = make_parser(arguments);
-  CLI::App& app = *parser;
   try {
-    app.parse(argc, argv);
+    parser->parse(argc, argv);
+  } catch (const CLI::Success& asked) {  // --help, --version
+    parser->exit(asked, std::cout, std::cerr);
+    return exit_done;
   } catch (const CLI::ParseError& problem) {
-    const int code = app.exit(problem, std::cout, std::cerr);
-    if (code == 0) return exit_done;
-    std::vector<std::string> words;
-    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-      words.push_back(command->get_name());
-    }
-    if (argc > 1 && line.command.empty()) {
-      if (auto near = nearest_word(argv[1], words); near && *near != argv[1]) {
-        std::cerr << "Did you mean `tidemark " << *near << "`?\n";
-      }
-    }
-    return exit_fault;
+    std::string message = problem.what();
+    if (argc < 2) message = "name a command";
+    if (argc > 1 && line.command.empty() && argv[1][0] != '-' && !is_command(*parser, argv[1]))
+      message = "there is no command `" + std::string(argv[1]) + "`";
+    return end_with_fault(argc, argv, std::move(message), hint_for(*parser, argc, argv));
   }
   auto duration = arguments.wait == "0ms"
                       ? Result<std::chrono::milliseconds>(std::chrono::milliseconds(0))
                       : parse_duration(arguments.wait);
   if (!duration.ok()) {
-    std::cerr << "tidemark: --wait: " << duration.error().message << "; " << duration.error().hint
-              << "\n";
-    return exit_fault;
+    return end_with_fault(argc, argv, "--wait: " + duration.error().message, duration.error().hint);
   }
   line.wait = *duration;
   return std::nullopt;

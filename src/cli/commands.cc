@@ -287,7 +287,14 @@ int init(const Call& call) {
       call.line.names.empty() ? call.line.project : std::filesystem::path(call.line.names.front());
   auto made = write_first_project(dir, call.around.files);
   if (!made.ok()) return fail(call, made.error());
-  print(*made);
+  if (!call.line.json) {
+    print(first_steps(dir, *made));
+    return exit_done;
+  }
+  JsonArray files;
+  for (const std::filesystem::path& file : *made)
+    files.emplace_back(file.string());
+  print_json(JsonValue().set("files", std::move(files)));
   return exit_done;
 }
 

@@ -207,6 +207,8 @@ std::vector<ReferencePage> document_schemas() {
       page("query", "`tidemark query`: an answer", answer(columns())),
       page("quarantine", "`tidemark quarantine`: refused rows", answer(columns())),
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
+      page("replay", "`tidemark replay`: the run that loaded the stage again", run),
+      page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),
       page("version", "`tidemark version`",
            object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),
       page("error", "What any command prints when it fails before it has a result",

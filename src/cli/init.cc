@@ -40,7 +40,8 @@ constexpr std::string_view ignore_text = ".tidemark/\n*.duckdb\n*.duckdb.wal\n";
 
 }  // namespace
 
-Result<std::string> write_first_project(const std::filesystem::path& dir, Files& files) {
+Result<std::vector<std::filesystem::path>> write_first_project(const std::filesystem::path& dir,
+                                                               Files& files) {
   const std::array<std::pair<const char*, std::string_view>, 4> all{
       {{"tidemark.yaml", project_yaml},
        {"jobs/readings.yaml", job_yaml},
@@ -52,15 +53,24 @@ Result<std::string> write_first_project(const std::filesystem::path& dir, Files&
                         "name a new folder: tidemark init DIR");
     }
   }
-  std::string made;
+  std::vector<std::filesystem::path> made;
   for (const auto& [name, text] : all) {
-    TM_CHECK(files.make_dirs_durably((dir / name).parent_path()));
-    TM_CHECK(files.write_durably(dir / name, text));
-    made += "  " + (dir / name).string() + "\n";
+    made.push_back(dir / name);
+    TM_CHECK(files.make_dirs_durably(made.back().parent_path()));
+    TM_CHECK(files.write_durably(made.back(), text));
   }
-  return "Made a project:\n" + made + "\nNow try:\n  tidemark run readings --project " +
-         dir.string() + "\n  tidemark query warehouse \"select * from readings\" --project " +
-         dir.string() + "\n  tidemark quarantine readings --project " + dir.string() + "\n";
+  return made;
+}
+
+std::string first_steps(const std::filesystem::path& dir,
+                        const std::vector<std::filesystem::path>& made) {
+  std::string text = "Made a project:\n";
+  for (const std::filesystem::path& file : made)
+    text += "  " + file.string() + "\n";
+  const std::string where = dir == "." ? "" : " --project " + dir.string();
+  return text + "\nNow try:\n  tidemark plan readings" + where + "\n  tidemark run readings" +
+         where + "\n  tidemark query warehouse \"select * from readings\"" + where +
+         "\n  tidemark quarantine readings" + where + "\n";
 }
 
 }  // namespace tidemark

@@ -46,7 +46,7 @@ ValueSpec<QuarantineSpec> quarantine_value() {
       "{alert_above: 0.1%, stop_above: 5%}");
   spec.field("alert_above", &QuarantineSpec::alert_above, config::percent(),
              {.default_note = "no alert",
-              .description = "The share of refused rows past which an alert fires.",
+              .description = "The share of refused rows past which the run's history says ALERT.",
               .example = "0.1%"})
       .field("stop_above", &QuarantineSpec::stop_above, config::percent(),
              {.default_note = "never",

@@ -104,8 +104,7 @@ ValueSpec<TargetSpec> target_value() {
                                           {"fail", OnDuplicate::fail}}),
              {.default_note = "last",
               .description = "With upsert, which of several rows of one key in a window is loaded, "
-                             "in the order of the "
-                             "watermark.",
+                             "in the order they were read; a `dedupe` step chooses by a column.",
               .example = "fail"})
       .field("allow_empty", &RawTarget::allow_empty, config::boolean(),
              {.default_note = "false",

@@ -65,14 +65,15 @@ void add_data_fields(ConfigSpec<RawJob>& spec) {
 }
 
 void add_schedule_fields(ConfigSpec<RawJob>& spec) {
-  spec.field("every", &RawJob::every, config::duration(),
-             {.default_note = "never by itself",
-              .description = "How often the job runs. Takes effect under `tidemark serve`.",
-              .example = "1h"})
+  spec.field(
+          "every", &RawJob::every, config::duration(),
+          {.default_note = "never by itself",
+           .description =
+               "How often the job runs. Checked; no command of this version runs jobs by itself.",
+           .example = "1h"})
       .field("cron", &RawJob::cron, cron_value(),
              {.default_note = "never by itself",
-              .description =
-                  "When the job runs, instead of `every`. Takes effect under `tidemark serve`.",
+              .description = "When the job runs, instead of `every`. Checked, like `every`.",
               .example = "\"0 2 * * *\""})
       .field("timezone", &RawJob::timezone, timezone_value(),
              {.default_note = "UTC",
@@ -81,18 +82,18 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
       .field("after", &RawJob::after,
              config::list_or_one(config::name("the name of a job"), "a list of jobs"),
              {.default_note = "none",
-              .description =
-                  "Jobs whose success this one waits for. Takes effect under `tidemark serve`.",
+              .description = "Jobs that `tidemark run --all` runs before this one.",
               .example = "[customers]"})
       .field("timeout", &RawJob::timeout, config::duration(),
              {.default_note = "none",
-              .description = "How long a run may take before it is cancelled. Takes effect under "
-                             "`tidemark serve`.",
+              .description =
+                  "How long a run may take before it is cancelled. Checked; not in effect in "
+                  "this version.",
               .example = "2h"})
       .field("enabled", &RawJob::enabled, config::boolean(),
              {.default_text = "true",
               .description =
-                  "Whether `tidemark serve` runs the job by itself; `tidemark run` always does.",
+                  "Whether `tidemark run --all` takes the job; `tidemark run JOB` always does.",
               .example = "false"})
       .field("description", &RawJob::description, config::any_text(),
              {.default_note = "none",

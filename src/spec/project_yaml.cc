@@ -145,17 +145,20 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .example = "{warehouse: {duckdb: warehouse.duckdb}}"})
       .field("store", &ProjectSpec::store, store_value(),
              {.default_text = "sqlite:.tidemark/store.db",
-              .description = "Tidemark's own database: jobs, runs, history. PostgreSQL where "
-                             "several servers share it.",
+              .description =
+                  "Tidemark's own database: jobs, runs, history. This version has SQLite only.",
               .example = "sqlite:.tidemark/store.db"})
       .field("stage", &ProjectSpec::stage, config::text("a folder or s3://bucket/prefix"),
              {.default_text = ".tidemark/stage",
               .description =
-                  "Where runs keep what they extracted, until the data is loaded and for replay.",
+                  "Where runs keep what they extracted, until the data is loaded and for replay. "
+                  "This version stages in a folder only.",
               .example = ".tidemark/stage"})
       .field("stage_keep", &ProjectSpec::stage_keep, config::duration(),
              {.default_text = "7d",
-              .description = "How long a stage is kept for replay after its load.",
+              .description =
+                  "How long a stage is kept for replay after its load. Checked; this version "
+                  "keeps all.",
               .example = "30d"})
       .field("memory", &ProjectSpec::memory_bytes, config::size(),
              {.default_text = "1GB",

@@ -147,7 +147,8 @@ std::string table_line(const std::vector<std::string>& cells) {
 }
 
 std::string type_page(const ConnectorCatalog& catalog) {
-  std::string text = std::string("# Type mappings\n\n") + origin +
+  std::string text = std::string("# Type mappings\n\n") +
+                     "<!-- Made by `make docs` from the type rules in the code. -->\n\n"
                      "A value goes from the source's type to a type of the engine (DuckDB's "
                      "names), and from there to the target's. Every value arrives as it is, or "
                      "its row is refused; nothing is rounded, cut or moved to another zone. "

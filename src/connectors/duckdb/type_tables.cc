@@ -9,7 +9,8 @@ std::vector<TypeTable> duckdb_type_tables() {
   TypeTable table{"DuckDB as a target",
                   "A new table gets the engine's own types. A column that is there already must "
                   "hold every value of the rows' type as it is, or the plan is refused "
-                  "(`target.schema_misfit`).",
+                  "(`target.schema_misfit`). A DECIMAL fits into one with as much room before and "
+                  "after the point.",
                   {"engine", "new column", "fits into a column of"},
                   {}};
   for (const Type& type : type_examples()) {

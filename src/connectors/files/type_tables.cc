@@ -40,7 +40,7 @@ TypeTable found_types() {
       {CellKind::plain, {"true", "false"}, ""},
       {CellKind::plain, {"1.50", "20.25"}, "as many digits after the point in every value"},
       {CellKind::plain, {"123456789012345678.50"}, "the same with more than 18 digits"},
-      {CellKind::plain, {"1.5", "20.25"}, "any digits after the point, printed as short as exact"},
+      {CellKind::plain, {"1.5", "20.25"}, "a double prints them back like this"},
       {CellKind::plain, {"2013-01-31"}, ""},
       {CellKind::plain, {"2013-01-31 12:34:56"}, "with up to six decimals; no zone"},
       {CellKind::plain, {"007"}, "a number would lose the zeros"},
@@ -75,16 +75,18 @@ TypeTable found_types() {
 }
 
 TypeTable declared_types() {
-  TypeTable table{"Text files as a source: declared types",
-                  "`columns: {zip: varchar}` declares a type; then every usual way to write the "
-                  "value is taken, and a text that is no value of the type refuses its row. "
-                  "Parquet files have types of their own: the engine reads them, and `columns` is "
-                  "refused.",
-                  {"engine", "may be declared"},
-                  {}};
-  for (const Type& type : type_examples())
-    table.rows.push_back({"`" + sql_name(type) + "`", is_readable(type) ? "yes" : "no"});
-  return table;
+  std::string readable;
+  std::string others;
+  for (const Type& type : type_examples()) {
+    std::string& list = is_readable(type) ? readable : others;
+    list += (list.empty() ? "`" : ", `") + sql_name(type) + "`";
+  }
+  return {"Text files as a source: declared types",
+          "`columns: {zip: varchar}` declares a type; then every usual way to write the value is "
+          "taken, and a text that is no value of the type refuses its row. Parquet files have "
+          "types of their own: the engine reads them, and `columns` is refused.",
+          {"may be declared", "engine"},
+          {{"yes", readable}, {"no", others}}};
 }
 
 }  // namespace

@@ -77,10 +77,8 @@ const std::vector<TypeRule>& type_rules() {
       {701, 1022, "double precision", float8, TypeKind::float64,
        "NaN, infinities and -0 as they are"},
       {1700, 1231, "numeric", numeric_decimal, TypeKind::decimal,
-       "DECIMAL(p,s) for numeric(p,s) of at most 38 digits; NaN and infinities there go to "
-       "quarantine. Without "
-       "bounds, or wider: exact text, or `columns: {name: decimal(p,s)}`"},
-      {25, 1009, "text", text, TypeKind::varchar, ""},
+       "NaN and infinities go to quarantine"},
+      {25, 1009, "text", text, TypeKind::varchar, "bytes that are not UTF-8 go to quarantine"},
       {1043, 1015, "character varying", text, TypeKind::varchar, ""},
       {1042, 1014, "character", text, TypeKind::varchar, "blanks at the end are kept"},
       {19, 1003, "name", text, TypeKind::varchar, ""},
@@ -96,7 +94,8 @@ const std::vector<TypeRule>& type_rules() {
        "BC and infinities as they are; after 294247-01-10 to quarantine"},
       {1184, 1185, "timestamp with time zone", timestamp, TypeKind::timestamptz,
        "BC and infinities as they are; after 294247-01-10 to quarantine"},
-      {1186, 1187, "interval", interval, TypeKind::interval, "months, days and microseconds apart"},
+      {1186, 1187, "interval", interval, TypeKind::interval,
+       "months, days and microseconds apart; an infinite one goes to quarantine"},
   };
   return rules;
 }

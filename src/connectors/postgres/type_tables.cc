@@ -31,9 +31,12 @@ void add_numerics(TypeTable& table, const TypeRule& rule) {
     table.rows.push_back(read_row(type, shown, remark));
   };
   numeric(numeric_modifier(15, 2), "`numeric(15,2)`, to 38 digits", std::string(rule.remark));
-  numeric(-1, "`numeric` without bounds", "NaN and infinities are texts there");
-  numeric(numeric_modifier(50, 2), "`numeric(50,2)`, more than 38 digits", "");
-  numeric(numeric_modifier(5, -2), "`numeric(5,-2)`, a scale below 0 or above the precision", "");
+  numeric(-1, "`numeric` without bounds",
+          "exact text, also NaN and infinities; `columns: {name: decimal(p,s)}` reads "
+          "it as a number");
+  numeric(numeric_modifier(50, 2), "`numeric(50,2)`, more than 38 digits", "the same");
+  numeric(numeric_modifier(5, -2), "`numeric(5,-2)`, a scale below 0 or above the precision",
+          "the same");
 }
 
 TypeTable source_table() {
