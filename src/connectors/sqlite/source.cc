@@ -197,10 +197,15 @@ Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel
   }
   TM_CHECK(check_null_cursors());
   const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
-  TM_TRY(sqlite::Statement top, database_.prepare("SELECT max(" + cursor + ") FROM " + relation()));
+  // Where the newest rows were deleted the watermark stays: going back it would read older rows a
+  // second time.
+  std::string highest_sql = "max(" + cursor + ")";
+  if (!last.literal.empty())
+    highest_sql = "max(coalesce(" + highest_sql + ", " + last.literal + "), " + last.literal + ")";
+  TM_TRY(sqlite::Statement top, database_.prepare("SELECT " + highest_sql + " FROM " + relation()));
   TM_CHECK(top.step());
   const std::string highest = literal_of(top, 0);
-  bound.window.hi = to_position({highest.empty() ? last.literal : highest, version});
+  bound.window.hi = to_position({highest, version});
   if (strategy_ == LoadStrategy::append) {
     bound.window.top = bound.window.hi;
     bound.notes.push_back("rows at the newest `" + spec_.watermark->value + "` (" + highest +
