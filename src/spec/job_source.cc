@@ -234,10 +234,12 @@ void add_watermark_fields(ConfigSpec<RawSource>& spec) {
                              "belong to no window: the run "
                              "fails, every run reads them, or the first run reads them.",
               .example = "every_run"})
-      .field("timezone", &RawSource::timezone, timezone_value(),
-             {.default_note = "UTC",
-              .description = "The zone of watermark values that are local times.",
-              .example = "Europe/Berlin"})
+      .field(
+          "timezone", &RawSource::timezone, timezone_value(),
+          {.default_note = "none",
+           .description = "The zone of a watermark column that holds local times. Without it such "
+                          "a watermark is best-effort.",
+           .example = "Europe/Berlin"})
       .field("min_guarantee", &RawSource::min_guarantee,
              config::choice<Guarantee>({{"exact", Guarantee::exact},
                                         {"exact-upsert", Guarantee::exact_upsert},

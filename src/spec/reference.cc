@@ -30,7 +30,7 @@ std::string code(const std::string& text) {
 std::string default_cell(const FieldDoc& field) {
   if (field.required) return "**required**";
   if (!field.default_text.empty()) return code(field.default_text);
-  return field.default_note;
+  return field.default_note.empty() ? "none" : field.default_note;
 }
 
 std::string yaml_block(const std::string& yaml) {
@@ -136,6 +136,8 @@ std::string connector_page(const ConnectorSpec& connector) {
   }
   text += connector.traits().is_target ? "It can be a target (`to`).\n"
                                        : "It cannot be a target (`to`).\n";
+  if (connector.traits().type_tables != nullptr)
+    text += "\nWhich of its types becomes which: [type mappings](../types.md).\n";
   return text;
 }
 
