@@ -226,7 +226,7 @@ int query(const Call& call) {
     TM_TRY(auto workspace, open_good(call));
     TM_TRY(auto engine, workspace->attach(connection, {}, call.cancel));
     TM_CHECK(engine->execute("USE " + duck::quote_name(connection)));
-    TM_TRY(duck::Answer answer, engine->query(call.line.names[1]));
+    TM_TRY(duck::Answer answer, engine->select(call.line.names[1]));
     show_answer(call, answer);
     return exit_done;
   }();

@@ -41,7 +41,10 @@ JsonValue plan_document(const JobPlan& plan) {
     for (const Column& column : stream.target.schema.columns) {
       columns.push_back(JsonValue().set("name", column.name).set("type", sql_name(column.type)));
     }
-    item.set("columns", std::move(columns)).set("notes", texts(stream.load.notes));
+    JsonArray notes = texts(stream.bound.notes);
+    for (const std::string& note : stream.load.notes)
+      notes.emplace_back(note);
+    item.set("columns", std::move(columns)).set("notes", std::move(notes));
     streams.push_back(std::move(item));
   }
   JsonValue json;

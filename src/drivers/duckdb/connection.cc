@@ -70,6 +70,17 @@ Result<Answer> Connection::query(const std::string& sql) {
   return query(sql, {});
 }
 
+Result<Answer> Connection::select(const std::string& sql) {
+  {
+    TM_TRY(StatementHandle statement, impl_->prepare(sql));
+    if (duckdb_prepared_statement_type(statement.get()) != DUCKDB_STATEMENT_TYPE_SELECT) {
+      return user_error("engine.no_select", "this is no SELECT, so it was not run",
+                        "write one SELECT; what a job loads is changed by its job");
+    }
+  }
+  return query(sql);
+}
+
 Result<Answer> Connection::query(const std::string& sql,
                                  const std::vector<std::optional<std::string>>& parameters) {
   Answer answer;

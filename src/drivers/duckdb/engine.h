@@ -99,6 +99,9 @@ class Connection {
   // The same with text parameters `$1`, `$2` (nothing: NULL).
   Result<Answer> query(const std::string& sql,
                        const std::vector<std::optional<std::string>>& parameters);
+  // The same for SQL that somebody typed: anything but one SELECT is `engine.no_select` and is not
+  // run.
+  Result<Answer> select(const std::string& sql);
   // Runs one or more statements for their effect.
   Status execute(const std::string& sql);
   // One integer of one row, for counts.
