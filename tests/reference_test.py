@@ -21,7 +21,7 @@ BINARY = pathlib.Path(os.environ.get("TIDEMARK_BINARY", ROOT / "build/dev/tidema
 REFERENCE = ROOT / "docs/reference"
 SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted((REFERENCE / "schemas").glob("*.json"))}
 
-# The pages that people wrote. Their examples are tried; those of docs/reference/ are tried by the tests of src/spec.
+# The pages that people wrote.
 WRITTEN_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/adr").glob("*.md")),
                  *sorted((ROOT / "examples").glob("*/README.md"))]
 
@@ -42,6 +42,14 @@ def tidemark(*arguments, cwd=None):
 
 def blocks(page, language):
     return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
+
+
+def sections(page):
+    """(`word` of the heading, yaml block) of every section of a reference page that has one."""
+    parts = re.split(r"^## `(\w+)`$", page.read_text(encoding="utf-8"), flags=re.M)
+    found = ((word, re.search(r"^```yaml\n(.*?)^```$", text, re.M | re.S))
+             for word, text in zip(parts[1::2], parts[2::2]))
+    return [(word, block[1]) for word, block in found if block]
 
 
 def files_of(block):
@@ -218,6 +226,26 @@ class ExamplesTest(unittest.TestCase):
                     (folder / "jobs" / query).write_text("select * from rows\n")
             done = tidemark("validate", "--project", folder)
             self.assertEqual(0, done.returncode, f"{page}:\n{done.stdout}{done.stderr}")
+
+    def test_examples_of_the_reference_are_accepted(self):
+        job = {"from": "{connection: shop, table: public.orders}", "to": "{connection: warehouse, table: orders}"}
+
+        def with_part(key, block):
+            parts = {**job, key: "\n" + re.sub("^", "  ", block, flags=re.M)}
+            return {"jobs/example.yaml": "".join(f"{name}: {text}\n" for name, text in parts.items())}
+
+        project, *_ = blocks(REFERENCE / "project.md", "yaml")
+        self.assert_accepted("project.md", {"tidemark.yaml": project})
+        whole, *_ = blocks(REFERENCE / "job.md", "yaml")
+        self.assert_accepted("job.md", {"jobs/example.yaml": whole})
+        for key, block in sections(REFERENCE / "job.md"):
+            self.assert_accepted(f"job.md {key}", with_part(key, f"example:\n{re.sub('^', '  ', block, flags=re.M)}"
+                                                            if key == "rules" else block))
+        for step, block in sections(REFERENCE / "transform.md"):
+            self.assert_accepted(f"transform.md {step}", with_part("transform", block))
+        for page in sorted((REFERENCE / "connectors").glob("*.md")):
+            connection = blocks(page, "yaml")[0].strip()
+            self.assert_accepted(page.name, {"tidemark.yaml": f"connections:\n  example: {connection}\n"})
 
     def test_first_job_of_the_readme_runs_as_printed(self):
         _, files = files_of(blocks(ROOT / "README.md", "yaml")[0])

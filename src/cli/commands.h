@@ -45,7 +45,8 @@ struct ExitCode {
 inline constexpr std::array<ExitCode, 5> exit_codes{{
     {exit_done, "done", "Done. A run that found nothing new is done too."},
     {exit_failed, "a run failed",
-     "A run failed. Nothing of the failed window is loaded, and its watermark stays."},
+     "A run failed, or a command could not do what it was asked. Nothing of a failed window is "
+     "loaded, and its watermark stays."},
     {exit_fault, "a fault in the files or the usage",
      "A fault of the user: in the project's files, the command line, or what a job asks for."},
     {exit_blocked, "waiting for a person",
