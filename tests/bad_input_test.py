@@ -468,6 +468,15 @@ class BadSystems(BadInput):
                 self.assertEqual(self.project.rows("SELECT count(*), count(DISTINCT id), max(id) FROM orders"),
                                  [[str(rows), str(rows), str(rows - 1)]])
                 self.assertEqual(self.project.rows("SELECT seq FROM tidemark_ledger"), [[str(number + 1)]])
+        # The history is as true: each killed run has an end, a good one where its load had been committed.
+        runs = [run for run in self.project.call("runs", "--limit", "100", "--json").json if run["status"] != "skipped"]
+        self.assertLessEqual({run["status"] for run in runs}, {"success", "failed"})
+        self.assertEqual(sum(run["streams"][0]["rows_loaded"] for run in runs), 7 * count)
+        for run in runs:
+            self.assertIsNotNone(run["ended_at"])
+            if run["status"] == "failed":
+                self.assertEqual(run["error"]["code"], "run.process_died")
+                self.assertEqual(run["streams"][0]["rows_loaded"], 0)
 
     # --- disks and rights
 

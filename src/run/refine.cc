@@ -25,6 +25,11 @@ std::string describe_counts(const Refined& refined, const Transformed& rows) {
                      show_count(refined.refused.rows.get()) + " refused";
   if (rows.dropped.get() > 0)
     text += ", " + show_count(rows.dropped.get()) + " older versions of a key left out";
+  for (const StepCounts& step : rows.steps) {
+    if (step.kind != "sql" || step.in == step.out) continue;
+    text += ", step " + std::to_string(step.step) + " (" + step.label + ") made " +
+            show_count(step.out.get()) + " rows of " + show_count(step.in.get());
+  }
   for (const RuleCount& refused : rows.refused_by) {
     text += "; " + refused.rule + " refused " + show_count(refused.rows.get());
   }

@@ -49,6 +49,8 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
   Error error = std::move(advanced).error();
   // An interrupted statement may report anything; what the person asked for goes first.
   if (cancel.requested() && mark_.state != RunState::committed) error = cancel.check().error();
+  // What was written and not committed is not loaded.
+  if (mark_.state != RunState::committed) counts_.rows_loaded = RowCount(0);
   if (!is_final(mark_.state) && can_follow(mark_.state, final_state(error))) {
     auto ended = step(final_state(error), error.describe(), error);
     if (!ended.ok()) return std::move(ended).error();

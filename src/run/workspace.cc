@@ -8,6 +8,7 @@
 
 #include "base/nearest.h"
 #include "plan/planner.h"
+#include "run/recovery.h"
 
 namespace tidemark {
 
@@ -98,7 +99,8 @@ Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
                                  RunObserver& observer, Cancel& cancel) {
   TM_ASSERT(lock_.has_value());
   TM_TRY(Store * store, this->store());
-  Runner runner = this->runner(*store, observer);
+  TM_CHECK(recover(*store, observer, cancel));
+  Runner runner(parts(*store, observer));
   const RunId id = runner.new_id();
   TM_CHECK(lock_->show_run(id));
   auto record = runner.run(id, job, options, cancel);
@@ -110,9 +112,10 @@ Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options
                                     RunObserver& observer, Cancel& cancel) {
   TM_ASSERT(lock_.has_value());
   TM_TRY(Store * store, this->store());
+  TM_CHECK(recover(*store, observer, cancel));
   TM_TRY(RunHistory history, store->get_run(past));
   TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
-  Runner runner = this->runner(*store, observer);
+  Runner runner(parts(*store, observer));
   const RunId id = runner.new_id();
   TM_CHECK(lock_->show_run(id));
   auto record = runner.replay(id, *job, history.run, options, cancel);
@@ -120,9 +123,16 @@ Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options
   return record;
 }
 
-Runner Workspace::runner(Store& store, RunObserver& observer) {
-  return Runner({project(), around_.connectors, store, *engine_, around_.files, around_.clock,
-                 around_.randomness, observer});
+RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
+  return {project(),     around_.connectors, store,   *engine_, around_.files,
+          around_.clock, around_.randomness, observer};
+}
+
+Status Workspace::recover(Store& store, RunObserver& observer, Cancel& cancel) {
+  if (recovered_) return {};
+  TM_CHECK(end_abandoned_runs(parts(store, observer), jobs(), cancel));
+  recovered_ = true;
+  return {};
 }
 
 bool Workspace::has_store() const {

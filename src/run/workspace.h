@@ -74,13 +74,16 @@ class Workspace {
 
  private:
   explicit Workspace(const Surroundings& around) : around_(around) {}
-  Runner runner(Store& store, RunObserver& observer);
+  RunnerParts parts(Store& store, RunObserver& observer);
+  // Ends what a dead process left, once.
+  Status recover(Store& store, RunObserver& observer, Cancel& cancel);
 
   Surroundings around_;
   LoadedProject loaded_;
   std::optional<OwnerLock> lock_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<duck::Engine> engine_;
+  bool recovered_ = false;
 };
 
 }  // namespace tidemark
