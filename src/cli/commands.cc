@@ -69,10 +69,12 @@ int exit_code_of(const RunRecord& run) {
 Result<std::unique_ptr<Workspace>> open_good(const Call& call) {
   TM_TRY(auto workspace, Workspace::open(call.around, call.line.project));
   if (workspace->faults().empty()) return workspace;
-  std::fprintf(stderr, "%s", workspace->faults().print().c_str());
   Error error = workspace->faults().as_error();
-  error.message = show_count(static_cast<std::int64_t>(workspace->faults().size())) +
-                  " faults in the project's files";
+  const std::size_t count = workspace->faults().size();
+  error.message = (count == 1 ? std::string("a fault") : std::to_string(count) + " faults") +
+                  " in the project's files:\n" + workspace->faults().print();
+  error.message.pop_back();  // the line break behind the last one
+  error.hint.clear();        // each fault has its own
   return error;
 }
 

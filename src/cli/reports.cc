@@ -167,7 +167,7 @@ std::string answer_report(const duck::Answer& answer) {
     }
   }
   return print_table(table) + "(" + show_count(static_cast<std::int64_t>(answer.rows())) +
-         " rows)\n";
+         (answer.rows() == 1 ? " row)\n" : " rows)\n");
 }
 
 }  // namespace tidemark

@@ -42,10 +42,9 @@ std::string Faults::print() const {
 Error Faults::as_error() const {
   if (list_.empty()) return internal_error("spec.no_faults", "the project has no faults");
   std::string message = list_.front().headline();
-  if (list_.size() > 1) message += " (and " + std::to_string(list_.size() - 1) + " more)";
-  return user_error("spec.faults", std::move(message),
-                    list_.front().hint.empty() ? "run `tidemark validate` to see every fault"
-                                               : list_.front().hint);
+  for (std::size_t at = 1; at < list_.size(); ++at)
+    message += "\n" + list_[at].headline();
+  return user_error("spec.faults", std::move(message), list_.front().hint);
 }
 
 }  // namespace tidemark
