@@ -135,10 +135,10 @@ class Player:
                  for at, line in enumerate(self._shown(error["message"]).splitlines())]
         return lines + (["hint: " + self._shown(error["hint"])] if error.get("hint") else [])
 
-    def _faults(self, printed):
-        """`jobs/x.yaml:3:5: what\\n    what to write` as it stands on stderr before the summary."""
-        listed = printed.split("tidemark: ")[0].splitlines()
-        return [self._shown(line) if not line.startswith(" ") else "  " + self._shown(line) for line in listed]
+    def _faults(self, error):
+        """The faults of the files, each at its place, as the error of a command has them."""
+        return [self._shown(line) if not line.startswith(" ") else "  " + self._shown(line)
+                for line in error["message"].splitlines()[1:]]
 
     def _run(self, section):
         flags = [word for word in section.words if word.startswith("-")]
@@ -150,15 +150,15 @@ class Player:
             code = max(code, done.code)
             documents = done.json if isinstance(done.json, list) else [done.json]
             for document in documents:
-                lines += self._run_lines(document, done)
+                lines += self._run_lines(document)
             if self.config.get("again"):
                 self._run_again(section, group, flags, done)
         return [f"exit {code}"] + lines
 
-    def _run_lines(self, document, done):
+    def _run_lines(self, document):
         if "run_id" not in document:
-            return self._faults(done.err) if "faults in the project" in document["error"]["message"] \
-                else self._error(document["error"])
+            error = document["error"]
+            return self._faults(error) if "in the project's files:" in error["message"] else self._error(error)
         self.last_runs[document["job"]] = document["run_id"]
         line = f"{document['job']}: {document['status']}"
         if document["status"] not in ("skipped",):
@@ -203,8 +203,7 @@ class Player:
         done = self.project.call("plan", section.rest, "--json")
         lines = [f"exit {done.code}"]
         if "error" in done.json:
-            faults = "faults in the project" in done.json["error"]["message"]
-            return lines + (self._faults(done.err) if faults else self._error(done.json["error"]))
+            return lines + self._error(done.json["error"])
         for stream in done.json["streams"]:
             if stream["nothing_new"]:
                 lines.append("nothing new")

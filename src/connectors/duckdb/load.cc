@@ -156,8 +156,15 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   for (const std::string& sql : statements.sql) {
     TM_CHECK(cancel.check());
     auto answer = engine_.query(sql);
-    if (!answer.ok())
-      return std::move(answer).error().with_context("loading table " + target.table);
+    if (!answer.ok()) {
+      Error error = std::move(answer).error().with_context("loading table " + target.table);
+      if (error.code == "engine.constraint") {
+        error.hint =
+            "nothing was loaded; refuse such rows by a rule, or replace rows of the same "
+            "key with `load: upsert` and `key`";
+      }
+      return error;
+    }
     if (sql.starts_with("INSERT")) loaded = answer->integer(0, 0);
   }
   return RowCount(loaded);

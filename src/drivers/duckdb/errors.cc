@@ -62,6 +62,8 @@ Error engine_error(duckdb_error_type type, const char* message) {
   const Class known = classify(type);
   std::string text = message == nullptr ? "the engine gave no message" : message;
   if (type == DUCKDB_ERROR_INTERRUPT) text = "the run was cancelled";
+  // The engine's advice names settings that a project does not have; the hint says what it has.
+  text = text.substr(0, text.find("\n\nPossible solutions:"));
   return Error{known.code, known.fault, known.retry, std::move(text), {}, known.hint};
 }
 
