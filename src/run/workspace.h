@@ -34,6 +34,9 @@ struct Surroundings {
   const Clock& clock;
   Files& files;
   Randomness& randomness;
+  // The process ends by std::_Exit right after the work, so a Workspace closes its files and leaves
+  // the engine's memory to the system.
+  bool process_ends = false;
 };
 
 class Workspace {
@@ -41,6 +44,8 @@ class Workspace {
   // Reads and checks the project's files; faults do not stop it, see faults().
   static Result<std::unique_ptr<Workspace>> open(const Surroundings& around,
                                                  const std::filesystem::path& dir);
+
+  ~Workspace();
 
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }

@@ -88,24 +88,31 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
 
 Result<std::optional<Schema>> describe_table(duck::Connection& engine,
                                              const WarehouseTable& table) {
-  TM_TRY(duck::Answer columns,
-         engine.query("SELECT column_name, data_type, is_nullable FROM duckdb_columns() WHERE "
-                      "database_name = $1 AND "
-                      "schema_name = $2 AND table_name = $3 ORDER BY column_index",
+  // duckdb_columns() would do it alone, but it makes the engine build its own views first: 6 ms in
+  // a new process.
+  TM_TRY(duck::Answer there,
+         engine.query("SELECT count(*) FROM duckdb_tables() WHERE lower(database_name) = lower($1) "
+                      "AND lower(schema_name) = lower($2) AND lower(table_name) = lower($3)",
                       {table.catalog, table.schema, table.table}));
-  if (columns.rows() == 0) return std::optional<Schema>{};
+  if (there.integer(0, 0) == 0) return std::optional<Schema>{};
+  TM_TRY(duck::Answer columns,
+         engine.query("SELECT name, type, \"notnull\", pk FROM pragma_table_info(" +
+                      duck::quote_text(table.quoted()) + ") ORDER BY cid"));
   Schema schema;
+  bool has_key = false;
   for (std::size_t row = 0; row < columns.rows(); ++row) {
     const std::string type_name = columns.text(row, 1).value_or("");
     auto type = parse_type(type_name);
     schema.columns.push_back({columns.text(row, 0).value_or(""),
                               type.ok() ? *type : Type::engine(type_name),
-                              columns.integer(row, 2) != 0, type_name});
+                              columns.integer(row, 2) == 0, type_name});
+    has_key = has_key || columns.integer(row, 3) != 0;
   }
+  if (!has_key) return std::optional<Schema>{std::move(schema)};
   TM_TRY(duck::Answer key,
          engine.query("SELECT unnest(constraint_column_names) FROM duckdb_constraints() WHERE "
-                      "database_name = $1 AND "
-                      "schema_name = $2 AND table_name = $3 AND constraint_type = 'PRIMARY KEY'",
+                      "lower(database_name) = lower($1) AND lower(schema_name) = lower($2) AND "
+                      "lower(table_name) = lower($3) AND constraint_type = 'PRIMARY KEY'",
                       {table.catalog, table.schema, table.table}));
   for (std::size_t row = 0; row < key.rows(); ++row)
     schema.key.push_back(key.text(row, 0).value_or(""));

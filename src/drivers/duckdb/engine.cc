@@ -77,6 +77,15 @@ Status Engine::limit(const EngineOptions& options) {
   return connection->execute("SET GLOBAL temp_directory = " + quote_text(options.spill_dir));
 }
 
+Status Engine::close_files() {
+  TM_TRY(std::unique_ptr<Connection> connection, connect());
+  TM_TRY(Answer files, connection->query("SELECT database_name FROM duckdb_databases() WHERE NOT "
+                                         "internal AND path IS NOT NULL"));
+  for (std::size_t row = 0; row < files.rows(); ++row)
+    TM_CHECK(connection->execute("DETACH " + quote_name(files.text(row, 0).value_or(""))));
+  return {};
+}
+
 std::string Engine::version() {
   return duckdb_library_version();
 }
