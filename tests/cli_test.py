@@ -400,6 +400,17 @@ class Usage(Cli):
                     self.assertIn("tidemark init", done.out + done.err)
                     self.assertEqual(list(pathlib.Path(folder).iterdir()), [])
 
+    def test_a_project_whose_folder_looks_like_a_pattern(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("pro1ject", "pro[1]ject* it's"):
+                self.assertEqual(call("init", name, cwd=folder).code, 0)
+            home = pathlib.Path(folder, "pro[1]ject* it's")
+            done = call("run", "--all", "--json", "--project", home, cwd=folder)
+            self.assertEqual(done.code, 0, done.err)
+            self.assertEqual(done.json[0]["streams"][0]["rows_loaded"], 4)
+            self.assertEqual(call("query", "warehouse", "select 1", "--project", home, cwd=folder).code, 0)
+            self.assertFalse(pathlib.Path(folder, "pro1ject", ".tidemark").exists())
+
     def test_project_option(self):
         self.with_readings()
         done = call("run", "readings", "--project", self.project.dir, cwd="/")

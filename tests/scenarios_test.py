@@ -99,7 +99,7 @@ class Player:
         path = self.dir / section.rest
         path.parent.mkdir(parents=True, exist_ok=True)
         with DuckdbFile() as engine:
-            engine.rows(f"COPY ({section.text}) TO '{path}'")
+            engine.rows("COPY ({}) TO '{}'".format(section.text, str(path).replace("'", "''")))
 
     def _sqlite(self, section):
         with sqlite3.connect(self.dir / section.rest, isolation_level=None) as database:

@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "drivers/duckdb/file_name.h"
+
 namespace tidemark {
 
 namespace {
@@ -55,8 +57,8 @@ Result<RefusedRows> RefusedRows::find(Workspace& workspace, const JobSpec& job, 
   }
   TM_TRY(std::vector<std::filesystem::path> files, workspace.refused_files(job.name));
   for (const std::filesystem::path& file : files) {
-    relation += fmt::format(" UNION ALL SELECT {} FROM read_parquet({})", columns,
-                            duck::quote_text(file.string()));
+    relation +=
+        fmt::format(" UNION ALL SELECT {} FROM read_parquet({})", columns, duck::quote_file(file));
   }
   return RefusedRows(std::move(engine), "(" + relation + ")");
 }

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "drivers/duckdb/engine.h"
+#include "drivers/duckdb/file_name.h"
 #include "stage/exact_types.h"
 
 namespace tidemark {
@@ -63,7 +64,7 @@ std::string files_sql(const std::filesystem::path& dir, const std::vector<Segmen
   std::string sql = "[";
   for (const Segment& segment : segments) {
     if (sql.size() > 1) sql += ", ";
-    sql += duck::quote_text((dir / segment.file).string());
+    sql += duck::quote_file(dir / segment.file);
   }
   return sql + "]";
 }

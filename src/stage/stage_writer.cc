@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "drivers/duckdb/engine.h"
+#include "drivers/duckdb/file_name.h"
 #include "stage/counting_writer.h"
 #include "stage/exact_types.h"
 
@@ -168,7 +169,7 @@ Result<std::int64_t> StageWriter::Impl::copy(duck::Connection& engine, const std
         .with_context("writing " + (partial / file).string());
   }
   return engine.count("SELECT num_rows FROM parquet_file_metadata(" +
-                      duck::quote_text((partial / file).string()) + ")");
+                      duck::quote_file(partial / file) + ")");
 }
 
 // Counts a written file in, or removes it when it holds nothing.

@@ -4,6 +4,7 @@
 
 #include "connectors/files/records.h"
 #include "drivers/duckdb/engine.h"
+#include "drivers/duckdb/file_name.h"
 
 namespace tidemark {
 
@@ -15,7 +16,7 @@ std::string read_sql(const std::string& files) {
 
 Result<Schema> schema_of_file(duck::Connection& engine, const FilesOptions& options,
                               const std::string& path) {
-  const std::string file = duck::quote_text((options.folder / path).string());
+  const std::string file = duck::quote_file(options.folder / path);
   Result<Schema> schema = engine.describe("SELECT *" + read_sql("[" + file + "]"));
   if (schema.ok()) return schema;
   Error error = source_error("source.bad_file", path + ": it is no whole Parquet file",
@@ -66,7 +67,7 @@ EngineScan parquet_scan(const FilesOptions& options, const Schema& schema,
   std::string files = "[";
   for (const std::string& path : paths) {
     if (files.size() > 1) files += ", ";
-    files += duck::quote_text((options.folder / path).string());
+    files += duck::quote_file(options.folder / path);
   }
   EngineScan scan;
   scan.rows = "SELECT ";
