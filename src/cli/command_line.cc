@@ -113,9 +113,10 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
            .example = "run orders customers"});
   add_names(run, line, "JOB", 0, "The jobs, in the order to run them");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");
-  run->add_flag("--full", line.full,
-                "Read everything again, whatever is loaded; with `load: append` its rows are added "
-                "again");
+  run->add_flag(
+      "--full", line.full,
+      "Read everything again, whatever is loaded; with `load: append` the rows read replace "
+      "all rows of the table");
   add_run_options(run, arguments);
   CLI::App* replay =
       add(app, line,

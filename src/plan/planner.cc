@@ -71,14 +71,25 @@ std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional
   return rules;
 }
 
-// Of several versions of a key in one window one is loaded: by the order of reading, last (default)
-// or first.
-TransformStep one_version_step(const JobSpec& job, const std::vector<std::string>& key) {
+// Of several versions of a key in one window one is loaded, last (default) or first: by the
+// watermark where the steps keep its column, then by the order of reading.
+TransformStep one_version_step(const JobSpec& job, const std::vector<std::string>& key,
+                               const Schema& rows) {
   DedupeStep dedupe;
   for (const std::string& column : key)
     dedupe.key.push_back({column, job.to.load_at});
   dedupe.newest_first = job.to.on_duplicate != OnDuplicate::first;
+  if (job.from.watermark && rows.find(job.from.watermark->value)) {
+    dedupe.order.text = duck::quote_name(job.from.watermark->value) +
+                        (dedupe.newest_first ? " DESC NULLS LAST" : " ASC NULLS LAST");
+  }
   return {std::move(dedupe), job.to.load_at};
+}
+
+// What was appended cannot be told from what is read again, so then the rows take the place of all.
+LoadStrategy strategy_of(const JobSpec& job, const PlanOptions& options) {
+  const bool replaces = options.full && job.to.load == LoadStrategy::append;
+  return replaces ? LoadStrategy::full : job.to.load;
 }
 
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
@@ -167,7 +178,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   TM_CHECK(check_guarantee(job, plan.bound));
   plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(plan.bound.window));
   plan.target.table = target_table(job.to.table.value, stream.name.get());
-  plan.target.strategy = job.to.load;
+  plan.target.strategy = strategy_of(job, options);
   plan.idle_reason = "nothing new since the last window";
   if (plan.bound.nothing_new) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
@@ -181,13 +192,14 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
   plan.target.table = target_table(job.to.table.value, stream);
-  plan.target.strategy = job.to.load;
-  std::vector<TransformStep> steps = job.transform;
+  plan.target.strategy = strategy_of(job, options);
+  TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
   if (job.to.load == LoadStrategy::upsert) {
     TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream));
-    steps.push_back(one_version_step(job, plan.target.key));
+    std::vector<TransformStep> steps = job.transform;
+    steps.push_back(one_version_step(job, plan.target.key, plan.transform.out));
+    TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
   }
-  TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
 
   plan.target.schema = plan.transform.out;
   plan.target.shrink_limit =

@@ -98,14 +98,16 @@ ValueSpec<TargetSpec> target_value() {
              {.default_note = "the source table's primary key, with load: upsert",
               .description = "The columns that tell rows apart.",
               .example = "[order_id]"})
-      .field("on_duplicate", &RawTarget::on_duplicate,
-             config::choice<OnDuplicate>({{"last", OnDuplicate::last},
-                                          {"first", OnDuplicate::first},
-                                          {"fail", OnDuplicate::fail}}),
-             {.default_note = "last",
-              .description = "With upsert, which of several rows of one key in a window is loaded, "
-                             "in the order they were read; a `dedupe` step chooses by a column.",
-              .example = "fail"})
+      .field(
+          "on_duplicate", &RawTarget::on_duplicate,
+          config::choice<OnDuplicate>({{"last", OnDuplicate::last},
+                                       {"first", OnDuplicate::first},
+                                       {"fail", OnDuplicate::fail}}),
+          {.default_note = "last",
+           .description = "With upsert, which of several rows of one key in a window is loaded: by "
+                          "the watermark, then in the order they were read. A `dedupe` step "
+                          "chooses by another column.",
+           .example = "fail"})
       .field("allow_empty", &RawTarget::allow_empty, config::boolean(),
              {.default_note = "false",
               .description = "With full, whether an empty source may empty the table.",

@@ -112,7 +112,7 @@ Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
                            const TableState& state, Cancel& cancel) {
   const bool empty = rows.rows.get() == 0;
   const bool asks_empty = empty && !target.allow_empty;
-  const bool asks_shrink = !empty && target.shrink_limit.has_value();
+  const bool asks_shrink = !empty && target.shrink_limit.has_value() && !target.allow_empty;
   if (!state.exists || !(asks_empty || asks_shrink)) return {};
   TM_TRY(Rows counted, connection_->query("select count(*) from " + state.name.sql(), cancel));
   const std::int64_t present = counted.integer(0, 0);
@@ -121,7 +121,7 @@ Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
                         "the source gave no rows, and " + state.name.show() + " holds " +
                             std::to_string(present) + ": nothing was replaced",
                         Retry::never,
-                        "check the source; if it is really empty, allow it with `allow_empty`");
+                        "check the source; if it is really empty now, run again with --allow-empty");
   }
   if (asks_shrink && static_cast<double>(rows.rows.get()) <
                          static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
@@ -130,7 +130,8 @@ Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
                             state.name.show() + " holds " + std::to_string(present) +
                             ": fewer than the limit allows, nothing was replaced",
                         Retry::never,
-                        "check the source; if the loss is real, raise `shrink_limit`");
+                        "check the source; if so many rows are really gone, run again with "
+                        "--allow-empty or raise `shrink_limit`");
   }
   return {};
 }
