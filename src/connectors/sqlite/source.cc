@@ -164,6 +164,31 @@ Status SqliteSource::check_null_cursors() {
       Retry::never, "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
 }
 
+// SQLite orders every number below every text and every text below every blob. One text among
+// numbers would become the watermark, and all numbers that follow would stay below it unread.
+Status SqliteSource::check_one_kind() {
+  const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
+  const auto kind_of = [&](const std::string& end) {
+    return "SELECT CASE typeof(" + end + ") WHEN 'integer' THEN 'number' WHEN 'real' THEN " +
+           "'number' ELSE typeof(" + end + ") END FROM (SELECT " + end + "(" + cursor + ") AS " +
+           end + " FROM " + relation() + ")";
+  };
+  // Two queries of one end each, so that an index answers both.
+  TM_TRY(sqlite::Statement kinds,
+         database_.prepare("SELECT (" + kind_of("min") + "), (" + kind_of("max") + ")"));
+  TM_CHECK(kinds.step());
+  const std::string lowest(kinds.text_at(0));
+  const std::string highest(kinds.text_at(1));
+  if (lowest == highest) return {};
+  return source_error(
+      "source.mixed_cursor",
+      "`" + spec_.watermark->value + "` holds a " + lowest + " in one row and a " + highest +
+          " in another; to SQLite every " + highest + " is larger than every " + lowest +
+          ", so it can be no watermark",
+      Retry::never,
+      "find the rows with typeof(" + cursor + ") and mend them, or leave them out by a `query`");
+}
+
 Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel) {
   TM_CHECK(cancel.check());
   WindowBound bound;
@@ -196,6 +221,7 @@ Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel
     }
   }
   TM_CHECK(check_null_cursors());
+  TM_CHECK(check_one_kind());
   const std::string cursor = sqlite::quote_identifier(spec_.watermark->value);
   // Where the newest rows were deleted the watermark stays: going back it would read older rows a
   // second time.

@@ -33,6 +33,7 @@ class SqliteSource : public Source {
   std::string relation() const;
   Result<Type> declared_or_staged(const std::string& column, const std::string& declared) const;
   Status check_null_cursors();
+  Status check_one_kind();
   Result<std::string> file_version();
   std::string where(const Window& window) const;
 
