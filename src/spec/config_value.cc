@@ -188,6 +188,7 @@ ValueSpec<SqlText> sql(SqlRole role) {
   ValueDoc doc{.shape = ValueShape::text};
   switch (role) {
     case SqlRole::query:
+    case SqlRole::source_query:
       doc.phrase = "a SQL query, or the name of a file that holds one";
       break;
     case SqlRole::expression:
@@ -201,12 +202,15 @@ ValueSpec<SqlText> sql(SqlRole role) {
           [doc, role](const YamlNode& node, ReadContext& context, ValueName name, SqlText& out) {
             if (node.kind != YamlKind::scalar || node.text.empty())
               return wrong_value(node, context, name, doc);
-            std::optional<SqlText> sql = context.sql_text(node, role == SqlRole::query);
+            std::optional<SqlText> sql =
+                context.sql_text(node, role == SqlRole::query || role == SqlRole::source_query);
             if (!sql) return false;
             const std::size_t faults_before = context.fault_count();
             switch (role) {
               case SqlRole::query:
                 context.check_query(*sql);
+                break;
+              case SqlRole::source_query:
                 break;
               case SqlRole::expression:
                 context.check_expression(*sql);

@@ -39,9 +39,10 @@ struct WrittenText {
 };
 
 enum class SqlRole {
-  query,       // may also be the name of a file
-  expression,  // a value or condition
-  order,       // what follows ORDER BY
+  query,         // may also be the name of a file
+  source_query,  // the same in the source's SQL, judged when the connection is known
+  expression,    // a value or condition
+  order,         // what follows ORDER BY
 };
 // The functions have a namespace of their own, so that `text` and `name` stay free as names of
 // variables.

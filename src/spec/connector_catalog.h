@@ -20,6 +20,8 @@ struct ConnectorTraits {
   // The keys of a job's `from` that make sense with this connector (`table`, `watermark`, ...);
   // empty: it cannot be a source. `connection` and `min_guarantee` always do.
   std::vector<std::string> source_keys;
+  // `from.query` is in the system's own SQL, so only the system can say whether it is right.
+  bool own_sql = false;
   bool is_target = false;
   // Whether `guard` may be set on its connections.
   bool has_guard = false;

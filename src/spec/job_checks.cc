@@ -194,6 +194,19 @@ void check_connections(const ReadJob& job, const ProjectSpec& project,
   }
 }
 
+void check_query(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,
+                 SqlCheck* sql_check, Faults& faults) {
+  const auto* input = std::get_if<QueryInput>(&job.spec.from.input);
+  const ConnectionSpec* connection = project.find_connection(job.spec.from.connection.value);
+  if (sql_check == nullptr || input == nullptr || connection == nullptr) return;
+  const ConnectorSpec* connector = catalog.find(connection->connector);
+  if (connector == nullptr || connector->traits().own_sql) return;
+  const SqlText& sql = input->query;
+  if (const auto found = sql_check->check_query(sql.text)) {
+    faults.add(sql.file, sql.locate(found->offset), "this is not valid SQL: " + found->message);
+  }
+}
+
 void check_jobs(const std::vector<ReadJob>& jobs, Faults& faults) {
   check_one_writer(jobs, faults);
   check_after(jobs, faults);

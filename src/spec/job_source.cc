@@ -182,7 +182,7 @@ void add_input_fields(ConfigSpec<RawSource>& spec) {
              config::list_or_one(config::name(), "a list of tables or patterns"),
              {.description = "Tables that `tables` would take and should not.",
               .example = "[public.tmp_*]"})
-      .field("query", &RawSource::query, config::sql(SqlRole::query),
+      .field("query", &RawSource::query, config::sql(SqlRole::source_query),
              {.description = "A SELECT in the source's own SQL, or the name of a `.sql` file. "
                              "Tidemark adds the window; "
                              "the query never mentions it.",

@@ -119,7 +119,9 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
                          .sql_check = sql_check});
     jobs.push_back(read_job(*document, context));
     check_job(jobs.back(), faults);
-    if (connections_known) check_connections(jobs.back(), loaded.project, catalog, faults);
+    if (!connections_known) continue;
+    check_connections(jobs.back(), loaded.project, catalog, faults);
+    check_query(jobs.back(), loaded.project, catalog, sql_check, faults);
   }
   check_jobs(jobs, faults);
   for (ReadJob& job : jobs)

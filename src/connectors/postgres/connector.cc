@@ -99,6 +99,7 @@ ConnectorSpec postgres_connector_spec() {
   return ConnectorSpec::of(std::move(spec),
                            {.source_keys = {"table", "tables", "except", "query", "watermark",
                                             "null_cursor", "columns", "timezone"},
+                            .own_sql = true,
                             .is_target = true,
                             .has_guard = false,
                             .type_tables = &postgres::type_tables});

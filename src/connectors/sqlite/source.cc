@@ -313,6 +313,7 @@ ConnectorSpec sqlite_connector_spec() {
              {.required = true, .description = "The file, relative to the project's folder."});
   return ConnectorSpec::of(
       std::move(spec), {.source_keys = {"table", "query", "watermark", "null_cursor", "columns"},
+                        .own_sql = true,
                         .is_target = false,
                         .has_guard = false,
                         .type_tables = &sqlite_type_tables});
