@@ -23,6 +23,14 @@ Supersedes supersedes(LoadStrategy strategy, LoadKind kind) {
   return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
 }
 
+Error table_gone(const std::string& table) {
+  return target_error("target.table_gone",
+                      "there is no table " + table +
+                          " any more, and earlier windows were loaded into it; nothing was loaded",
+                      Retry::never,
+                      "put the table back, or load everything again: tidemark run JOB --full");
+}
+
 Schema quarantine_schema() {
   const Type text = Type::of(TypeKind::varchar);
   return Schema{{{"job", text, false, {}},

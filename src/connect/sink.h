@@ -60,7 +60,20 @@ struct LoadTarget {
   std::optional<double>
       shrink_limit;  // full: blocked when fewer rows than (1 - limit) of the present ones
   bool allow_empty = false;
+  // The plan saw the table: a load does not make it anew, since what it held would be missing.
+  bool was_there = false;
 };
+
+// A condition of the engine's SQL that a row must hold for the target to take it; NULL passes. Rows
+// that break one would stop the load, so they are refused before it.
+struct Acceptance {
+  std::string column;
+  std::string predicate;
+  std::string reason;  // for people: why the target cannot hold the value
+};
+
+// `target.table_gone`: a table that windows were loaded into is not there any more.
+Error table_gone(const std::string& table);
 
 // What loading will do to the target, found without touching it.
 struct LoadPlan {
@@ -126,6 +139,11 @@ class Sink {
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming
   // column and types. Touches nothing.
   virtual Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) = 0;
+  // What values of each column the target cannot hold, NULL apart; none for a target that holds all
+  // that the engine does. A misfit is an Error as for plan(). Touches nothing.
+  virtual Result<std::vector<Acceptance>> acceptance(const LoadTarget&, Cancel&) {
+    return std::vector<Acceptance>{};
+  }
   virtual Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) = 0;
 };
 

@@ -53,8 +53,9 @@ RuleSpec built_in_rule(std::string name, std::string check, std::string column,
   return rule;
 }
 
-// What the target cannot take is refused row by row, so that one NULL never stops a load.
-std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional<Schema>& present) {
+// What the target cannot take is refused row by row, so that one value never stops a load.
+std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional<Schema>& present,
+                                   const std::vector<Acceptance>& acceptance) {
   std::set<std::string> required(target.key.begin(), target.key.end());
   if (target.strategy != LoadStrategy::upsert) required.clear();
   if (present) {
@@ -67,6 +68,11 @@ std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional
     rules.push_back(built_in_rule("not_null:" + column, duck::quote_name(column) + " IS NOT NULL",
                                   column,
                                   "`" + column + "` is NULL, which the target does not take"));
+  }
+  for (const Acceptance& accept : acceptance) {
+    rules.push_back(built_in_rule("fits:" + accept.column, accept.predicate, accept.column,
+                                  "`" + accept.column + "` " + accept.reason));
+    rules.back().nulls = RuleNulls::pass;
   }
   return rules;
 }
@@ -206,8 +212,15 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
       job.to.shrink_limit ? job.to.shrink_limit : std::optional(project_.shrink_limit);
   plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
   TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
+  // Only the new window would be in a table made anew.
+  if (!present && plan.kind == LoadKind::window && plan.seq > Seq(1) &&
+      job.to.load != LoadStrategy::full && !options.full) {
+    return table_gone(plan.target.table);
+  }
+  plan.target.was_there = present.has_value();
   std::vector<RuleSpec> rules = job.rules;
-  for (RuleSpec& rule : target_rules(plan.target, present))
+  TM_TRY(const std::vector<Acceptance> acceptance, sink.acceptance(plan.target, cancel));
+  for (RuleSpec& rule : target_rules(plan.target, present, acceptance))
     rules.push_back(std::move(rule));
   TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
   TM_TRY(plan.load, sink.plan(plan.target, cancel));

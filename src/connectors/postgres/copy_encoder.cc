@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "drivers/duckdb/engine.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -17,6 +18,28 @@ Error refused(const CopyColumn& column, std::int64_t row, const char* reason) {
       Retry::never,
       "refuse such rows by a rule, so that they go to quarantine, or change the column in "
       "`transform`");
+}
+
+std::string text_holds(const std::string& expression, const WireType& wire) {
+  if (wire.labels) {
+    std::string list;
+    for (const std::string& label : *wire.labels)
+      list += (list.empty() ? "" : ", ") + duck::quote_text(label);
+    return list.empty() ? expression + " IS NULL" : expression + " IN (" + list + ")";
+  }
+  std::string test = "strpos(" + expression + ", chr(0)) = 0";
+  if (wire.characters_max >= 0) {
+    test += " AND length(" + expression + ") <= " + std::to_string(wire.characters_max);
+  }
+  if (wire.kind == Wire::jsonb) {
+    // jsonb keeps texts decoded. Without its escaped backslashes, every backslash left in the text
+    // starts an escape.
+    const std::string escapes = "replace(" + expression + R"(, '\\', ''))";
+    test += " AND strpos(" + escapes + R"(, '\u0000') = 0)";
+    test += " AND NOT regexp_matches(regexp_replace(" + escapes +
+            R"(, '\\u[dD][89abAB]..\\u[dD][c-fC-F]..', '', 'g'), '\\u[dD][89a-fA-F]'))";
+  }
+  return test;
 }
 
 }  // namespace
@@ -60,18 +83,8 @@ Status CopyEncoder::encode(const BatchReader& batch, ByteBuffer& out) {
 std::string holds(const std::string& expression, const Type& type, const WireType& wire) {
   switch (type.kind) {
     case TypeKind::varchar:
-    case TypeKind::json: {
-      std::string test = "strpos(" + expression + ", chr(0)) = 0";
-      if (wire.characters_max >= 0) {
-        test += " AND length(" + expression + ") <= " + std::to_string(wire.characters_max);
-      }
-      // jsonb keeps texts decoded, so an escaped NUL cannot be stored; `\\u0000` after a backslash
-      // is harmless.
-      if (wire.kind == Wire::jsonb) {
-        test += " AND NOT regexp_matches(" + expression + R"(, '(^|[^\\])(\\\\)*\\u0000'))";
-      }
-      return test;
-    }
+    case TypeKind::json:
+      return text_holds(expression, wire);
     case TypeKind::date:
       return "(isinf(" + expression + ") OR " + expression +
              " BETWEEN DATE '4714-11-24 (BC)' AND DATE '5874897-12-31')";
@@ -88,6 +101,30 @@ std::string holds(const std::string& expression, const Type& type, const WireTyp
     }
     default:
       return {};
+  }
+}
+
+std::string why_refused(const Type& type, const WireType& wire) {
+  switch (type.kind) {
+    case TypeKind::varchar:
+    case TypeKind::json:
+      if (wire.labels) return "is no label of the target's enum";
+      if (wire.kind == Wire::jsonb) {
+        return "holds a NUL or half a surrogate pair, which jsonb of PostgreSQL cannot";
+      }
+      return wire.characters_max < 0 ? std::string("holds a NUL, which text of PostgreSQL cannot")
+                                     : "has more than " + std::to_string(wire.characters_max) +
+                                           " characters, or holds a NUL";
+    case TypeKind::date:
+    case TypeKind::timestamp:
+    case TypeKind::timestamptz:
+      return "lies outside PostgreSQL's calendar";
+    case TypeKind::timestamp_ns:
+      return "has nanoseconds or lies outside PostgreSQL's calendar";
+    case TypeKind::list:
+      return "has an element that " + why_refused(*type.element, *wire.element);
+    default:
+      return "cannot be held by PostgreSQL";
   }
 }
 

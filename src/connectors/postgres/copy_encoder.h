@@ -47,6 +47,7 @@ struct WireType {
   std::int32_t characters_max = -1;         // varchar(n); -1: any
   std::uint32_t element_oid = 0;            // array only
   std::shared_ptr<const WireType> element;  // array only; shared because columns are copied with it
+  std::shared_ptr<const std::vector<std::string>> labels = nullptr;  // enums only: what there is
 };
 
 // One column of a COPY: values of `type` travel as `wire`. REQUIRES a pair that `fit` of
@@ -81,5 +82,7 @@ class CopyEncoder {
 // A predicate of the engine's SQL that is true where `expression` (of `type`) can be stored as
 // `wire`; empty where every value can. NULL values give true or NULL.
 std::string holds(const std::string& expression, const Type& type, const WireType& wire);
+// What a value that fails holds() is, for people: a part of a sentence after the column's name.
+std::string why_refused(const Type& type, const WireType& wire);
 
 }  // namespace tidemark::postgres

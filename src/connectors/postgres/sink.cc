@@ -1,6 +1,5 @@
 #include "connectors/postgres/sink.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "connectors/postgres/ledger.h"
@@ -106,29 +105,15 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   return plan;
 }
 
-Result<std::vector<PostgresSink::Acceptance>> PostgresSink::acceptance(const LoadTarget& target,
-                                                                       Cancel& cancel) {
+Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
   TM_TRY(const LoadSteps steps, compose(state, target, Fence(0)));
   std::vector<Acceptance> all;
-  for (std::size_t at = 0; at < steps.columns.size(); ++at) {
-    const CopyColumn& copy = steps.columns[at];
-    const Column& column = target.schema.columns[at];
-    const std::string name = duck::quote_name(copy.name);
-    if (std::string predicate = holds(name, copy.type, copy.wire); !predicate.empty()) {
-      all.push_back(
-          {copy.name, std::move(predicate), "PostgreSQL cannot hold this value as it is"});
-    }
-    const bool in_key =
-        std::find(target.key.begin(), target.key.end(), copy.name) != target.key.end();
-    const bool required = std::any_of(
-        state.columns.begin(), state.columns.end(),
-        [&](const TargetColumn& there) { return there.name == copy.name && there.not_null; });
-    const bool is_key = in_key && target.strategy == LoadStrategy::upsert;
-    if (!is_key && !required && column.nullable) continue;
-    all.push_back({copy.name, name + " IS NOT NULL",
-                   is_key ? "a key has no NULL" : "the target's column is NOT NULL"});
+  for (const CopyColumn& copy : steps.columns) {
+    std::string predicate = holds(duck::quote_name(copy.name), copy.type, copy.wire);
+    if (predicate.empty()) continue;
+    all.push_back({copy.name, std::move(predicate), why_refused(copy.type, copy.wire)});
   }
   return all;
 }

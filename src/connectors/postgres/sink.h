@@ -29,18 +29,9 @@ class PostgresSink : public Sink {
   Result<bool> loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) override;
   Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
   Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
+  Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel) override;
   // Creates the ledger where it is missing, then opens the load's transaction.
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
-
-  // For each column that has one, a predicate of the engine's SQL that is true where the target can
-  // hold the value (no NUL in text, no NULL where the target has NOT NULL, ...): rows that fail one
-  // stop a load, so they are refused before it. Touches nothing.
-  struct Acceptance {
-    std::string column;
-    std::string predicate;
-    std::string reason;
-  };
-  Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel);
 
  private:
   Result<Connection*> reader(Cancel& cancel);

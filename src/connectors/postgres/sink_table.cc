@@ -184,7 +184,7 @@ Status compose_new(const TableState& state, const LoadTarget& target, LoadSteps&
     // The new column is of the type made for it, so it is fitted against exactly that.
     TM_TRY(CopyColumn copy, new_column(column));
     if (column.type.kind == TypeKind::timestamp_ns) {
-      steps.notes.push_back("column `" + column.name + "`: times with nanoseconds stop the load");
+      steps.notes.push_back("column `" + column.name + "`: times with nanoseconds are refused");
     }
     steps.columns.push_back(std::move(copy));
   }
@@ -262,6 +262,16 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
                                          columns.boolean(row, 5), columns.boolean(row, 6),
                                          columns.boolean(row, 7), columns.boolean(row, 8),
                                          columns.boolean(row, 9)});
+  }
+  for (TargetColumn& column : state.columns) {
+    if (!column.is_enum && !column.element_is_enum) continue;
+    const std::uint32_t type = column.is_enum ? column.type_oid : column.element_oid;
+    TM_TRY(Rows labels,
+           connection.query("select enumlabel from pg_catalog.pg_enum where enumtypid = $1::oid "
+                            "order by enumsortorder",
+                            Parameters{std::to_string(type)}, cancel));
+    for (std::size_t row = 0; row < labels.rows(); ++row)
+      column.labels.push_back(labels.string(row, 0));
   }
   TM_TRY(Rows keys, connection.query(keys_sql, oid, cancel));
   for (std::size_t row = 0; row < keys.rows(); ++row) {

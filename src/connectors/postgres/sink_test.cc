@@ -384,21 +384,51 @@ TEST_F(PostgresSinkTest, DomainsEnumsAndWiderColumnsTakeTheRows) {
 }
 
 TEST_F(PostgresSinkTest, AcceptanceFindsTheRowsThatWouldStopALoad) {
-  run("create table orders (short varchar(2), needed int not null, js jsonb, tags text[])");
+  run("create type mood as enum ('ok', 'it''s \\ bad')");
+  run("create table orders (short varchar(2), plain text, js jsonb, tags text[], day date, moment "
+      "timestamp, m mood, moods mood[])");
   const auto mixed = rows(
-      "SELECT * FROM (VALUES ('ab', 1, '\"\\\\u0000\"'::JSON, ['a'], DATE '2024-01-01', "
-      "TIMESTAMP_NS '2024-01-01 00:00:00.000001'), ('abc', NULL, '\"\\u0000\"'::JSON, ['a', "
-      "chr(0)], "
-      "DATE '5874898-01-01', TIMESTAMP_NS '2024-01-01 00:00:00.000000001')) "
-      "r(short, needed, js, tags, day, moment)");
-  run("alter table orders add day date, add moment timestamp");
+      "SELECT * FROM (VALUES "
+      "('äb', 'a', '\"\\\\u0000 \\ud83d\\ude00 \\\\ud800\"'::JSON, ['a'], DATE '2024-01-01', "
+      "TIMESTAMP_NS '2024-01-01 00:00:00.000001', 'it''s \\ bad', ['ok']), "
+      "('abc', chr(0), '\"\\u0000\"'::JSON, ['a', chr(0)], DATE '5874898-01-01', "
+      "TIMESTAMP_NS '2024-01-01 00:00:00.000000001', 'new', ['ok', 'new']), "
+      "(chr(0), 'a' || chr(0), '\"\\\\\\u0000\"'::JSON, [chr(0)], DATE '-290307-01-01', "
+      "TIMESTAMP_NS '2024-01-01 00:00:00.000000999', '', [NULL, ''])) "
+      "r(short, plain, js, tags, day, moment, m, moods)");
   const auto acceptance = sink_->acceptance(target(mixed, LoadStrategy::append), cancel_);
   ASSERT_TRUE(acceptance.ok()) << acceptance.error().describe();
-  EXPECT_EQ(acceptance->size(), 6U);
+  EXPECT_EQ(acceptance->size(), 8U);
+  std::string all;
   for (const auto& accept : *acceptance) {
     const auto good = db_->count("SELECT count(*) FROM good WHERE " + accept.predicate);
     EXPECT_EQ(good.ok() ? std::to_string(*good) : good.error().describe(), "1") << accept.predicate;
+    all += (all.empty() ? "" : " AND ") + accept.predicate;
   }
+  // The engine refuses to make such JSON, but takes it from a source that has it.
+  for (const auto& accept : *acceptance) {
+    if (accept.column != "js") continue;
+    EXPECT_EQ(
+        *db_->count(
+            R"(SELECT count(*) FROM (VALUES ('"\ud800"'), ('"\\ud800"'), ('"\udc00 \ud800"'), ('"\ud800 \n"'), ('"\ud83d\ude00"')) r(js) WHERE )" +
+            accept.predicate),
+        2);
+  }
+  const auto held = rows("SELECT * FROM good WHERE " + all, mixed.schema, "held");
+  EXPECT_TRUE(is(load(held, target(held, LoadStrategy::append), key(1)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select short || m || js from orders"), "äbit's \\ bad\"\\\\u0000 😀 \\\\ud800\"");
+}
+
+TEST_F(PostgresSinkTest, NullIsAcceptedHereAndRefusedByTheRuleForIt) {
+  run("create table orders (name varchar(2) not null)");
+  const auto none = rows("SELECT NULL::VARCHAR AS name");
+  const auto acceptance = sink_->acceptance(target(none, LoadStrategy::append), cancel_);
+  ASSERT_TRUE(acceptance.ok()) << acceptance.error().describe();
+  ASSERT_EQ(acceptance->size(), 1U);
+  EXPECT_EQ(
+      *db_->count("SELECT count(*) FROM good WHERE NOT (" + acceptance->front().predicate + ")"),
+      0);
+  EXPECT_FALSE((*sink_->describe("orders", cancel_))->columns.front().nullable);
 }
 
 TEST_F(PostgresSinkTest, RefusedRowsCommitWithTheGoodOnes) {

@@ -152,7 +152,7 @@ Match match_text(const Type& type, const Builtin& target, std::int32_t modifier)
   if (modifier < 4) return good(Wire::text);
   const std::int32_t characters = modifier - 4;
   return good(Wire::text,
-              "texts longer than " + std::to_string(characters) + " characters stop the load",
+              "texts longer than " + std::to_string(characters) + " characters are refused",
               characters);
 }
 
@@ -190,7 +190,7 @@ Match match_builtin(const Type& type, const Builtin& target, std::int32_t modifi
       if (target.kind != TypeKind::timestamp || !keeps_microseconds(target, modifier))
         return Misfit{};
       return good(Wire::timestamp,
-                  "times with nanoseconds stop the load; PostgreSQL keeps microseconds");
+                  "times with nanoseconds are refused; PostgreSQL keeps microseconds");
     case TypeKind::time:
     case TypeKind::timetz:
     case TypeKind::timestamp:
@@ -212,25 +212,27 @@ Match match_builtin(const Type& type, const Builtin& target, std::int32_t modifi
   return Misfit{};
 }
 
-Match match_element(const Type& type, std::uint32_t oid, bool is_enum, std::int32_t modifier) {
-  if (is_enum) {
-    if (type.kind == TypeKind::varchar)
-      return good(Wire::text, "labels unknown to the enum stop the load");
-    return Misfit{};
-  }
+Match match_enum(const Type& type, const TargetColumn& target) {
+  if (type.kind != TypeKind::varchar) return Misfit{};
+  Match match = good(Wire::text, "labels unknown to the enum are refused");
+  std::get<0>(match).first.labels = std::make_shared<const std::vector<std::string>>(target.labels);
+  return match;
+}
+
+Match match_element(const Type& type, std::uint32_t oid, bool is_enum, const TargetColumn& target) {
+  if (is_enum) return match_enum(type, target);
   const Builtin* builtin = find_builtin(oid);
   return builtin == nullptr
              ? Match{Misfit{"cast is not possible into this type; make the column text"}}
-             : match_builtin(type, *builtin, modifier);
+             : match_builtin(type, *builtin, target.type_modifier);
 }
 
 Match match(const Type& type, const TargetColumn& target) {
   if (type.kind != TypeKind::list) {
-    return match_element(type, target.type_oid, target.is_enum, target.type_modifier);
+    return match_element(type, target.type_oid, target.is_enum, target);
   }
   if (target.element_oid == 0 || type.element->kind == TypeKind::list) return Misfit{};
-  Match element = match_element(*type.element, target.element_oid, target.element_is_enum,
-                                target.type_modifier);
+  Match element = match_element(*type.element, target.element_oid, target.element_is_enum, target);
   auto* fits = std::get_if<std::pair<WireType, std::string>>(&element);
   if (fits == nullptr) return element;
   WireType wire{Wire::array, -1, target.element_oid, std::make_shared<const WireType>(fits->first)};
@@ -326,7 +328,7 @@ Result<Fit> fit(const Column& column, const TargetColumn& target) {
   auto& [wire, note] = std::get<std::pair<WireType, std::string>>(found);
   if (target.not_null && column.nullable) {
     note += (note.empty() ? "" : "; ") +
-            std::string("the target's column is NOT NULL: a NULL stops the load");
+            std::string("the target's column is NOT NULL: rows with a NULL are refused");
   }
   return Fit{CopyColumn{column.name, column.type, std::move(wire)}, std::move(note)};
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "connectors/postgres/copy_encoder.h"
@@ -25,8 +26,9 @@ struct TargetColumn {
   bool is_enum = false;
   bool element_is_enum = false;
   bool not_null = false;
-  bool has_default = false;  // a default, an identity or a generated value
-  bool generated = false;    // takes no value from outside
+  bool has_default = false;              // a default, an identity or a generated value
+  bool generated = false;                // takes no value from outside
+  std::vector<std::string> labels = {};  // of the enum, or of the enum the elements are of
 };
 
 // The name of the type that holds every value of `type`, e.g. `numeric(20,0)` for UBIGINT. A user
