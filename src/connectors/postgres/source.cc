@@ -10,12 +10,22 @@ namespace tidemark::postgres {
 namespace {
 
 constexpr std::uint32_t text_oid = 25;
+constexpr std::uint32_t inet_oid = 869;
 
 // The text of a query without the semicolon people end it with.
 std::string trimmed(std::string text) {
   while (!text.empty() && std::string(" \t\r\n;").find(text.back()) != std::string::npos)
     text.pop_back();
   return text;
+}
+
+// What is asked of a column so that it comes in its form.
+std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
+  const std::string name = quote_name(column.name);
+  if (!form.cast_to_text) return name;
+  // Its cast to text adds a mask (`::1/128`) that its own text does not have.
+  if (column.type.oid == inet_oid) return "pg_catalog.textin(pg_catalog.inet_out(" + name + "))";
+  return name + "::text";
 }
 
 std::optional<std::string> declared_type(const SourceSpec& spec, const std::string& column) {
@@ -74,8 +84,7 @@ Status PostgresSource::describe(Cancel& cancel) {
   select_list_.clear();
   for (const CatalogColumn& column : found.columns) {
     TM_TRY(ColumnForm form, form_of(column.type, column.name, declared_type(spec_, column.name)));
-    select_list_ += (select_list_.empty() ? "" : ", ") + quote_name(column.name) +
-                    (form.cast_to_text ? "::text" : "");
+    select_list_ += (select_list_.empty() ? "" : ", ") + asked_for(column, form);
     types_.push_back(form.cast_to_text ? text_oid : column.type.oid);
     schema_.columns.push_back({column.name, form.type, !column.not_null, column.type.name});
     columns_.push_back({column.name, std::move(form)});

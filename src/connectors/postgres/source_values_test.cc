@@ -150,7 +150,7 @@ std::vector<Kind> kinds() {
        "uuid",
        {uuid, "'00000000-0000-0000-0000-000000000000'", "'ffffffff-ffff-ffff-ffff-ffffffffffff'"},
        "UUID"},
-      {"inet", "inet", {"'192.168.1.5/24'", "'::1'"}, "VARCHAR"},
+      {"inet", "inet", {"'192.168.1.5/24'", "'::1'"}, "VARCHAR", {"192.168.1.5/24", "::1"}},
       {"varbit", "varbit", {"B'10101'", "B''"}, "VARCHAR"},
       {"money", "money", {"'-1234.56'"}, "VARCHAR"},
       {"int4range", "int4range", {"'[1,5)'", "'empty'", "'[,5)'"}, "VARCHAR"},
