@@ -21,7 +21,7 @@ constexpr std::string_view wrong_login =
     "from this machine";
 
 // Whole states stand before classes: the first that matches wins.
-constexpr std::array<Known, 37> known{{
+constexpr std::array<Known, 38> known{{
     {"28P01", "wrong_password", Retry::never, wrong_login},
     {"28000", "login_refused", Retry::never, wrong_login},
     {"3D000", "database_missing", Retry::never, "check `dbname` in the connection"},
@@ -34,14 +34,20 @@ constexpr std::array<Known, 37> known{{
     {"42601", "syntax_error", Retry::never, ""},
     {"42P07", "table_exists", Retry::never, ""},
     {"0A000", "unsupported", Retry::never, ""},
-    {"23505", "unique_violation", Retry::never, ""},
-    {"23502", "not_null_violation", Retry::never, ""},
-    {"23503", "foreign_key_violation", Retry::never, ""},
-    {"23514", "check_violation", Retry::never, ""},
+    {"23505", "unique_violation", Retry::never,
+     "the table has a row with this key: `load: upsert` replaces it, or a rule can refuse the row"},
+    {"23502", "not_null_violation", Retry::never,
+     "give the column a value in `transform`, or refuse such rows by a rule"},
+    {"23503", "foreign_key_violation", Retry::never,
+     "load the table it refers to first, or refuse such rows by a lookup or a rule"},
+    {"23514", "check_violation", Retry::never,
+     "refuse such rows by a rule that says the same, so that they go to quarantine"},
     {"25006", "read_only", Retry::never,
      "this server or session takes no writes: connect to the primary, or check "
      "default_transaction_read_only"},
     {"25P02", "transaction_aborted", Retry::never, ""},
+    {"22P05", "untranslatable_character", Retry::never,
+     "the database is not in UTF8 and lacks this character: use one in UTF8, or refuse such rows"},
     {"40001", "serialization_failure", Retry::backoff, ""},
     {"40P01", "deadlock", Retry::backoff, ""},
     {"40003", "completion_unknown", Retry::reconnect, ""},
