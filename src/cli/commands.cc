@@ -223,12 +223,10 @@ void show_answer(const Call& call, const duck::Answer& answer) {
 }
 
 int query(const Call& call) {
-  const std::string& connection = call.line.names[0];
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    TM_TRY(auto engine, workspace->attach(connection, {}, call.cancel));
-    TM_CHECK(engine->execute("USE " + duck::quote_name(connection)));
-    TM_TRY(duck::Answer answer, engine->select(call.line.names[1]));
+    TM_TRY(duck::Answer answer,
+           workspace->answer(call.line.names[0], call.line.names[1], call.cancel));
     show_answer(call, answer);
     return exit_done;
   }();

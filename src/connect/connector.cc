@@ -30,4 +30,16 @@ Status Connector::attach(const ConnectionSpec&, const std::vector<std::string>&,
   return cannot(name(), "be read by transforms and rules");
 }
 
+Status Connector::refresh(const ConnectionSpec&, const std::vector<std::string>&,
+                          const ConnectorContext&, Cancel&) const {
+  return {};
+}
+
+Result<duck::Answer> Connector::answer(const ConnectionSpec& connection, const std::string& sql,
+                                       const ConnectorContext& context, Cancel& cancel) const {
+  TM_CHECK(attach(connection, {}, context, cancel));
+  TM_CHECK(context.engine.execute("USE " + duck::quote_name(connection.name.value)));
+  return context.engine.select(sql);
+}
+
 }  // namespace tidemark

@@ -11,12 +11,9 @@
 #include "base/result.h"
 #include "connect/sink.h"
 #include "connect/source.h"
+#include "drivers/duckdb/engine.h"
 #include "spec/job_spec.h"
 #include "spec/project_spec.h"
-
-namespace tidemark::duck {
-class Connection;
-}
 
 namespace tidemark {
 
@@ -56,11 +53,19 @@ class Connector {
   virtual Result<std::unique_ptr<Sink>> open_sink(const ConnectionSpec& connection,
                                                   const ConnectorContext& context,
                                                   Cancel& cancel) const;
-  // Makes the tables of this connection readable by the engine under the connection's name
+  // Makes the tables of this connection known to the engine under the connection's name
   // (`warehouse.dim_customer`), for lookups, rules and queries. `tables` are the ones that will be
-  // read.
+  // read; one that is not there is left out. Their rows may be read after refresh().
   virtual Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                         const ConnectorContext& context, Cancel& cancel) const;
+  // Brings the rows of attached tables up to now, before they are read. By default nothing: what
+  // the engine reads by itself is never old.
+  virtual Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                         const ConnectorContext& context, Cancel& cancel) const;
+  // The answer of one query of a person, in the connection's own SQL. By default the engine answers
+  // it over the attached connection; a system with an SQL of its own answers it there, read-only.
+  virtual Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
+                                      const ConnectorContext& context, Cancel& cancel) const;
 };
 
 }  // namespace tidemark

@@ -59,7 +59,8 @@ std::string shown_sql(const std::string& value_sql, const Type& type);
 void add_tables_read(const std::string& select, duck::Connection& connection,
                      std::vector<std::string>& tables);
 
-// `(SELECT CAST(NULL AS INTEGER) AS "a" ... LIMIT 0)`: a relation of these columns without rows.
+// `(SELECT CAST(NULL AS INTEGER) AS "a" ... LIMIT 0)`: a relation of these columns, and `_tm_row`,
+// without rows.
 std::string empty_relation(const Schema& rows);
 // The position of a column; names compare as the engine does, without case.
 std::optional<std::size_t> find_column(const Schema& rows, std::string_view name);

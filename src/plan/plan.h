@@ -19,6 +19,12 @@
 
 namespace tidemark {
 
+// Tables of a connection that steps and rules read, `[schema.]table`.
+struct TablesRead {
+  std::string connection;
+  std::vector<std::string> tables;
+};
+
 struct StreamPlan {
   StreamId id;
   WindowBound bound;
@@ -30,7 +36,8 @@ struct StreamPlan {
   std::vector<std::string> splits;  // what the source will be asked, in its own words
   Schema input;                     // as staged
   CompiledTransform transform;
-  CompiledRules rules;  // the job's, then those the target needs (keys, NOT NULL)
+  CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
+  std::vector<TablesRead> reads;  // attached; to be refreshed before the transform
   LoadTarget target;
   LoadPlan load;
 };

@@ -134,8 +134,9 @@ std::optional<Schema> Planner::pinned_schema(const StreamId& id) {
   return std::nullopt;
 }
 
-Status Planner::attach_references(const JobSpec& job, const ConnectorContext& context,
-                                  Cancel& cancel) {
+Result<std::vector<TablesRead>> Planner::attach_references(const JobSpec& job,
+                                                           const ConnectorContext& context,
+                                                           Cancel& cancel) {
   std::map<std::string, std::set<std::string>> wanted;
   auto add = [&](const std::vector<std::string>& names) {
     for (const std::string& name : names) {
@@ -145,14 +146,16 @@ Status Planner::attach_references(const JobSpec& job, const ConnectorContext& co
   };
   add(tables_read(job.transform, engine_));
   add(tables_read(job.rules, engine_));
+  std::vector<TablesRead> reads;
   for (const auto& [name, tables] : wanted) {
     const ConnectionSpec* connection = project_.find_connection(name);
     if (connection == nullptr)
       continue;  // a schema of the relation itself, or a fault that binding will name
+    reads.push_back({name, {tables.begin(), tables.end()}});
     TM_TRY(const Connector* connector, connectors_.of(*connection));
-    TM_CHECK(connector->attach(*connection, {tables.begin(), tables.end()}, context, cancel));
+    TM_CHECK(connector->attach(*connection, reads.back().tables, context, cancel));
   }
-  return {};
+  return reads;
 }
 
 Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec& stream,
@@ -197,6 +200,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 
 Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
+  TM_TRY(plan.reads, attach_references(job, context_of(job.name.get(), options), cancel));
   plan.target.table = target_table(job.to.table.value, stream);
   plan.target.strategy = strategy_of(job, options);
   TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
@@ -235,7 +239,6 @@ Result<JobPlan> Planner::open_target(const JobSpec& job, const PlanOptions& opti
   const ConnectorContext context = context_of(job.name.get(), options);
   TM_TRY(const Connector* connector, connectors_.of(to));
   TM_TRY(plan.sink, connector->open_sink(to, context, cancel));
-  TM_CHECK(attach_references(job, context, cancel));
   return plan;
 }
 

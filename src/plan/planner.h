@@ -38,7 +38,7 @@ class Planner {
                               const PlanOptions& options, Cancel& cancel);
 
  private:
-  // What both begin with: the target opened, the tables that steps and rules read attached.
+  // What both begin with.
   Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,
                                     const PlanOptions& options, Cancel& cancel);
@@ -49,8 +49,10 @@ class Planner {
   Result<PreparedStream> plan_stream(const JobSpec& job, const StreamSpec& stream,
                                      bool many_streams, Sink& sink, const PlanOptions& options,
                                      Cancel& cancel);
-  // Makes every connection that transforms and rules read visible in the engine.
-  Status attach_references(const JobSpec& job, const ConnectorContext& context, Cancel& cancel);
+  // Makes every table that transforms and rules read known to the engine.
+  Result<std::vector<TablesRead>> attach_references(const JobSpec& job,
+                                                    const ConnectorContext& context,
+                                                    Cancel& cancel);
   std::optional<Schema> pinned_schema(const StreamId& id);
 
   const ProjectSpec& project_;

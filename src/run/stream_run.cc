@@ -126,10 +126,24 @@ void StreamRun::count(const Stage& stage) {
   stage_dir_ = stage.dir().string();
 }
 
+// After the rows are staged, so that a dimension is not older than the rows that refer to it.
+Status StreamRun::refresh_tables_read(Cancel& cancel) {
+  for (const TablesRead& read : prepared_.plan.reads) {
+    const ConnectionSpec& connection = *parts_.project.find_connection(read.connection);
+    TM_TRY(const Connector* connector, parts_.connectors.of(connection));
+    const ConnectorContext context{
+        parts_.project, engine_,
+        "tidemark " + job_.name.get() + "/" + prepared_.plan.id.stream.get() + " " + run_.get()};
+    TM_CHECK(connector->refresh(connection, read.tables, context, cancel));
+  }
+  return {};
+}
+
 Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
   TM_CHECK(cancel.check());
   show(RunStep::transform, counts_.rows_staged.get(), 0);
+  TM_CHECK(refresh_tables_read(cancel));
   RefineInput input{plan, stage, job_, run_, parts_.clock, parts_.files};
   input.accept_refused = prepared_.stage.has_value();
   TM_TRY(Refined refined, refine(input, engine_, cancel));

@@ -37,6 +37,7 @@ class StreamRun {
   // A stage that stands already: its bytes are checked, its counts taken.
   Result<std::optional<Stage>> take_stage(const Stage& stage, Cancel& cancel);
   void count(const Stage& stage);
+  Status refresh_tables_read(Cancel& cancel);
   Status load(const Stage& stage, Cancel& cancel);
   Status commit(LoadTxn& txn, const Stage& stage);
   Status step(RunState to, const std::string& message,

@@ -8,6 +8,7 @@
 
 #include "base/nearest.h"
 #include "plan/planner.h"
+#include "run/cancel_watch.h"
 #include "run/recovery.h"
 
 namespace tidemark {
@@ -162,24 +163,37 @@ Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobNam
   return files;
 }
 
+Result<const ConnectionSpec*> Workspace::find_connection(const std::string& name) const {
+  if (const ConnectionSpec* found = project().find_connection(name)) return found;
+  std::vector<std::string> names;
+  for (const ConnectionSpec& known : project().connections)
+    names.push_back(known.name.value);
+  std::string hint = "connections stand in tidemark.yaml";
+  if (auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
+  return user_error("user.no_connection", "there is no connection `" + name + "` in this project",
+                    hint);
+}
+
 Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& name,
                                                             const std::vector<std::string>& tables,
                                                             Cancel& cancel) {
-  const ConnectionSpec* connection = project().find_connection(name);
-  if (connection == nullptr) {
-    std::vector<std::string> names;
-    for (const ConnectionSpec& known : project().connections)
-      names.push_back(known.name.value);
-    std::string hint = "connections stand in tidemark.yaml";
-    if (auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
-    return user_error("user.no_connection", "there is no connection `" + name + "` in this project",
-                      hint);
-  }
+  TM_TRY(const ConnectionSpec* connection, find_connection(name));
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   TM_CHECK(
       connector->attach(*connection, tables, {project(), *engine, "tidemark query", true}, cancel));
+  TM_CHECK(connector->refresh(*connection, tables, {project(), *engine, "tidemark query", true},
+                              cancel));
   return engine;
+}
+
+Result<duck::Answer> Workspace::answer(const std::string& name, const std::string& sql,
+                                       Cancel& cancel) {
+  TM_TRY(const ConnectionSpec* connection, find_connection(name));
+  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(const Connector* connector, around_.connectors.of(*connection));
+  const CancelWatch watch(cancel, *engine);
+  return connector->answer(*connection, sql, {project(), *engine, "tidemark query", true}, cancel);
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {

@@ -75,9 +75,13 @@ class Workspace {
   Result<std::unique_ptr<duck::Connection>> attach(const std::string& connection,
                                                    const std::vector<std::string>& tables,
                                                    Cancel& cancel);
+  // The answer of a query in the connection's own SQL.
+  Result<duck::Answer> answer(const std::string& connection, const std::string& sql,
+                              Cancel& cancel);
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
  private:
+  Result<const ConnectionSpec*> find_connection(const std::string& name) const;
   explicit Workspace(const Surroundings& around) : around_(around) {}
   RunnerParts parts(Store& store, RunObserver& observer);
   // Ends what a dead process left, once.

@@ -6,6 +6,7 @@
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
 #include "connectors/postgres/type_tables.h"
+#include "connectors/postgres/whole_read.h"
 
 namespace tidemark {
 namespace {
@@ -27,6 +28,19 @@ std::vector<std::string> texts(const std::vector<Name>& names) {
   for (const Name& name : names)
     list.push_back(name.value);
   return list;
+}
+
+Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                   postgres::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
+  const auto options = options_of(connection, context, postgres::Side::source);
+  for (const std::string& table : tables) {
+    Status copied =
+        postgres::copy_table(options, table, depth, connection.name.value, context.engine, cancel);
+    // Whoever names a table that is not there is told so by the engine, with the place in the job.
+    if (copied.ok() || copied.error().code == "postgres.table_missing") continue;
+    return std::move(copied).error().with_context("connection `" + connection.name.value + "`");
+  }
+  return {};
 }
 
 }  // namespace
@@ -77,6 +91,28 @@ Result<std::unique_ptr<Sink>> PostgresConnector::open_sink(const ConnectionSpec&
                                                            Cancel&) const {
   return std::unique_ptr<Sink>(std::make_unique<postgres::PostgresSink>(
       context.engine, options_of(connection, context, postgres::Side::target)));
+}
+
+Status PostgresConnector::attach(const ConnectionSpec& connection,
+                                 const std::vector<std::string>& tables,
+                                 const ConnectorContext& context, Cancel& cancel) const {
+  TM_CHECK(context.engine.execute("ATTACH IF NOT EXISTS ':memory:' AS " +
+                                  duck::quote_name(connection.name.value)));
+  return copy_tables(connection, tables, postgres::CopyDepth::columns, context, cancel);
+}
+
+Status PostgresConnector::refresh(const ConnectionSpec& connection,
+                                  const std::vector<std::string>& tables,
+                                  const ConnectorContext& context, Cancel& cancel) const {
+  return copy_tables(connection, tables, postgres::CopyDepth::rows, context, cancel);
+}
+
+Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,
+                                               const std::string& sql,
+                                               const ConnectorContext& context,
+                                               Cancel& cancel) const {
+  return postgres::read_answer(options_of(connection, context, postgres::Side::source), sql,
+                               context.engine, cancel);
 }
 
 ConnectorSpec postgres_connector_spec() {

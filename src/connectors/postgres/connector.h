@@ -33,6 +33,15 @@ class PostgresConnector : public Connector {
   Result<std::unique_ptr<Sink>> open_sink(const ConnectionSpec& connection,
                                           const ConnectorContext& context,
                                           Cancel& cancel) const override;
+  // Tables of an in-memory database of the engine: empty at first, so that a plan reads no rows and
+  // a run without news none either; refresh() copies each of them whole.
+  Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                const ConnectorContext& context, Cancel& cancel) const override;
+  Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                 const ConnectorContext& context, Cancel& cancel) const override;
+  // PostgreSQL runs the query, so that names, functions and values are its own.
+  Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
+                              const ConnectorContext& context, Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `postgres:` connection.
