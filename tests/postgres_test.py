@@ -1,0 +1,223 @@
+"""PostgreSQL as a dimension, as a target and as a place to ask, through the real program."""
+
+import json
+import unittest
+
+from support.duckdb_file import DuckdbFile
+from support.temporary_postgres import TemporaryPostgres
+from support.project import Project
+
+PROJECT = """\
+connections:
+  shop:      {{postgres: "{source}"}}
+  mirror:    {{postgres: "{mirror}"}}
+  landing:   {{files: data}}
+  warehouse: {{duckdb: warehouse.duckdb}}
+"""
+ORDERS = """\
+create table customers (customer_id int primary key, segment text, price numeric);
+create schema geo;
+create table geo.countries (code text primary key);
+create table orders (id int primary key, customer_id int, country text, updated_at timestamptz not null);
+insert into customers values (1, 'vip', 1.10), (2, 'new', 'NaN');
+insert into geo.countries values ('PT'), ('DE');
+insert into orders select i, 1 + i % 3, (array['PT', 'DE', 'XX'])[1 + i % 3], now() - interval '1 hour'
+  from generate_series(1, 9) i;
+"""
+ORDERS_JOB = """\
+from: {connection: shop, table: public.orders, watermark: updated_at}
+transform:
+  - lookup: {from: shop.customers, match: customer_id, add: [segment, price], missing: quarantine}
+rules:
+  known_country: country in (select code from shop.geo.countries)
+to: {connection: TARGET, table: mart.orders, load: upsert, key: [id]}
+"""
+
+
+class PostgresTest(unittest.TestCase):
+    number = 0
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(TemporaryPostgres())
+
+    def setUp(self):
+        PostgresTest.number += 1
+        self.source, self.mirror = f"source_{self.number}", f"mirror_{self.number}"
+        for name in (self.source, self.mirror):
+            self.server.sql(f"create database {name}")
+        self.project = self.enterContext(Project(PROJECT.format(
+            source=self.server.conninfo(self.source), mirror=self.server.conninfo(self.mirror))))
+
+    def shop(self, sql):
+        return self.server.sql(sql, self.source)
+
+    def target(self, sql):
+        return self.server.sql(sql, self.mirror)
+
+    def run_job(self, name, code=0):
+        done = self.project.call("run", name, "--json")
+        self.assertEqual(code, done.code, done.err)
+        return done.json
+
+    def ask(self, connection, sql, code=0):
+        done = self.project.call("query", connection, sql, "--json")
+        self.assertEqual(code, done.code, done.err)
+        return done.json
+
+
+class Dimensions(PostgresTest):
+    def setUp(self):
+        super().setUp()
+        self.shop(ORDERS)
+
+    def orders(self, target):
+        rows = "select id, segment, price from mart.orders order by id"
+        if target == "warehouse":
+            return self.project.rows(rows)
+        return [line.split("|") for line in self.target(rows).splitlines()]
+
+    def test_lookups_and_rules_read_tables_of_the_server(self):
+        for target in ("warehouse", "mirror"):
+            with self.subTest(target=target):
+                self.project.job(f"orders_{target}", ORDERS_JOB.replace("TARGET", target))
+                run = self.run_job(f"orders_{target}")
+                # A third of the orders has no customer, and the same third a country nobody knows.
+                self.assertEqual((9, 6, 3), tuple(run["streams"][0][name]
+                                                  for name in ("rows_read", "rows_loaded", "rows_rejected")))
+                self.assertEqual([[str(i), "new" if i % 3 == 1 else "vip", "NaN" if i % 3 == 1 else "1.10"]
+                                  for i in range(1, 10) if i % 3 != 2], self.orders(target))
+                done = self.project.call("quarantine", f"orders_{target}", "--json")
+                self.assertEqual(0, done.code, done.err)
+                rules = [row[0] for row in done.json["rows"]]
+                self.assertEqual(["lookup shop.customers"] * 3, rules)
+
+    def test_each_run_reads_the_dimension_as_it_is_then(self):
+        self.project.job("orders", ORDERS_JOB.replace("TARGET", "warehouse"))
+        self.run_job("orders")
+        self.shop("insert into customers values (3, 'late', 0); insert into geo.countries values ('XX'); "
+                  "update orders set updated_at = clock_timestamp() where id % 3 = 2; select pg_sleep(1.5)")
+        run = self.run_job("orders")
+        self.assertEqual((3, 0), tuple(run["streams"][0][name] for name in ("rows_loaded", "rows_rejected")))
+        self.assertEqual(9, self.project.count("mart.orders"))
+
+    def test_a_run_without_news_reads_no_dimension(self):
+        self.project.job("orders", ORDERS_JOB.replace("TARGET", "warehouse").replace("upsert, key: [id]", "append"))
+        self.run_job("orders")
+        self.shop("alter table customers rename to real; create view customers as select customer_id, segment, price "
+                  "from real where 1 / (customer_id * 0) > 0")
+        self.assertEqual("skipped", self.run_job("orders")["status"])
+        self.shop("insert into orders values (10, 1, 'PT', clock_timestamp()); select pg_sleep(1.5)")
+        error = self.run_job("orders", code=1)["error"]
+        self.assertIn("division by zero", error["message"])
+        self.assertIn("reading customers for lookups and rules", " ".join([error["message"], *error.get("context", [])]))
+
+    def test_a_missing_dimension_is_a_fault_with_its_place(self):
+        self.project.job("orders", ORDERS_JOB.replace("TARGET", "warehouse").replace("shop.customers", "shop.custmers"))
+        error = self.run_job("orders", code=2)["error"]
+        self.assertIn("jobs/orders.yaml:3:", error["message"])
+        self.assertIn("shop.custmers", error["message"])
+
+    def test_a_value_no_engine_can_hold_is_not_left_out_of_a_dimension(self):
+        self.shop("alter table customers alter price type numeric(10,2)")
+        self.project.job("orders", ORDERS_JOB.replace("TARGET", "warehouse"))
+        error = self.run_job("orders", code=1)["error"]
+        self.assertIn("price", error["message"])
+        self.assertIn("customers", error["message"])
+        self.assertIn("::text", error["hint"])
+
+
+class Questions(PostgresTest):
+    def test_the_server_answers_in_its_own_sql(self):
+        self.shop("create table t (id bigint, j jsonb, n numeric, f float8, at timestamptz); insert into t values "
+                  "(9007199254740993, '{\"a\": 1.10}', 'NaN', '-0', 'infinity')")
+        answer = self.ask("shop", "select id, j, j ? 'a' as has, n, f::text, at, ctid, 't'::regclass as own from t")
+        self.assertEqual([["9007199254740993", "{\"a\": 1.10}", True, "NaN", "-0", "infinity", "(0,1)", "t"]],
+                         answer["rows"])
+        self.assertEqual(["id", "j", "has", "n", "f", "at", "ctid", "own"], [one["name"] for one in answer["columns"]])
+
+    def test_a_question_that_is_wrong_or_writes_is_refused(self):
+        self.shop("create table t (id int)")
+        self.assertIn("syntax error", self.ask("shop", "selec 1", code=1)["error"]["message"])
+        self.assertIn("no_such_table", self.ask("shop", "select * from no_such_table", code=1)["error"]["message"])
+        self.ask("shop", "insert into t values (1)", code=1)
+        self.ask("shop", "with made as (insert into t values (1) returning id) select * from made", code=1)
+        self.assertEqual("0", self.shop("select count(*) from t"))
+
+    def test_a_query_of_a_job_is_in_the_servers_sql(self):
+        self.shop("create table t (id int, j jsonb); insert into t values (1, '{\"a\": 1}'), (2, '{}')")
+        self.project.job("own", "from:\n  connection: shop\n  query: >-\n"
+                                "    select id, 't'::regclass::text as own, ctid::text as place, j ? 'a' as has\n"
+                                "    from t where j @> '{}' and id = any ('{1,2}'::int[]) -- all of it\n"
+                                "to: {connection: warehouse, table: own, load: full}\n")
+        done = self.project.call("validate")
+        self.assertEqual(0, done.code, done.out)
+        self.run_job("own")
+        self.assertEqual([["1", "t", "(0,1)", "true"], ["2", "t", "(0,2)", "false"]],
+                         self.project.rows("select * from own order by id"))
+
+
+class Targets(PostgresTest):
+    def load(self, sql, target, load="append"):
+        (self.project.dir / "data").mkdir(exist_ok=True)
+        path = self.project.dir / "data" / "rows.parquet"
+        with DuckdbFile() as file:
+            file.rows(f"COPY ({sql}) TO '{path}' (FORMAT parquet)")
+        self.project.job("rows", "from: {connection: landing, files: rows.parquet}\n"
+                                 f"to: {{connection: mirror, table: {target}, load: {load}}}\n")
+        return self.run_job("rows")["streams"][0]
+
+    def refused(self):
+        """[id, rule, column, message] of every refused row."""
+        rows = self.server.json("select coalesce(json_agg(json_build_array(payload, rule, column_name, message)), '[]') "
+                                "from tidemark_quarantine", self.mirror)
+        return sorted([json.loads(payload)["id"], *rest] for payload, *rest in rows)
+
+    def test_values_that_postgresql_cannot_hold_wait_in_quarantine(self):
+        stream = self.load(
+            "SELECT * FROM (VALUES (1, 'a', DATE '2024-01-01', TIMESTAMP '2024-01-01', ['x']),"
+            " (2, 'b' || chr(0), DATE '2024-01-01', TIMESTAMP '2024-01-01', ['x']),"
+            " (3, 'c', DATE '-290000-01-01', TIMESTAMP '2024-01-01', ['x']),"
+            " (4, 'd', DATE '2024-01-01', TIMESTAMP '-290000-01-01', ['x']),"
+            " (5, 'e', DATE '2024-01-01', TIMESTAMP '2024-01-01', ['x', chr(0)]),"
+            " (6, NULL, NULL, NULL, NULL), (7, '', DATE 'infinity', TIMESTAMP '-infinity', [])) r(id, t, d, s, l)",
+            "mart.rows")
+        self.assertEqual((7, 3, 4), (stream["rows_read"], stream["rows_loaded"], stream["rows_rejected"]))
+        self.assertEqual(["1|a|2024-01-01|2024-01-01 00:00:00|{x}", "6||||", "7||infinity|-infinity|{}"],
+                         self.target("select * from mart.rows order by id").splitlines())
+        self.assertEqual([["2", "fits:t", "t"], ["3", "fits:d", "d"], ["4", "fits:s", "s"], ["5", "fits:l", "l"]],
+                         [row[:3] for row in self.refused()])
+        self.assertIn("holds a NUL", self.refused()[0][3])
+        done = self.project.call("quarantine", "rows", "--json")
+        self.assertEqual(0, done.code, done.err)
+        payloads = [json.loads(row[[column["name"] for column in done.json["columns"]].index("payload")])
+                    for row in done.json["rows"]]
+        self.assertEqual({"b\0", "c", "d", "e"}, {payload["t"] for payload in payloads})
+
+    def test_a_table_of_a_person_refuses_rows_and_not_the_load(self):
+        self.target("create type mood as enum ('sad', 'ok'); create schema mart; create table mart.rows "
+                    "(id bigint primary key, mood mood, code varchar(2) not null, n numeric(20,4), note jsonb)")
+        stream = self.load(
+            "SELECT * FROM (VALUES (1, 'sad', 'ab', 1.50::DECIMAL(4,2), '{\"a\": 1}'::JSON),"
+            " (2, 'glad', 'ab', 1, '1'), (3, 'ok', 'abc', 1, '1'), (4, 'ok', NULL, 1, '1'), (5, NULL, 'é', NULL, NULL),"
+            " (6, 'ok', 'ab', 1, '\"\\u0000\"')) r(id, mood, code, n, note)", "mart.rows")
+        self.assertEqual((6, 2, 4), (stream["rows_read"], stream["rows_loaded"], stream["rows_rejected"]))
+        self.assertEqual(["1|sad|ab|1.5000|{\"a\": 1}", "5||é||"],
+                         self.target("select * from mart.rows order by id").splitlines())
+        self.assertEqual([["2", "fits:mood"], ["3", "fits:code"], ["4", "not_null:code"], ["6", "fits:note"]],
+                         [row[:2] for row in self.refused()])
+
+    def test_plan_shows_what_a_load_will_do_and_touches_nothing(self):
+        self.shop("create table t (id int primary key, name text); insert into t values (1, 'a')")
+        self.project.job("t", "from: {connection: shop, table: public.t}\n"
+                              "to: {connection: mirror, table: mart.t, load: full}\n")
+        done = self.project.call("plan", "t")
+        self.assertEqual(0, done.code, done.err)
+        self.assertIn('create table "mart"."t" ("id" integer not null, "name" text)', done.out)
+        self.assertIn('copy "mart"."t"', done.out)
+        self.assertEqual("0", self.target("select count(*) from pg_namespace where nspname = 'mart'"))
+        self.assertEqual("", self.target("select relname from pg_class where relnamespace = 'public'::regnamespace"))
+
+
+if __name__ == "__main__":
+    unittest.main()

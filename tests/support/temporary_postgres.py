@@ -1,0 +1,76 @@
+"""A PostgreSQL that lives as long as one `with`: folder, server, databases and all."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+from support.postgres_server import POSTGRES_BIN, START_SECONDS, PostgresServer, ServerError
+
+# The superuser needs no password over TCP either, so that a project can name it; everyone else does.
+ACCESS = """\
+local all all trust
+host all postgres 127.0.0.1/32 trust
+host all all 127.0.0.1/32 scram-sha-256
+"""
+
+
+class TemporaryPostgres(PostgresServer):
+    def __init__(self):
+        super().__init__(tempfile.mkdtemp(prefix="tidemark-pg-"), settings=("TimeZone=America/New_York",))
+
+    def __enter__(self):
+        try:
+            self.start()
+            (self.data / "pg_hba.conf").write_text(ACCESS)
+            self.sql("select pg_reload_conf()")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self):
+        """After a kill the old backends still hold the shared memory for a moment, so a start may need a second try."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return super().start()
+            except ServerError:
+                if self.process.poll() is None or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+    def wait(self):
+        """Until the server takes sessions again, after one of its processes crashed."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                return self.sql("select 1")
+            except ServerError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def conninfo(self, database, user="postgres"):
+        return f"host=127.0.0.1 port={self.port} dbname={database} user={user}"
+
+    def sql(self, text, database="postgres"):
+        """Statements for their effect, or what they print: `|` between values, a line for each row."""
+        done = subprocess.run(
+            [*self.as_user, POSTGRES_BIN / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", str(self.folder), "-p",
+             str(self.port), "-U", "postgres", "-d", database, "-f", "-"],
+            input="set client_encoding = 'UTF8'; set timezone = 'UTC';" + text, capture_output=True, encoding="utf-8",
+            cwd=pathlib.Path(self.folder), check=False)
+        if done.returncode != 0:
+            raise ServerError(f"psql: {done.stderr.strip()}")
+        return done.stdout.rstrip("\n")
+
+    def json(self, text, database="postgres"):
+        """The one value of a query, which is JSON."""
+        return json.loads(self.sql(text, database))
