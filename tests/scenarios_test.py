@@ -170,7 +170,7 @@ class Player:
     def _run_again(self, section, jobs, flags, first):
         """What is loaded stays as it is, and so do the watermarks and the verdict."""
         before = self._contents()
-        done = self.project.call("run", *jobs, *[flag for flag in flags if flag != "--full"], "--json")
+        done = self.project.call("run", *jobs, *flags, "--json")
         after = self._contents()
         place = f"tests/scenarios/{self.scenario.name}.scenario:{section.line}: == run {section.rest}, a second time"
         if done.code != first.code:

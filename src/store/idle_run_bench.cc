@@ -39,8 +39,8 @@ JobRecord job() {
 RunStart start(const RunId& run) {
   PlannedStream plan{StreamName("orders"), Seq(3), Fence(7),
                      Window{std::nullopt, Position{"b"}, Position{"c"}}};
-  return {run,   JobName("orders"), RunKind::run, 42, Guarantee::exact, std::string(2000, 'x'),
-          {plan}};
+  return {run, JobName("orders"), RunKind::run,           42,
+          {},  Guarantee::exact,  std::string(2000, 'x'), {plan}};
 }
 
 Transition step(const RunId& run, StreamMark from, RunState to) {

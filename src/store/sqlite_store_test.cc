@@ -45,8 +45,8 @@ class StoreTest : public ::testing::Test {
   }
   RunStart start(const std::string& run, std::vector<PlannedStream> streams = {plan()}) {
     clock_.advance(std::chrono::seconds(1));
-    return {RunId(run),       JobName("orders"), RunKind::run,      42,
-            Guarantee::exact, "{\"plan\":1}",    std::move(streams)};
+    return {RunId(run), JobName("orders"), RunKind::run,   42,
+            {},         Guarantee::exact,  "{\"plan\":1}", std::move(streams)};
   }
   static Transition step(const std::string& run, StreamMark from, RunState to) {
     Transition step;
