@@ -34,7 +34,7 @@ enum class TypeKind : std::uint8_t {
   uuid,     // __int128, the 128 bits big-endian with the top bit flipped, so that order is by value
   date,     // int32_t days since 1970-01-01; int32 max is infinity, -max is -infinity
   time,     // int64_t microseconds since midnight, 24:00:00 allowed
-  timetz,   // uint64_t: microseconds << 24 | (86399 - offset_seconds)
+  timetz,   // uint64_t: microseconds << 24 | (57599 - seconds east of UTC); 57599 is 15:59:59
   timestamp,     // int64_t microseconds since 1970-01-01 00:00:00, no zone; int64 max is infinity,
                  // -max is -infinity
   timestamptz,   // int64_t microseconds since the Unix epoch; infinities as timestamp
