@@ -12,7 +12,7 @@ struct TextTable {
   std::vector<std::vector<std::string>> rows;
 };
 
-// Lines end with `\n`. Width counts code points; control characters are shown as \xNN.
+// Lines end with `\n`. Width counts code points; control characters are written out: \n, \x1B.
 std::string print_table(const TextTable& table);
 
 }  // namespace tidemark
