@@ -214,6 +214,18 @@ to:   {connection: warehouse, table: trips, load: append}
         self.loaded("orders", read=2, loaded=2)
         self.assertEqual(self.ids(), ["1", "2", "3", "4"])
 
+    def test_more_data_than_memory(self):
+        rows = 60_000
+        self.project.write("tidemark.yaml", PROJECT_YAML + "memory: 64MB\n")
+        self.project.job("orders", ORDERS)
+        with DuckdbFile() as engine:
+            engine.rows(f"COPY (SELECT i AS id, repeat(md5(i::VARCHAR), 60) AS note FROM range({rows}) t(i)) "
+                        f"TO '{self.project.dir}/data/orders-1.csv'")
+        self.assertGreater((self.project.dir / "data/orders-1.csv").stat().st_size, 110_000_000)
+        self.loaded("orders", read=rows, loaded=rows)
+        self.assertEqual(self.project.rows("SELECT count(DISTINCT id), sum(length(note)) FROM orders"),
+                         [[str(rows), str(rows * 1920)]])
+
     def test_a_file_that_changes_under_the_read(self):
         self.project.job("orders", ORDERS)
         path = self.project.write("data/orders-1.csv", "id,name\n" + "".join(f"{i},row {i}\n" for i in range(400_000)))

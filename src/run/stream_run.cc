@@ -1,5 +1,6 @@
 #include "run/stream_run.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -15,6 +16,13 @@ RunState final_state(const Error& error) {
   if (error.code == "run.cancelled") return RunState::cancelled;
   if (error.code.starts_with("blocked.")) return RunState::blocked;
   return RunState::failed;
+}
+
+// While a segment is written or read the engine holds it several times over, once for each thread.
+std::int64_t segment_bytes_max(const ProjectSpec& project) {
+  constexpr std::int64_t memory_share = 10;
+  if (project.memory_bytes == 0) return project.segment_bytes;
+  return std::min(project.segment_bytes, project.memory_bytes / memory_share);
 }
 
 }  // namespace
@@ -81,7 +89,7 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   TM_CHECK(step(RunState::extracting, "reading the window"));
   StageOptions options;
   TM_TRY(options.root, stage_root(parts_.project));
-  options.segment_bytes_max = parts_.project.segment_bytes;
+  options.segment_bytes_max = segment_bytes_max(parts_.project);
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
   // A sealed stage of this window that was never loaded belongs to a run that ended before its
   // commit.
