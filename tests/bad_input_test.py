@@ -16,17 +16,14 @@ import threading
 import time
 import unittest
 
+from support.bad_input import ORDERS, BadInput
 from support.duckdb_file import DuckdbFile
-from support.project import PROJECT_YAML, Project, call, finish, listing
+from support.project import PROJECT_YAML, call, finish
 
 LARGE_TEXT_BYTES = 1 << 30
 # Far below the value's size; what the sanitizers keep aside is in it.
 LARGE_TEXT_MEMORY_BYTES = 700 << 20
 
-ORDERS = """\
-from: {connection: landing, files: "orders-*.csv"}
-to:   {connection: warehouse, table: orders, load: append}
-"""
 # Rows made by the source itself: as many as the table `size` says, so a run lasts as long as a test needs.
 ENDLESS = """\
 from:
@@ -37,42 +34,6 @@ from:
   columns: {i: bigint, name: varchar}
 to: {connection: warehouse, table: numbers, load: full}
 """
-
-
-class BadInput(unittest.TestCase):
-    def setUp(self):
-        project = Project()
-        self.addCleanup(project.__exit__)
-        self.project = project
-
-    def failed(self, done, code, *words):
-        """The exit code, and every word in what a person reads."""
-        self.assertEqual(done.code, code, f"stdout: {done.out}\nstderr: {done.err}")
-        for word in words:
-            self.assertIn(word, done.err)
-        for never in ("AddressSanitizer", "runtime error:", "terminate called", "Assertion"):
-            self.assertNotIn(never, done.err)
-
-    def loaded(self, *jobs, read, loaded, refused=0):
-        done, document = self.project.run(*jobs)
-        self.assertEqual(done.code, 0, done.err)
-        stream = document["streams"][0]
-        self.assertEqual([stream["rows_read"], stream["rows_loaded"], stream["rows_rejected"]],
-                         [read, loaded, refused])
-        return document
-
-    def state(self, job="orders", table="orders"):
-        """What a failed run must leave as it is."""
-        return self.project.rows(f"SELECT * FROM {table} ORDER BY ALL"), self.project.ledger(job)
-
-    def start_with_one_file(self):
-        self.project.job("orders", ORDERS)
-        self.project.write("data/orders-1.csv", "id,name\n1,one\n2,two\n")
-        self.loaded("orders", read=2, loaded=2)
-        return self.state()
-
-    def ids(self, table="orders", column="id"):
-        return [row[0] for row in self.project.rows(f"SELECT {column} FROM {table} ORDER BY ALL")]
 
 
 class BadFiles(BadInput):
@@ -267,93 +228,6 @@ def largest_memory(process):
         assert found[0] > 0
         return found[0]
     return peak
-
-
-class BadProjectFiles(BadInput):
-    """Faults of the files end with exit 2 and are found before anything is made."""
-
-    GOOD_FILE = ("data/orders-1.csv", "id,price\n1,2.50\n")
-
-    def fault(self, job, *words, command="run"):
-        """A fault in the text of the files: no store, no stage, no warehouse."""
-        self.project.write(*self.GOOD_FILE)
-        self.project.job("orders", job)
-        before = listing(self.project.dir)
-        self.failed(self.project.call(command, "orders"), 2, *words)
-        self.assertEqual(listing(self.project.dir), before)
-
-    def fault_at_plan(self, job, *words):
-        """A fault that only the columns show: `plan` touches nothing, and `run` records that it failed."""
-        self.fault(job, *words, command="plan")
-        self.failed(self.project.call("run", "orders"), 2, *words)
-        self.assertEqual(self.project.count("orders"), 0)
-        self.assertEqual(self.project.ledger("orders"), [])
-
-    def test_a_job_of_no_bytes(self):
-        self.fault("", "jobs/orders.yaml:1:1", "the file is empty", "at least `from` and `to`")
-
-    def test_a_project_of_no_bytes(self):
-        self.project.write("tidemark.yaml", "")
-        self.fault(ORDERS, "tidemark.yaml:1:1", "the file is empty", "connections:")
-
-    def test_yaml_bomb(self):
-        lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
-        lines += [f"a{i}: &a{i} [" + ", ".join([f"*a{i - 1}"] * 10) + "]" for i in range(1, 12)]
-        started = time.monotonic()
-        self.fault("\n".join(lines) + "\n" + ORDERS, "jobs/orders.yaml:")
-        self.assertLess(time.monotonic() - started, 10)
-
-    def test_deep_yaml(self):
-        self.fault("from: " + "[" * 100_000 + "\n", "jobs/orders.yaml:")
-
-    def test_broken_yaml(self):
-        self.fault("from: {connection: landing\nto: ]\n", "jobs/orders.yaml:")
-
-    def test_yaml_that_is_not_utf8(self):
-        self.fault(b"from: {connection: land\xffing, files: x.csv}\n", "jobs/orders.yaml:", "UTF-8")
-
-    def test_doubled_keys(self):
-        self.fault(ORDERS + ORDERS, "jobs/orders.yaml:3:1", "`from`", "twice")
-
-    def test_an_unknown_key_and_the_nearest_word(self):
-        self.fault(ORDERS.replace("files:", "fils:"), "jobs/orders.yaml:1:29", "unknown key `fils`", "`files`")
-
-    def test_a_wrong_type_of_value(self):
-        self.fault(ORDERS + "enabled: perhaps\n", "jobs/orders.yaml:3:10", "`enabled`", "true")
-
-    def test_an_unknown_connection(self):
-        self.fault(ORDERS.replace("landing", "landin"), "jobs/orders.yaml:1:20", "`landin`", "`landing`")
-
-    def test_a_connection_that_is_no_target(self):
-        self.fault(ORDERS.replace("warehouse", "shop"), "jobs/orders.yaml:2:20", "`shop`")
-
-    def test_a_sql_file_that_is_missing(self):
-        self.fault(ORDERS + "transform:\n  - sql: shipments.sql\n", "jobs/orders.yaml:4:10", "shipments.sql")
-
-    def test_bad_sql_in_derive(self):
-        self.fault(ORDERS + "transform:\n  - derive: {twice: 2 * (price}\n", "jobs/orders.yaml:4:")
-
-    def test_bad_sql_in_a_rule(self):
-        self.fault(ORDERS + "rules:\n  cheap: price <\n", "jobs/orders.yaml:4:")
-
-    def test_a_rule_that_is_no_condition(self):
-        self.fault_at_plan(ORDERS + "rules:\n  cheap: price + 1\n", "jobs/orders.yaml:4:10", "no condition",
-                           "write a comparison")
-
-    def test_a_column_that_is_not_there(self):
-        self.fault_at_plan(ORDERS + "transform:\n  - derive: {twice: 2 * prise}\n", "jobs/orders.yaml:4:25", "`prise`",
-                           "`price`")
-
-    def test_bad_sql_in_a_query_of_the_source(self):
-        with sqlite3.connect(self.project.dir / "shop.db") as database:
-            database.execute("CREATE TABLE orders (id INTEGER)")
-        database.close()
-        self.project.job("orders", "from: {connection: shop, query: select idd from orders}\n"
-                         "to: {connection: warehouse, table: orders}\n")
-        done = self.project.call("run", "orders")
-        self.assertIn(done.code, (1, 2))
-        self.assertIn("idd", done.err)
-        self.assertEqual(self.project.count("orders"), 0)
 
 
 class BadSystems(BadInput):
