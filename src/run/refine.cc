@@ -36,16 +36,6 @@ std::string describe_counts(const Refined& refined, const Transformed& rows) {
   return text;
 }
 
-// Nothing goes to the target, so what was refused is kept beside the stage, for people to see.
-Status keep_refused(const StagedTable& refused, const RefineInput& input,
-                    duck::Connection& engine) {
-  const std::filesystem::path file = refused_file(input.stage.dir());
-  TM_CHECK(engine.execute("COPY " + refused.relation + " TO " + duck::quote_text(file.string()) +
-                          " (FORMAT parquet)"));
-  TM_CHECK(input.files.sync_file(file));
-  return input.files.sync_dir(file.parent_path());
-}
-
 Error stopped(const Judgement& judgement, const RefineInput& input) {
   return Error{"blocked.quarantine",
                Fault::source,
@@ -73,11 +63,14 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   TM_TRY(Transformed rows, run_transform(input.plan.transform, from, engine, cancel));
   if (input.job.to.on_duplicate == OnDuplicate::fail && input.job.to.load == LoadStrategy::upsert &&
       rows.steps.back().merged.get() > 0) {
-    return source_error("source.duplicate_key",
-                        show_count(rows.steps.back().merged.get()) +
-                            " rows of this window have a key that another row has too",
-                        Retry::never,
-                        "`on_duplicate: last` or `first` in the job's `to` would load one of them");
+    std::string key;
+    for (const std::string& column : input.plan.target.key)
+      key += (key.empty() ? "`" : ", `") + column + "`";
+    return source_error(
+        "source.duplicate_key",
+        show_count(rows.steps.back().merged.get()) + " rows of this window for " +
+            input.plan.target.table + " have a key (" + key + ") that another row has too",
+        Retry::never, "`on_duplicate: last` or `first` in the job's `to` would load one of them");
   }
   Refined refined;
   refined.good = {rows.good, rows.schema, rows.rows};
@@ -103,10 +96,18 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
     case QuarantineVerdict::stop:
       if (input.accept_refused) break;
       refined.blocked = stopped(judgement, input);
-      TM_CHECK(keep_refused(refined.refused, input, engine));
       break;
   }
   return refined;
+}
+
+Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connection& engine,
+                    Files& files) {
+  const std::filesystem::path file = refused_file(stage.dir());
+  TM_CHECK(engine.execute("COPY (FROM " + refused.relation + ") TO " + duck::quote_text(file.string()) +
+                          " (FORMAT parquet)"));
+  TM_CHECK(files.sync_file(file));
+  return files.sync_dir(file.parent_path());
 }
 
 }  // namespace tidemark

@@ -22,7 +22,6 @@ struct RefineInput {
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
-  Files& files;
   bool accept_refused = false;  // a replay: a person has looked, `stop_above` does not hold it back
 };
 
@@ -36,5 +35,10 @@ struct Refined {
 };
 
 Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cancel& cancel);
+
+// A blocked run commits nothing, so the rows it refused are kept beside its stage, for people to
+// see.
+Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connection& engine,
+                    Files& files);
 
 }  // namespace tidemark

@@ -152,7 +152,7 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   TM_CHECK(cancel.check());
   show(RunStep::transform, counts_.rows_staged.get(), 0);
   TM_CHECK(refresh_tables_read(cancel));
-  RefineInput input{plan, stage, job_, run_, parts_.clock, parts_.files};
+  RefineInput input{plan, stage, job_, run_, parts_.clock};
   input.accept_refused = prepared_.stage.has_value();
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
@@ -162,12 +162,18 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
             counts_.rows_good.get() + counts_.rows_rejected.get());
   show(RunStep::validate, counts_.rows_good.get(), 0, refined.message);
   TM_CHECK(step(RunState::checked, refined.message));
-  if (refined.blocked) return *refined.blocked;
+  if (refined.blocked) return blocked(*refined.blocked, refined, stage);
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
   show(RunStep::load, counts_.rows_good.get(), 0);
   const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
   TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(key, cancel));
-  TM_TRY(counts_.rows_loaded, txn->write(refined.good, plan.target, cancel));
+  auto written = txn->write(refined.good, plan.target, cancel);
+  if (!written.ok()) {
+    txn.reset();  // rolled back before anything else is asked of the engine
+    Error error = std::move(written).error();
+    return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, stage) : error;
+  }
+  counts_.rows_loaded = *written;
   if (counts_.rows_loaded != counts_.rows_good) {
     return internal_error("run.count_mismatch",
                           "the target took " + std::to_string(counts_.rows_loaded.get()) + " of " +
@@ -178,6 +184,19 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   TM_CHECK(cancel.check());
   show(RunStep::commit, counts_.rows_good.get(), 0);
   return commit(*txn, stage);
+}
+
+Error StreamRun::blocked(Error error, const Refined& refined, const Stage& stage) {
+  if (refined.refused.rows.get() == 0) return error;
+  if (refined.good.rows.get() == 0) {
+    error.message = "all " + show_count(refined.refused.rows.get()) +
+                    " rows read were refused, so " + prepared_.plan.target.table +
+                    " was left as it is";
+    error.hint = "look at `tidemark quarantine " + job_.name.get() + "`, mend the source or " +
+                 job_.file + " and run again";
+  }
+  auto kept = keep_refused(refined.refused, stage, engine_, parts_.files);
+  return kept.ok() ? error : std::move(kept).error();
 }
 
 Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {

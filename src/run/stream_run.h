@@ -9,6 +9,7 @@
 #include <string>
 
 #include "plan/plan.h"
+#include "run/refine.h"
 #include "run/runner.h"
 #include "stage/stage_writer.h"
 
@@ -39,6 +40,8 @@ class StreamRun {
   void count(const Stage& stage);
   Status refresh_tables_read(Cancel& cancel);
   Status load(const Stage& stage, Cancel& cancel);
+  // The error of a run that waits for a person, after keeping what it refused.
+  Error blocked(Error error, const Refined& refined, const Stage& stage);
   Status commit(LoadTxn& txn, const Stage& stage);
   Status step(RunState to, const std::string& message,
               const std::optional<Error>& error = std::nullopt);

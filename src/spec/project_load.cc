@@ -106,7 +106,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
     }
     connections_known = !broken && !loaded.project.connections.empty();
   }
-  loaded.project.root = dir;
+  loaded.project.root = dir.lexically_normal();
 
   std::vector<ReadJob> jobs;
   for (const std::string& file : job_files(dir, faults)) {

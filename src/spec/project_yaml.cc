@@ -7,6 +7,8 @@ namespace tidemark {
 
 namespace {
 
+constexpr std::int64_t memory_bytes_min = 32'000'000;
+
 ConfigSpec<GuardSpec> make_guard_spec() {
   ConfigSpec<GuardSpec> spec(
       "guard",
@@ -162,7 +164,8 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .example = "30d"})
       .field("memory", &ProjectSpec::memory_bytes, config::size(),
              {.default_text = "1GB",
-              .description = "The most memory a run may use; past it, it spills to disk.",
+              .description =
+                  "The most memory a run may use; past it, it spills to disk. At least 32MB.",
               .example = "4GB"})
       .field("segment", &ProjectSpec::segment_bytes, config::size(),
              {.default_text = "100MB",
@@ -174,6 +177,13 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                              "rows is blocked until a "
                              "person allows it. A job may set its own.",
               .example = "10%"});
+  spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
+    const YamlNode* place = node.find("memory");
+    if (place != nullptr && project.memory_bytes < memory_bytes_min) {
+      context.fault(place->at, "`memory` must be at least 32MB: the engine needs that much itself",
+                    "1GB is a good beginning");
+    }
+  });
   return spec;
 }
 
