@@ -104,8 +104,8 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
 Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connection& engine,
                     Files& files) {
   const std::filesystem::path file = refused_file(stage.dir());
-  TM_CHECK(engine.execute("COPY (FROM " + refused.relation + ") TO " + duck::quote_text(file.string()) +
-                          " (FORMAT parquet)"));
+  TM_CHECK(engine.execute("COPY (FROM " + refused.relation + ") TO " +
+                          duck::quote_text(file.string()) + " (FORMAT parquet)"));
   TM_CHECK(files.sync_file(file));
   return files.sync_dir(file.parent_path());
 }

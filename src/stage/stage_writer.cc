@@ -20,6 +20,8 @@ namespace tidemark {
 
 namespace {
 
+constexpr std::int64_t row_groups_of_segment = 8;  // at least, where rows are wide
+
 constexpr std::string_view reject_columns = "raw, column_name, reason, locator";
 
 Schema reject_schema() {
@@ -146,8 +148,12 @@ std::string StageWriter::Impl::copy_sql(const std::string& select, const std::st
                                         bool keep_order) const {
   return "COPY (" + select + ") TO " + duck::quote_text((partial / file).string()) +
          " (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ROW_GROUP_SIZE " +
-         std::to_string(options.row_group_rows_max) + ", PRESERVE_ORDER " +
-         (keep_order ? "true" : "false") + ")";
+         std::to_string(options.row_group_rows_max) +
+         // Each thread that reads or writes holds a row group several times over.
+         (keep_order ? std::string(", PRESERVE_ORDER true)")
+                     : ", ROW_GROUP_SIZE_BYTES " +
+                           std::to_string(options.segment_bytes_max / row_groups_of_segment) +
+                           ", PRESERVE_ORDER false)");
 }
 
 std::string StageWriter::Impl::stored_select(const std::string& from) const {

@@ -16,7 +16,7 @@ void add_column(const NamedSql& column, const BoundExpression& bound, const Step
     sql += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + input +
            " WHERE _tm_reject IS NOT NULL";
   }
-  compiled.queries.push_back({tried, sql});
+  compiled.queries.push_back({tried, sql, !bound.tried});
 
   const std::string rule = "derive " + column.name.value;
   std::string message = duck::quote_text("`" + column.sql.text + "` failed");

@@ -41,12 +41,14 @@ std::string base_sql(const CompiledTransform& transform, std::size_t at, const s
 PartSql part_sql(const CompiledTransform& transform, std::size_t at, const TransformInput& input) {
   const TransformPart& part = transform.parts[at];
   PartSql sql;
-  std::string chain = "WITH _tm_base AS (" + base_sql(transform, at, input.rows) + ")";
+  std::string chain =
+      "WITH _tm_base AS NOT MATERIALIZED (" + base_sql(transform, at, input.rows) + ")";
   sql.as_view = true;
   for (const CompiledStep& step : part.steps) {
     if (!step.only_columns) sql.as_view = false;
     for (const NamedQuery& query : step.queries)
-      chain += ",\n" + query.name + " AS (" + query.sql + ")";
+      chain += ",\n" + query.name + (query.once ? " AS MATERIALIZED (" : " AS NOT MATERIALIZED (") +
+               query.sql + ")";
   }
   const bool is_last = at + 1 == transform.parts.size();
   std::string last = part.last;

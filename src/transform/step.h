@@ -23,6 +23,7 @@ namespace tidemark {
 struct NamedQuery {
   std::string name;
   std::string sql;
+  bool once = false;  // its SQL may answer otherwise when it is asked again: random(), a subquery
 };
 
 // A dimension that must stand in the engine before the chain runs, with one row per key.

@@ -188,6 +188,14 @@ TEST_F(Steps, DedupeIgnoresRefusedRows) {
   EXPECT_EQ(done_.dropped, RowCount(0));
 }
 
+TEST_F(Steps, DedupeSeesWhatADeriveMadeOnce) {
+  stage("SELECT i AS n FROM range(3000) t(i)");
+  const auto left = good({step(DeriveStep{{{name("k"), sql_text("(random() * 4)::integer")}}}),
+                          step(DropStep{{name("n")}}), step(DedupeStep{{name("k")}, {}})});
+  EXPECT_EQ(left, (Rows{"0", "1", "2", "3", "4"}));
+  EXPECT_EQ(done_.dropped, RowCount(2995));
+}
+
 TEST_F(Steps, SqlReadsRowsAndCounts) {
   stage("SELECT * FROM (VALUES (1, '10'), (1, '20'), (2, 'x'), (3, '5')) t(id, n)");
   const auto result =
