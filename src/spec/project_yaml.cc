@@ -8,6 +8,7 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t memory_bytes_min = 32'000'000;
+constexpr std::int64_t segment_bytes_min = 1'000;
 
 ConfigSpec<GuardSpec> make_guard_spec() {
   ConfigSpec<GuardSpec> spec(
@@ -178,10 +179,15 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                              "person allows it. A job may set its own.",
               .example = "10%"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
-    const YamlNode* place = node.find("memory");
-    if (place != nullptr && project.memory_bytes < memory_bytes_min) {
-      context.fault(place->at, "`memory` must be at least 32MB: the engine needs that much itself",
+    const YamlNode* memory = node.find("memory");
+    if (memory != nullptr && project.memory_bytes < memory_bytes_min) {
+      context.fault(memory->at, "`memory` must be at least 32MB: the engine needs that much itself",
                     "1GB is a good beginning");
+    }
+    const YamlNode* segment = node.find("segment");
+    if (segment != nullptr && project.segment_bytes < segment_bytes_min) {
+      context.fault(segment->at, "`segment` must be at least 1KB",
+                    "100MB is a good size; each segment is a file");
     }
   });
   return spec;

@@ -121,6 +121,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"little_memory",
                   with("memory: 1KB"),
                   {"1:9: `memory` must be at least 32MB: the engine needs that much itself"}},
+        FaultCase{"no_segment", with("segment: 0MB"), {"1:10: `segment` must be at least 1KB"}},
         FaultCase{"shrink",
                   with("shrink_limit: 120%"),
                   {"1:15: `shrink_limit` must be a percentage such as 0.1%, not `120%`"}},
