@@ -118,11 +118,11 @@ Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
   TM_TRY(Rows counted, connection_->query("select count(*) from " + state.name.sql(), cancel));
   const std::int64_t present = counted.integer(0, 0);
   if (asks_empty && present > 0) {
-    return target_error("blocked.empty_source",
-                        "the source gave no rows, and " + state.name.show() + " holds " +
-                            std::to_string(present) + ": nothing was replaced",
-                        Retry::never,
-                        "check the source; if it is really empty now, run again with --allow-empty");
+    return target_error(
+        "blocked.empty_source",
+        "the source gave no rows, and " + state.name.show() + " holds " + std::to_string(present) +
+            ": nothing was replaced",
+        Retry::never, "check the source; if it is really empty now, run again with --allow-empty");
   }
   if (asks_shrink && static_cast<double>(rows.rows.get()) <
                          static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
