@@ -127,6 +127,28 @@ class Dimensions(PostgresTest):
         self.assertIn("::text", error["hint"])
 
 
+class ManyTables(PostgresTest):
+    def test_two_streams_never_replace_each_other(self):
+        self.shop("create schema s2; create table orders (id int); create table s2.orders (id int); "
+                  "insert into orders values (1), (2); insert into s2.orders values (3)")
+        job = 'from: {connection: shop, tables: ["*.orders"]}\nto: {connection: warehouse, table: TABLE, load: full}\n'
+        self.project.job("copy", job.replace("TABLE", '"raw.{table}"'))
+        run = self.run_job("copy", 2)
+        self.assertEqual("plan.shared_table", run["error"]["code"])
+        self.assertIn("`public.orders` and `s2.orders`", run["error"]["message"])
+        self.project.job("copy", job.replace("TABLE", '"{schema}_{table}"'))
+        self.assertEqual("success", self.run_job("copy")["status"])
+        self.assertEqual([["2"]], self.project.rows("select count(*) from public_orders"))
+        self.assertEqual([["1"]], self.project.rows("select count(*) from s2_orders"))
+
+    def test_tidemarks_own_tables_are_no_streams(self):
+        self.shop("create table orders (id int primary key); insert into orders values (1)")
+        self.project.job("copy", "from: {connection: shop, tables: [public.*], except: [public.copy_*]}\n"
+                                 'to: {connection: shop, table: "copy_{table}", load: full}\n')
+        for _ in range(2):
+            self.assertEqual(["public.orders"], [stream["stream"] for stream in self.run_job("copy")["streams"]])
+
+
 class Questions(PostgresTest):
     def test_the_server_answers_in_its_own_sql(self):
         self.shop("create table t (id bigint, j jsonb, n numeric, f float8, at timestamptz); insert into t values "

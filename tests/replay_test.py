@@ -89,6 +89,31 @@ class ReplayTest(unittest.TestCase):
         code, answer = self.call("replay", first["run_id"])
         self.assertEqual((code, answer["error"]["code"]), (2, "plan.replay_superseded"))
 
+    def test_of_a_full_read_replaces_as_the_run_would_have(self):
+        self.job("append")
+        self.data(1, 1, 2000, 5000)
+        self.assertEqual(self.call("run", "r")[1]["status"], "success")
+        self.data(2, 2001, 2000, 4)
+        code, blocked = self.call("run", "r", "--full")
+        self.assertEqual((code, blocked["error"]["code"]), (3, "blocked.quarantine"))
+        code, replayed = self.call("replay", blocked["run_id"])
+        self.assertEqual((code, replayed["status"]), (0, "success"))
+        self.assertEqual(self.rows("select count(*), count(distinct id) from r"), [[3500, 3500]])
+        # Replayed again it replaces again, and its guards hold.
+        code, again = self.call("replay", replayed["run_id"])
+        self.assertEqual((code, again["status"]), (0, "success"))
+        self.assertEqual(self.rows("select count(*), count(distinct id) from r"), [[3500, 3500]])
+        (self.folder / "data/r-2.csv").unlink()
+        self.data(1, 1, 500, 5000)
+        code, shrunk = self.call("run", "r", "--full")
+        self.assertEqual((code, shrunk["error"]["code"]), (3, "blocked.shrunk_source"))
+        code, refused = self.call("replay", shrunk["run_id"])
+        self.assertEqual((code, refused["error"]["code"]), (3, "blocked.shrunk_source"))
+        self.assertEqual(self.rows("select count(*), count(distinct id) from r"), [[3500, 3500]])
+        code, allowed = self.call("replay", shrunk["run_id"], "--allow-empty")
+        self.assertEqual((code, allowed["status"]), (0, "success"))
+        self.assertEqual(self.rows("select count(*) from r"), [[500]])
+
     def test_says_why_it_cannot(self):
         run = self.stopped_run("append")
         self.assertEqual(self.call("replay", "nosuchrun")[1]["error"]["code"], "run.unknown")

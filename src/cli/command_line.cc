@@ -157,12 +157,12 @@ void add_commands_that_look(CLI::App& app, Arguments& arguments) {
       ->type_name("FILE");
   CLI::App* query = add(app, line,
                         {.name = "query",
-                         .about = "Ask a DuckDB connection a question in SQL",
+                         .about = "Ask a database of the project a question in its SQL",
                          .example = "query warehouse \"select count(*) from orders\""});
   query->add_option("CONNECTION", arguments.connection, "The name of a connection")
       ->type_name("")
       ->required();
-  query->add_option("SQL", arguments.sql, "One SELECT, in quotes; DuckDB's SQL")
+  query->add_option("SQL", arguments.sql, "One SELECT, in quotes, in the SQL of that database")
       ->type_name("")
       ->required();
   query->callback([&arguments] {

@@ -28,12 +28,14 @@ void ProgressView::on(const RunEvent& event) {
     step_began_ = now;
   }
   constexpr std::chrono::milliseconds redraw_interval{100};
-  if (style_ == ProgressStyle::live) {
+  // What the run has to say stays; the counts between are drawn over.
+  if (style_ == ProgressStyle::live && event.message.empty()) {
     if (is_new || now - drawn_ >= redraw_interval) draw(event);
     return;
   }
-  // Plain lines: one for each step that moved rows, and what the run has to say.
   if (!event.message.empty()) {
+    if (line_open_) std::fprintf(stderr, "\r\x1b[2K");
+    line_open_ = false;
     std::fprintf(stderr, "%s: %s\n", event.stream.job.get().c_str(), event.message.c_str());
   }
 }

@@ -135,6 +135,11 @@ std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema
               "write one value or condition over the columns; use a `sql` step for a whole query");
     return std::nullopt;
   }
+  if (tree->has_many_rows) {
+    add_fault(faults, text, 0, "`unnest` makes several rows of one",
+              "use a `sql` step, which may change the number of rows");
+    return std::nullopt;
+  }
   BoundExpression bound;
   bound.sql = "(" + text.text + "\n)";
   bound.has_window = tree->has_window;

@@ -66,7 +66,11 @@ class Walk {
     if (kind == "STAR" && !nested) tree_.has_star = true;
     if (kind == "SUBQUERY") tree_.has_subquery = true;
     if (kind == "COLUMN_REF") tree_.columns.push_back(column_use(value, nested));
-    if (kind == "FUNCTION") note_zone(value, nested);
+    if (kind == "FUNCTION") {
+      note_zone(value, nested);
+      const std::string function = text_of(value.find("function_name"));
+      if (!nested && (function == "unnest" || function == "unlist")) tree_.has_many_rows = true;
+    }
     for (const JsonMember& member : *members) {
       const bool inner = (kind == "SUBQUERY" && member.name == "subquery") || kind == "LAMBDA";
       visit(member.value, nested || inner);

@@ -31,6 +31,7 @@ struct StreamPlan {
   Seq seq;  // of the window this run will load
   Fence fence;
   LoadKind kind = LoadKind::window;
+  bool replaces = false;  // --full of an append: what is read takes the place of all rows
   std::string load_id;
   std::string idle_reason;          // what to say when there is nothing to do
   std::vector<std::string> splits;  // what the source will be asked, in its own words

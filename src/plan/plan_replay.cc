@@ -55,6 +55,7 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   plan.seq = manifest.key.seq;
   plan.bound.window = manifest.window;
   plan.bound.reason = "from the stage of run " + manifest.key.run_id.get();
+  plan.replaces = manifest.replaces && job.to.load == LoadStrategy::append;
   plan.bound.rows_expected = manifest.rows_staged;
   plan.input = manifest.schema;
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
@@ -67,7 +68,7 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
       return other_start(plan);
     }
     plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(manifest.window));
-  } else if (job.to.load == LoadStrategy::append) {
+  } else if (job.to.load == LoadStrategy::append && !plan.replaces) {
     plan.bound.nothing_new = true;
     plan.idle_reason = window_number(plan.id, plan.seq) +
                        " is loaded already, and rows of `load: append` are loaded once";

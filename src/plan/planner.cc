@@ -1,6 +1,7 @@
 #include "plan/planner.h"
 
 #include <algorithm>
+#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -20,6 +21,13 @@ std::string replace_all(std::string text, std::string_view mark, std::string_vie
     text.replace(at, mark.size(), value);
   }
   return text;
+}
+
+// Some targets fold case, so names that differ in it only are taken for one.
+bool same_name(const std::string& left, const std::string& right) {
+  return std::equal(
+      left.begin(), left.end(), right.begin(), right.end(),
+      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 // `raw.{table}` for stream `public.orders`: {schema} is `public`, {table} is `orders`.
@@ -92,10 +100,24 @@ TransformStep one_version_step(const JobSpec& job, const std::vector<std::string
   return {std::move(dedupe), job.to.load_at};
 }
 
-// What was appended cannot be told from what is read again, so then the rows take the place of all.
-LoadStrategy strategy_of(const JobSpec& job, const PlanOptions& options) {
-  const bool replaces = options.full && job.to.load == LoadStrategy::append;
-  return replaces ? LoadStrategy::full : job.to.load;
+// Streams may share a table on purpose, but not where each would replace the other's rows, nor
+// where
+// `{table}` was to keep them apart.
+Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,
+                       const StreamPlan& plan) {
+  const bool may_share = job.to.load != LoadStrategy::full && !plan.replaces &&
+                         job.to.table.value.find("{table}") == std::string::npos;
+  if (may_share) return {};
+  for (const PreparedStream& other : others) {
+    if (!same_name(other.plan.target.table, plan.target.table)) continue;
+    return user_error(
+        "plan.shared_table",
+        "the streams `" + other.plan.id.stream.get() + "` and `" + plan.id.stream.get() +
+            "` would both load into " + plan.target.table,
+        "tell them apart in the job's `to`, for example `table: \"{schema}_{table}\"`, "
+        "or leave one out with `except`");
+  }
+  return {};
 }
 
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
@@ -186,8 +208,11 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   TM_TRY(plan.bound, source.upper(progress, cancel));
   TM_CHECK(check_guarantee(job, plan.bound));
   plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(plan.bound.window));
+  // What was appended cannot be told from what is read again, so then the rows take the place of
+  // all.
+  plan.replaces = options.full && job.to.load == LoadStrategy::append;
   plan.target.table = target_table(job.to.table.value, stream.name.get());
-  plan.target.strategy = strategy_of(job, options);
+  plan.target.strategy = plan.replaces ? LoadStrategy::full : job.to.load;
   plan.idle_reason = "nothing new since the last window";
   if (plan.bound.nothing_new) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
@@ -202,7 +227,7 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
   TM_TRY(plan.reads, attach_references(job, context_of(job.name.get(), options), cancel));
   plan.target.table = target_table(job.to.table.value, stream);
-  plan.target.strategy = strategy_of(job, options);
+  plan.target.strategy = plan.replaces ? LoadStrategy::full : job.to.load;
   TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
   if (job.to.load == LoadStrategy::upsert) {
     TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream));
@@ -260,6 +285,7 @@ Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Ca
           "planning job `" + job.name.get() + "`" +
           (many ? ", stream `" + stream.name.get() + "`" : ""));
     }
+    TM_CHECK(check_own_table(job, plan.streams, prepared->plan));
     plan.guarantee = std::max(plan.guarantee, prepared->plan.bound.guarantee);
     plan.streams.push_back(std::move(*prepared));
   }

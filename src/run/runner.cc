@@ -170,6 +170,11 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
     anything_new = anything_new || !plan.bound.nothing_new;
   }
   if (!anything_new) {
+    // Why nothing came may be worth a look: a transaction that holds the watermark, for one.
+    for (const PreparedStream& stream : planned->streams) {
+      for (const std::string& note : stream.plan.bound.notes)
+        parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, note});
+    }
     TM_CHECK(parts_.store.record_idle_run(record, start, finish_idle(start, *planned)));
     return record_of(id);
   }

@@ -90,6 +90,7 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   StageOptions options;
   TM_TRY(options.root, stage_root(parts_.project));
   options.segment_bytes_max = segment_bytes_max(parts_.project);
+  options.replaces = plan.replaces;
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
   // A sealed stage of this window that was never loaded belongs to a run that ended before its
   // commit.

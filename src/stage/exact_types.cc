@@ -111,6 +111,15 @@ Status check_storable(const Type& type) {
                     "cast it to VARCHAR or take its parts apart in the job's query");
 }
 
+std::string stored_name(const std::string& name) {
+  std::string lower = name;
+  for (char& c : lower)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+  const bool is_of_scan =
+      lower == "filename" || lower == "file_row_number" || lower == "file_index";
+  return is_of_scan ? "_tm_" + name : name;
+}
+
 std::string stored_form(const Type& type, const std::string& expression) {
   switch (form_of(type)) {
     case Form::same:

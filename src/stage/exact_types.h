@@ -12,6 +12,9 @@
 
 namespace tidemark {
 
+// The name of a column inside a segment: its own, except for the few that a scan gives a meaning
+// to.
+std::string stored_name(const std::string& name);
 // SQL over `expression` (of `type`) that gives the stored form.
 std::string stored_form(const Type& type, const std::string& expression);
 // The inverse: SQL over the stored form that gives back `type`.

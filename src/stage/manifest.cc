@@ -155,6 +155,7 @@ Result<Manifest> read_manifest(const JsonValue& document) {
   TM_TRY(manifest.rows_read, document.integer_at("rows_read"));
   TM_TRY(manifest.rows_staged, document.integer_at("rows_staged"));
   TM_TRY(manifest.rows_rejected, document.integer_at("rows_rejected"));
+  manifest.replaces = document.find("replaces") != nullptr;
   if (manifest.rows_staged != sum_rows(manifest.segments) ||
       manifest.rows_rejected != sum_rows(manifest.rejects) ||
       manifest.rows_read != manifest.rows_staged + manifest.rows_rejected) {
@@ -191,6 +192,7 @@ std::string to_json_text(const Manifest& manifest) {
   document.set("rejects", segments_json(manifest.rejects));
   document.set("rows_read", manifest.rows_read).set("rows_staged", manifest.rows_staged);
   document.set("rows_rejected", manifest.rows_rejected);
+  if (manifest.replaces) document.set("replaces", true);
   return to_json(document, JsonLayout::indented) + "\n";
 }
 

@@ -46,6 +46,7 @@ struct Manifest {
   std::int64_t rows_read = 0;
   std::int64_t rows_staged = 0;
   std::int64_t rows_rejected = 0;
+  bool replaces = false;  // read by --full: its rows take the place of all rows of an append
 
   std::int64_t bytes() const;
   friend bool operator==(const Manifest&, const Manifest&) = default;

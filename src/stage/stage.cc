@@ -128,14 +128,16 @@ std::string Stage::relation_sql() const {
   const bool empty = manifest_.segments.empty();
   std::string sql = "SELECT ";
   for (const Column& column : manifest_.schema.columns) {
-    const std::string name = duck::quote_name(column.name);
-    sql += empty ? "CAST(NULL AS " + sql_name(column.type) + ")" : restored_form(column.type, name);
-    sql += " AS " + name + ", ";
+    sql += (empty ? "CAST(NULL AS " + sql_name(column.type) + ")"
+                  : restored_form(column.type, duck::quote_name(stored_name(column.name)))) +
+           " AS " + duck::quote_name(column.name) + ", ";
   }
   if (empty)
     return sql + hidden_columns("CAST(NULL AS INTEGER)", "CAST(NULL AS BIGINT)") + " WHERE false";
-  return sql + hidden_columns(segment_number_sql("segment"), "file_row_number") +
-         scan_sql(dir_, manifest_.segments);
+  // Inside, where no column of the rows has such a name yet.
+  return sql + duck::quote_name(stage_segment_column) + ", " + duck::quote_name(stage_row_column) +
+         " FROM (SELECT *, " + hidden_columns(segment_number_sql("segment"), "file_row_number") +
+         scan_sql(dir_, manifest_.segments) + ")";
 }
 
 std::string Stage::rejects_sql() const {

@@ -161,7 +161,7 @@ std::string StageWriter::Impl::stored_select(const std::string& from) const {
   for (const Column& column : manifest.schema.columns) {
     const std::string name = duck::quote_name(column.name);
     if (sql.size() > 7) sql += ", ";
-    sql += stored_form(column.type, name) + " AS " + name;
+    sql += stored_form(column.type, name) + " AS " + duck::quote_name(stored_name(column.name));
   }
   return sql + " FROM " + from;
 }
@@ -335,6 +335,7 @@ Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& opt
   auto impl = std::make_unique<Impl>(options, files);
   impl->manifest.key = key;
   impl->manifest.schema = schema;
+  impl->manifest.replaces = options.replaces;
   impl->final = stage_dir(options.root, key);
   impl->partial = impl->final;
   impl->partial += ".partial";

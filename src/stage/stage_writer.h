@@ -27,6 +27,7 @@ struct StageOptions {
   std::filesystem::path root;
   // A segment ends after this many decoded bytes.
   std::int64_t segment_bytes_max = 100'000'000;
+  bool replaces = false;  // of the manifest
   std::int64_t reject_buffer_bytes_max = 8'000'000;
   // Rows of a Parquet row group at most; each engine thread holds one.
   std::int64_t row_group_rows_max = 60 * 2'048;

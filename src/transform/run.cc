@@ -186,7 +186,12 @@ class Run {
       all = RowCount(all.get() + count);
       if (!dropped) out_.refused_by.push_back({answer.text(row, 2).value_or(""), RowCount(count)});
     }
-    TM_ASSERT(total == rows_in);
+    if (total != rows_in) {
+      return internal_error("run.count_mismatch",
+                            "the steps made " + std::to_string(total) + " of " +
+                                std::to_string(rows_in) + " rows; nothing was loaded",
+                            Retry::never, "a step but `sql` must keep the number of rows");
+    }
     std::int64_t now = rows_in;
     for (const CompiledStep& step : part.steps) {
       StepCounts counted = by_step[step.number];

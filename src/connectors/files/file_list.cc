@@ -1,5 +1,7 @@
 #include "connectors/files/file_list.h"
 
+#include <fmt/format.h>
+
 #include <fnmatch.h>
 #include <sys/stat.h>
 
@@ -9,11 +11,22 @@
 #include <system_error>
 
 #include "drivers/json/json.h"
+#include "drivers/json/utf8.h"
 #include "env/files.h"
 
 namespace tidemark {
 
 namespace {
+
+// With every byte beyond ASCII as \xNN.
+std::string written_out(const std::string& name) {
+  std::string text;
+  for (const char c : name)
+    text += static_cast<signed char>(c) < 0
+                ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c))
+                : std::string(1, c);
+  return text;
+}
 
 namespace fs = std::filesystem;
 
@@ -91,6 +104,12 @@ class Walk {
 
   Status take(const std::string& path) {
     const fs::path full = folder_ / path;
+    if (!is_utf8(path)) {
+      return source_error(
+          "source.bad_name",
+          "a file in " + folder_.string() + " has a name that is not UTF-8: " + written_out(path),
+          Retry::never, "rename it; nothing was loaded");
+    }
     struct stat info{};
     if (::stat(full.c_str(), &info) != 0) {
       if (errno == ENOENT || errno == ENOTDIR) return {};

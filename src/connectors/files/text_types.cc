@@ -1,6 +1,7 @@
 #include "connectors/files/text_types.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <vector>
 
@@ -90,9 +91,19 @@ bool may_be_json_text(const Type& type) {
          type.kind == TypeKind::date || type.kind == TypeKind::timestamp;
 }
 
-bool put_float(ColumnWriter& column, std::size_t row, std::string_view text) {
-  const std::optional<double> value = parse_double(text, true);
-  return value && put<float>(column, row, static_cast<float>(*value));
+// A float keeps a fraction to its own digits, as it says; but no other whole number than the one
+// that is written, and no infinity for a number.
+template <typename Float>
+bool put_float(ColumnWriter& column, std::size_t row, std::string_view text, bool loose) {
+  const std::optional<double> value = parse_double(text, loose);
+  if (!value) return false;
+  const Float kept = static_cast<Float>(*value);
+  if (std::isinf(kept) != std::isinf(*value)) return false;
+  if (const std::optional<Int128> whole = parse_integer(text, loose)) {
+    constexpr double beyond = 1.7e38;  // of Int128
+    if (std::fabs(kept) >= beyond || static_cast<Int128>(kept) != *whole) return false;
+  }
+  return put<Float>(column, row, kept);
 }
 
 bool put_timestamp_ns(ColumnWriter& column, std::size_t row, std::string_view text) {
@@ -252,9 +263,9 @@ bool write_cell(const Type& type, const Cell& cell, Strictness strictness, Colum
     case TypeKind::uint64:
       return put_integer<std::uint64_t>(column, row, text, loose);
     case TypeKind::float32:
-      return put_float(column, row, text);
+      return put_float<float>(column, row, text, true);
     case TypeKind::float64:
-      return put_if(column, row, parse_double(text, loose));
+      return put_float<double>(column, row, text, loose);
     case TypeKind::decimal:
       return put_decimal(type, column, row, text, loose);
     case TypeKind::uuid:

@@ -84,7 +84,12 @@ std::string SqliteSource::relation() const {
   if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
     return sqlite::quote_identifier(table->table.value);
   }
-  return "(" + std::get<QueryInput>(spec_.input).query.text + "\n)";
+  // People end a query with a semicolon.
+  std::string query = std::get<QueryInput>(spec_.input).query.text;
+  while (!query.empty() &&
+         std::string_view(" \t\r\n;").find(query.back()) != std::string_view::npos)
+    query.pop_back();
+  return "(" + query + "\n)";
 }
 
 Result<Type> SqliteSource::declared_or_staged(const std::string& column,
