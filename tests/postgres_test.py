@@ -141,6 +141,22 @@ class ManyTables(PostgresTest):
         self.assertEqual([["2"]], self.project.rows("select count(*) from public_orders"))
         self.assertEqual([["1"]], self.project.rows("select count(*) from s2_orders"))
 
+    def test_row_level_security_lowers_the_guarantee(self):
+        self.shop("create table orders (id int); insert into orders values (1), (2); alter table orders enable row "
+                  "level security; create policy p on orders using (id = 1); "
+                  f"create role r{self.number} login password 'x'; grant select on orders to r{self.number}")
+        conninfo = self.server.conninfo(self.source, f"r{self.number}")
+        text = PROJECT.format(source=conninfo, mirror=self.server.conninfo(self.mirror))
+        self.project.write("tidemark.yaml", text)
+        self.project.job("copy", "from: {connection: shop, table: orders}\n"
+                                 "to: {connection: warehouse, table: orders, load: full}\n")
+        self.assertIn("password: ${env:NAME}", self.project.call("run", "copy").err)
+        self.project.write("tidemark.yaml", text.replace(f'"{conninfo}"', f'"{conninfo}", password: "${{file:secret}}"'))
+        self.project.write("secret", "x")
+        run = self.run_job("copy")
+        self.assertEqual(("best-effort", 1), (run["guarantee"], run["streams"][0]["rows_loaded"]))
+        self.assertIn("row-level security", self.project.call("plan", "copy").out)
+
     def test_tidemarks_own_tables_are_no_streams(self):
         self.shop("create table orders (id int primary key); insert into orders values (1)")
         self.project.job("copy", "from: {connection: shop, tables: [public.*], except: [public.copy_*]}\n"

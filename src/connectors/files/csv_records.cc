@@ -44,6 +44,7 @@ class CsvRecords final : public RecordReader {
   Status skip_mark();
   Status choose_delimiter();
   bool first_row_is_header(const Record& record) const;
+  Status check_clear_header(const Record& record) const;
   Status take_header(const Record& record);
   Status map_columns();
   Result<bool> read_row();
@@ -95,6 +96,7 @@ Status CsvRecords::start() {
   for (const Span& span : spans_)
     cells_.push_back(cell_of(span));
   record.cells = cells_;
+  if (!dialect_.header) TM_CHECK(check_clear_header(record));
   if (dialect_.header.value_or(first_row_is_header(record))) return take_header(record);
   for (std::size_t i = 0; i < spans_.size(); ++i)
     file_columns_.push_back(column_number(i));
@@ -144,6 +146,27 @@ bool CsvRecords::first_row_is_header(const Record& record) const {
       return false;
   }
   return true;
+}
+
+// Words of which one is missing or doubled may be a bad header or a row of texts. Taken for a row,
+// the header would be loaded and every column be text, so nobody guesses.
+Status CsvRecords::check_clear_header(const Record& record) const {
+  if (!options_.columns.empty() || record.cells.size() < 2) return {};
+  std::set<std::string_view> names;
+  std::string trouble;
+  for (const Cell& cell : record.cells) {
+    if (looks_like_number(cell.text)) return {};
+    if (cell.text.empty()) {
+      trouble = "has a column without a name";
+    } else if (!names.insert(cell.text).second) {
+      trouble = "has `" + std::string(cell.text) + "` twice";
+    }
+  }
+  if (trouble.empty() || names.empty()) return {};
+  return fault("source.unclear_header",
+               "the first row " + trouble + ", so it may be a header or a row of texts",
+               "write `header: false` in the job's `from` if it is a row; else correct the header "
+               "in the file");
 }
 
 Status CsvRecords::take_header(const Record& record) {

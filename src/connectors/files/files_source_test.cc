@@ -234,7 +234,13 @@ TEST_F(FilesSourceTest, faults_of_a_whole_file_name_it) {
   EXPECT_EQ(code_of(""), "source.empty_file");
   EXPECT_EQ(code_of("n,t\n1,\"open\n2,b\n"), "source.unterminated_quote");
   EXPECT_EQ(code_of("n,t\n1,\"open"), "source.unterminated_quote");
-  EXPECT_EQ(code_of("n,n\n1,2\n"), "none");  // doubled names: no header, so numbered columns
+  EXPECT_EQ(code_of("n,n\n1,2\n"), "source.unclear_header");
+  EXPECT_EQ(code_of(",n,t\n0,1,2\n"), "source.unclear_header");
+  EXPECT_EQ(code_of("n,\n1,\n"), "source.unclear_header");
+  options_.header = false;
+  EXPECT_EQ(code_of("n,n\n1,2\n"), "none");
+  options_.header.reset();
+  EXPECT_EQ(code_of("1,1\n1,2\n"), "none");  // a number is no name, so numbered columns
   pinned_.reset();
   progress_ = {};
   options_.header = true;

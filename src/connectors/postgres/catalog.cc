@@ -89,11 +89,11 @@ std::string written_name(const TableName& table) {
 
 Result<Relation> describe_table(Connection& connection, const TableName& table, Cancel& cancel) {
   TM_TRY(const Rows found,
-         connection.query(
-             "select c.oid, c.relkind, c.reltuples::bigint, c.relpages::bigint * "
-             "pg_catalog.current_setting('block_size')::bigint from pg_catalog.pg_class c "
-             "where c.oid = pg_catalog.to_regclass($1)",
-             {table.sql()}, cancel));
+         connection.query("select c.oid, c.relkind, c.reltuples::bigint, c.relpages::bigint * "
+                          "pg_catalog.current_setting('block_size')::bigint, "
+                          "pg_catalog.row_security_active(c.oid) from pg_catalog.pg_class c "
+                          "where c.oid = pg_catalog.to_regclass($1)",
+                          {table.sql()}, cancel));
   if (found.rows() == 0) return table_missing(connection, table, cancel);
   const std::string kind = found.string(0, 1);
   if (std::string("rpvmf").find(kind) == std::string::npos) {
@@ -120,6 +120,7 @@ Result<Relation> describe_table(Connection& connection, const TableName& table, 
   relation.columns = columns_of(columns);
   for (std::size_t i = 0; i < keys.rows(); ++i)
     relation.key.push_back(keys.string(i, 0));
+  relation.filtered = found.boolean(0, 4);
   if ((kind == "r" || kind == "m") && found.integer(0, 2) >= 0) {
     relation.rows_estimated = found.integer(0, 2);
     relation.bytes_estimated = found.integer(0, 3);

@@ -147,6 +147,12 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     if (reads_nulls) bound.nothing_new = false;
     bound.skip_if_empty = bound.window.lo.has_value();
   }
+  if (relation_->filtered) {
+    bound.guarantee = Guarantee::best_effort;
+    bound.reason =
+        "row-level security hides rows from this user, and nobody here can tell which or since "
+        "when; read as a user with BYPASSRLS to load the whole table";
+  }
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
     bound.bytes_expected = relation_->bytes_estimated;

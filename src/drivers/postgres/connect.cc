@@ -174,7 +174,17 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   if (PQstatus(impl->conn) == CONNECTION_BAD) {
     return classify(handshake_message(PQerrorMessage(impl->conn)), options.side);
   }
-  TM_CHECK(handshake(impl->conn, deadline, options.side, cancel));
+  if (Status shaken = handshake(impl->conn, deadline, options.side, cancel); !shaken.ok()) {
+    Error error = std::move(shaken).error();
+    if (PQconnectionNeedsPassword(impl->conn) != 0) {
+      error.fault = Fault::user;
+      error.retry = Retry::never;
+      error.hint =
+          "the server asks for a password: write `password: ${env:NAME}` beside "
+          "`postgres:` in tidemark.yaml and set that variable";
+    }
+    return error;
+  }
   PQsetErrorVerbosity(impl->conn, PQERRORS_DEFAULT);
   PQsetnonblocking(impl->conn, 1);
   impl->cancel_key = PQgetCancel(impl->conn);
