@@ -136,6 +136,8 @@ std::string plan_report(const JobPlan& plan) {
     }
     if (stream.bound.rows_expected)
       text += "  rows expected " + show_count(*stream.bound.rows_expected) + "\n";
+    if (stream.bound.bytes_expected)
+      text += "  bytes expected " + show_bytes(*stream.bound.bytes_expected) + "\n";
     text += "  reads\n";
     for (const std::string& split : stream.splits)
       text += indent(split) + "\n";
@@ -143,7 +145,8 @@ std::string plan_report(const JobPlan& plan) {
             std::string(to_string(stream.target.strategy));
     text += stream.load.table_exists ? "\n" : ", a new table\n";
     if (stream.load.rows_present)
-      text += "  present rows " + show_count(*stream.load.rows_present) + "\n";
+      text += "  present rows " + show_count(*stream.load.rows_present) +
+              (stream.target.strategy == LoadStrategy::full ? ", all are deleted\n" : "\n");
     for (const std::string& sql : stream.load.ddl)
       text += indent(sql) + "\n";
     for (const std::string& sql : stream.load.sql)

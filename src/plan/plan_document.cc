@@ -27,6 +27,10 @@ JsonValue plan_document(const JobPlan& plan) {
     item.set("nothing_new", stream.bound.nothing_new);
     const auto& rows = stream.bound.rows_expected;
     item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());
+    const auto& bytes = stream.bound.bytes_expected;
+    item.set("bytes_expected", bytes ? JsonValue(*bytes) : JsonValue());
+    const auto& present = stream.load.rows_present;
+    item.set("rows_present", present ? JsonValue(*present) : JsonValue());
     item.set("target", stream.target.table).set("strategy", to_string(stream.target.strategy));
     auto texts = [](const std::vector<std::string>& list) {
       JsonArray array;

@@ -70,14 +70,14 @@ class SqliteReader : public Reader {
 }  // namespace
 
 Result<std::unique_ptr<Source>> SqliteSource::open(const std::string& path, const SourceSpec& spec,
-                                                   LoadStrategy strategy) {
+                                                   LoadStrategy strategy, bool counts) {
   sqlite::OpenOptions options;
   options.path = path;
   options.access = sqlite::Access::source;
   options.area = "source";
   options.fault = Fault::source;
   TM_TRY(sqlite::Database database, sqlite::Database::open(options));
-  return std::unique_ptr<Source>(new SqliteSource(std::move(database), spec, strategy));
+  return std::unique_ptr<Source>(new SqliteSource(std::move(database), spec, strategy, counts));
 }
 
 std::string SqliteSource::relation() const {
@@ -195,6 +195,17 @@ Status SqliteSource::check_one_kind() {
 }
 
 Result<WindowBound> SqliteSource::upper(const Progress& progress, Cancel& cancel) {
+  TM_TRY(WindowBound bound, find_bound(progress, cancel));
+  if (!counts_ || bound.nothing_new) return bound;
+  TM_TRY(std::vector<Split> splits, split(bound.window, cancel));
+  TM_TRY(sqlite::Statement count,
+         database_.prepare("SELECT count(*) FROM (" + splits.front().text + "\n)"));
+  TM_CHECK(count.step());
+  bound.rows_expected = count.int64_at(0);
+  return bound;
+}
+
+Result<WindowBound> SqliteSource::find_bound(const Progress& progress, Cancel& cancel) {
   TM_CHECK(cancel.check());
   WindowBound bound;
   if (!spec_.watermark) {
@@ -303,7 +314,7 @@ Result<std::unique_ptr<Source>> SqliteConnector::open_source(const ConnectionSpe
   const auto* config = connection.config.get<SqliteConnection>();
   TM_ASSERT(config != nullptr);
   const std::filesystem::path path = context.project.root / config->path;
-  auto source = SqliteSource::open(path.string(), stream.source, strategy);
+  auto source = SqliteSource::open(path.string(), stream.source, strategy, context.read_only);
   if (!source.ok()) {
     return std::move(source).error().with_context("opening connection `" + connection.name.value +
                                                   "`");

@@ -17,8 +17,9 @@ namespace tidemark {
 
 class SqliteSource : public Source {
  public:
+  // With `counts` upper() counts the rows of the window, for a person who looks at a plan.
   static Result<std::unique_ptr<Source>> open(const std::string& path, const SourceSpec& spec,
-                                              LoadStrategy strategy);
+                                              LoadStrategy strategy, bool counts);
 
   Result<Schema> discover(Cancel& cancel) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
@@ -28,8 +29,10 @@ class SqliteSource : public Source {
   Status verify(const Window&, Cancel&) override { return {}; }
 
  private:
-  SqliteSource(sqlite::Database database, const SourceSpec& spec, LoadStrategy strategy)
-      : database_(std::move(database)), spec_(spec), strategy_(strategy) {}
+  SqliteSource(sqlite::Database database, const SourceSpec& spec, LoadStrategy strategy,
+               bool counts)
+      : database_(std::move(database)), spec_(spec), strategy_(strategy), counts_(counts) {}
+  Result<WindowBound> find_bound(const Progress& progress, Cancel& cancel);
   std::string relation() const;
   Result<Type> declared_or_staged(const std::string& column, const std::string& declared) const;
   Status check_null_cursors();
@@ -40,6 +43,7 @@ class SqliteSource : public Source {
   sqlite::Database database_;
   SourceSpec spec_;
   LoadStrategy strategy_;
+  bool counts_;
   std::optional<Schema> schema_;
 };
 
