@@ -81,6 +81,9 @@ class Source {
   virtual bool wants_history() const { return false; }
   // Reads bounds only, never rows. Idempotent, blocking.
   virtual Result<WindowBound> upper(const Progress& progress, Cancel& cancel) = 0;
+  // The plan is made and the read may come later: gives back what others could use meanwhile, such
+  // as a connection. Everything may still be called.
+  virtual void rest() {}
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;
   virtual Result<Extraction> open(const Split& split, Cancel& cancel) = 0;

@@ -287,6 +287,7 @@ Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Ca
     }
     TM_CHECK(check_own_table(job, plan.streams, prepared->plan));
     plan.guarantee = std::max(plan.guarantee, prepared->plan.bound.guarantee);
+    if (many) prepared->source->rest();
     plan.streams.push_back(std::move(*prepared));
   }
   return plan;

@@ -10,7 +10,9 @@ namespace tidemark {
 
 Result<std::optional<LedgerRow>> DuckdbSink::committed(const StreamId& stream, Cancel& cancel) {
   TM_CHECK(cancel.check());
-  return warehouse_ledger::head(engine_, catalog_, stream);
+  auto head = warehouse_ledger::head(engine_, catalog_, stream);
+  has_ledger_ = has_ledger_ || (head.ok() && head->has_value());
+  return head;
 }
 
 Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel& cancel) {
@@ -59,7 +61,7 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
 Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
-  TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
+  if (!has_ledger_) TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
   return std::unique_ptr<LoadTxn>(
       std::make_unique<DuckdbLoad>(catalog_, engine_, key, std::move(transaction)));
 }

@@ -32,6 +32,7 @@ class DuckdbSink : public Sink {
  private:
   std::string catalog_;
   duck::Connection& engine_;
+  bool has_ledger_ = false;  // seen to be there
 };
 
 }  // namespace tidemark

@@ -81,9 +81,11 @@ Result<std::unique_ptr<Source>> PostgresConnector::open_source(const ConnectionS
                                                                const StreamSpec& stream,
                                                                LoadStrategy strategy,
                                                                const ConnectorContext& context,
-                                                               Cancel&) const {
-  return std::unique_ptr<Source>(std::make_unique<postgres::PostgresSource>(
-      options_of(connection, context, postgres::Side::source), stream.source, strategy));
+                                                               Cancel& cancel) const {
+  auto source = std::make_unique<postgres::PostgresSource>(
+      options_of(connection, context, postgres::Side::source), stream.source, strategy);
+  source->start_connecting(cancel);
+  return std::unique_ptr<Source>(std::move(source));
 }
 
 Result<std::unique_ptr<Sink>> PostgresConnector::open_sink(const ConnectionSpec& connection,

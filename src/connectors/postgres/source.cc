@@ -43,7 +43,15 @@ PostgresSource::PostgresSource(ConnectOptions options, const SourceSpec& spec,
   options_.side = Side::source;
 }
 
+void PostgresSource::start_connecting(Cancel& cancel) {
+  connecting_ = std::async(std::launch::async,
+                           [this, &cancel] { return Connection::connect(options_, cancel); });
+}
+
 Result<Connection*> PostgresSource::control(Cancel& cancel) {
+  if (connecting_.valid()) {
+    TM_TRY(control_, connecting_.get());
+  }
   if (!control_ || control_->lost()) {
     TM_TRY(control_, Connection::connect(options_, cancel));
   }

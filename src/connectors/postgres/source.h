@@ -6,6 +6,7 @@
 // thread, as Source says.
 #pragma once
 
+#include <future>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,8 +24,13 @@ namespace tidemark::postgres {
 
 class PostgresSource : public Source {
  public:
-  // `options.side` is set to source. Connects to nothing yet. REQUIRES a table or a query as input.
+  // `options.side` is set to source. REQUIRES a table or a query as input.
   PostgresSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy);
+
+  // Connects on a thread of its own, so that a plan need not wait for it; what goes wrong is told
+  // by the first call that needs the connection. `cancel` outlives the source.
+  void start_connecting(Cancel& cancel);
+  void rest() override { control_.reset(); }
 
   Result<Schema> discover(Cancel& cancel) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
@@ -45,6 +51,7 @@ class PostgresSource : public Source {
   ConnectOptions options_;
   SourceSpec spec_;
   LoadStrategy strategy_;
+  std::future<Result<std::unique_ptr<Connection>>> connecting_;
   std::unique_ptr<Connection> control_;
 
   // What describe() found; empty before.
