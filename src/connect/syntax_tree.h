@@ -29,7 +29,7 @@ struct SyntaxTree {
   bool has_star = false;
   bool has_window = false;
   bool has_subquery = false;
-  bool has_many_rows = false;  // a function that gives several rows of one: unnest()
+  bool has_many_rows = false;          // a function that gives several rows of one: unnest()
   std::vector<std::string> modifiers;  // `ORDER_MODIFIER`, ...
   std::vector<ColumnUse> columns;
   std::vector<ColumnUse>
