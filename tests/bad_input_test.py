@@ -293,6 +293,10 @@ class BadSystems(BadInput):
         self.assertIn([line[4:] for line in run.splitlines() if line.startswith("run ")][0], second.err)
         at_once = self.project.call("run", "numbers", "--json")
         self.assertEqual((at_once.code, at_once.json["error"]["code"]), (3, "run.project_busy"))
+        # Whoever only looks is told the same, and not of a lock of the engine's.
+        for look in (["query", "warehouse", "select 1"], ["quarantine", "numbers"], ["plan", "numbers"]):
+            done = self.project.call(*look, "--json")
+            self.assertEqual((done.code, done.json["error"]["code"]), (3, "run.project_busy"), look)
         process.send_signal(signal.SIGINT)
         self.assertEqual(finish(process).code, 130)
 

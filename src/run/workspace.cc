@@ -186,11 +186,25 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
   TM_TRY(const ConnectionSpec* connection, find_connection(name));
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
-  TM_CHECK(
-      connector->attach(*connection, tables, {project(), *engine, "tidemark query", true}, cancel));
-  TM_CHECK(connector->refresh(*connection, tables, {project(), *engine, "tidemark query", true},
-                              cancel));
+  const ConnectorContext context{project(), *engine, "tidemark query", true};
+  Status attached = connector->attach(*connection, tables, context, cancel);
+  if (!attached.ok()) return or_who_holds_it(std::move(attached).error());
+  TM_CHECK(connector->refresh(*connection, tables, context, cancel));
   return engine;
+}
+
+Error Workspace::or_who_holds_it(Error error) const {
+  const std::filesystem::path folder = project().root / state_folder;
+  std::error_code code;
+  if (error.code != "target.file_unusable" || !std::filesystem::exists(folder, code)) return error;
+  auto lock = OwnerLock::acquire(folder, {::getpid(), {}, "look"}, std::chrono::milliseconds(0),
+                                 around_.clock, Cancel());
+  if (lock.ok() || lock.error().code != "run.project_busy") return error;
+  Error busy = std::move(lock).error();
+  busy.hint =
+      "its warehouse is one file, which one process has open at a time; look again when the "
+      "run has ended";
+  return busy;
 }
 
 Result<duck::Answer> Workspace::answer(const std::string& name, const std::string& sql,
@@ -199,12 +213,17 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const CancelWatch watch(cancel, *engine);
-  return connector->answer(*connection, sql, {project(), *engine, "tidemark query", true}, cancel);
+  auto answer =
+      connector->answer(*connection, sql, {project(), *engine, "tidemark query", true}, cancel);
+  if (!answer.ok()) return or_who_holds_it(std::move(answer).error());
+  return answer;
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {
-  return Planner(project(), around_.connectors, engine, around_.files)
-      .plan(job, {false, false, RunId(), true}, cancel);
+  auto planned = Planner(project(), around_.connectors, engine, around_.files)
+                     .plan(job, {false, false, RunId(), true}, cancel);
+  if (!planned.ok()) return or_who_holds_it(std::move(planned).error());
+  return planned;
 }
 
 }  // namespace tidemark

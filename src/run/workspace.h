@@ -84,6 +84,8 @@ class Workspace {
   Result<const ConnectionSpec*> find_connection(const std::string& name) const;
   explicit Workspace(const Surroundings& around) : around_(around) {}
   RunnerParts parts(Store& store, RunObserver& observer);
+  // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
+  Error or_who_holds_it(Error error) const;
   // Ends what a dead process left, once.
   Status recover(Store& store, RunObserver& observer, Cancel& cancel);
 
