@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "connect/expression.h"
 #include "connectors/files/records.h"
 #include "drivers/duckdb/engine.h"
 #include "drivers/duckdb/file_name.h"
@@ -19,10 +20,10 @@ Result<Schema> schema_of_file(duck::Connection& engine, const FilesOptions& opti
   const std::string file = duck::quote_file(options.folder / path);
   Result<Schema> schema = engine.describe("SELECT *" + read_sql("[" + file + "]"));
   if (schema.ok()) return schema;
-  Error error = source_error("source.bad_file", path + ": it is no whole Parquet file",
-                             Retry::never, "deliver the file again, whole");
-  error.context.push_back(schema.error().describe());
-  return error;
+  return source_error(
+      "source.bad_file",
+      path + ": it is no whole Parquet file: " + plain_message(schema.error().message),
+      Retry::never, "deliver the file again, whole");
 }
 
 Status check_same(const std::string& path, const Schema& wanted, const Schema& found) {

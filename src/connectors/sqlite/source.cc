@@ -1,6 +1,7 @@
 #include "connectors/sqlite/source.h"
 
 #include <sys/stat.h>
+#include <algorithm>
 
 #include <filesystem>
 #include <utility>
@@ -106,12 +107,29 @@ Result<Type> SqliteSource::declared_or_staged(const std::string& column,
   return staged_type(declared);
 }
 
+std::optional<Error> SqliteSource::missing_table() {
+  const auto* table = std::get_if<TableInput>(&spec_.input);
+  if (table == nullptr) return std::nullopt;
+  auto listed = database_.prepare("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')");
+  if (!listed.ok()) return std::nullopt;
+  std::vector<std::string> names;
+  for (auto row = listed->step(); row.ok() && *row; row = listed->step())
+    names.emplace_back(listed->text_at(0));
+  if (std::find(names.begin(), names.end(), table->table.value) != names.end()) return std::nullopt;
+  std::string hint = names.empty() ? "the file holds no table" : "name a table or view of the file";
+  if (auto near = nearest_word(table->table.value, names)) hint = "did you mean `" + *near + "`?";
+  return user_error("source.table_missing",
+                    "there is no table `" + table->table.value + "` in " + database_.path(), hint);
+}
+
 Result<Schema> SqliteSource::discover(Cancel& cancel) {
   TM_CHECK(cancel.check());
   if (schema_) return *schema_;
   auto statement = database_.prepare("SELECT * FROM " + relation());
-  if (!statement.ok())
+  if (!statement.ok()) {
+    if (auto missing = missing_table()) return *std::move(missing);
     return std::move(statement).error().with_context("reading the columns of the source");
+  }
   Schema schema;
   for (int at = 0; at < statement->column_count(); ++at) {
     const std::string name = statement->column_name(at);

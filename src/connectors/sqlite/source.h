@@ -34,6 +34,8 @@ class SqliteSource : public Source {
       : database_(std::move(database)), spec_(spec), strategy_(strategy), counts_(counts) {}
   Result<WindowBound> find_bound(const Progress& progress, Cancel& cancel);
   std::string relation() const;
+  // The fault with the nearest name, where that is why a statement was refused.
+  std::optional<Error> missing_table();
   Result<Type> declared_or_staged(const std::string& column, const std::string& declared) const;
   Status check_null_cursors();
   Status check_one_kind();
