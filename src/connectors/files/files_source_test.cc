@@ -240,6 +240,8 @@ TEST_F(FilesSourceTest, faults_of_a_whole_file_name_it) {
   options_.header = false;
   EXPECT_EQ(code_of("n,n\n1,2\n"), "none");
   options_.header.reset();
+  pinned_.reset();
+  progress_ = {};
   EXPECT_EQ(code_of("1,1\n1,2\n"), "none");  // a number is no name, so numbered columns
   pinned_.reset();
   progress_ = {};
