@@ -142,7 +142,7 @@ class JsonDocumentsTest(unittest.TestCase):
         self.assertTrue(self.document("plan", "plan", "orders")["streams"][0]["nothing_new"])
         both = self.document("run", "run", "orders", "readings")
         self.assertEqual(["skipped", "success"], [one["status"] for one in both])
-        failed = self.document("run", "run", "broken", code=1)
+        failed = self.document("run", "run", "broken", code=2)
         self.assertEqual("failed", failed["status"])
         self.assertEqual("blocked", self.document("run", "run", "guarded", code=3)["status"])
 
