@@ -4,6 +4,8 @@
 
 #include <string_view>
 
+#include "connect/expression.h"
+
 #include "drivers/duckdb/file_name.h"
 
 namespace tidemark {
@@ -17,15 +19,6 @@ std::string column_list(const Schema& schema) {
   for (const Column& column : schema.columns)
     list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
   return list;
-}
-
-std::string no_rows(const Schema& schema) {
-  std::string list;
-  for (const Column& column : schema.columns) {
-    list += fmt::format("{}NULL::{} AS {}", list.empty() ? "" : ", ", sql_name(column.type),
-                        duck::quote_name(column.name));
-  }
-  return "SELECT " + list + " WHERE false";
 }
 
 Result<std::string> copy_options(const std::string& file) {
@@ -48,7 +41,7 @@ Result<RefusedRows> RefusedRows::find(Workspace& workspace, const JobSpec& job, 
          engine->query("SELECT schema_name FROM duckdb_tables() WHERE database_name = $1 AND "
                        "table_name = $2",
                        {connection, table_name}));
-  std::string relation = no_rows(schema);
+  std::string relation = "SELECT * FROM " + no_rows(schema);
   if (table.rows() > 0) {
     relation +=
         fmt::format(" UNION ALL SELECT {} FROM {} WHERE job = {} AND resolved_at IS NULL", columns,

@@ -126,6 +126,10 @@ std::string empty_relation(const Schema& rows) {
   return sql + "NULL::BIGINT AS _tm_row LIMIT 0)";
 }
 
+std::string no_rows(const Schema& rows) {
+  return "(SELECT * EXCLUDE (_tm_row) FROM " + empty_relation(rows) + ")";
+}
+
 std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema& rows,
                                                duck::Connection& connection, Faults& faults) {
   const auto tree = parse("SELECT ", text, connection, faults);
@@ -195,7 +199,7 @@ std::optional<Schema> bind_query(const SqlText& text, const Schema& rows,
                                  duck::Connection& connection, Faults& faults) {
   const auto tree = parse("", text, connection, faults);
   if (!tree) return std::nullopt;
-  const std::string visible = "(SELECT * EXCLUDE (_tm_row) FROM " + empty_relation(rows) + ")";
+  const std::string visible = no_rows(rows);
   auto bound =
       connection.describe("WITH rows AS " + visible + " SELECT * FROM (\n" + text.text + "\n)");
   if (bound.ok()) return std::move(bound).value();

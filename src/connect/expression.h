@@ -62,6 +62,8 @@ void add_tables_read(const std::string& select, duck::Connection& connection,
 // `(SELECT CAST(NULL AS INTEGER) AS "a" ... LIMIT 0)`: a relation of these columns, and `_tm_row`,
 // without rows.
 std::string empty_relation(const Schema& rows);
+// The same without `_tm_row`.
+std::string no_rows(const Schema& rows);
 // The position of a column; names compare as the engine does, without case.
 std::optional<std::size_t> find_column(const Schema& rows, std::string_view name);
 // An engine's message without its `Binder Error:` and its excerpt of our SQL.

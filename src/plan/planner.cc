@@ -101,8 +101,7 @@ TransformStep one_version_step(const JobSpec& job, const std::vector<std::string
 }
 
 // Streams may share a table on purpose, but not where each would replace the other's rows, nor
-// where
-// `{table}` was to keep them apart.
+// where `{table}` was to keep them apart.
 Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,
                        const StreamPlan& plan) {
   const bool may_share = job.to.load != LoadStrategy::full && !plan.replaces &&

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "connect/expression.h"
+
 namespace tidemark {
 
 namespace {
@@ -45,16 +47,6 @@ std::string origin_part(const QuarantineInput& input, const RowOrigin& origin) {
          "origin._tm_row";
 }
 
-// A relation for the usual case, in which nothing was refused: cheaper than an empty table.
-std::string no_rows(const Schema& schema) {
-  std::string columns;
-  for (const Column& column : schema.columns) {
-    columns += (columns.empty() ? "" : ", ") +
-               ("CAST(NULL AS " + sql_name(column.type) + ") AS " + duck::quote_name(column.name));
-  }
-  return "(SELECT " + columns + " WHERE false)";
-}
-
 }  // namespace
 
 std::string payload_sql(const Schema& schema, const std::string& alias) {
@@ -84,6 +76,7 @@ Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connect
     }
   }
   const Schema schema = quarantine_schema();
+  // The usual case; cheaper than an empty table.
   if (parts.empty()) return StagedTable{no_rows(schema), schema, RowCount(0)};
   TM_CHECK(
       connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", table_name, parts)));

@@ -110,28 +110,29 @@ Result<Store*> Workspace::store() {
 
 Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
                                  RunObserver& observer, Cancel& cancel) {
-  TM_ASSERT(lock_.has_value());
-  TM_TRY(Store * store, this->store());
-  TM_CHECK(recover(*store, observer, cancel));
-  Runner runner(parts(*store, observer));
-  const RunId id = runner.new_id();
-  TM_CHECK(lock_->show_run(id));
-  auto record = runner.run(id, job, options, cancel);
-  TM_CHECK(lock_->show_run(RunId()));
-  return record;
+  TM_TRY(Store * store, recovered_store(observer, cancel));
+  return in_lock(*store, observer, [&](Runner& runner, const RunId& id) {
+    return runner.run(id, job, options, cancel);
+  });
 }
 
 Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options,
                                     RunObserver& observer, Cancel& cancel) {
-  TM_ASSERT(lock_.has_value());
-  TM_TRY(Store * store, this->store());
-  TM_CHECK(recover(*store, observer, cancel));
+  TM_TRY(Store * store, recovered_store(observer, cancel));
   TM_TRY(RunHistory history, store->get_run(past));
   TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
-  Runner runner(parts(*store, observer));
+  return in_lock(*store, observer, [&](Runner& runner, const RunId& id) {
+    return runner.replay(id, *job, history.run, options, cancel);
+  });
+}
+
+Result<RunRecord> Workspace::in_lock(
+    Store& store, RunObserver& observer,
+    const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct) {
+  Runner runner(parts(store, observer));
   const RunId id = runner.new_id();
   TM_CHECK(lock_->show_run(id));
-  auto record = runner.replay(id, *job, history.run, options, cancel);
+  auto record = conduct(runner, id);
   TM_CHECK(lock_->show_run(RunId()));
   return record;
 }
@@ -141,11 +142,13 @@ RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
           around_.clock, around_.randomness, observer};
 }
 
-Status Workspace::recover(Store& store, RunObserver& observer, Cancel& cancel) {
-  if (recovered_) return {};
-  TM_CHECK(end_abandoned_runs(parts(store, observer), jobs(), cancel));
+Result<Store*> Workspace::recovered_store(RunObserver& observer, Cancel& cancel) {
+  TM_ASSERT(lock_.has_value());
+  TM_TRY(Store * store, this->store());
+  if (recovered_) return store;
+  TM_CHECK(end_abandoned_runs(parts(*store, observer), jobs(), cancel));
   recovered_ = true;
-  return {};
+  return store;
 }
 
 bool Workspace::has_store() const {
@@ -186,11 +189,15 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
   TM_TRY(const ConnectionSpec* connection, find_connection(name));
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
-  const ConnectorContext context{project(), *engine, "tidemark query", true};
+  const ConnectorContext context = looking(*engine);
   Status attached = connector->attach(*connection, tables, context, cancel);
   if (!attached.ok()) return or_who_holds_it(std::move(attached).error());
   TM_CHECK(connector->refresh(*connection, tables, context, cancel));
   return engine;
+}
+
+ConnectorContext Workspace::looking(duck::Connection& engine) const {
+  return {project(), engine, "tidemark query", true};
 }
 
 Error Workspace::or_who_holds_it(Error error) const {
@@ -213,8 +220,7 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const CancelWatch watch(cancel, *engine);
-  auto answer =
-      connector->answer(*connection, sql, {project(), *engine, "tidemark query", true}, cancel);
+  auto answer = connector->answer(*connection, sql, looking(*engine), cancel);
   if (!answer.ok()) return or_who_holds_it(std::move(answer).error());
   return answer;
 }

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,8 +87,12 @@ class Workspace {
   RunnerParts parts(Store& store, RunObserver& observer);
   // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
   Error or_who_holds_it(Error error) const;
-  // Ends what a dead process left, once.
-  Status recover(Store& store, RunObserver& observer, Cancel& cancel);
+  // The store, after ending what a dead process left, once. REQUIRES claim().
+  Result<Store*> recovered_store(RunObserver& observer, Cancel& cancel);
+  // A run with an id of its own, which the lock shows while it goes on.
+  Result<RunRecord> in_lock(Store& store, RunObserver& observer,
+                            const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct);
+  ConnectorContext looking(duck::Connection& engine) const;
 
   Surroundings around_;
   LoadedProject loaded_;

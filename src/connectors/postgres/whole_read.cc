@@ -48,7 +48,7 @@ Status make_empty(const ConnectOptions& options, const SourceSpec& spec, const s
                   duck::Connection& engine, Cancel& cancel) {
   PostgresSource source(options, spec, LoadStrategy::full);
   TM_TRY(const Schema schema, source.discover(cancel));
-  return engine.execute(create + "SELECT * EXCLUDE (_tm_row) FROM " + empty_relation(schema));
+  return engine.execute(create + "SELECT * FROM " + no_rows(schema));
 }
 
 }  // namespace
