@@ -38,6 +38,11 @@ else()
                       $<$<COMPILE_LANGUAGE:CXX>:-Wno-array-bounds>)
 endif()
 
+# Places where a test makes the program die or fail, see src/env/failpoints.h.
+if(TIDEMARK_TESTS)
+  add_compile_definitions(TIDEMARK_FAILPOINTS)
+endif()
+
 if(TIDEMARK_SANITIZE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TIDEMARK_SANITIZE}>
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-sanitize-recover=all>)

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "env/failpoints.h"
 
 namespace tidemark {
 namespace {
@@ -137,6 +138,7 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
 }
 
 Status SystemFiles::write_durably(const fs::path& path, std::string_view bytes) {
+  TM_FAILPOINT(files_write);
   // A number per call, so that two threads writing one path each rename their own whole file.
   static std::atomic<std::uint64_t> counter{0};
   fs::path beside = path;
@@ -148,18 +150,23 @@ Status SystemFiles::write_durably(const fs::path& path, std::string_view bytes) 
     ::unlink(beside.c_str());
     return written;
   }
-  return sync_dir(folder_of(path));
+  TM_CHECK(sync_dir(folder_of(path)));
+  TM_FAILPOINT(files_written);
+  return {};
 }
 
 Status SystemFiles::rename_durably(const fs::path& from, const fs::path& to) {
+  TM_FAILPOINT(files_rename);
   if (::rename(from.c_str(), to.c_str()) != 0)
     return file_error("rename to " + to.string() + " from", from, errno);
   TM_CHECK(sync_dir(folder_of(to)));
   if (folder_of(from) != folder_of(to)) TM_CHECK(sync_dir(folder_of(from)));
+  TM_FAILPOINT(files_renamed);
   return {};
 }
 
 Status SystemFiles::make_dirs_durably(const fs::path& dir) {
+  TM_FAILPOINT(files_make_dirs);
   std::vector<fs::path> missing;
   struct stat found{};
   for (fs::path at = dir; !at.empty() && ::stat(at.c_str(), &found) != 0; at = at.parent_path()) {
@@ -177,6 +184,7 @@ Status SystemFiles::make_dirs_durably(const fs::path& dir) {
 }
 
 Status SystemFiles::sync_file(const fs::path& path) {
+  TM_FAILPOINT(files_sync);
   TM_TRY(Descriptor file, open_path(path, O_RDONLY, "open"));
   if (::fsync(file.get()) != 0) return file_error("sync", path, errno);
   return {};
@@ -189,6 +197,7 @@ Status SystemFiles::sync_dir(const fs::path& dir) {
 }
 
 Result<std::string> SystemFiles::read(const fs::path& path, std::int64_t bytes_max) {
+  TM_FAILPOINT(files_read);
   TM_TRY(Descriptor file, open_path(path, O_RDONLY, "open"));
   std::string bytes;
   // Read to the end rather than trust a size, which /proc and growing files do not keep.

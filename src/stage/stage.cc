@@ -10,6 +10,7 @@
 
 #include "drivers/duckdb/engine.h"
 #include "drivers/duckdb/file_name.h"
+#include "env/failpoints.h"
 #include "stage/exact_types.h"
 
 namespace tidemark {
@@ -204,8 +205,10 @@ std::filesystem::path refused_file(const std::filesystem::path& stage_dir) {
 }
 
 Status remove_stage(const std::filesystem::path& dir, Files& files) {
+  TM_FAILPOINT(stage_remove);
   std::error_code code;
   if (std::filesystem::remove(dir / manifest_name, code)) TM_CHECK(files.sync_dir(dir));
+  TM_FAILPOINT(stage_unsealed);
   if (code) return file_error("remove", dir / manifest_name, code.value());
   std::filesystem::remove(refused_file(dir), code);
   std::filesystem::remove_all(dir, code);

@@ -13,6 +13,7 @@
 
 #include "drivers/duckdb/engine.h"
 #include "drivers/duckdb/file_name.h"
+#include "env/failpoints.h"
 #include "stage/counting_writer.h"
 #include "stage/exact_types.h"
 
@@ -241,6 +242,7 @@ Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader,
     const auto feed = [&](BatchWriter& writer) -> Result<std::size_t> {
       if (bytes - bytes_before >= options.segment_bytes_max || refusals_full())
         return std::size_t{0};
+      TM_FAILPOINT(source_next);
       counting.attach(writer);
       TM_TRY(std::size_t rows, reader.next(counting, cancel));
       TM_ASSERT(rows <= writer.capacity());

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "env/failpoints.h"
 #include "store/migrations.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_writes.h"
@@ -12,6 +13,14 @@ namespace tidemark {
 namespace {
 
 using sqlite::Transaction;
+
+// The durable step of every write.
+Status commit(Transaction& transaction) {
+  TM_FAILPOINT(store_commit);
+  TM_CHECK(transaction.commit());
+  TM_FAILPOINT(store_committed);
+  return {};
+}
 
 bool says_the_same(const JobRecord& a, const JobRecord& b) {
   return a.schedule_cron == b.schedule_cron && a.source_dsn == b.source_dsn &&
@@ -86,7 +95,7 @@ Status SqliteStore::upsert_job(const JobRecord& job) {
   if (is_current) return {};
   TM_TRY(auto transaction, Transaction::begin(database_));
   TM_CHECK(sqlite_writes::upsert_job(database_, job, clock_.now_utc()));
-  return transaction.commit();
+  return commit(transaction);
 }
 
 Result<std::optional<JobRecord>> SqliteStore::find_job(const JobName& job) {
@@ -105,7 +114,7 @@ Status SqliteStore::set_last_watermark(const JobName& job, const std::string& wa
   TM_TRY(auto update, database_.prepare("UPDATE etl_jobs SET last_watermark = ? WHERE name = ?"));
   TM_CHECK(update.bind_text(0, watermark).bind_text(1, job.get()).run());
   if (database_.changed_rows() != 1) return unknown_job(job);
-  return transaction.commit();
+  return commit(transaction);
 }
 
 Status SqliteStore::begin_run(const RunStart& start) {
@@ -114,14 +123,14 @@ Status SqliteStore::begin_run(const RunStart& start) {
   TM_TRY(std::optional<JobRecord> job, sqlite_rows::find_job(database_, start.job));
   if (!job) return unknown_job(start.job);
   TM_CHECK(sqlite_writes::begin_run(database_, start, clock_.now_utc()));
-  return transaction.commit();
+  return commit(transaction);
 }
 
 Result<StreamMark> SqliteStore::plan_stream(const RunId& run, const PlannedStream& plan) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));
   TM_TRY(StreamMark mark, sqlite_writes::plan_stream(database_, run, plan, clock_.now_utc()));
-  TM_CHECK(transaction.commit());
+  TM_CHECK(commit(transaction));
   return mark;
 }
 
@@ -129,7 +138,7 @@ Result<StreamMark> SqliteStore::transition(const Transition& step) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));
   TM_TRY(StreamMark mark, sqlite_writes::transition(database_, step, clock_.now_utc()));
-  TM_CHECK(transaction.commit());
+  TM_CHECK(commit(transaction));
   return mark;
 }
 
@@ -137,7 +146,7 @@ Status SqliteStore::finish_run(const RunFinish& finish) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));
   TM_CHECK(sqlite_writes::finish_run(database_, finish, clock_.now_utc()));
-  return transaction.commit();
+  return commit(transaction);
 }
 
 Status SqliteStore::record_idle_run(const JobRecord& job, const RunStart& start,
@@ -149,7 +158,7 @@ Status SqliteStore::record_idle_run(const JobRecord& job, const RunStart& start,
   if (!is_current) TM_CHECK(sqlite_writes::upsert_job(database_, job, now));
   TM_CHECK(sqlite_writes::begin_run(database_, start, now));
   TM_CHECK(sqlite_writes::finish_run(database_, finish, now));
-  return transaction.commit();
+  return commit(transaction);
 }
 
 Result<std::vector<RunRecord>> SqliteStore::list_runs(const RunFilter& filter) {

@@ -7,6 +7,7 @@
 #include "drivers/duckdb/errors.h"
 #include "drivers/duckdb/state.h"
 #include "drivers/duckdb/types.h"
+#include "env/failpoints.h"
 
 namespace tidemark::duck {
 
@@ -83,6 +84,7 @@ Result<Answer> Connection::select(const std::string& sql) {
 
 Result<Answer> Connection::query(const std::string& sql,
                                  const std::vector<std::optional<std::string>>& parameters) {
+  TM_CHECK(impl_->injected_fault());
   Answer answer;
   Answer::Impl& held = *answer.impl_;
   duckdb_state state;
@@ -120,10 +122,21 @@ Result<Answer> Connection::query(const std::string& sql,
 }
 
 Status Connection::execute(const std::string& sql) {
+  TM_CHECK(impl_->injected_fault());
+  return impl_->run(sql);
+}
+
+Status Connection::Impl::run(const std::string& sql) {
   ResultHandle result;
-  if (duckdb_query(impl_->connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {
-    return impl_->fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
+  if (duckdb_query(connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {
+    return fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
   }
+  return {};
+}
+
+// A statement that really fails, so that the transaction is really aborted.
+Status Connection::Impl::injected_fault() {
+  if (failpoints::reach(Failpoint::engine_query)) return run("SELECT error('injected fault')");
   return {};
 }
 
@@ -216,14 +229,14 @@ Status Connection::commit() {
   }
   // A failed COMMIT has already ended the transaction.
   impl_->in_transaction = false;
-  return execute("COMMIT");
+  return impl_->run("COMMIT");
 }
 
 Status Connection::rollback() {
   if (!impl_->in_transaction) return {};
   impl_->in_transaction = false;
   impl_->failed = false;
-  return execute("ROLLBACK");
+  return impl_->run("ROLLBACK");
 }
 
 bool Connection::in_transaction() const {
@@ -255,7 +268,10 @@ Transaction::~Transaction() {
 }
 
 Status Transaction::commit() {
-  return std::exchange(connection_, nullptr)->commit();
+  TM_FAILPOINT(engine_commit);
+  TM_CHECK(std::exchange(connection_, nullptr)->commit());
+  TM_FAILPOINT(engine_committed);
+  return {};
 }
 
 }  // namespace tidemark::duck

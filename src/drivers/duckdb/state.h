@@ -31,6 +31,10 @@ struct Connection::Impl {
   // The error of a feed this connection scans goes before the engine's, which only quotes it.
   Error fail(duckdb_error_type type, const char* message);
   Result<StatementHandle> prepare(const std::string& sql);
+  // One or more statements for their effect.
+  Status run(const std::string& sql);
+  // Nothing, except where a test armed the failpoint of the engine.
+  Status injected_fault();
 };
 
 struct Answer::Impl {

@@ -135,6 +135,9 @@ Status check_conninfo(const std::string& conninfo) {
 Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& options,
                                                         Cancel& cancel) {
   TM_CHECK(cancel.check());
+  if (failpoints::reach(Failpoint::postgres_connect)) {
+    return classify({"08006", "injected fault", {}, {}}, options.side);
+  }
   TM_TRY(const Conninfo parsed, parse(options.conninfo));
   std::vector<const char*> keywords;
   std::vector<const char*> values;

@@ -87,6 +87,7 @@ Result<Rows> Connection::query(const std::string& sql,
                                const std::vector<std::optional<std::string>>& parameters,
                                Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   std::vector<const char*> values;
   values.reserve(parameters.size());
   for (const std::optional<std::string>& parameter : parameters) {
@@ -101,6 +102,7 @@ Result<Rows> Connection::query(const std::string& sql,
 
 Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
   TM_TRY(const Rows rows, impl_->collect(cancel));
   return rows.changed();
@@ -108,6 +110,7 @@ Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel)
 
 Result<Rows> Connection::describe(const std::string& sql, Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendPrepare(impl_->conn, "", sql.c_str(), 0, nullptr) == 0)
     return impl_->connection_failure();
   TM_TRY(const Rows prepared, impl_->collect(cancel));
@@ -125,8 +128,14 @@ Status Connection::begin(const std::string& mode, Cancel& cancel) {
 
 Status Connection::commit(Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_commit, cancel));
   if (PQsendQuery(impl_->conn, "commit") == 0) return impl_->connection_failure();
   TM_TRY(const Rows rows, impl_->collect(cancel));
+  // The answer got lost on its way.
+  if (failpoints::reach(Failpoint::postgres_committed)) {
+    impl_->close();
+    return impl_->connection_failure();
+  }
   if (rows.command() != "COMMIT") {
     return internal_error("postgres.transaction_aborted",
                           "the transaction had failed before its COMMIT and was rolled back");
@@ -196,6 +205,7 @@ std::string Connection::parameter(const char* name) const {
 
 Result<CopyOut> Connection::copy_out(const std::string& sql, Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
   TM_CHECK(impl_->flush(cancel));
   TM_TRY(ResultHandle result, impl_->next_result(cancel));
@@ -223,6 +233,7 @@ Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
   if (done_) return std::optional<std::string_view>();
   Connection::Impl& session = *connection_->impl_;
   if (buffer_ != nullptr) PQfreemem(std::exchange(buffer_, nullptr));
+  TM_CHECK(session.injected_fault(Failpoint::postgres_copy_read, cancel));
   while (true) {
     const int size = PQgetCopyData(session.conn, &buffer_, 1);
     if (size > 0) return std::optional(std::string_view(buffer_, static_cast<std::size_t>(size)));
@@ -240,6 +251,7 @@ Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
 
 Result<CopyIn> Connection::copy_in(const std::string& sql, Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
   TM_CHECK(impl_->flush(cancel));
   TM_TRY(ResultHandle result, impl_->next_result(cancel));
@@ -263,6 +275,7 @@ Status CopyIn::put(std::string_view bytes, Cancel& cancel) {
   TM_ASSERT(connection_ != nullptr && !done_);
   Connection::Impl& session = *connection_->impl_;
   TM_CHECK(cancel.check());
+  TM_CHECK(session.injected_fault(Failpoint::postgres_copy_put, cancel));
   // libpq counts in int, and buffers all of one call.
   constexpr std::size_t piece_bytes_max = std::size_t{4} << 20;
   while (!bytes.empty()) {
@@ -284,6 +297,7 @@ Result<std::int64_t> CopyIn::finish(Cancel& cancel) {
   Connection::Impl& session = *connection_->impl_;
   TM_CHECK(cancel.check());
   done_ = true;
+  TM_CHECK(session.injected_fault(Failpoint::postgres_copy_end, cancel));
   if (PQputCopyEnd(session.conn, nullptr) != 1) return session.connection_failure();
   TM_TRY(const Rows rows, session.collect(cancel));
   return rows.changed();

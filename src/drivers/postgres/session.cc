@@ -152,4 +152,24 @@ Error Connection::Impl::connection_failure() const {
   return classify({"08006", one_line(PQerrorMessage(conn)), {}, {}}, side);
 }
 
+Status Connection::Impl::injected_fault(Failpoint point, Cancel& cancel) {
+  const std::optional<std::string> fault = failpoints::reach(point);
+  if (!fault) return {};
+  std::string statement;
+  if (fault->starts_with("sqlstate:")) {
+    statement = "do $$ begin raise exception 'injected fault' using errcode = '" +
+                fault->substr(fault->find(':') + 1) + "'; end $$";
+  } else if (*fault == "shutdown") {
+    statement = "select pg_terminate_backend(pg_backend_pid())";
+  }
+  // In the middle of a COPY no statement can be sent.
+  if (statement.empty() || PQtransactionStatus(conn) == PQTRANS_ACTIVE) {
+    ::shutdown(PQsocket(conn), SHUT_RDWR);
+    return {};
+  }
+  if (PQsendQuery(conn, statement.c_str()) == 0) return connection_failure();
+  TM_CHECK(collect(cancel));
+  return {};
+}
+
 }  // namespace tidemark::postgres

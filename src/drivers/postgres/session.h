@@ -12,6 +12,7 @@
 #include <string>
 
 #include "drivers/postgres/connection.h"
+#include "env/failpoints.h"
 
 namespace tidemark::postgres {
 
@@ -52,6 +53,9 @@ struct Connection::Impl {
   void close() noexcept;
   Error failure(const PGresult* result, const Cancel& cancel) const;
   Error connection_failure() const;
+  // Nothing, except where a test armed the failpoint: then the session, or the server, really has
+  // that fault.
+  Status injected_fault(Failpoint point, Cancel& cancel);
 };
 
 }  // namespace tidemark::postgres
