@@ -34,7 +34,9 @@ void print_json(const JsonValue& json) {
 
 int exit_code_of(const Error& error) {
   if (error.code == "run.cancelled") return exit_cancelled;
-  if (error.code == "run.project_busy" || error.code.starts_with("blocked.")) return exit_blocked;
+  if (error.code == "run.project_busy" || error.code == "run.leased" ||
+      error.code.starts_with("blocked."))
+    return exit_blocked;
   if (error.code.starts_with("user.") || error.code.starts_with("spec.") ||
       error.code.starts_with("plan.")) {
     return exit_fault;
@@ -51,10 +53,11 @@ int fail(const Call& call, const Error& error) {
 
 int exit_code_of(const RunRecord& run) {
   switch (run.status()) {
-    case RunStatus::running:
     case RunStatus::success:
     case RunStatus::skipped:
       return exit_done;
+    case RunStatus::running:  // a COMMIT that cannot be resolved now
+      return exit_failed;
     case RunStatus::blocked:
       return exit_blocked;
     case RunStatus::cancelled:
@@ -125,6 +128,26 @@ void show_run(const Call& call, const RunRecord& record) {
   if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
 }
 
+// What a process that died left of these jobs comes first, and people are told.
+Status go_on_with_left_runs(const Call& call, Workspace& workspace,
+                            const std::vector<const JobSpec*>& jobs, ProgressView& progress) {
+  std::vector<JobName> names;
+  // A full load reads everything again: what was left then has nothing to add.
+  if (!call.line.full) {
+    for (const JobSpec* job : jobs)
+      names.push_back(job->name);
+  }
+  TM_TRY(const std::vector<RunRecord> left, workspace.recover(names, progress, call.cancel));
+  progress.end();
+  for (const RunRecord& record : left) {
+    std::fprintf(stderr, "went on with run %s, which process %lld had left: %s",
+                 record.run.get().c_str(), static_cast<long long>(record.pid),
+                 run_line(record).c_str());
+    if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+  }
+  return {};
+}
+
 int run(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
@@ -135,6 +158,7 @@ int run(const Call& call) {
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
+    TM_CHECK(go_on_with_left_runs(call, *workspace, jobs, progress));
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {

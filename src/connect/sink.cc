@@ -23,6 +23,14 @@ Supersedes supersedes(LoadStrategy strategy, LoadKind kind) {
   return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
 }
 
+Error fenced(const JobName& job, const std::string& found) {
+  return target_error(
+      "target.fenced",
+      "another run of job " + job.get() + " has taken it over: " + found + "; nothing was written",
+      Retry::backoff,
+      "look at `tidemark runs " + job.get() + "`; the next run goes on from what the ledger has");
+}
+
 Error table_gone(const std::string& table) {
   return target_error("target.table_gone",
                       "there is no table " + table +

@@ -75,6 +75,10 @@ struct Acceptance {
 // `target.table_gone`: a table that windows were loaded into is not there any more.
 Error table_gone(const std::string& table);
 
+// `target.fenced`: the load, or the owner, came too late; `found` is what the ledger says. Nothing
+// was written.
+Error fenced(const JobName& job, const std::string& found);
+
 // What loading will do to the target, found without touching it.
 struct LoadPlan {
   bool table_exists = false;
@@ -86,7 +90,7 @@ struct LoadPlan {
 
 struct LoadKey {
   StreamId stream;
-  Seq seq;  // the seq this load will reach (kind window), else the present one
+  Seq seq;  // of the window: the head moves to it (kind window), else it stands there already
   Fence fence;
   RunId run_id;
   LoadKind kind = LoadKind::window;
@@ -118,9 +122,12 @@ class LoadTxn {
                                  Cancel& cancel) = 0;
   // Refused rows, with the columns of quarantine_schema(), after closing those they supersede.
   virtual Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) = 0;
-  // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` ask
-  // committed().
+  // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` nothing may
+  // be done before resolve() has answered.
   virtual Result<CommitOutcome> commit(const LoadRow& load) = 0;
+  // After `unknown`: whether the load is in. Waits, up to some seconds, until the target knows. An
+  // Error: it cannot be asked now, and the load may be in or not.
+  virtual Result<bool> resolve(const LoadRow& load, Cancel& cancel) = 0;
 };
 
 class Sink {
@@ -129,11 +136,19 @@ class Sink {
   virtual SinkTraits traits() const = 0;
   // The head of a stream; nothing before its first load. Touches nothing.
   virtual Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) = 0;
+  // Raises the fence of the job's streams to `token`, committed when this returns: no load of the
+  // job with a smaller token can be committed after. Waits out, or ends, one that is committing
+  // now. Returns the heads of its streams as they then stand; none before the first load.
+  // `target.fenced` when the ledger knows such a token already: another owner came later.
+  virtual Result<std::vector<LedgerRow>> take_over(const JobName& job, Fence token,
+                                                   Cancel& cancel) = 0;
   // hi of every committed window, oldest first.
   virtual Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) = 0;
   // Whether a load with this id is in.
   virtual Result<bool> loaded(const StreamId& stream, const std::string& load_id,
                               Cancel& cancel) = 0;
+  // The checksum of the stage that was loaded as window `seq`; empty where there is none.
+  virtual Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming

@@ -28,11 +28,12 @@ struct TablesRead {
 struct StreamPlan {
   StreamId id;
   WindowBound bound;
-  Seq seq;  // of the window this run will load
-  Fence fence;
+  Seq seq;      // of the window this run will load
+  Fence fence;  // of the plan's ledger head; of a run, its token
   LoadKind kind = LoadKind::window;
   bool replaces = false;  // --full of an append: what is read takes the place of all rows
   std::string load_id;
+  bool accept_refused = false;      // a person has looked: `stop_above` does not hold it back
   std::string idle_reason;          // what to say when there is nothing to do
   std::vector<std::string> splits;  // what the source will be asked, in its own words
   Schema input;                     // as staged
@@ -45,8 +46,9 @@ struct StreamPlan {
 
 struct PreparedStream {
   StreamPlan plan;
-  std::unique_ptr<Source> source;  // null for a replay
-  std::optional<Stage> stage;      // of a replay: sealed by the run that is replayed
+  std::unique_ptr<Source> source;  // null where the stage is sealed already
+  std::optional<Stage> stage;      // sealed already: of a replay, or of a run that is gone on with
+  bool stage_verified = false;
 };
 
 struct JobPlan {

@@ -44,6 +44,19 @@ Error other_start(const StreamPlan& plan) {
       "run the job again: it reads from the watermark");
 }
 
+Error other_read(const StreamPlan& plan) {
+  return user_error("plan.replay_superseded",
+                    window_number(plan.id, plan.seq) +
+                        " is loaded from what another run read later; this stage holds older rows",
+                    "replay the run that was loaded (`tidemark runs " + plan.id.job.get() + "`)");
+}
+
+Error overtaken(const StreamPlan& plan, Seq seq) {
+  return user_error("plan.overtaken",
+                    window_number(plan.id, seq) + " was loaded by another run meanwhile",
+                    "nothing is missing: the next run goes on from there");
+}
+
 }  // namespace
 
 Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink& sink,
@@ -60,7 +73,7 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   plan.input = manifest.schema;
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
-  plan.fence = head ? head->fence : Fence(1);
+  plan.fence = head ? head->fence : Fence(0);
   if (plan.seq.get() > loaded.get() + 1) return ahead(plan, loaded);
   if (plan.seq.get() == loaded.get() + 1) {
     if (head && head->window.hi != manifest.window.lo && job.to.load != LoadStrategy::full &&
@@ -76,6 +89,8 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   } else if (plan.seq < loaded) {
     return superseded(plan, loaded);
   } else {
+    TM_TRY(const std::string checksum, sink.window_checksum(plan.id, plan.seq, cancel));
+    if (checksum != stage.checksum()) return other_read(plan);
     plan.kind = LoadKind::replay;
     plan.load_id = load_id_of(plan.id, LoadKind::replay, plan.seq, options.run.get());
   }
@@ -89,6 +104,40 @@ Result<JobPlan> Planner::plan_replay(const JobSpec& job, std::vector<Stage> stag
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   for (Stage& stage : stages) {
     TM_TRY(PreparedStream prepared, plan_stage(job, std::move(stage), *plan.sink, options, cancel));
+    prepared.plan.accept_refused = true;
+    plan.streams.push_back(std::move(prepared));
+  }
+  return plan;
+}
+
+Result<JobPlan> Planner::plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
+                                   const PlanOptions& options, Cancel& cancel) {
+  TM_TRY(JobPlan plan, open_target(job, options, cancel));
+  std::vector<StreamSpec> streams;
+  const bool many = std::holds_alternative<TablesInput>(job.from.input);
+  for (LeftStream& one : left) {
+    if (one.stage) {
+      const Seq seq = one.stage->manifest().key.seq;
+      TM_TRY(PreparedStream prepared,
+             plan_stage(job, std::move(*one.stage), *plan.sink, options, cancel));
+      prepared.plan.accept_refused = replays;
+      prepared.stage_verified = true;
+      if (!replays && prepared.plan.kind != LoadKind::window) return overtaken(prepared.plan, seq);
+      plan.streams.push_back(std::move(prepared));
+      continue;
+    }
+    if (streams.empty()) {
+      TM_TRY(streams, streams_of(job, options, cancel));
+    }
+    const auto spec = std::find_if(streams.begin(), streams.end(), [&](const StreamSpec& known) {
+      return !many || known.name == one.stream;
+    });
+    if (spec == streams.end()) {
+      return user_error("plan.stream_gone",
+                        "the source has no `" + one.stream.get() + "` any more");
+    }
+    TM_TRY(PreparedStream prepared, plan_stream(job, *spec, many, *plan.sink, options, cancel));
+    if (many) prepared.source->rest();
     plan.streams.push_back(std::move(prepared));
   }
   return plan;

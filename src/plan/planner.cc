@@ -194,7 +194,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   plan.seq = Seq(head ? head->seq.get() + 1 : 1);
-  plan.fence = Fence(head ? head->fence.get() : 1);
+  plan.fence = head ? head->fence : Fence(0);
   Progress progress;
   progress.full_requested = options.full || job.to.load == LoadStrategy::full;
   if (head) progress.lo = head->window.hi;
@@ -266,16 +266,20 @@ Result<JobPlan> Planner::open_target(const JobSpec& job, const PlanOptions& opti
   return plan;
 }
 
+Result<std::vector<StreamSpec>> Planner::streams_of(const JobSpec& job, const PlanOptions& options,
+                                                    Cancel& cancel) {
+  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
+  TM_TRY(const Connector* connector, connectors_.of(from));
+  return connector->streams(from, job.from, context_of(job.name.get(), options), cancel);
+}
+
 ConnectorContext Planner::context_of(const std::string& what, const PlanOptions& options) {
   return {project_, engine_, "tidemark " + what + " " + options.run.get(), options.read_only};
 }
 
 Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel) {
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
-  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
-  TM_TRY(const Connector* connector, connectors_.of(from));
-  TM_TRY(std::vector<StreamSpec> streams,
-         connector->streams(from, job.from, context_of(job.name.get(), options), cancel));
+  TM_TRY(const std::vector<StreamSpec> streams, streams_of(job, options, cancel));
   const bool many = std::holds_alternative<TablesInput>(job.from.input);
   for (const StreamSpec& stream : streams) {
     auto prepared = plan_stream(job, stream, many, *plan.sink, options, cancel);

@@ -24,6 +24,12 @@ struct PlanOptions {
   bool read_only = false;  // `plan`: creates nothing, not even a warehouse's empty file
 };
 
+// A stream that a run left behind, with the stage it sealed, if it did.
+struct LeftStream {
+  StreamName stream;
+  std::optional<Stage> stage;
+};
+
 class Planner {
  public:
   Planner(const ProjectSpec& project, const ConnectorRegistry& connectors, duck::Connection& engine,
@@ -36,12 +42,18 @@ class Planner {
   // again where that doubles nothing. `plan.replay_*` says why not.
   Result<JobPlan> plan_replay(const JobSpec& job, std::vector<Stage> stages,
                               const PlanOptions& options, Cancel& cancel);
+  // What a run of the job still has to do, after its process died: sealed stages are loaded as the
+  // windows they are, the other streams are planned anew. `replays` where the run was a replay.
+  Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
+                            const PlanOptions& options, Cancel& cancel);
 
  private:
-  // What both begin with.
+  // What all begin with.
   Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,
                                     const PlanOptions& options, Cancel& cancel);
+  Result<std::vector<StreamSpec>> streams_of(const JobSpec& job, const PlanOptions& options,
+                                             Cancel& cancel);
   ConnectorContext context_of(const std::string& what, const PlanOptions& options);
   // From the columns as staged to the statements of the load.
   Status plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan, Sink& sink,

@@ -1,124 +1,205 @@
 #include "run/recovery.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
 #include <utility>
 
 #include "plan/load_id.h"
+#include "run/lease.h"
 
 namespace tidemark {
 
 namespace {
 
-// One run to its end.
-class Abandoned {
+// One run that was left behind, under a lease of its job.
+class LeftRun {
  public:
-  Abandoned(const RunnerParts& parts, const RunRecord& run, const JobSpec* job,
-            duck::Connection& engine, Cancel& cancel)
-      : parts_(parts), run_(run), job_(job), engine_(engine), cancel_(cancel) {}
+  LeftRun(const RunnerParts& parts, RunRecord run, const JobSpec* job, Cancel& cancel)
+      : parts_(parts), run_(std::move(run)), job_(job), stop_(cancel) {}
 
-  Status end() {
-    std::vector<RunState> states;
-    for (const StreamRecord& stream : run_.streams) {
-      TM_TRY(std::optional<RunState> state, end_stream(stream));
-      if (!state) return {};
-      states.push_back(*state);
-    }
-    RunFinish finish;
-    finish.run = run_.run;
-    finish.outcome = states.empty() ? RunState::failed : worst_of(states);
-    if (finish.outcome == RunState::failed) finish.error = died();
-    finish.message = finish.error ? finish.error->message : "ended after its process had died";
-    return parts_.store.finish_run(finish);
+  // Nothing where the run stays as it is for now.
+  Result<std::optional<RunRecord>> recover(bool go_on) {
+    TM_TRY(const bool ours, take());
+    if (!ours) return std::optional<RunRecord>();
+    TM_CHECK(settle());
+    if (!is_open()) return end(std::nullopt);
+    if (job_ == nullptr) return give_up(died("the job's file is gone"));
+    TM_TRY(const bool same, is_same_job());
+    if (!same) return give_up(died("the job's file has been changed since"));
+    TM_CHECK(wait_for_next_try());
+    if (!go_on) return std::optional<RunRecord>();
+    Runner runner(parts_);
+    auto record = runner.go_on(run_, *job_, *lease_, stop_);
+    if (record.ok()) return std::optional(std::move(*record));
+    TM_CHECK(lease_->held());
+    if (stop_.requested()) return std::move(record).error();
+    return give_up(std::move(record).error());
   }
 
  private:
-  Error died() const {
+  // The lease, the ledger's fence, then the store's. False: another has it, or the target cannot be
+  // asked.
+  Result<bool> take() {
+    Fence newest(0);
+    for (const StreamRecord& stream : run_.streams)
+      newest = std::max(newest, stream.mark.fence);
+    auto lease = Lease::take(parts_.store, parts_.clock,
+                             {run_.job, run_.run, newest, parts_.project.lease}, stop_);
+    if (!lease.ok() && lease.error().code == "run.leased") return false;
+    if (!lease.ok()) return std::move(lease).error();
+    lease_ = std::move(*lease);
+    TM_TRY(engine_, parts_.engine.connect());
+    if (job_ != nullptr) {
+      auto fenced = raise_fence();
+      if (!fenced.ok() && fenced.error().code == "run.cancelled") return std::move(fenced).error();
+      if (!fenced.ok()) return false;
+    }
+    TM_TRY(run_, parts_.store.take_over(run_.run, lease_->token()));
+    return true;
+  }
+
+  Status raise_fence() {
+    const ConnectionSpec& to = *parts_.project.find_connection(job_->to.connection.value);
+    TM_TRY(const Connector* connector, parts_.connectors.of(to));
+    const ConnectorContext context{parts_.project, *engine_, "tidemark recovery " + run_.run.get()};
+    TM_TRY(sink_, connector->open_sink(to, context, stop_));
+    TM_CHECK(sink_->take_over(run_.job, lease_->token(), stop_));
+    return {};
+  }
+
+  // What the ledger has is done, whatever the dead process had noted.
+  Status settle() {
+    for (StreamRecord& stream : run_.streams) {
+      const RunState state = stream.mark.state;
+      if (state == RunState::loading || state == RunState::commit_unknown) {
+        TM_TRY(const bool there, is_loaded(stream));
+        if (there) {
+          TM_CHECK(step(stream, RunState::committed, "found in the ledger"));
+          if (run_.kind != RunKind::replay && stream.window.hi)
+            TM_CHECK(parts_.store.set_last_watermark(run_.job, stream.window.hi->text));
+        } else if (state == RunState::commit_unknown) {
+          TM_CHECK(step(stream, RunState::loading, "the ledger does not have the load"));
+        }
+      }
+      if (stream.mark.state == RunState::committed) TM_CHECK(step(stream, RunState::done, "done"));
+    }
+    return {};
+  }
+
+  // The target's own word. Its fence is raised, so a load that is not in cannot come any more.
+  Result<bool> is_loaded(const StreamRecord& stream) {
+    if (!sink_) return false;
+    const StreamId id{run_.job, stream.stream};
+    const std::string window = window_text(stream.window);
+    TM_TRY(bool there,
+           sink_->loaded(id, load_id_of(id, LoadKind::window, stream.seq, window), stop_));
+    if (there || run_.kind != RunKind::replay) return there;
+    return sink_->loaded(id, load_id_of(id, LoadKind::replay, stream.seq, run_.run.get()), stop_);
+  }
+
+  bool is_open() const {
+    return std::any_of(run_.streams.begin(), run_.streams.end(),
+                       [](const StreamRecord& stream) { return !is_final(stream.mark.state); });
+  }
+
+  // A stage was read by the job as it was; one that reads something else now reads anew.
+  Result<bool> is_same_job() {
+    TM_TRY(const std::optional<JobRecord> known, parts_.store.find_job(run_.job));
+    return known && known->spec_hash == job_->content_hash;
+  }
+
+  Error died(const std::string& why) const {
     return internal_error("run.process_died",
                           "process " + std::to_string(run_.pid) +
-                              " ended in the middle of this run; nothing of it was loaded",
+                              " ended in the middle of this run, and it was not gone on with: " +
+                              why + ". Nothing of what was left was loaded",
                           Retry::backoff, "run the job again");
   }
 
-  // Nothing where the target could not be asked.
-  Result<std::optional<RunState>> end_stream(const StreamRecord& stream) {
-    stream_ = &stream;
-    mark_ = stream.mark;
-    if (is_final(mark_.state)) return std::optional(mark_.state);
-    if (mark_.state == RunState::loading || mark_.state == RunState::commit_unknown) {
-      auto there = is_loaded();
-      if (!there.ok()) return std::optional<RunState>();
-      if (*there) {
-        TM_CHECK(step(RunState::committed, "found in the ledger"));
-        if (run_.kind != RunKind::replay && stream.window.hi)
-          TM_CHECK(parts_.store.set_last_watermark(run_.job, stream.window.hi->text));
-      } else if (mark_.state == RunState::commit_unknown) {
-        TM_CHECK(step(RunState::loading, "the ledger does not have the load"));
-      }
+  Status wait_for_next_try() {
+    const Error reason =
+        internal_error("run.process_died",
+                       "process " + std::to_string(run_.pid) + " ended in the middle of this run",
+                       Retry::backoff, "`tidemark run " + run_.job.get() + "` goes on with it");
+    for (StreamRecord& stream : run_.streams) {
+      if (is_final(stream.mark.state) || stream.mark.state == RunState::retry_wait) continue;
+      TM_CHECK(step(stream, RunState::retry_wait, reason.message, reason));
     }
-    const bool committed = mark_.state == RunState::committed;
-    TM_CHECK(
-        step(committed ? RunState::done : RunState::failed, committed ? "done" : died().message));
-    return std::optional(mark_.state);
+    return {};
   }
 
-  // The target's own word.
-  Result<bool> is_loaded() {
-    if (job_ == nullptr) return false;
-    if (!sink_) {
-      const ConnectionSpec& to = *parts_.project.find_connection(job_->to.connection.value);
-      TM_TRY(const Connector* connector, parts_.connectors.of(to));
-      const ConnectorContext context{parts_.project, engine_, "tidemark recovery"};
-      TM_TRY(sink_, connector->open_sink(to, context, cancel_));
+  Result<std::optional<RunRecord>> give_up(const Error& error) {
+    TM_TRY(RunHistory history, parts_.store.get_run(run_.run));
+    run_ = std::move(history.run);
+    for (StreamRecord& stream : run_.streams) {
+      if (!is_final(stream.mark.state))
+        TM_CHECK(step(stream, RunState::failed, error.describe(), error));
     }
-    const StreamId id{run_.job, stream_->stream};
-    const std::string window = window_text(stream_->window);
-    TM_TRY(bool there,
-           sink_->loaded(id, load_id_of(id, LoadKind::window, stream_->seq, window), cancel_));
-    if (there || run_.kind != RunKind::replay) return there;
-    return sink_->loaded(id, load_id_of(id, LoadKind::replay, stream_->seq, run_.run.get()),
-                         cancel_);
+    return end(error);
   }
 
-  Status step(RunState to, const std::string& message) {
+  Result<std::optional<RunRecord>> end(const std::optional<Error>& error) {
+    std::vector<RunState> states;
+    for (const StreamRecord& stream : run_.streams)
+      states.push_back(stream.mark.state);
+    RunFinish finish;
+    finish.run = run_.run;
+    finish.outcome = states.empty() ? RunState::failed : worst_of(states);
+    if (finish.outcome == RunState::failed) {
+      finish.error = error ? *error : died("it had no stream yet");
+    }
+    finish.message = finish.error ? finish.error->message : "ended after its process had died";
+    TM_CHECK(lease_->held());
+    TM_CHECK(parts_.store.finish_run(finish));
+    lease_->ended();
+    TM_TRY(RunHistory history, parts_.store.get_run(run_.run));
+    return std::optional(std::move(history.run));
+  }
+
+  Status step(StreamRecord& stream, RunState to, const std::string& message,
+              const std::optional<Error>& error = std::nullopt) {
+    TM_CHECK(lease_->held());
     Transition transition;
     transition.run = run_.run;
-    transition.stream = stream_->stream;
-    transition.expected = mark_;
+    transition.stream = stream.stream;
+    transition.expected = stream.mark;
     transition.to = to;
     transition.message = message;
+    transition.error = error;
     if (to == RunState::committed) {
-      transition.counts = stream_->counts;
-      transition.counts->rows_loaded = stream_->counts.rows_good;
+      transition.counts = stream.counts;
+      transition.counts->rows_loaded = stream.counts.rows_good;
     }
-    if (to == RunState::failed) transition.error = died();
-    TM_TRY(mark_, parts_.store.transition(transition));
+    TM_TRY(stream.mark, parts_.store.transition(transition));
     return {};
   }
 
   const RunnerParts& parts_;
-  const RunRecord& run_;
+  RunRecord run_;
   const JobSpec* job_;  // nothing when its file is gone
-  duck::Connection& engine_;
-  Cancel& cancel_;
+  Cancel stop_;
+  std::unique_ptr<Lease> lease_;
+  std::unique_ptr<duck::Connection> engine_;
   std::unique_ptr<Sink> sink_;
-  const StreamRecord* stream_ = nullptr;
-  StreamMark mark_;
 };
 
 }  // namespace
 
-Status end_abandoned_runs(const RunnerParts& parts, const std::vector<JobSpec>& jobs,
-                          Cancel& cancel) {
+Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
+                                            const std::vector<JobSpec>& jobs,
+                                            const RecoveryOptions& options, Cancel& cancel) {
+  std::vector<RunRecord> recovered;
   TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs());
-  if (left.empty()) return {};
-  TM_TRY(auto engine, parts.engine.connect());
-  for (const RunRecord& run : left) {
+  for (RunRecord& run : left) {
     const auto job = std::find_if(jobs.begin(), jobs.end(),
                                   [&](const JobSpec& one) { return one.name == run.job; });
-    TM_CHECK(Abandoned(parts, run, job == jobs.end() ? nullptr : &*job, *engine, cancel).end());
+    const bool go_on = options.go_on && options.go_on(run.job);
+    LeftRun one(parts, std::move(run), job == jobs.end() ? nullptr : &*job, cancel);
+    TM_TRY(std::optional<RunRecord> record, one.recover(go_on));
+    if (record) recovered.push_back(std::move(*record));
   }
-  return {};
+  return recovered;
 }
 
 }  // namespace tidemark

@@ -1,10 +1,12 @@
-// Recovery: ends the runs that a process left behind when it died, so that the history is true.
+// Recovery: takes the runs that a process left behind forward, from what is durable.
 //
-// Called by the project's owner before its first run, while no run goes on. What the target's
-// ledger has is done, whatever the dead process had noted; everything else failed, and its next
-// run begins again.
+// Called by the project's owner before its first run, while no run of this process goes on. For
+// each unfinished run whose process is gone, or whose lease has ended: the job's lease is taken,
+// the fence in the target's ledger is raised, the ledger is asked what is in. What it has is done.
+// The rest goes on from its sealed stages, or is planned and read again.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "base/cancel.h"
@@ -12,8 +14,16 @@
 
 namespace tidemark {
 
-// Idempotent. A run whose target cannot be asked now stays as it is, for the next time.
-Status end_abandoned_runs(const RunnerParts& parts, const std::vector<JobSpec>& jobs,
-                          Cancel& cancel);
+struct RecoveryOptions {
+  // Whether a run of this job is to go on now. The others wait at `retry_wait` for who runs their
+  // job: a person who starts one job does not want to wait for the reads of all.
+  std::function<bool(const JobName&)> go_on;
+};
+
+// The runs that were ended or gone on with, as they now stand. Idempotent. A run that another
+// process has the lease of, or whose target cannot be asked now, stays as it is, for the next time.
+Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
+                                            const std::vector<JobSpec>& jobs,
+                                            const RecoveryOptions& options, Cancel& cancel);
 
 }  // namespace tidemark

@@ -94,7 +94,7 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
       refined.message += "; ALERT: " + judgement.message;
       break;
     case QuarantineVerdict::stop:
-      if (input.accept_refused) break;
+      if (input.plan.accept_refused) break;
       refined.blocked = stopped(judgement, input);
       break;
   }

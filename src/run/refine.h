@@ -22,7 +22,6 @@ struct RefineInput {
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
-  bool accept_refused = false;  // a replay: a person has looked, `stop_above` does not hold it back
 };
 
 struct Refined {

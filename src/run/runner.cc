@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "plan/plan_document.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/lease.h"
 #include "run/stream_run.h"
 
 namespace tidemark {
@@ -92,6 +94,50 @@ Result<std::vector<Stage>> stages_of(const RunRecord& past, Files& files) {
   return stages;
 }
 
+bool is_idle(const JobPlan& planned) {
+  return std::all_of(planned.streams.begin(), planned.streams.end(),
+                     [](const PreparedStream& stream) { return stream.plan.bound.nothing_new; });
+}
+
+Fence newest_fence(const JobPlan& planned) {
+  Fence newest(0);
+  for (const PreparedStream& stream : planned.streams)
+    newest = std::max(newest, stream.plan.fence);
+  return newest;
+}
+
+// The ledger moved between the plan and the lease.
+bool loaded_meanwhile(const JobPlan& planned, const std::vector<LedgerRow>& heads) {
+  for (const PreparedStream& stream : planned.streams) {
+    const StreamPlan& plan = stream.plan;
+    if (plan.bound.nothing_new) continue;
+    Seq stands(0);
+    for (const LedgerRow& head : heads) {
+      if (head.stream.stream == plan.id.stream) stands = head.seq;
+    }
+    const std::int64_t expected = plan.seq.get() - (plan.kind == LoadKind::window ? 1 : 0);
+    if (stands.get() != expected) return true;
+  }
+  return false;
+}
+
+// The stage a stream had sealed when its process died, if it is whole. A damaged one is read again
+// from the source: nothing of it was loaded.
+Result<std::optional<Stage>> sealed_stage_of(const StreamRecord& stream, Files& files,
+                                             Cancel& cancel) {
+  if (!stream.stage_dir) return std::optional<Stage>();
+  auto stage = Stage::open(*stream.stage_dir, files);
+  if (!stage.ok()) return std::optional<Stage>();
+  auto whole = stage->verify(HashDepth::xxh3, cancel);
+  if (whole.ok()) return std::optional(std::move(*stage));
+  if (whole.error().code == "run.cancelled") return std::move(whole).error();
+  return std::optional<Stage>();
+}
+
+StoredError stored(const Error& error) {
+  return {error.code, std::string(to_string(error.fault)), error.describe(), error.hint};
+}
+
 RunState planning_outcome(const Error& error) {
   if (error.code == "run.cancelled") return RunState::cancelled;
   return error.code.starts_with("blocked.") ? RunState::blocked : RunState::failed;
@@ -112,6 +158,7 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
   record.load_strategy = stored_strategy(job.to.load);
   if (job.from.watermark) record.watermark_col = job.from.watermark->value;
   record.enabled = job.enabled;
+  record.spec_hash = job.content_hash;
   record.updated_at = clock.now_utc();
   return record;
 }
@@ -136,10 +183,31 @@ Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunR
       cancel);
 }
 
+Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
+                                       const MakePlan& make_plan, duck::Connection& engine,
+                                       std::unique_ptr<Lease>& lease, Cancel& stop) {
+  const CancelWatch watch(stop, engine);
+  const auto plan = [&] {
+    Planner planner(parts_.project, parts_.connectors, engine, parts_.files);
+    return make_plan(planner);
+  };
+  TM_TRY(JobPlan planned, plan());
+  if (is_idle(planned)) return planned;
+  TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
+  const LeaseOptions options{job.name, id, newest_fence(planned), parts_.project.lease};
+  TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
+  TM_TRY(const std::vector<LedgerRow> heads,
+         planned.sink->take_over(job.name, lease->token(), stop));
+  if (loaded_meanwhile(planned, heads)) {
+    TM_TRY(planned, plan());
+  }
+  for (PreparedStream& stream : planned.streams)
+    stream.plan.fence = lease->token();
+  return planned;
+}
+
 Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind kind,
-                                  const std::function<Result<JobPlan>(Planner&)>& make_plan,
-                                  Cancel& cancel) {
-  const JobRecord record = job_record(job, parts_.project, parts_.clock);
+                                  const MakePlan& make_plan, Cancel& cancel) {
   RunStart start;
   start.run = id;
   start.job = job.name;
@@ -149,13 +217,13 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
 
   TM_TRY(auto engine, parts_.engine.connect());
   parts_.observer.on({id, {job.name, StreamName("main")}, RunStep::plan, 0, 0, {}});
-  Result<JobPlan> planned = [&] {
-    const CancelWatch watch(cancel, *engine);
-    Planner planner(parts_.project, parts_.connectors, *engine, parts_.files);
-    return make_plan(planner);
-  }();
+  Cancel stop(cancel);
+  std::unique_ptr<Lease> lease;
+  Result<JobPlan> planned = plan_and_lease(id, job, make_plan, *engine, lease, stop);
+  const JobRecord record = job_record(job, parts_.project, parts_.clock);
   if (!planned.ok()) {
     const Error error = cancel.requested() ? cancel.check().error() : planned.error();
+    if (error.code == "run.leased" || error.code == "run.lease_lost") return error;
     TM_CHECK(
         parts_.store.record_idle_run(record, start, finish(id, planning_outcome(error), error)));
     return record_of(id);
@@ -163,13 +231,13 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
 
   start.guarantee = planned->guarantee;
   start.plan_json = to_json(plan_document(*planned), JsonLayout::compact);
-  bool anything_new = false;
+  std::vector<StreamMark> marks;
   for (const PreparedStream& stream : planned->streams) {
     const StreamPlan& plan = stream.plan;
     start.streams.push_back({plan.id.stream, plan.seq, plan.fence, plan.bound.window});
-    anything_new = anything_new || !plan.bound.nothing_new;
+    marks.push_back({RunState::planned, 1, plan.fence});
   }
-  if (!anything_new) {
+  if (is_idle(*planned)) {
     // Why nothing came may be worth a look: a transaction that holds the watermark, for one.
     for (const PreparedStream& stream : planned->streams) {
       for (const std::string& note : stream.plan.bound.notes)
@@ -179,32 +247,71 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
     return record_of(id);
   }
 
-  TM_CHECK(parts_.store.upsert_job(record));
   TM_CHECK(parts_.store.begin_run(start));
-  TM_TRY(RunFinish end, advance(id, job, *planned, *engine, cancel));
-  TM_CHECK(parts_.store.finish_run(end));
-  return record_of(id);
+  return advance(id, job, *planned, marks, {}, *engine, *lease, stop);
 }
 
-Result<RunFinish> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& planned,
-                                  duck::Connection& engine, Cancel& cancel) {
-  std::vector<RunState> states;
+Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease& lease,
+                                Cancel& cancel) {
+  TM_TRY(auto engine, parts_.engine.connect());
+  std::vector<LeftStream> streams;
+  std::vector<StreamMark> marks;
+  std::vector<RunState> ended;
+  for (const StreamRecord& stream : left.streams) {
+    if (is_final(stream.mark.state)) {
+      ended.push_back(stream.mark.state);
+      continue;
+    }
+    TM_TRY(std::optional<Stage> stage, sealed_stage_of(stream, parts_.files, cancel));
+    if (!stage && left.kind == RunKind::replay) {
+      return internal_error("stage.not_sealed", "the stage of run " + left.run.get() + " is gone");
+    }
+    streams.push_back({stream.stream, std::move(stage)});
+    marks.push_back(stream.mark);
+  }
+  Result<JobPlan> planned = [&] {
+    const CancelWatch watch(cancel, *engine);
+    const PlanOptions wanted{left.kind == RunKind::full, false, left.run, false};
+    Planner planner(parts_.project, parts_.connectors, *engine, parts_.files);
+    return planner.plan_rest(job, std::move(streams), left.kind == RunKind::replay, wanted, cancel);
+  }();
+  if (!planned.ok()) return std::move(planned).error();
+  for (PreparedStream& stream : planned->streams)
+    stream.plan.fence = lease.token();
+  return advance(left.run, job, *planned, marks, std::move(ended), *engine, lease, cancel);
+}
+
+Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& planned,
+                                  const std::vector<StreamMark>& marks, std::vector<RunState> ended,
+                                  duck::Connection& engine, Lease& lease, Cancel& stop) {
   std::optional<Error> first_error;
   std::optional<std::string> watermark;
-  const CancelWatch watch(cancel, engine);
-  for (PreparedStream& stream : planned.streams) {
-    StreamRun stream_run(parts_, id, job, stream, *planned.sink, engine,
-                         StreamMark{RunState::planned, 1, stream.plan.fence});
-    std::optional<Error> error = stream_run.execute(cancel);
-    states.push_back(stream_run.state());
-    if (error && !is_final(stream_run.state())) states.back() = RunState::failed;
-    if (error && !first_error) first_error = std::move(error);
-    const auto& hi = stream.plan.bound.window.hi;
-    if (stream_run.state() == RunState::done && hi) watermark = hi->text;
+  bool all_ended = true;
+  {
+    const CancelWatch watch(stop, engine);
+    for (std::size_t at = 0; at < planned.streams.size(); ++at) {
+      PreparedStream& stream = planned.streams[at];
+      StreamRun stream_run(parts_, id, job, stream, *planned.sink, engine, lease, marks[at]);
+      std::optional<Error> error = stream_run.execute(stop);
+      TM_CHECK(lease.held());
+      all_ended = all_ended && is_final(stream_run.state());
+      ended.push_back(stream_run.state());
+      if (error && !first_error) first_error = std::move(error);
+      const auto& hi = stream.plan.bound.window.hi;
+      if (stream_run.state() == RunState::done && hi) watermark = hi->text;
+    }
   }
-  RunFinish end = finish(id, worst_of(states), std::move(first_error));
+  if (!all_ended) {
+    // A COMMIT that nobody can tell about now: the run stays open until the target can be asked.
+    TM_TRY(RunRecord record, record_of(id));
+    if (first_error) record.error = stored(*first_error);
+    return record;
+  }
+  RunFinish end = finish(id, worst_of(ended), std::move(first_error));
   end.watermark_snapshot = std::move(watermark);
-  return end;
+  TM_CHECK(parts_.store.finish_run(end));
+  lease.ended();
+  return record_of(id);
 }
 
 Result<RunRecord> Runner::record_of(const RunId& id) {

@@ -8,7 +8,9 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "connect/registry.h"
@@ -24,6 +26,7 @@
 
 namespace tidemark {
 
+class Lease;
 class Planner;
 
 struct RunOptions {
@@ -54,14 +57,25 @@ class Runner {
   Result<RunRecord> replay(const RunId& id, const JobSpec& job, const RunRecord& past,
                            const RunOptions& options, Cancel& cancel);
 
+  // Goes on with a run whose process died, from the last durable step of each stream; what it
+  // sealed is not read again. REQUIRES its lease, and that its unfinished streams are at
+  // `retry_wait` with the lease's token.
+  Result<RunRecord> go_on(const RunRecord& left, const JobSpec& job, Lease& lease, Cancel& cancel);
+
  private:
+  using MakePlan = std::function<Result<JobPlan>(Planner&)>;
+
   // A run from its plan to its record, whatever the plan was made from.
   Result<RunRecord> conduct(const RunId& id, const JobSpec& job, RunKind kind,
-                            const std::function<Result<JobPlan>(Planner&)>& make_plan,
-                            Cancel& cancel);
-  // Every stream to its end, and what to write as the run's.
-  Result<RunFinish> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
-                            duck::Connection& engine, Cancel& cancel);
+                            const MakePlan& make_plan, Cancel& cancel);
+  // The plan under the job's lease, or a plan with nothing to do and no lease.
+  Result<JobPlan> plan_and_lease(const RunId& id, const JobSpec& job, const MakePlan& make_plan,
+                                 duck::Connection& engine, std::unique_ptr<Lease>& lease,
+                                 Cancel& stop);
+  // The streams of a plan to their ends, in a run whose other streams ended as `ended`.
+  Result<RunRecord> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
+                            const std::vector<StreamMark>& marks, std::vector<RunState> ended,
+                            duck::Connection& engine, Lease& lease, Cancel& stop);
   Result<RunRecord> record_of(const RunId& id);
 
   RunnerParts parts_;

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
 #include <utility>
 
+#include "run/recovery.h"
 #include "store/sqlite_store.h"
 
 namespace tidemark {
@@ -16,19 +19,33 @@ struct Script {
   CommitOutcome outcome = CommitOutcome::committed;
   bool arrived = true;  // whether the load is in the ledger when it is asked
   int asked = 0;
+  bool reachable = true;  // whether it can be asked
+  bool lose_target_at_commit = false;
+  int reads = 0;  // of the source
+  std::function<void()> before_write;
+  std::optional<LedgerRow> head_at_take_over;
   std::vector<LoadRow> commits;
+  std::vector<Fence> fences;  // the owners that announced themselves
+  std::vector<LedgerRow> heads;
 };
 
 class ScriptedLoad : public LoadTxn {
  public:
   explicit ScriptedLoad(Script& script) : script_(script) {}
   Result<RowCount> write(const StagedTable& rows, const LoadTarget&, Cancel&) override {
+    if (script_.before_write) script_.before_write();
     return rows.rows;
   }
   Status quarantine(const StagedTable&, Supersedes, Cancel&) override { return {}; }
   Result<CommitOutcome> commit(const LoadRow& load) override {
     script_.commits.push_back(load);
+    if (script_.lose_target_at_commit) script_.reachable = false;
     return script_.outcome;
+  }
+  Result<bool> resolve(const LoadRow&, Cancel&) override {
+    ++script_.asked;
+    if (!script_.reachable) return target_error("scripted.gone", "gone", Retry::reconnect, "");
+    return script_.arrived;
   }
 
  private:
@@ -40,17 +57,27 @@ class ScriptedSink : public Sink {
   explicit ScriptedSink(Script& script) : script_(script) {}
   SinkTraits traits() const override { return {}; }
   Result<std::optional<LedgerRow>> committed(const StreamId&, Cancel&) override {
-    return std::optional<LedgerRow>();
+    if (script_.heads.empty()) return std::optional<LedgerRow>();
+    return std::optional(script_.heads.front());
+  }
+  Result<std::vector<LedgerRow>> take_over(const JobName&, Fence token, Cancel&) override {
+    if (!script_.reachable) return target_error("scripted.gone", "gone", Retry::reconnect, "");
+    script_.fences.push_back(token);
+    if (script_.head_at_take_over) script_.heads = {*script_.head_at_take_over};
+    return script_.heads;
   }
   Result<std::vector<Position>> history(const StreamId&, Cancel&) override {
     return std::vector<Position>();
   }
   Result<bool> loaded(const StreamId&, const std::string&, Cancel&) override {
-    ++script_.asked;
     return script_.arrived;
   }
+  Result<std::string> window_checksum(const StreamId&, Seq, Cancel&) override {
+    return std::string();
+  }
   Result<std::optional<Schema>> describe(const std::string&, Cancel&) override {
-    return std::optional<Schema>();
+    if (script_.heads.empty()) return std::optional<Schema>();
+    return std::optional(Schema{{{"id", Type::of(TypeKind::int64), true, {}}}, {}});
   }
   Result<LoadPlan> plan(const LoadTarget&, Cancel&) override { return LoadPlan(); }
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey&, Cancel&) override {
@@ -63,6 +90,7 @@ class ScriptedSink : public Sink {
 
 class ThreeRows : public Source {
  public:
+  explicit ThreeRows(Script& script) : script_(script) {}
   Result<Schema> discover(Cancel&) override {
     Schema schema;
     schema.columns.push_back({"id", Type::of(TypeKind::int64), true, {}});
@@ -77,9 +105,26 @@ class ThreeRows : public Source {
     return std::vector<Split>{{"three rows"}};
   }
   Result<Extraction> open(const Split&, Cancel&) override {
+    ++script_.reads;
     return Extraction(EngineScan{{}, "SELECT range AS id FROM range(3)", {}, {}});
   }
   Status verify(const Window&, Cancel&) override { return {}; }
+
+ private:
+  Script& script_;
+};
+
+// A process that was stopped for a while: the monotonic clock went on.
+class StallingClock : public Clock {
+ public:
+  UtcMicros now_utc() const override { return clock_.now_utc(); }
+  std::chrono::nanoseconds monotonic() const override { return clock_.monotonic() + added_.load(); }
+  void sleep(std::chrono::milliseconds duration) const override { clock_.sleep(duration); }
+  void add(std::chrono::nanoseconds duration) { added_ = added_.load() + duration; }
+
+ private:
+  SystemClock clock_;
+  std::atomic<std::chrono::nanoseconds> added_{};
 };
 
 class ScriptedConnector : public Connector {
@@ -95,7 +140,7 @@ class ScriptedConnector : public Connector {
   Result<std::unique_ptr<Source>> open_source(const ConnectionSpec&, const StreamSpec&,
                                               LoadStrategy, const ConnectorContext&,
                                               Cancel&) const override {
-    return std::unique_ptr<Source>(std::make_unique<ThreeRows>());
+    return std::unique_ptr<Source>(std::make_unique<ThreeRows>(script_));
   }
   Result<std::unique_ptr<Sink>> open_sink(const ConnectionSpec&, const ConnectorContext&,
                                           Cancel&) const override {
@@ -123,6 +168,7 @@ class RunnerTest : public testing::Test {
     project_.root = folder_;
     project_.stage = "stage";
     project_.segment_bytes = 100'000'000;
+    project_.lease = std::chrono::seconds(30);
     ConnectionSpec connection;
     connection.name.value = "system";
     connection.connector = "scripted";
@@ -141,8 +187,17 @@ class RunnerTest : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+  RunnerParts parts() { return parts(clock_); }
+  RunnerParts parts(const Clock& clock) {
+    return {project_, connectors_, *store_, *engine_, files_, clock, randomness_, silent_};
+  }
+  std::vector<RunRecord> recover(bool go_on) {
+    auto runs = recover_runs(parts(), {job_}, {[&](const JobName&) { return go_on; }}, cancel_);
+    EXPECT_TRUE(runs.ok()) << runs.error().describe();
+    return runs.ok() ? *runs : std::vector<RunRecord>();
+  }
   RunHistory run() {
-    Runner runner({project_, connectors_, *store_, *engine_, files_, clock_, randomness_, silent_});
+    Runner runner(parts());
     const RunId id = runner.new_id();
     auto record = runner.run(id, job_, {}, cancel_);
     EXPECT_TRUE(record.ok()) << record.error().describe();
@@ -163,6 +218,7 @@ class RunnerTest : public testing::Test {
   JobSpec job_;
   ConnectorRegistry connectors_;
   SystemClock clock_;
+  StallingClock stalled_;
   SystemFiles files_;
   SystemRandomness randomness_;
   Silent silent_;
@@ -205,6 +261,120 @@ TEST_F(RunnerTest, ALostAnswerToCommitThatDidNotArriveFailsTheRunAndSaysSo) {
   EXPECT_EQ(history.run.error->hint, "run the job again: nothing was loaded");
   EXPECT_EQ(history.run.rows_loaded, RowCount(0));
   EXPECT_EQ(store_->find_job(job_.name).value()->last_watermark, std::nullopt);
+}
+
+TEST_F(RunnerTest, ACommitThatNobodyCanTellAboutStaysOpenUntilTheTargetIsAsked) {
+  script_.outcome = CommitOutcome::unknown;
+  script_.lose_target_at_commit = true;
+  const RunHistory history = run();
+  EXPECT_EQ(history.run.status(), RunStatus::running);
+  EXPECT_EQ(states(history), "planned extracting staged checked loading commit_unknown");
+  EXPECT_FALSE(store_->find_lease(job_.name).value()->expires_at.has_value());
+
+  // The target is back, and has the load.
+  script_.reachable = true;
+  script_.lose_target_at_commit = false;
+  const auto recovered = recover(true);
+  ASSERT_EQ(recovered.size(), 1U);
+  EXPECT_EQ(recovered[0].status(), RunStatus::success);
+  EXPECT_EQ(recovered[0].rows_loaded, RowCount(3));
+  EXPECT_EQ(script_.commits.size(), 1U);
+}
+
+TEST_F(RunnerTest, WhatIsNotInTheTargetIsLoadedFromTheSealedStage) {
+  script_.outcome = CommitOutcome::unknown;
+  script_.lose_target_at_commit = true;
+  run();
+  script_.reachable = true;
+  script_.lose_target_at_commit = false;
+  script_.arrived = false;
+  script_.outcome = CommitOutcome::committed;
+  const auto recovered = recover(true);
+  ASSERT_EQ(recovered.size(), 1U);
+  EXPECT_EQ(states(store_->get_run(recovered[0].run).value()),
+            "planned extracting staged checked loading commit_unknown loading retry_wait staged "
+            "checked loading committed done");
+  EXPECT_EQ(script_.reads, 1);
+  ASSERT_EQ(script_.commits.size(), 2U);
+  EXPECT_EQ(script_.commits[0].load_id, script_.commits[1].load_id);
+  ASSERT_EQ(script_.fences.size(), 2U);
+  EXPECT_LT(script_.fences[0], script_.fences[1]);
+}
+
+TEST_F(RunnerTest, AJobThatNobodyStartsWaitsForWhoDoes) {
+  script_.outcome = CommitOutcome::unknown;
+  script_.lose_target_at_commit = true;
+  run();
+  script_.reachable = true;
+  script_.lose_target_at_commit = false;
+  script_.arrived = false;
+  EXPECT_TRUE(recover(false).empty());
+  auto left = store_->unfinished_runs().value();
+  ASSERT_EQ(left.size(), 1U);
+  EXPECT_EQ(left[0].state, RunState::retry_wait);
+  EXPECT_EQ(left[0].streams[0].error->code, "run.process_died");
+  script_.outcome = CommitOutcome::committed;
+  EXPECT_EQ(recover(true).size(), 1U);
+}
+
+TEST_F(RunnerTest, AJobWhoseFileChangedIsNotLoadedFromWhatTheOldOneRead) {
+  script_.outcome = CommitOutcome::unknown;
+  script_.lose_target_at_commit = true;
+  run();
+  script_.reachable = true;
+  script_.lose_target_at_commit = false;
+  script_.arrived = false;
+  job_.content_hash = "another";
+  const auto recovered = recover(true);
+  ASSERT_EQ(recovered.size(), 1U);
+  EXPECT_EQ(recovered[0].status(), RunStatus::failed);
+  EXPECT_EQ(recovered[0].error->code, "run.process_died");
+  EXPECT_EQ(script_.commits.size(), 1U);
+}
+
+TEST_F(RunnerTest, AJobThatAnotherProcessRunsIsLeftToIt) {
+  ASSERT_TRUE(store_->upsert_job(job_record(job_, project_, clock_)).ok());
+  const LeaseClaim other{job_.name, RunId("other"), "elsewhere/boot/1/1",
+                         std::chrono::milliseconds(60'000), Fence(7)};
+  EXPECT_EQ(store_->claim(other).value(), Fence(8));
+  Runner runner(parts());
+  auto record = runner.run(runner.new_id(), job_, {}, cancel_);
+  ASSERT_FALSE(record.ok());
+  EXPECT_EQ(record.error().code, "run.leased");
+  EXPECT_NE(record.error().message.find("process 1 on elsewhere"), std::string::npos);
+  EXPECT_TRUE(script_.commits.empty());
+  EXPECT_TRUE(store_->list_runs({}).value().empty());
+}
+
+TEST_F(RunnerTest, ARunThatLostItsLeaseWritesNothingMore) {
+  script_.before_write = [this] {
+    // Stalled for longer than its lease: another one has taken the job meanwhile.
+    ASSERT_TRUE(store_->give_back(job_.name, script_.fences.back()).ok());
+    ASSERT_TRUE(store_
+                    ->claim({job_.name, RunId("other"), "elsewhere/boot/1/1",
+                             std::chrono::milliseconds(60'000), Fence(0)})
+                    .ok());
+    stalled_.add(std::chrono::seconds(25));
+  };
+  Runner runner(parts(stalled_));
+  const RunId id = runner.new_id();
+  auto record = runner.run(id, job_, {}, cancel_);
+  ASSERT_FALSE(record.ok());
+  EXPECT_EQ(record.error().code, "run.lease_lost");
+  EXPECT_TRUE(script_.commits.empty());
+  EXPECT_EQ(states(store_->get_run(id).value()), "planned extracting staged checked loading");
+}
+
+TEST_F(RunnerTest, AWindowThatWasLoadedBetweenPlanAndLeaseIsPlannedAgain) {
+  script_.head_at_take_over = LedgerRow{{job_.name, StreamName("main")},
+                                        Seq(1),
+                                        Fence(1),
+                                        {std::nullopt, Position{"2"}, std::nullopt},
+                                        RunId("other"),
+                                        ""};
+  run();
+  ASSERT_EQ(script_.commits.size(), 1U);
+  EXPECT_EQ(script_.commits[0].seq, Seq(2));
 }
 
 TEST_F(RunnerTest, ALoadThatWasThereAlreadyIsASuccess) {

@@ -33,6 +33,7 @@ void StreamRun::show(RunStep step, std::int64_t rows, std::int64_t bytes,
 }
 
 Status StreamRun::step(RunState to, const std::string& message, const std::optional<Error>& error) {
+  TM_CHECK(lease_.held());
   Transition transition;
   transition.run = run_;
   transition.stream = prepared_.plan.id.stream;
@@ -42,19 +43,20 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
   transition.stage_dir = stage_dir_;
   transition.error = error;
   transition.message = message;
+  if (to == RunState::planned) {
+    const StreamPlan& plan = prepared_.plan;
+    transition.replanned = {plan.id.stream, plan.seq, plan.fence, plan.bound.window};
+  }
   TM_TRY(mark_, parts_.store.transition(transition));
   return {};
 }
 
 std::optional<Error> StreamRun::execute(Cancel& cancel) {
-  if (prepared_.plan.bound.nothing_new) {
-    auto skipped = step(RunState::skipped, prepared_.plan.idle_reason);
-    if (!skipped.ok()) return std::move(skipped).error();
-    return std::nullopt;
-  }
   auto advanced = advance(cancel);
   if (advanced.ok()) return std::nullopt;
   Error error = std::move(advanced).error();
+  // From here on the run may be another's: nothing more is written.
+  if (auto held = lease_.held(); !held.ok()) return std::move(held).error();
   // An interrupted statement may report anything; what the person asked for goes first.
   if (cancel.requested() && mark_.state != RunState::committed) error = cancel.check().error();
   // What was written and not committed is not loaded.
@@ -66,7 +68,13 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
   return error;
 }
 
+Status StreamRun::replan() {
+  return step(RunState::planned, "planned again: its process had died before the stage was sealed");
+}
+
 Status StreamRun::advance(Cancel& cancel) {
+  if (mark_.state == RunState::retry_wait && !prepared_.stage) TM_CHECK(replan());
+  if (prepared_.plan.bound.nothing_new) return step(RunState::skipped, prepared_.plan.idle_reason);
   TM_TRY(const std::optional<Stage> stage,
          prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
   const StreamPlan& plan = prepared_.plan;
@@ -92,9 +100,6 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   options.segment_bytes_max = segment_bytes_max(parts_.project);
   options.replaces = plan.replaces;
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
-  // A sealed stage of this window that was never loaded belongs to a run that ended before its
-  // commit.
-  TM_CHECK(remove_stage(stage_dir(options.root, key), parts_.files));
   TM_TRY(auto writer, StageWriter::create(options, key, plan.input, parts_.files));
   const auto progress = [this](std::int64_t rows, std::int64_t bytes) {
     show(RunStep::extract, rows, bytes);
@@ -117,7 +122,7 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
 
 Result<std::optional<Stage>> StreamRun::take_stage(const Stage& stage, Cancel& cancel) {
   show(RunStep::stage, stage.manifest().rows_staged, 0);
-  TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
+  if (!prepared_.stage_verified) TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
   count(stage);
   TM_CHECK(step(RunState::staged, show_count(counts_.rows_read.get()) +
                                       " rows in the stage of run " +
@@ -154,7 +159,6 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   show(RunStep::transform, counts_.rows_staged.get(), 0);
   TM_CHECK(refresh_tables_read(cancel));
   RefineInput input{plan, stage, job_, run_, parts_.clock};
-  input.accept_refused = prepared_.stage.has_value();
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
   counts_.rows_rejected = refined.refused.rows;
@@ -210,24 +214,31 @@ Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {
                     counts_.rows_loaded,
                     counts_.rows_rejected,
                     stage.checksum()};
-  TM_TRY(CommitOutcome outcome, txn.commit(row));
-  if (outcome == CommitOutcome::unknown) {
-    TM_CHECK(step(RunState::commit_unknown, "the answer to COMMIT was lost; asking the ledger"));
-    Cancel never;
-    TM_TRY(bool there, sink_.loaded(plan.id, plan.load_id, never));
-    if (!there) {
-      TM_CHECK(step(RunState::loading, "the ledger does not have the load"));
-      return target_error("target.commit_lost",
-                          "the connection was lost at COMMIT and the target does not have the load",
-                          Retry::backoff, "run the job again: nothing was loaded");
-    }
-  }
+  TM_CHECK(lease_.held());
+  TM_TRY(const CommitOutcome outcome, txn.commit(row));
+  if (outcome == CommitOutcome::unknown) TM_CHECK(resolve(txn, row));
   TM_CHECK(step(RunState::committed,
                 outcome == CommitOutcome::committed ? "committed" : "found in the ledger"));
   if (plan.kind == LoadKind::window && plan.bound.window.hi) {
     TM_CHECK(parts_.store.set_last_watermark(job_.name, plan.bound.window.hi->text));
   }
   return {};
+}
+
+Status StreamRun::resolve(LoadTxn& txn, const LoadRow& row) {
+  TM_CHECK(step(RunState::commit_unknown, "the answer to COMMIT was lost; asking the target"));
+  Cancel never;
+  auto there = txn.resolve(row, never);
+  if (!there.ok()) {
+    return std::move(there).error().with_context(
+        "the answer to COMMIT was lost, and the target cannot be asked what it has: the load may "
+        "be in or not");
+  }
+  if (*there) return {};
+  TM_CHECK(step(RunState::loading, "the target does not have the load"));
+  return target_error("target.commit_lost",
+                      "the connection was lost at COMMIT and the target does not have the load",
+                      Retry::backoff, "run the job again: nothing was loaded");
 }
 
 }  // namespace tidemark

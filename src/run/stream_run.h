@@ -1,14 +1,15 @@
 // StreamRun: one stream of one run, from its stored window to its committed load.
 //
-// Owned by Runner::run, used from its thread. `execute` ends in a final state that the store knows;
-// the target is either as before or has the whole window, rows, refused rows and watermark
-// together.
+// Owned by a Runner, used from its thread. `execute` ends in a final state that the store knows,
+// except where the lease was lost, or where a COMMIT cannot be resolved now; the target is either
+// as before or has the whole window, rows, refused rows and watermark together.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "plan/plan.h"
+#include "run/lease.h"
 #include "run/refine.h"
 #include "run/runner.h"
 #include "stage/stage_writer.h"
@@ -18,13 +19,15 @@ namespace tidemark {
 class StreamRun {
  public:
   StreamRun(const RunnerParts& parts, const RunId& run, const JobSpec& job,
-            PreparedStream& prepared, Sink& sink, duck::Connection& engine, StreamMark mark)
+            PreparedStream& prepared, Sink& sink, duck::Connection& engine, const Lease& lease,
+            StreamMark mark)
       : parts_(parts),
         run_(run),
         job_(job),
         prepared_(prepared),
         sink_(sink),
         engine_(engine),
+        lease_(lease),
         mark_(mark) {}
 
   // The Error that ended the stream, when it did not end well; the store has it too.
@@ -32,7 +35,10 @@ class StreamRun {
   RunState state() const { return mark_.state; }
 
  private:
+  // From the last durable state on.
   Status advance(Cancel& cancel);
+  // A stream that was left behind before its stage was sealed: its new window is stored.
+  Status replan();
   // Nothing where the window turned out empty and need not be recorded.
   Result<std::optional<Stage>> extract(Cancel& cancel);
   // A stage that stands already: its bytes are checked, its counts taken.
@@ -43,6 +49,8 @@ class StreamRun {
   // The error of a run that waits for a person, after keeping what it refused.
   Error blocked(Error error, const Refined& refined, const Stage& stage);
   Status commit(LoadTxn& txn, const Stage& stage);
+  // The truth about a COMMIT whose answer was lost; an Error where it is not in.
+  Status resolve(LoadTxn& txn, const LoadRow& row);
   Status step(RunState to, const std::string& message,
               const std::optional<Error>& error = std::nullopt);
   void show(RunStep step, std::int64_t rows, std::int64_t bytes, const std::string& message = {});
@@ -53,6 +61,7 @@ class StreamRun {
   PreparedStream& prepared_;
   Sink& sink_;
   duck::Connection& engine_;
+  const Lease& lease_;
   StreamMark mark_;
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;

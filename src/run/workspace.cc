@@ -96,6 +96,7 @@ Status Workspace::claim(const std::string& command, std::chrono::milliseconds wa
   TM_TRY(OwnerLock lock,
          OwnerLock::acquire(folder, {::getpid(), {}, command}, wait, around_.clock, cancel));
   lock_.emplace(std::move(lock));
+  wait_ = wait;
   return {};
 }
 
@@ -110,31 +111,46 @@ Result<Store*> Workspace::store() {
 
 Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
                                  RunObserver& observer, Cancel& cancel) {
-  TM_TRY(Store * store, recovered_store(observer, cancel));
-  return in_lock(*store, observer, [&](Runner& runner, const RunId& id) {
-    return runner.run(id, job, options, cancel);
-  });
+  TM_CHECK(recover({}, observer, cancel));
+  TM_TRY(Store * store, this->store());
+  return in_lock(
+      *store, observer,
+      [&](Runner& runner, const RunId& id) { return runner.run(id, job, options, cancel); },
+      cancel);
 }
 
 Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options,
                                     RunObserver& observer, Cancel& cancel) {
-  TM_TRY(Store * store, recovered_store(observer, cancel));
+  TM_TRY(Store * store, this->store());
   TM_TRY(RunHistory history, store->get_run(past));
   TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
-  return in_lock(*store, observer, [&](Runner& runner, const RunId& id) {
-    return runner.replay(id, *job, history.run, options, cancel);
-  });
+  TM_CHECK(recover({job->name}, observer, cancel));
+  TM_TRY(history, store->get_run(past));
+  return in_lock(
+      *store, observer,
+      [&](Runner& runner, const RunId& id) {
+        return runner.replay(id, *job, history.run, options, cancel);
+      },
+      cancel);
 }
 
 Result<RunRecord> Workspace::in_lock(
     Store& store, RunObserver& observer,
-    const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct) {
+    const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct, const Cancel& cancel) {
+  constexpr std::chrono::milliseconds pause{100};
   Runner runner(parts(store, observer));
   const RunId id = runner.new_id();
   TM_CHECK(lock_->show_run(id));
-  auto record = conduct(runner, id);
-  TM_CHECK(lock_->show_run(RunId()));
-  return record;
+  const auto deadline = around_.clock.monotonic() + wait_;
+  while (true) {
+    auto record = conduct(runner, id);
+    const bool leased = !record.ok() && record.error().code == "run.leased";
+    if (!leased || around_.clock.monotonic() > deadline || cancel.requested()) {
+      TM_CHECK(lock_->show_run(RunId()));
+      return record;
+    }
+    around_.clock.sleep(pause);
+  }
 }
 
 RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
@@ -142,13 +158,19 @@ RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
           around_.clock, around_.randomness, observer};
 }
 
-Result<Store*> Workspace::recovered_store(RunObserver& observer, Cancel& cancel) {
+Result<std::vector<RunRecord>> Workspace::recover(const std::vector<JobName>& go_on,
+                                                  RunObserver& observer, Cancel& cancel) {
   TM_ASSERT(lock_.has_value());
+  if (recovered_) return std::vector<RunRecord>();
   TM_TRY(Store * store, this->store());
-  if (recovered_) return store;
-  TM_CHECK(end_abandoned_runs(parts(*store, observer), jobs(), cancel));
+  RecoveryOptions options;
+  options.go_on = [&](const JobName& job) {
+    return std::find(go_on.begin(), go_on.end(), job) != go_on.end();
+  };
+  TM_TRY(std::vector<RunRecord> runs,
+         recover_runs(parts(*store, observer), jobs(), options, cancel));
   recovered_ = true;
-  return store;
+  return runs;
 }
 
 bool Workspace::has_store() const {

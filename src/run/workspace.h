@@ -59,6 +59,10 @@ class Workspace {
   // Opens the store for reading history; makes it when it is missing.
   Result<Store*> store();
   duck::Engine& engine() { return *engine_; }
+  // Takes forward what a dead process left; runs of the jobs named go on now, and are returned.
+  // Done once, also by run and replay where nobody did. REQUIRES claim().
+  Result<std::vector<RunRecord>> recover(const std::vector<JobName>& go_on, RunObserver& observer,
+                                         Cancel& cancel);
   // A run under the lock. REQUIRES claim().
   Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
                         Cancel& cancel);
@@ -87,11 +91,10 @@ class Workspace {
   RunnerParts parts(Store& store, RunObserver& observer);
   // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
   Error or_who_holds_it(Error error) const;
-  // The store, after ending what a dead process left, once. REQUIRES claim().
-  Result<Store*> recovered_store(RunObserver& observer, Cancel& cancel);
   // A run with an id of its own, which the lock shows while it goes on.
   Result<RunRecord> in_lock(Store& store, RunObserver& observer,
-                            const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct);
+                            const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct,
+                            const Cancel& cancel);
   ConnectorContext looking(duck::Connection& engine) const;
 
   Surroundings around_;
@@ -100,6 +103,7 @@ class Workspace {
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<duck::Engine> engine_;
   bool recovered_ = false;
+  std::chrono::milliseconds wait_{};  // for a run of the same job elsewhere
 };
 
 }  // namespace tidemark

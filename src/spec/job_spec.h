@@ -198,7 +198,8 @@ struct ScheduleSpec {
 
 struct JobSpec {
   JobName name;
-  std::string file;  // relative to the project folder, `jobs/orders.yaml`
+  std::string file;          // relative to the project folder, `jobs/orders.yaml`
+  std::string content_hash;  // of the file's bytes
   std::string description;
   bool enabled = true;
   std::vector<std::string> tags;

@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "drivers/hash/hash.h"
 #include "spec/job_checks.h"
 #include "spec/job_yaml.h"
 #include "spec/project_yaml.h"
@@ -118,6 +119,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
                          .faults = faults,
                          .sql_check = sql_check});
     jobs.push_back(read_job(*document, context));
+    jobs.back().spec.content_hash = xxh3_hex(document->source());
     check_job(jobs.back(), faults);
     if (!connections_known) continue;
     check_connections(jobs.back(), loaded.project, catalog, faults);

@@ -59,6 +59,7 @@ struct ProjectSpec {
   std::string store;  // `sqlite:PATH` or `postgres://...`
   std::string stage;  // a folder, or `s3://bucket/prefix`
   std::chrono::milliseconds stage_keep{};
+  std::chrono::milliseconds lease{};
   std::int64_t memory_bytes = 0;
   std::int64_t segment_bytes = 0;
   double shrink_limit = 0;

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::int64_t memory_bytes_min = 32'000'000;
 constexpr std::int64_t segment_bytes_min = 1'000;
+constexpr std::chrono::milliseconds lease_min{1'000};
+constexpr std::chrono::milliseconds lease_max{3'600'000};
 
 ConfigSpec<GuardSpec> make_guard_spec() {
   ConfigSpec<GuardSpec> spec(
@@ -163,6 +165,13 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                   "How long a stage is kept for replay after its load. Checked; this version "
                   "keeps all.",
               .example = "30d"})
+      .field("lease", &ProjectSpec::lease, config::duration(),
+             {.default_text = "30s",
+              .description =
+                  "How long a job stays with a run that gives no sign of life, before another "
+                  "process may take it over. A run whose process has died on this machine is taken "
+                  "over at once. From 1s to 1h.",
+              .example = "30s"})
       .field("memory", &ProjectSpec::memory_bytes, config::size(),
              {.default_text = "1GB",
               .description =
@@ -180,6 +189,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                              "person allows it. A job may set its own.",
               .example = "10%"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
+    const YamlNode* lease = node.find("lease");
+    if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {
+      context.fault(lease->at, "`lease` must be from 1s to 1h",
+                    "30s is good: short enough to go on soon, long enough for a busy machine");
+    }
     const YamlNode* memory = node.find("memory");
     if (memory != nullptr && project.memory_bytes < memory_bytes_min) {
       context.fault(memory->at, "`memory` must be at least 32MB: the engine needs that much itself",

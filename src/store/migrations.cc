@@ -92,7 +92,18 @@ CREATE TABLE run_events (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array steps_of_store{Migration{1, version_1}};
+// `expires_at` NULL: given back. `token` only grows.
+constexpr std::string_view version_2 = R"sql(
+CREATE TABLE etl_leases (
+  job_id TEXT PRIMARY KEY REFERENCES etl_jobs (job_id),
+  token INTEGER NOT NULL,
+  run_id TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  expires_at TEXT
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

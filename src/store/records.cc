@@ -43,6 +43,15 @@ std::string_view to_string(RunKind kind) {
   return "run";
 }
 
+Error lease_lost(const JobName& job, const std::string& why) {
+  return internal_error("run.lease_lost",
+                        "this run of job " + job.get() + " gave no sign of life in time: " + why,
+                        Retry::never,
+                        "nothing is lost or doubled: who took it over goes on with it; look at "
+                        "`tidemark runs " +
+                            job.get() + "`");
+}
+
 RunStatus RunRecord::status() const {
   return ended_at ? status_of(state) : RunStatus::running;
 }

@@ -4,6 +4,7 @@
 // only the source that made them reads them.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -67,6 +68,26 @@ struct StreamMark {
   friend bool operator==(const StreamMark&, const StreamMark&) = default;
 };
 
+// The right to run a job, as one run holds it. Its token is the fence of everything the run writes.
+struct LeaseRecord {
+  JobName job;
+  Fence token;  // grows with each claim
+  RunId run;
+  std::string holder;                   // this_process() of who holds it, or held it last
+  std::optional<UtcMicros> expires_at;  // nothing: given back
+};
+
+struct LeaseClaim {
+  JobName job;
+  RunId run;
+  std::string holder;
+  std::chrono::milliseconds ttl{};
+  Fence above;  // the token will be larger: what the target's ledger knows
+};
+
+// `run.lease_lost`: a run stops, because it may not be the only one of its job any more.
+Error lease_lost(const JobName& job, const std::string& why);
+
 // A stream's window, stored before its first row is read; the stream begins as `planned`,
 // version 1.
 struct PlannedStream {
@@ -96,6 +117,9 @@ struct Transition {
   std::optional<StreamCounts> counts;
   std::optional<std::string> stage_dir;
   std::optional<Error> error;
+  // A stream that is planned anew, from `retry_wait`: what was stored of its window before is
+  // forgotten, and its counts begin at nothing.
+  std::optional<PlannedStream> replanned;
   // For the event: what was done, for people, and a JSON document for programs.
   std::string message;
   std::string detail_json;

@@ -6,6 +6,7 @@
 
 #include "env/failpoints.h"
 #include "store/migrations.h"
+#include "store/sqlite_leases.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_writes.h"
 
@@ -115,6 +116,44 @@ Status SqliteStore::set_last_watermark(const JobName& job, const std::string& wa
   TM_CHECK(update.bind_text(0, watermark).bind_text(1, job.get()).run());
   if (database_.changed_rows() != 1) return unknown_job(job);
   return commit(transaction);
+}
+
+Result<Fence> SqliteStore::claim(const LeaseClaim& claim) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_TRY(const Fence token, sqlite_leases::claim(database_, claim, clock_.now_utc()));
+  TM_CHECK(commit(transaction));
+  return token;
+}
+
+Status SqliteStore::renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_CHECK(sqlite_leases::renew(database_, job, token, ttl, clock_.now_utc()));
+  return commit(transaction);
+}
+
+Status SqliteStore::give_back(const JobName& job, Fence token) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_CHECK(sqlite_leases::give_back(database_, job, token));
+  return commit(transaction);
+}
+
+Result<std::optional<LeaseRecord>> SqliteStore::find_lease(const JobName& job) {
+  std::lock_guard guard(mutex_);
+  return sqlite_leases::find(database_, job);
+}
+
+Result<RunRecord> SqliteStore::take_over(const RunId& run, Fence token) {
+  {
+    std::lock_guard guard(mutex_);
+    TM_TRY(auto transaction, Transaction::begin(database_));
+    TM_CHECK(sqlite_writes::take_over(database_, run, token, clock_.now_utc()));
+    TM_CHECK(commit(transaction));
+  }
+  TM_TRY(RunHistory history, get_run(run));
+  return history.run;
 }
 
 Status SqliteStore::begin_run(const RunStart& start) {

@@ -26,6 +26,11 @@ class SqliteStore final : public Store {
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
   Result<std::vector<JobRecord>> list_jobs() override;
   Status set_last_watermark(const JobName& job, const std::string& watermark) override;
+  Result<Fence> claim(const LeaseClaim& claim) override;
+  Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) override;
+  Status give_back(const JobName& job, Fence token) override;
+  Result<std::optional<LeaseRecord>> find_lease(const JobName& job) override;
+  Result<RunRecord> take_over(const RunId& run, Fence token) override;
   Status begin_run(const RunStart& start) override;
   Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;
   Result<StreamMark> transition(const Transition& step) override;

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <thread>
 
+#include "env/process.h"
+
 namespace tidemark {
 namespace {
 
@@ -301,6 +303,69 @@ TEST_F(StoreTest, ARunNeedsItsJobAndAnIdOfItsOwn) {
   EXPECT_EQ(store_->begin_run(unknown).error().code, "store.unknown_job");
   ASSERT_TRUE(store_->begin_run(start("r1")).ok());
   EXPECT_EQ(store_->begin_run(start("r1")).error().code, "store.constraint");
+}
+
+LeaseClaim claim_of(const std::string& run, std::int64_t above = 0,
+                    const std::string& holder = "elsewhere/boot/1/1") {
+  return {JobName("orders"), RunId(run), holder, std::chrono::milliseconds(30'000), Fence(above)};
+}
+
+TEST_F(StoreTest, ALeaseIsOnesOnlyUntilItEnds) {
+  EXPECT_FALSE(store_->find_lease(JobName("orders")).value().has_value());
+  EXPECT_EQ(store_->claim(claim_of("r1")).value(), Fence(1));
+  EXPECT_EQ(store_->claim(claim_of("r2")).error().code, "run.leased");
+  clock_.advance(std::chrono::seconds(20));
+  ASSERT_TRUE(store_->renew(JobName("orders"), Fence(1), std::chrono::seconds(30)).ok());
+  clock_.advance(std::chrono::seconds(20));
+  EXPECT_EQ(store_->claim(claim_of("r2")).error().code, "run.leased");
+  clock_.advance(std::chrono::seconds(10));
+  EXPECT_EQ(store_->claim(claim_of("r2", 6)).value(), Fence(7));
+  EXPECT_EQ(store_->renew(JobName("orders"), Fence(1), std::chrono::seconds(30)).error().code,
+            "run.lease_lost");
+  ASSERT_TRUE(store_->give_back(JobName("orders"), Fence(1)).ok());
+  EXPECT_EQ(store_->claim(claim_of("r3")).error().code, "run.leased");
+  ASSERT_TRUE(store_->give_back(JobName("orders"), Fence(7)).ok());
+  EXPECT_EQ(store_->claim(claim_of("r3")).value(), Fence(8));
+}
+
+TEST_F(StoreTest, ALeaseOfAProcessThatIsGoneIsFree) {
+  std::string gone = this_process();
+  gone.back() = gone.back() == '1' ? '2' : '1';
+  EXPECT_EQ(store_->claim(claim_of("r1", 0, gone)).value(), Fence(1));
+  EXPECT_EQ(store_->claim(claim_of("r2", 0, this_process())).value(), Fence(2));
+  EXPECT_EQ(store_->claim(claim_of("r3")).error().code, "run.leased");
+}
+
+TEST_F(StoreTest, ARunThatWasTakenOverIsMovedByItsNewOwnerOnly) {
+  ASSERT_TRUE(store_->begin_run(start("r1", {plan("orders"), plan("lines")})).ok());
+  const StreamMark mark = walk("r1", planned_, {RunState::extracting, RunState::staged});
+  ASSERT_TRUE(store_->claim(claim_of("r1")).ok());
+  const auto taken = store_->take_over(RunId("r1"), Fence(9));
+  ASSERT_TRUE(taken.ok()) << taken.error().describe();
+  for (const StreamRecord& stream : taken->streams)
+    EXPECT_EQ(stream.mark.fence, Fence(9));
+  EXPECT_EQ(error_of(step("r1", mark, RunState::checked)), "store.stale");
+  const StreamMark theirs{RunState::staged, mark.version + 1, Fence(9)};
+  auto waits = store_->transition(step("r1", theirs, RunState::retry_wait));
+  ASSERT_TRUE(waits.ok()) << waits.error().message;
+  Transition again = step("r1", *waits, RunState::planned);
+  again.replanned = {StreamName("orders"), Seq(4), Fence(9), Window{}};
+  ASSERT_TRUE(store_->transition(again).ok());
+  const RunRecord run = store_->get_run(RunId("r1")).value().run;
+  EXPECT_EQ(run.attempt, 2);
+  EXPECT_EQ(run.streams[1].seq, Seq(4));
+  EXPECT_FALSE(run.streams[1].window.hi.has_value());
+}
+
+TEST_F(StoreTest, TheEndOfARunGivesItsLeaseBack) {
+  ASSERT_TRUE(store_->claim(claim_of("r1")).ok());
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  RunFinish finish;
+  finish.run = RunId("r1");
+  finish.outcome = RunState::failed;
+  finish.last_steps.push_back(step("r1", planned_, RunState::failed));
+  ASSERT_TRUE(store_->finish_run(finish).ok());
+  EXPECT_FALSE(store_->find_lease(JobName("orders")).value()->expires_at.has_value());
 }
 
 TEST_F(StoreTest, TextsAreKeptByteForByte) {

@@ -35,7 +35,7 @@ struct Event {
   const RunId& run;
   const StreamName& stream;
   std::optional<RunState> from;
-  RunState to;
+  std::optional<RunState> to;  // nothing: a note, the state stays
   std::string_view message;
   std::string_view detail_json;
 };
@@ -50,7 +50,8 @@ Status insert_event(sqlite::Database& database, const Event& event, UtcMicros no
   insert.bind_text(0, event.run.get()).bind_text(1, to_text(now)).bind_text(2, event.stream.get());
   bind_state(insert, 3, event.from);
   bind_state(insert, 4, event.to);
-  insert.bind_text(5, step_of(event.from.value_or(event.to), event.to))
+  const RunState to = event.to.value_or(event.from.value_or(RunState::planned));
+  insert.bind_text(5, step_of(event.from.value_or(to), to))
       .bind_text(6, event.message)
       .bind_text(7, event.detail_json);
   return insert.run();
@@ -174,6 +175,22 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
   return {};
 }
 
+// The window of a stream that is planned anew; what was counted of the old one is nothing.
+Status replan_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan) {
+  TM_TRY(auto update,
+         database.prepare("UPDATE etl_run_streams SET seq = ?, lo = ?, hi = ?, top = ?,"
+                          " rows_read = 0, rows_staged = 0, rows_good = 0, rows_rejected = 0,"
+                          " rows_loaded = 0, bytes_staged = 0, stage_dir = NULL"
+                          " WHERE run_id = ? AND stream = ?"));
+  return update.bind_int64(0, plan.seq.get())
+      .bind_optional_text(1, text_of(plan.window.lo))
+      .bind_optional_text(2, text_of(plan.window.hi))
+      .bind_optional_text(3, text_of(plan.window.top))
+      .bind_text(4, run.get())
+      .bind_text(5, plan.stream.get())
+      .run();
+}
+
 Result<StreamMark> move_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
   if (!can_follow(step.expected.state, step.to)) {
     return internal_error("store.illegal_transition",
@@ -182,6 +199,7 @@ Result<StreamMark> move_stream(sqlite::Database& database, const Transition& ste
                               " to " + std::string(to_string(step.to)));
   }
   TM_CHECK(update_stream(database, step, now));
+  if (step.replanned) TM_CHECK(replan_stream(database, step.run, *step.replanned));
   std::string message = step.message.empty() && step.error ? step.error->describe() : step.message;
   TM_CHECK(insert_event(
       database, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
@@ -260,6 +278,26 @@ Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros no
   return {};
 }
 
+Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcMicros now) {
+  TM_CHECK(require_open(database, run));
+  TM_TRY(const std::vector<StreamRecord> streams, sqlite_rows::read_streams(database, run));
+  for (const StreamRecord& stream : streams) {
+    if (is_final(stream.mark.state)) continue;
+    TM_TRY(auto update,
+           database.prepare("UPDATE etl_run_streams SET fence = ?, version = version + 1"
+                            " WHERE run_id = ? AND stream = ?"));
+    TM_CHECK(update.bind_int64(0, token.get())
+                 .bind_text(1, run.get())
+                 .bind_text(2, stream.stream.get())
+                 .run());
+    const std::string message =
+        "taken over at " + words_of({stream.mark.state, stream.mark.version + 1, token});
+    TM_CHECK(
+        insert_event(database, {run, stream.stream, std::nullopt, std::nullopt, message, ""}, now));
+  }
+  return {};
+}
+
 Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run,
                                const PlannedStream& plan, UtcMicros now) {
   TM_CHECK(require_open(database, run));
@@ -297,6 +335,9 @@ Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros
   bind_error(update, 3, finish.error);
   TM_CHECK(
       update.bind_optional_text(7, finish.watermark_snapshot).bind_text(8, finish.run.get()).run());
+  TM_TRY(auto give_back,
+         database.prepare("UPDATE etl_leases SET expires_at = NULL WHERE run_id = ?"));
+  TM_CHECK(give_back.bind_text(0, finish.run.get()).run());
   std::string message =
       finish.message.empty() && finish.error ? finish.error->describe() : finish.message;
   return insert_event(database,

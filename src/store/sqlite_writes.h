@@ -13,6 +13,7 @@ namespace tidemark::sqlite_writes {
 
 Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros now);
 Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros now);
+Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcMicros now);
 Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run,
                                const PlannedStream& plan, UtcMicros now);
 Result<StreamMark> transition(sqlite::Database& database, const Transition& step, UtcMicros now);

@@ -26,6 +26,20 @@ class Store {
   virtual Result<std::vector<JobRecord>> list_jobs() = 0;
   virtual Status set_last_watermark(const JobName& job, const std::string& watermark) = 0;
 
+  // Takes the job's lease: free, given back, not renewed in time, or of a process that is gone.
+  // Returns its new token, larger than all before and than `above`. Error `run.leased` names who
+  // holds it. The job must have been upserted. A lease reduces overlap; what protects the data is
+  // the token in the target's ledger.
+  virtual Result<Fence> claim(const LeaseClaim& claim) = 0;
+  // For `ttl` from now. `run.lease_lost` when somebody else has taken it.
+  virtual Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) = 0;
+  // Idempotent; nothing happens where it is somebody else's. finish_run gives it back too.
+  virtual Status give_back(const JobName& job, Fence token) = 0;
+  virtual Result<std::optional<LeaseRecord>> find_lease(const JobName& job) = 0;
+  // The streams of an unfinished run get the fence `token`, so that whoever ran it before can move
+  // them no more. Returns the run as it stands after.
+  virtual Result<RunRecord> take_over(const RunId& run, Fence token) = 0;
+
   // The run and the windows of all streams known now. The job must have been upserted.
   virtual Status begin_run(const RunStart& start) = 0;
   // A stream found after the run began. Its window is durable when this returns; only then read.

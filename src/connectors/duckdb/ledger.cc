@@ -26,6 +26,24 @@ std::int64_t number(const std::optional<std::string>& text) {
   return text ? std::strtoll(text->c_str(), nullptr, 10) : 0;
 }
 
+std::string select_heads(const std::string& catalog) {
+  return "SELECT stream, seq, fence, lo, hi, run_id, "
+         "strftime(applied_at, '%Y-%m-%dT%H:%M:%S.%fZ') FROM " +
+         table(catalog, "tidemark_ledger");
+}
+
+LedgerRow head_at(const duck::Answer& heads, std::size_t row, const JobName& job) {
+  LedgerRow head;
+  head.stream = {job, StreamName(heads.text(row, 0).value_or(""))};
+  head.seq = Seq(heads.integer(row, 1));
+  head.fence = Fence(heads.integer(row, 2));
+  head.window.lo = position_of(heads.text(row, 3));
+  head.window.hi = position_of(heads.text(row, 4));
+  head.run_id = RunId(heads.text(row, 5).value_or(""));
+  head.applied_at = heads.text(row, 6).value_or("");
+  return head;
+}
+
 }  // namespace
 
 Status create_tables(duck::Connection& engine, const std::string& catalog) {
@@ -49,40 +67,31 @@ Status create_tables(duck::Connection& engine, const std::string& catalog) {
                         " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)");
 }
 
-bool tables_exist(duck::Connection& engine, const std::string& catalog) {
-  auto count = engine.query(
-      "SELECT count(*) FROM duckdb_tables() WHERE database_name = $1 AND schema_name = 'main' AND "
-      "table_name IN "
-      "('tidemark_ledger', 'tidemark_loads', 'tidemark_quarantine')",
-      {catalog});
-  return count.ok() && count->integer(0, 0) == 3;
+Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog) {
+  TM_TRY(duck::Answer count,
+         engine.query("SELECT count(*) FROM duckdb_tables() WHERE database_name = $1 AND "
+                      "schema_name = 'main' AND table_name IN "
+                      "('tidemark_ledger', 'tidemark_loads', 'tidemark_quarantine')",
+                      {catalog}));
+  return count.integer(0, 0) == 3;
 }
 
 Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog,
                                       const StreamId& stream) {
-  if (!tables_exist(engine, catalog)) return std::optional<LedgerRow>{};
-  TM_TRY(
-      duck::Answer answer,
-      engine.query(
-          "SELECT seq, fence, lo, hi, run_id, strftime(applied_at, '%Y-%m-%dT%H:%M:%S.%fZ') FROM " +
-              table(catalog, "tidemark_ledger") + " WHERE job = $1 AND stream = $2",
-          {stream.job.get(), stream.stream.get()}));
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return std::optional<LedgerRow>{};
+  TM_TRY(duck::Answer answer,
+         engine.query(select_heads(catalog) + " WHERE job = $1 AND stream = $2",
+                      {stream.job.get(), stream.stream.get()}));
   if (answer.rows() == 0) return std::optional<LedgerRow>{};
-  LedgerRow row;
-  row.stream = stream;
-  row.seq = Seq(answer.integer(0, 0));
-  row.fence = Fence(answer.integer(0, 1));
-  row.window.lo = position_of(answer.text(0, 2));
-  row.window.hi = position_of(answer.text(0, 3));
-  row.run_id = RunId(answer.text(0, 4).value_or(""));
-  row.applied_at = answer.text(0, 5).value_or("");
-  return std::optional<LedgerRow>{std::move(row)};
+  return std::optional(head_at(answer, 0, stream.job));
 }
 
 Result<std::vector<Position>> history(duck::Connection& engine, const std::string& catalog,
                                       const StreamId& stream) {
   std::vector<Position> positions;
-  if (!tables_exist(engine, catalog)) return positions;
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return positions;
   TM_TRY(duck::Answer answer,
          engine.query("SELECT hi FROM " + table(catalog, "tidemark_loads") +
                           " WHERE job = $1 AND stream = $2 AND kind = 'window' AND hi IS NOT NULL"
@@ -95,12 +104,25 @@ Result<std::vector<Position>> history(duck::Connection& engine, const std::strin
 
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id) {
-  if (!tables_exist(engine, catalog)) return false;
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return false;
   TM_TRY(duck::Answer answer,
          engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
                           " WHERE job = $1 AND stream = $2 AND load_id = $3",
                       {stream.job.get(), stream.stream.get(), load_id}));
   return answer.integer(0, 0) > 0;
+}
+
+Result<std::string> window_checksum(duck::Connection& engine, const std::string& catalog,
+                                    const StreamId& stream, Seq seq) {
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return std::string();
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT checksum FROM " + table(catalog, "tidemark_loads") +
+                          " WHERE job = $1 AND stream = $2 AND kind = 'window' AND seq = "
+                          "$3::BIGINT",
+                      {stream.job.get(), stream.stream.get(), std::to_string(seq.get())}));
+  return answer.rows() == 0 ? std::string() : answer.text(0, 0).value_or("");
 }
 
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
@@ -145,19 +167,26 @@ Status insert_load(duck::Connection& engine, const std::string& catalog, const S
 
 Result<bool> move_head(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                        const LoadRow& load) {
-  const Parameters parameters{key.stream.job.get(),
-                              key.stream.stream.get(),
-                              std::to_string(load.seq.get()),
-                              std::to_string(key.fence.get()),
-                              text_of(load.window.lo),
-                              text_of(load.window.hi),
-                              load.run_id.get()};
   const std::string ledger = table(catalog, "tidemark_ledger");
+  const std::string& job = key.stream.job.get();
+  const std::string& stream = key.stream.stream.get();
+  const std::string seq = std::to_string(key.seq.get());
+  const std::string fence = std::to_string(key.fence.get());
+  if (key.kind != LoadKind::window) {
+    TM_TRY(duck::Answer held,
+           engine.query("UPDATE " + ledger +
+                            " SET fence = $4::BIGINT WHERE job = $1 AND stream = $2 AND seq = "
+                            "$3::BIGINT AND fence <= $4::BIGINT",
+                        {job, stream, seq, fence}));
+    return number(held.text(0, 0)) == 1;
+  }
+  const Parameters parameters{
+      job, stream, seq, fence, text_of(load.window.lo), text_of(load.window.hi), load.run_id.get()};
   TM_TRY(duck::Answer present,
          engine.query("SELECT count(*) FROM " + ledger + " WHERE job = $1 AND stream = $2",
-                      {key.stream.job.get(), key.stream.stream.get()}));
+                      {job, stream}));
   if (present.integer(0, 0) == 0) {
-    if (load.seq.get() != 1) return false;
+    if (key.seq.get() != 1) return false;
     TM_CHECK(engine.query("INSERT INTO " + ledger + " VALUES ($1, $2, $3, $4, $5, $6, $7, now())",
                           parameters));
     return true;
@@ -172,9 +201,20 @@ Result<bool> move_head(duck::Connection& engine, const std::string& catalog, con
   return number(moved.text(0, 0)) == 1;
 }
 
-Result<bool> fence_holds(duck::Connection& engine, const std::string& catalog, const LoadKey& key) {
-  TM_TRY(std::optional<LedgerRow> row, head(engine, catalog, key.stream));
-  return !row || row->fence.get() <= key.fence.get();
+Result<std::vector<LedgerRow>> take_over(duck::Connection& engine, const std::string& catalog,
+                                         const JobName& job, Fence token) {
+  std::vector<LedgerRow> heads;
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return heads;
+  TM_TRY(duck::Answer raised,
+         engine.query("UPDATE " + table(catalog, "tidemark_ledger") +
+                          " SET fence = $2::BIGINT WHERE job = $1 AND fence < $2::BIGINT",
+                      {job.get(), std::to_string(token.get())}));
+  TM_TRY(duck::Answer found, engine.query(select_heads(catalog) + " WHERE job = $1", {job.get()}));
+  for (std::size_t row = 0; row < found.rows(); ++row)
+    heads.push_back(head_at(found, row, job));
+  if (static_cast<std::size_t>(number(raised.text(0, 0))) == heads.size()) return heads;
+  return fenced(job, "the ledger knows a fence of " + std::to_string(token.get()) + " or more");
 }
 
 }  // namespace tidemark::warehouse_ledger

@@ -15,23 +15,28 @@
 namespace tidemark::warehouse_ledger {
 
 Status create_tables(duck::Connection& engine, const std::string& catalog);
-bool tables_exist(duck::Connection& engine, const std::string& catalog);
+Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog);
 Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog,
                                       const StreamId& stream);
 Result<std::vector<Position>> history(duck::Connection& engine, const std::string& catalog,
                                       const StreamId& stream);
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id);
+// The checksum of the stage loaded as that window; empty where there is none.
+Result<std::string> window_checksum(duck::Connection& engine, const std::string& catalog,
+                                    const StreamId& stream, Seq seq);
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                      Supersedes old);
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load);
-// Compare-and-set of the head from seq - 1 to seq. False: somebody else moved it, or holds a newer
-// fence.
+// Compare-and-set of the head: a window moves it from seq - 1 to seq, any other load leaves it at
+// seq. False: somebody else moved it, or holds a newer fence.
 Result<bool> move_head(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                        const LoadRow& load);
-// For loads that are no window: does the head still allow this fence?
-Result<bool> fence_holds(duck::Connection& engine, const std::string& catalog, const LoadKey& key);
+// Sink::take_over, outside a transaction. `engine.transaction` while another thread commits a load
+// of the job.
+Result<std::vector<LedgerRow>> take_over(duck::Connection& engine, const std::string& catalog,
+                                         const JobName& job, Fence token);
 
 }  // namespace tidemark::warehouse_ledger

@@ -186,21 +186,34 @@ Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& c
 }
 
 Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
-  TM_CHECK(warehouse_ledger::insert_load(engine_, catalog_, key_.stream, load));
-  const bool is_window = load.kind == LoadKind::window;
-  TM_TRY(bool holds, is_window ? warehouse_ledger::move_head(engine_, catalog_, key_, load)
-                               : warehouse_ledger::fence_holds(engine_, catalog_, key_));
-  if (!holds) {
+  TM_TRY(const bool there,
+         warehouse_ledger::has_load(engine_, catalog_, key_.stream, load.load_id));
+  if (there) {
     transaction_.reset();  // rolls back
-    TM_TRY(bool there, warehouse_ledger::has_load(engine_, catalog_, key_.stream, load.load_id));
-    if (there) return CommitOutcome::already_committed;
-    return target_error(
-        "target.fenced", "another process has loaded this stream meanwhile; nothing was written",
-        Retry::never, "look at `tidemark runs " + key_.stream.job.get() + "`, then run again");
+    return CommitOutcome::already_committed;
   }
-  TM_CHECK(transaction_->commit());
+  TM_CHECK(warehouse_ledger::insert_load(engine_, catalog_, key_.stream, load));
+  TM_TRY(const bool moved, warehouse_ledger::move_head(engine_, catalog_, key_, load));
+  if (!moved) {
+    transaction_.reset();  // rolls back
+    TM_TRY(const std::optional<LedgerRow> head,
+           warehouse_ledger::head(engine_, catalog_, key_.stream));
+    return fenced(key_.stream.job, head ? "the ledger stands at window " +
+                                              std::to_string(head->seq.get()) + " with fence " +
+                                              std::to_string(head->fence.get())
+                                        : "the ledger does not know the stream");
+  }
+  auto committed = transaction_->commit();
   transaction_.reset();
-  return CommitOutcome::committed;
+  if (committed.ok()) return CommitOutcome::committed;
+  // What does not fit beside another transaction was rolled back. After any other failure, of the
+  // disk for one, only the file says what it holds.
+  if (committed.error().code == "engine.transaction") return std::move(committed).error();
+  return CommitOutcome::unknown;
+}
+
+Result<bool> DuckdbLoad::resolve(const LoadRow& load, Cancel&) {
+  return warehouse_ledger::has_load(engine_, catalog_, key_.stream, load.load_id);
 }
 
 }  // namespace tidemark

@@ -34,6 +34,7 @@ class DuckdbLoad : public LoadTxn {
                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
+  Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 
  private:
   Status guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target);

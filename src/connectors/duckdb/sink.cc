@@ -1,5 +1,7 @@
 #include "connectors/duckdb/sink.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "connect/fit.h"
@@ -15,6 +17,19 @@ Result<std::optional<LedgerRow>> DuckdbSink::committed(const StreamId& stream, C
   return head;
 }
 
+Result<std::vector<LedgerRow>> DuckdbSink::take_over(const JobName& job, Fence token,
+                                                     Cancel& cancel) {
+  // Another thread of this process may be committing a load of the job; it ends or is fenced soon.
+  constexpr int tries = 100;
+  constexpr std::chrono::milliseconds pause{50};
+  for (int left = tries;; --left) {
+    TM_CHECK(cancel.check());
+    auto heads = warehouse_ledger::take_over(engine_, catalog_, job, token);
+    if (heads.ok() || heads.error().code != "engine.transaction" || left == 0) return heads;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
 Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::history(engine_, catalog_, stream);
@@ -24,6 +39,11 @@ Result<bool> DuckdbSink::loaded(const StreamId& stream, const std::string& load_
                                 Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::has_load(engine_, catalog_, stream, load_id);
+}
+
+Result<std::string> DuckdbSink::window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::window_checksum(engine_, catalog_, stream, seq);
 }
 
 Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Cancel& cancel) {

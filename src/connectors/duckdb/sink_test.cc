@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "connectors/duckdb/connector.h"
+#include "env/failpoints.h"
 
 namespace tidemark {
 namespace {
@@ -41,20 +42,23 @@ class DuckdbSinkTest : public testing::Test {
 
   Result<CommitOutcome> load(const StagedTable& good, const LoadTarget& target, std::int64_t seq,
                              std::int64_t fence = 1, const std::string& load_id = "") {
-    LoadKey key{stream,           Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)),
-                LoadKind::window, load_id};
-    TM_TRY(auto txn, sink_->begin(key, cancel_));
+    TM_TRY(auto txn, sink_->begin(key(seq, fence), cancel_));
     TM_TRY(RowCount loaded, txn->write(good, target, cancel_));
     EXPECT_EQ(loaded.get(), good.rows.get());
-    LoadRow row{load_id.empty() ? "load" + std::to_string(seq) : load_id,
-                LoadKind::window,
-                Seq(seq),
-                key.run_id,
-                {std::nullopt, Position{std::to_string(seq)}, std::nullopt},
-                loaded,
-                RowCount(0),
-                "sum"};
-    return txn->commit(row);
+    return txn->commit(row(seq, load_id.empty() ? "load" + std::to_string(seq) : load_id, loaded));
+  }
+  static LoadKey key(std::int64_t seq, std::int64_t fence) {
+    return {stream, Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)), LoadKind::window, ""};
+  }
+  static LoadRow row(std::int64_t seq, const std::string& load_id, RowCount loaded = RowCount(1)) {
+    return {load_id,
+            LoadKind::window,
+            Seq(seq),
+            key(seq, 1).run_id,
+            {std::nullopt, Position{std::to_string(seq)}, std::nullopt},
+            loaded,
+            RowCount(0),
+            "sum"};
   }
 
   std::int64_t count(const std::string& sql) { return db_->count(sql).value(); }
@@ -170,6 +174,42 @@ TEST_F(DuckdbSinkTest, AnAbandonedLoadLeavesNothing) {
   }
   EXPECT_FALSE(sink_->describe("t", cancel_)->has_value());
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
+}
+
+TEST_F(DuckdbSinkTest, WhoTakesAJobOverFencesALoadThatIsStalledInAnotherThread) {
+  const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
+  const StagedTable good = rows("SELECT 1 AS id, 'a' AS name", schema_);
+  ASSERT_TRUE(load(good, target, 1).ok());
+  auto stalled = sink_->begin(key(2, 1), cancel_);
+  ASSERT_TRUE(stalled.ok() && (*stalled)->write(good, target, cancel_).ok());
+  auto other = engine_->connect().value();
+  DuckdbSink taker("warehouse", *other);
+  const auto heads = taker.take_over(stream.job, Fence(2), cancel_);
+  ASSERT_TRUE(heads.ok()) << heads.error().describe();
+  ASSERT_EQ(heads->size(), 1U);
+  EXPECT_EQ(heads->front().fence, Fence(2));
+  EXPECT_EQ(taker.take_over(stream.job, Fence(2), cancel_).error().code, "target.fenced");
+  // It wakes, and is refused: by the fence or because both wrote the same row of the ledger.
+  EXPECT_FALSE((*stalled)->commit(row(2, "second")).ok());
+  stalled->reset();
+  EXPECT_EQ(taker.committed(stream, cancel_).value()->seq, Seq(1));
+}
+
+TEST_F(DuckdbSinkTest, AnAnswerToCommitThatIsLostIsAskedOfTheFile) {
+  const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
+  const StagedTable good = rows("SELECT 1 AS id, 'a' AS name", schema_);
+  for (const bool arrives : {false, true}) {
+    auto begun = sink_->begin(key(1, 1), cancel_);
+    ASSERT_TRUE(begun.ok() && (*begun)->write(good, target, cancel_).ok());
+    failpoints::arm(arrives ? Failpoint::engine_committed : Failpoint::engine_commit, 1,
+                    [] { return std::optional("eio"); });
+    const auto outcome = (*begun)->commit(row(1, "first"));
+    ASSERT_TRUE(outcome.ok()) << outcome.error().describe();
+    EXPECT_EQ(*outcome, CommitOutcome::unknown);
+    const auto there = (*begun)->resolve(row(1, "first"), cancel_);
+    ASSERT_TRUE(there.ok()) << there.error().describe();
+    EXPECT_EQ(*there, arrives);
+  }
 }
 
 }  // namespace

@@ -21,6 +21,20 @@ std::optional<Position> position(const Rows& rows, std::size_t row, std::size_t 
   return value ? std::optional(Position{std::string(*value)}) : std::nullopt;
 }
 
+constexpr std::string_view select_heads =
+    "select stream, seq, fence, lo, hi, run_id, "
+    "to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
+    "from tidemark_ledger ";
+
+LedgerRow head_at(const Rows& rows, std::size_t row, const JobName& job) {
+  return {{job, StreamName(rows.string(row, 0))},
+          Seq(rows.integer(row, 1)),
+          Fence(rows.integer(row, 2)),
+          {position(rows, row, 3), position(rows, row, 4), std::nullopt},
+          RunId(rows.string(row, 5)),
+          rows.string(row, 6)};
+}
+
 std::string number(std::int64_t value) {
   return std::to_string(value);
 }
@@ -75,19 +89,14 @@ Status ensure(Connection& connection, Cancel& cancel) {
 
 Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& stream,
                                       Cancel& cancel) {
-  auto rows = connection.query(
-      "select seq, fence, lo, hi, run_id, "
-      "to_char(applied_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"') "
-      "from tidemark_ledger where job = $1 and stream = $2",
-      Parameters{stream.job.get(), stream.stream.get()}, cancel);
+  auto rows = connection.query(std::string(select_heads) + "where job = $1 and stream = $2",
+                               Parameters{stream.job.get(), stream.stream.get()}, cancel);
   if (!rows.ok()) {
     if (is_missing(rows.error())) return std::optional<LedgerRow>();
     return std::move(rows).error();
   }
   if (rows->rows() == 0) return std::optional<LedgerRow>();
-  return std::optional(LedgerRow{stream, Seq(rows->integer(0, 0)), Fence(rows->integer(0, 1)),
-                                 Window{position(*rows, 0, 2), position(*rows, 0, 3), std::nullopt},
-                                 RunId(rows->string(0, 4)), rows->string(0, 5)});
+  return std::optional(head_at(*rows, 0, stream.job));
 }
 
 Result<std::vector<Position>> history(Connection& connection, const StreamId& stream,
@@ -117,20 +126,53 @@ Result<bool> loaded(Connection& connection, const StreamId& stream, const std::s
   return std::move(rows).error();
 }
 
-Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load,
-                         Cancel& cancel) {
+Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,
+                                    Cancel& cancel) {
+  auto rows = connection.query(
+      "select checksum from tidemark_loads where job = $1 and stream = $2 and kind = 'window' and "
+      "seq = $3::bigint",
+      Parameters{stream.job.get(), stream.stream.get(), number(seq.get())}, cancel);
+  if (rows.ok()) return rows->rows() == 0 ? std::string() : rows->string(0, 0);
+  if (is_missing(rows.error())) return std::string();
+  return std::move(rows).error();
+}
+
+Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,
+                                           Cancel& cancel) {
+  std::vector<LedgerRow> heads;
+  TM_TRY(const bool there, exists(connection, cancel));
+  if (!there) return heads;
+  TM_TRY(Transaction transaction,
+         Transaction::begin(connection, "isolation level read committed", cancel));
+  TM_CHECK(connection.execute("set local lock_timeout = '2s'", cancel));
+  TM_TRY(Rows raised, connection.query("update tidemark_ledger set fence = $2::bigint where job = "
+                                       "$1 and fence < $2::bigint",
+                                       Parameters{job.get(), number(token.get())}, cancel));
+  TM_TRY(Rows found, connection.query(std::string(select_heads) + "where job = $1",
+                                      Parameters{job.get()}, cancel));
+  TM_CHECK(transaction.commit(cancel));
+  for (std::size_t row = 0; row < found.rows(); ++row)
+    heads.push_back(head_at(found, row, job));
+  if (raised.changed() == static_cast<std::int64_t>(heads.size())) return heads;
+  return fenced(job, "the ledger knows a fence of " + number(token.get()) + " or more");
+}
+
+Result<std::optional<std::string>> insert_load(Connection& connection, const LoadKey& key,
+                                               const LoadRow& load, Cancel& cancel) {
   TM_TRY(Rows rows,
          connection.query(
              "insert into tidemark_loads (job, stream, load_id, kind, seq, run_id, lo, hi, rows, "
              "rejected, checksum, applied_at) "
              "values ($1, $2, $3, $4, $5::bigint, $6, $7, $8, $9::bigint, $10::bigint, $11, "
-             "clock_timestamp()) on conflict (job, stream, load_id) do nothing",
+             "clock_timestamp()) on conflict (job, stream, load_id) do nothing "
+             "returning pg_current_xact_id()::text",
              Parameters{key.stream.job.get(), key.stream.stream.get(), load.load_id,
                         std::string(to_string(key.kind)), number(key.seq.get()), key.run_id.get(),
                         text(load.window.lo), text(load.window.hi), number(load.rows.get()),
                         number(load.rejected.get()), load.checksum},
              cancel));
-  return rows.changed() == 1;
+  if (rows.rows() == 0) return std::optional<std::string>();
+  return std::optional(rows.string(0, 0));
 }
 
 Status close_refused(Connection& connection, const LoadKey& key, Supersedes old, Cancel& cancel) {
@@ -155,22 +197,15 @@ Result<bool> move_head(Connection& connection, const LoadKey& key, const Window&
   const std::string& job = key.stream.job.get();
   const std::string& stream = key.stream.stream.get();
   const std::string fence = number(key.fence.get());
+  const std::string seq = number(key.seq.get());
   if (key.kind != LoadKind::window) {
-    TM_TRY(Rows rows,
-           connection.query("with moved as (update tidemark_ledger set fence = $3::bigint "
-                            "where job = $1 and stream = $2 and fence <= $3::bigint returning 1) "
-                            "select exists (select from moved) or not exists (select from "
-                            "tidemark_ledger where job = $1 and stream = $2)",
-                            Parameters{job, stream, fence}, cancel));
-    return rows.boolean(0, 0);
+    TM_TRY(Rows rows, connection.query("update tidemark_ledger set fence = $4::bigint where job = "
+                                       "$1 and stream = $2 and seq = $3::bigint and fence <= "
+                                       "$4::bigint",
+                                       Parameters{job, stream, seq, fence}, cancel));
+    return rows.changed() == 1;
   }
-  const Parameters all{job,
-                       stream,
-                       number(key.seq.get()),
-                       fence,
-                       text(window.lo),
-                       text(window.hi),
-                       key.run_id.get()};
+  const Parameters all{job, stream, seq, fence, text(window.lo), text(window.hi), key.run_id.get()};
   if (key.seq.get() == 1) {
     TM_TRY(Rows rows,
            connection.query("insert into tidemark_ledger (job, stream, seq, fence, lo, hi, run_id, "

@@ -35,14 +35,23 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
 
-// Inside the load's transaction. False: a load with this id is already in.
-Result<bool> insert_load(Connection& connection, const LoadKey& key, const LoadRow& load,
-                         Cancel& cancel);
+// The checksum of the stage loaded as that window; empty where there is none.
+Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,
+                                    Cancel& cancel);
+// Raises the fence of the job's streams, in a transaction of its own that waits a moment for one
+// that is committing. The heads after; `target.fenced`; a lock timeout when the wait was too long.
+Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,
+                                           Cancel& cancel);
+
+// Inside the load's transaction: its id, for pg_xact_status. Nothing: a load with this id is
+// already in.
+Result<std::optional<std::string>> insert_load(Connection& connection, const LoadKey& key,
+                                               const LoadRow& load, Cancel& cancel);
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(Connection& connection, const LoadKey& key, Supersedes old, Cancel& cancel);
 
 // Inside the load's transaction, its last statement. A window moves seq from n-1 to n; any other
-// load only raises the fence. False: the head is not where this load needs it.
+// load leaves it there. False: the head is not where this load needs it.
 Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window,
                        Cancel& cancel);
 

@@ -5,15 +5,32 @@
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
 #include "connectors/postgres/sink_table.h"
+#include "store/records.h"
 
 namespace tidemark::postgres {
 namespace {
 
-// The server cuts application_name at 63 bytes, so the fence stands first: whoever takes a stream
-// over finds the sessions of an older owner by it.
+// The server cuts application_name at 63 bytes, so what matters stands first: who takes a job over
+// finds the sessions of its older owners by it.
+std::string session_mark(const JobName& job) {
+  return "tidemark job=" + job_id_of(job).get() + " fence=";
+}
+
 std::string session_name(const std::string& name, const LoadKey& key) {
-  return "tidemark fence=" + std::to_string(key.fence.get()) + " " +
+  return session_mark(key.stream.job) + std::to_string(key.fence.get()) + " " +
          (name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get() : name);
+}
+
+// Ends the loads of the job's older owners that are still going on in this database. They would be
+// fenced at their commit anyway; until then they hold locks.
+Status end_older_loads(Connection& connection, const JobName& job, Fence token, Cancel& cancel) {
+  const std::string mark = session_mark(job);
+  TM_CHECK(connection.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+      "and starts_with(application_name, $1) and "
+      "substring(application_name from 'fence=([0-9]+)')::bigint < $2::bigint",
+      std::vector<std::optional<std::string>>{mark, std::to_string(token.get())}, cancel));
+  return {};
 }
 
 constexpr const char* load_settings =
@@ -62,6 +79,19 @@ Result<std::optional<LedgerRow>> PostgresSink::committed(const StreamId& stream,
   return ledger::head(*connection, stream, cancel);
 }
 
+Result<std::vector<LedgerRow>> PostgresSink::take_over(const JobName& job, Fence token,
+                                                       Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_CHECK(end_older_loads(*connection, job, token, cancel));
+  // One that is committing right now holds the ledger's row for a moment.
+  constexpr int tries = 5;
+  for (int left = tries;; --left) {
+    auto heads = ledger::raise_fence(*connection, job, token, cancel);
+    if (heads.ok() || heads.error().code != "postgres.lock_not_available" || left == 0)
+      return heads;
+  }
+}
+
 Result<std::vector<Position>> PostgresSink::history(const StreamId& stream, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::history(*connection, stream, cancel);
@@ -71,6 +101,11 @@ Result<bool> PostgresSink::loaded(const StreamId& stream, const std::string& loa
                                   Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::loaded(*connection, stream, load_id, cancel);
+}
+
+Result<std::string> PostgresSink::window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::window_checksum(*connection, stream, seq, cancel);
 }
 
 Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, Cancel& cancel) {
@@ -131,7 +166,7 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
   TM_CHECK(connection->begin("isolation level read committed", cancel));
   TM_CHECK(connection->execute(load_settings, cancel));
   return std::unique_ptr<LoadTxn>(
-      std::make_unique<PostgresLoad>(engine_, std::move(connection), key));
+      std::make_unique<PostgresLoad>(engine_, std::move(connection), std::move(options), key));
 }
 
 }  // namespace tidemark::postgres

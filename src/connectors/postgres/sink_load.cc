@@ -1,6 +1,8 @@
 #include "connectors/postgres/sink_load.h"
 
+#include <chrono>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/error.h"
@@ -47,8 +49,12 @@ std::string quarantine_list(const Schema& schema) {
 }  // namespace
 
 PostgresLoad::PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
-                           LoadKey key)
-    : engine_(engine), connection_(std::move(connection)), key_(std::move(key)) {}
+                           ConnectOptions options, LoadKey key)
+    : engine_(engine),
+      connection_(std::move(connection)),
+      options_(std::move(options)),
+      key_(std::move(key)),
+      backend_pid_(connection_->backend_pid()) {}
 
 PostgresLoad::~PostgresLoad() {
   if (!ended_) connection_->rollback();
@@ -223,15 +229,21 @@ Result<CommitOutcome> PostgresLoad::commit(const LoadRow& load) {
 }
 
 Result<CommitOutcome> PostgresLoad::move_ledger_and_commit(const LoadRow& load, Cancel& cancel) {
-  TM_TRY(const bool inserted, ledger::insert_load(*connection_, key_, load, cancel));
-  if (!inserted) return CommitOutcome::already_committed;
+  TM_TRY(const std::optional<std::string> transaction,
+         ledger::insert_load(*connection_, key_, load, cancel));
+  if (!transaction) return CommitOutcome::already_committed;
+  transaction_id_ = *transaction;
   TM_TRY(const bool moved, ledger::move_head(*connection_, key_, load.window, cancel));
   if (!moved) {
     connection_->rollback();
     TM_TRY(const bool there, ledger::loaded(*connection_, key_.stream, load.load_id, cancel));
     if (there) return CommitOutcome::already_committed;
     TM_TRY(const std::optional<LedgerRow> head, ledger::head(*connection_, key_.stream, cancel));
-    return fenced(head);
+    return fenced(key_.stream.job, head ? "the ledger stands at window " +
+                                              std::to_string(head->seq.get()) + " with fence " +
+                                              std::to_string(head->fence.get()) + " (run " +
+                                              head->run_id.get() + ")"
+                                        : "the ledger does not know the stream");
   }
   Status committed = connection_->commit(cancel);
   if (committed.ok()) return CommitOutcome::committed;
@@ -239,17 +251,51 @@ Result<CommitOutcome> PostgresLoad::move_ledger_and_commit(const LoadRow& load, 
   return std::move(committed).error().with_context("committing the load");
 }
 
-Error PostgresLoad::fenced(const std::optional<LedgerRow>& head) const {
-  const std::string found = head ? "the ledger stands at seq " + std::to_string(head->seq.get()) +
-                                       " with fence " + std::to_string(head->fence.get()) +
-                                       " (run " + head->run_id.get() + ")"
-                                 : "the ledger knows no load of this stream";
-  return target_error(
-      "target.fenced",
-      "the load of " + key_.stream.job.get() + "/" + key_.stream.stream.get() + " as seq " +
-          std::to_string(key_.seq.get()) + " with fence " + std::to_string(key_.fence.get()) +
-          " came too late: " + found + "; nothing was loaded",
-      Retry::never, "another run took this stream over; run again to go on from the ledger");
+Result<bool> PostgresLoad::resolve(const LoadRow& load, Cancel& cancel) {
+  TM_TRY(const std::unique_ptr<Connection> connection, Connection::connect(options_, cancel));
+  TM_TRY(const std::optional<bool> committed, ended_well(*connection, cancel));
+  TM_TRY(const bool there, ledger::loaded(*connection, key_.stream, load.load_id, cancel));
+  // After a failover to a server that lags behind, only what its ledger has counts.
+  if (committed && *committed && !there) {
+    return target_error("target.commit_missing",
+                        "transaction " + transaction_id_ +
+                            " is committed, but tidemark_loads has no row of its load",
+                        Retry::never,
+                        "somebody changed tidemark_loads by hand, or the server was replaced by "
+                        "an older copy; compare the target with the source before you go on");
+  }
+  return there;
+}
+
+Result<std::optional<bool>> PostgresLoad::ended_well(Connection& connection, Cancel& cancel) {
+  // The server may not have noticed yet that we are gone.
+  constexpr std::chrono::milliseconds pause{50};
+  constexpr int patience = 40;  // pauses before our old session is ended
+  constexpr int tries = 200;
+  for (int turn = 0; turn < tries; ++turn) {
+    TM_CHECK(cancel.check());
+    auto status =
+        connection.query("select pg_xact_status($1::xid8)",
+                         std::vector<std::optional<std::string>>{transaction_id_}, cancel);
+    // Older than what the server remembers, or newer than what it has seen.
+    if (!status.ok() && !connection.lost()) return std::optional<bool>();
+    if (!status.ok()) return std::move(status).error();
+    const std::optional<std::string_view> word = status->text(0, 0);
+    if (!word) return std::optional<bool>();
+    if (*word != "in progress") return std::optional(*word == "committed");
+    if (turn == patience) {
+      TM_CHECK(connection.query(
+          "select pg_terminate_backend($1::int)",
+          std::vector<std::optional<std::string>>{std::to_string(backend_pid_)}, cancel));
+    }
+    std::this_thread::sleep_for(pause);
+  }
+  return target_error("target.commit_pending",
+                      "transaction " + transaction_id_ +
+                          " of the load is still in progress, and its session (pid " +
+                          std::to_string(backend_pid_) + ") does not end",
+                      Retry::backoff,
+                      "look at pg_stat_activity; when that session has ended, run the job again");
 }
 
 }  // namespace tidemark::postgres

@@ -24,7 +24,9 @@ namespace tidemark::postgres {
 class PostgresLoad : public LoadTxn {
  public:
   // REQUIRES a connection inside the load's transaction, with the ledger tables there.
-  PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection, LoadKey key);
+  // `options` are those of the connection, for another one that asks what became of a COMMIT.
+  PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
+               ConnectOptions options, LoadKey key);
   ~PostgresLoad() override;
 
   // Blocks while the rows are sent; memory is bounded by a few batches.
@@ -32,6 +34,7 @@ class PostgresLoad : public LoadTxn {
                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
+  Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
@@ -43,11 +46,16 @@ class PostgresLoad : public LoadTxn {
   Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
                      Cancel& cancel);
   Result<CommitOutcome> move_ledger_and_commit(const LoadRow& load, Cancel& cancel);
-  Error fenced(const std::optional<LedgerRow>& head) const;
+  // pg_xact_status of the load's transaction once it has ended; nothing where the server does not
+  // know it.
+  Result<std::optional<bool>> ended_well(Connection& connection, Cancel& cancel);
 
   duck::Connection& engine_;
   std::unique_ptr<Connection> connection_;
+  ConnectOptions options_;
   LoadKey key_;
+  std::string transaction_id_;  // of the server, once something was written
+  int backend_pid_ = 0;
   bool failed_ = false;
   bool ended_ = false;
 };

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <thread>
 
+#include "env/failpoints.h"
+
 namespace tidemark::postgres {
 namespace {
 
@@ -255,15 +257,18 @@ TEST_F(PostgresSinkTest, AnOldFenceOrAnotherSeqChangesNothing) {
 TEST_F(PostgresSinkTest, ALoadThatIsNoWindowMovesNeitherSeqNorWatermark) {
   const auto good = rows("SELECT 1 AS id");
   const auto append = target(good, LoadStrategy::append);
-  EXPECT_TRUE(
-      is(load(good, append, key(0, 1, LoadKind::backfill), "early"), CommitOutcome::committed));
+  // Without a head there is no fence that protects it.
+  EXPECT_EQ(load(good, append, key(0, 1, LoadKind::backfill), "early").error().code,
+            "target.fenced");
   ASSERT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
   EXPECT_TRUE(
       is(load(good, append, key(1, 2, LoadKind::backfill), "late"), CommitOutcome::committed));
   EXPECT_TRUE(is(load(good, append, key(1, 2, LoadKind::backfill), "late"),
                  CommitOutcome::already_committed));
   EXPECT_EQ(ask("select seq || ' ' || hi || ' ' || fence from tidemark_ledger"), "1 1 2");
-  EXPECT_EQ(ask("select count(*) from orders"), "3");
+  // Neither where windows were loaded since it was planned.
+  EXPECT_EQ(load(good, append, key(0, 2, LoadKind::replay), "old").error().code, "target.fenced");
+  EXPECT_EQ(ask("select count(*) from orders"), "2");
   EXPECT_EQ(sink_->history(stream, cancel_)->size(), 1U);
 }
 
@@ -301,13 +306,43 @@ TEST_F(PostgresSinkTest, AFailedOrAbandonedLoadLeavesNothing) {
             "t");
 }
 
+TEST_F(PostgresSinkTest, WhoTakesAJobOverEndsItsOldLoadsAndFencesThem) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  // Before the first load there is no head to fence, but the old load's session is ended.
+  auto first = sink_->begin(key(1, 1), cancel_);
+  ASSERT_TRUE(first.ok() && (*first)->write(good, append, cancel_).ok());
+  EXPECT_TRUE(sink_->take_over(stream.job, Fence(2), cancel_)->empty());
+  EXPECT_FALSE((*first)->commit(row(key(1, 1), 1)).ok());
+  ASSERT_TRUE(is(load(good, append, key(1, 2)), CommitOutcome::committed));
+
+  auto second = sink_->begin(key(2, 2), cancel_);
+  ASSERT_TRUE(second.ok() && (*second)->write(good, append, cancel_).ok());
+  const auto heads = sink_->take_over(stream.job, Fence(3), cancel_);
+  ASSERT_TRUE(heads.ok()) << heads.error().describe();
+  ASSERT_EQ(heads->size(), 1U);
+  EXPECT_EQ(heads->front().seq, Seq(1));
+  EXPECT_EQ(heads->front().fence, Fence(3));
+  EXPECT_FALSE((*second)->commit(row(key(2, 2), 1)).ok());
+  EXPECT_EQ(load(good, append, key(2, 2)).error().code, "target.fenced");
+  EXPECT_TRUE(is(load(good, append, key(2, 3)), CommitOutcome::committed));
+  EXPECT_EQ(ask("select count(*) from orders"), "2");
+
+  EXPECT_EQ(sink_->take_over(stream.job, Fence(3), cancel_).error().code, "target.fenced");
+  // Other jobs are left alone.
+  auto other = sink_->begin(key(3, 3), cancel_);
+  ASSERT_TRUE(other.ok() && (*other)->write(good, append, cancel_).ok());
+  EXPECT_TRUE(sink_->take_over(JobName("payments"), Fence(9), cancel_)->empty());
+  EXPECT_TRUE(is((*other)->commit(row(key(3, 3), 1)), CommitOutcome::committed));
+}
+
 TEST_F(PostgresSinkTest, ABackendKilledBeforeCommitIsAnErrorAndNotUnknown) {
   const auto good = rows("SELECT 1 AS id");
   auto txn = sink_->begin(key(1, 7), cancel_);
   ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
   EXPECT_EQ(ask("select pg_terminate_backend(pid, 5000) from pg_stat_activity where "
                 "application_name like "
-                "'tidemark fence=7 %'"),
+                "'tidemark job=% fence=7 %'"),
             "t");
   const auto outcome = (*txn)->commit(row(key(1, 7), 1));
   ASSERT_FALSE(outcome.ok());
@@ -322,8 +357,25 @@ TEST_F(PostgresSinkTest, AnAnswerToCommitThatIsLostIsUnknownUntilTheLedgerIsAske
       "create constraint trigger dies after insert on orders deferrable initially deferred "
       "for each row execute function die()");
   const auto good = rows("SELECT 1 AS id");
-  EXPECT_TRUE(is(load(good, target(good, LoadStrategy::append), key(1)), CommitOutcome::unknown));
+  auto txn = sink_->begin(key(1), cancel_);
+  ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
+  EXPECT_TRUE(is((*txn)->commit(row(key(1), 1)), CommitOutcome::unknown));
+  const auto there = (*txn)->resolve(row(key(1), 1), cancel_);
+  ASSERT_TRUE(there.ok()) << there.error().describe();
+  EXPECT_FALSE(*there);
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
+}
+
+TEST_F(PostgresSinkTest, AnAnswerThatIsLostAfterTheCommitIsFoundToBeOne) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  auto txn = sink_->begin(key(1), cancel_);
+  ASSERT_TRUE(txn.ok() && (*txn)->write(good, append, cancel_).ok());
+  failpoints::arm(Failpoint::postgres_committed, 1, [] { return std::optional("reset"); });
+  EXPECT_TRUE(is((*txn)->commit(row(key(1), 1)), CommitOutcome::unknown));
+  const auto there = (*txn)->resolve(row(key(1), 1), cancel_);
+  ASSERT_TRUE(there.ok()) << there.error().describe();
+  EXPECT_TRUE(*there);
 }
 
 TEST_F(PostgresSinkTest, ATargetThatTakesNoWritesSaysSoAndCanStillBePlanned) {

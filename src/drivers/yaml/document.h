@@ -68,6 +68,8 @@ class YamlDocument {
 
   // A file of 0 bytes or of comments only has a null root.
   const YamlNode& root() const { return root_; }
+  // The text it was made of.
+  const std::string& source() const { return source_; }
   const std::vector<YamlFault>& faults() const { return faults_; }
 
   // Where the characters of a scalar of this document stand: the first stretch starts at offset 0.

@@ -1,0 +1,87 @@
+#include "env/process.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <fstream>
+#include <sstream>
+
+namespace tidemark {
+
+namespace {
+
+struct Identity {
+  std::string host;
+  std::string boot;
+  std::string pid;
+  std::string start;
+};
+
+std::string first_line(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// Field 22 of /proc/PID/stat; empty when there is no such process. The name before may hold
+// anything, also blanks and brackets, so the fields are counted from its end.
+std::string start_of(const std::string& pid) {
+  const std::string stat = first_line("/proc/" + pid + "/stat");
+  const std::size_t name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return {};
+  std::istringstream fields(stat.substr(name_end + 1));
+  constexpr int fields_between = 19;  // state is field 3
+  std::string field;
+  for (int at = 0; at <= fields_between; ++at) {
+    if (!(fields >> field)) return {};
+    // A zombie has ended; only its parent has not looked yet.
+    if (at == 0 && field == "Z") return {};
+  }
+  return field;
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "unknown";
+  return name.data();
+}
+
+Identity parse(std::string_view text) {
+  Identity identity;
+  std::array<std::string*, 4> parts{&identity.host, &identity.boot, &identity.pid, &identity.start};
+  for (std::string* part : parts) {
+    const std::size_t slash = text.find('/');
+    *part = text.substr(0, slash);
+    text = slash == std::string_view::npos ? std::string_view() : text.substr(slash + 1);
+  }
+  return identity;
+}
+
+Identity own_identity() {
+  const std::string pid = std::to_string(::getpid());
+  return {host_name(), first_line("/proc/sys/kernel/random/boot_id"), pid, start_of(pid)};
+}
+
+}  // namespace
+
+std::string this_process() {
+  const Identity self = own_identity();
+  return self.host + "/" + self.boot + "/" + self.pid + "/" + self.start;
+}
+
+bool process_is_gone(std::string_view process) {
+  const Identity other = parse(process);
+  if (other.pid.empty() || other.host != host_name()) return false;
+  const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
+  if (boot.empty() || other.boot.empty() || other.start.empty()) return false;
+  return boot != other.boot || start_of(other.pid) != other.start;
+}
+
+std::string describe_process(std::string_view process) {
+  const Identity other = parse(process);
+  const std::string name = "process " + other.pid;
+  return other.host == host_name() ? name : name + " on " + other.host;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,20 @@
+// Process: names this process so that another one can tell later whether it still lives.
+//
+// Pure reads of /proc; safe from any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace tidemark {
+
+// `HOST/BOOT/PID/START`: the machine, its boot, the process and when it was started (clock ticks
+// since the boot), so that a pid used again is not taken for the old process.
+std::string this_process();
+// True only where it is certain: this machine was booted again since, or has no such process. A
+// process of another machine is never known to be gone.
+bool process_is_gone(std::string_view process);
+// `process 123` or, of another machine, `process 123 on HOST`.
+std::string describe_process(std::string_view process);
+
+}  // namespace tidemark
