@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "drivers/hash/hash.h"
 #include "drivers/json/json.h"
 
 namespace tidemark {
@@ -49,9 +50,24 @@ JsonValue columns_json(const Schema& schema) {
   return JsonValue(std::move(array));
 }
 
+// The last member of the document: the SHA-256 of the whole text with zeros in its own place, so
+// that no bit of a window, a count or a type changes unseen.
+constexpr std::string_view own_hash = "manifest_sha256";
+const std::string no_hash(64, '0');
+
 Error corrupt(const std::string& what) {
-  return internal_error("stage.corrupt", "the manifest of the stage is damaged: " + what,
-                        Retry::never, "remove the stage's folder and run the job again");
+  return internal_error("stage.corrupt", "the manifest of the stage is damaged: " + what);
+}
+
+Status check_own_hash(std::string_view text, const JsonValue& document) {
+  TM_TRY(const std::string said, document.string_at(own_hash));
+  const std::size_t at = text.rfind(said);
+  if (said.size() != no_hash.size() || at == std::string_view::npos)
+    return corrupt("it has no checksum of its own");
+  std::string unsealed(text);
+  unsealed.replace(at, said.size(), no_hash);
+  if (sha256_hex(unsealed) != said) return corrupt("it is not as it was written (sha256)");
+  return {};
 }
 
 Result<std::optional<Position>> read_position(const JsonValue& window, std::string_view name) {
@@ -134,13 +150,15 @@ std::int64_t sum_rows(const std::vector<Segment>& segments) {
   return rows;
 }
 
-Result<Manifest> read_manifest(const JsonValue& document) {
+Result<Manifest> read_manifest(std::string_view text, const JsonValue& document) {
   TM_TRY(std::int64_t version, document.integer_at("format_version"));
+  // Format 1 had no checksum of its own.
+  if (version != 1 || document.find(own_hash) != nullptr) TM_CHECK(check_own_hash(text, document));
   if (version > Manifest::format_version) {
     return internal_error(
         "stage.newer_format",
         "the stage was written by a newer Tidemark (format " + std::to_string(version) + ")",
-        Retry::never, "use that version, or remove the stage's folder and run the job again");
+        Retry::never, "use that version; a window that is not loaded yet is read again by a run");
   }
   Manifest manifest;
   TM_CHECK(read_key(document, manifest.key));
@@ -193,13 +211,17 @@ std::string to_json_text(const Manifest& manifest) {
   document.set("rows_read", manifest.rows_read).set("rows_staged", manifest.rows_staged);
   document.set("rows_rejected", manifest.rows_rejected);
   if (manifest.replaces) document.set("replaces", true);
-  return to_json(document, JsonLayout::indented) + "\n";
+  document.set(std::string(own_hash), std::string_view(no_hash));
+  std::string text = to_json(document, JsonLayout::indented) + "\n";
+  const std::string hash = sha256_hex(text);
+  text.replace(text.rfind(no_hash), no_hash.size(), hash);
+  return text;
 }
 
 Result<Manifest> parse_manifest(std::string_view text) {
   Result<JsonValue> document = parse_json(text);
   if (!document.ok()) return corrupt(document.error().message);
-  Result<Manifest> manifest = read_manifest(*document);
+  Result<Manifest> manifest = read_manifest(text, *document);
   if (manifest.ok() || manifest.error().code == "stage.corrupt" ||
       manifest.error().code == "stage.newer_format") {
     return manifest;

@@ -1,4 +1,5 @@
-// Manifest: what a sealed stage holds, as a value, and its JSON form `manifest.json`.
+// Manifest: what a sealed stage holds, as a value, and its JSON form `manifest.json`, which ends
+// with a checksum of its own text.
 //
 // Invariants of a manifest that was sealed: segments are numbered from 1 without a gap; the rows of
 // the segments sum to rows_staged, those of the reject segments to rows_rejected; rows_read is
@@ -37,7 +38,7 @@ struct StageKey {
 };
 
 struct Manifest {
-  static constexpr std::int64_t format_version = 1;
+  static constexpr std::int64_t format_version = 2;
   StageKey key;
   Window window;
   Schema schema;
@@ -53,8 +54,8 @@ struct Manifest {
 };
 
 std::string to_json_text(const Manifest& manifest);
-// `stage.corrupt` when the text is no manifest, breaks an invariant, or names a file outside its
-// folder; `stage.newer_format` when a later version wrote it.
+// `stage.corrupt` when the text is no manifest, is not as it was written, breaks an invariant, or
+// names a file outside its folder; `stage.newer_format` when a later version wrote it.
 Result<Manifest> parse_manifest(std::string_view text);
 
 }  // namespace tidemark

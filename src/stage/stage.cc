@@ -1,16 +1,11 @@
 #include "stage/stage.h"
 
-#include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <map>
 #include <set>
 #include <system_error>
-#include <tuple>
+#include <utility>
 
 #include "drivers/duckdb/engine.h"
 #include "drivers/duckdb/file_name.h"
-#include "env/failpoints.h"
 #include "stage/exact_types.h"
 
 namespace tidemark {
@@ -18,47 +13,48 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t manifest_bytes_max = 256'000'000;
-constexpr const char* manifest_name = "manifest.json";
-constexpr const char* corrupt_hint = "remove the stage's folder and run the job again";
-
-Error corrupt(const std::filesystem::path& file, const std::string& what) {
-  return internal_error("stage.corrupt", "the staged file " + file.string() + " " + what,
-                        Retry::never, corrupt_hint);
+// `job` is empty where the damage hides it.
+std::string hint_of_damage(const std::string& job) {
+  const std::string name = job.empty() ? "JOB" : job;
+  return "a window that is not loaded yet is read again by `tidemark run " + name +
+         "`; `tidemark stage verify " + name + "` looks at every stage of the job";
 }
 
-Status verify_segment(const std::filesystem::path& dir, const Segment& segment, HashDepth depth,
-                      Cancel& cancel) {
-  const std::filesystem::path path = dir / segment.file;
+// What is wrong with one segment; nothing when it is as it was staged.
+Result<std::optional<std::string>> look_at(const std::filesystem::path& path,
+                                           const Segment& segment, HashDepth depth,
+                                           Cancel& cancel) {
+  using Found = std::optional<std::string>;
   Result<FileHash> hash = hash_file(path, depth, cancel);
   if (!hash.ok()) {
-    if (hash.error().code == "env.not_found") return corrupt(path, "is missing");
-    return std::move(hash).error();
+    if (hash.error().code == "run.cancelled") return std::move(hash).error();
+    if (hash.error().code == "env.not_found") return Found("is missing");
+    return Found("cannot be read: " + hash.error().describe());
   }
   if (hash->bytes != segment.bytes) {
-    return corrupt(path, "has " + std::to_string(hash->bytes) + " bytes, the manifest says " +
-                             std::to_string(segment.bytes));
+    return Found("has " + std::to_string(hash->bytes) + " bytes, the manifest says " +
+                 std::to_string(segment.bytes));
   }
-  if (hash->xxh3 != segment.xxh3) return corrupt(path, "has other content than was staged (xxh3)");
-  if (depth == HashDepth::xxh3_and_sha256 && hash->sha256 != segment.sha256) {
-    return corrupt(path, "has other content than was staged (sha256)");
-  }
-  return {};
+  if (hash->xxh3 != segment.xxh3) return Found("has other content than was staged (xxh3)");
+  if (depth == HashDepth::xxh3_and_sha256 && hash->sha256 != segment.sha256)
+    return Found("has other content than was staged (sha256)");
+  return Found();
 }
 
-Status verify_names(const std::filesystem::path& dir, const Manifest& manifest) {
+Result<std::vector<Damage>> strangers(const std::filesystem::path& dir, const Manifest& manifest) {
   std::set<std::string> known{manifest_name};
   for (const Segment& segment : manifest.segments)
     known.insert(segment.file);
   for (const Segment& segment : manifest.rejects)
     known.insert(segment.file);
+  std::vector<Damage> found;
   std::error_code code;
   for (const auto& entry : std::filesystem::directory_iterator(dir, code)) {
-    if (!known.contains(entry.path().filename().string())) {
-      return corrupt(entry.path(), "is not in the manifest");
-    }
+    if (!known.contains(entry.path().filename().string()))
+      found.push_back({entry.path(), "is not in the manifest"});
   }
   if (code) return file_error("list", dir, code.value());
-  return {};
+  return found;
 }
 
 std::string files_sql(const std::filesystem::path& dir, const std::vector<Segment>& segments) {
@@ -86,17 +82,6 @@ std::string scan_sql(const std::filesystem::path& dir, const std::vector<Segment
   return " FROM read_parquet(" + files_sql(dir, segments) + ", hive_partitioning = false)";
 }
 
-std::optional<std::pair<std::int64_t, std::int64_t>> parse_dir_name(const std::string& name) {
-  std::int64_t seq = 0;
-  std::int64_t fence = 0;
-  const char* end = name.data() + name.size();
-  const auto first = std::from_chars(name.data(), end, seq);
-  if (first.ec != std::errc() || first.ptr == end || *first.ptr != '-') return std::nullopt;
-  const auto second = std::from_chars(first.ptr + 1, end, fence);
-  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
-  return std::pair(seq, fence);
-}
-
 }  // namespace
 
 Result<Stage> Stage::open(const std::filesystem::path& dir, Files& files) {
@@ -107,8 +92,17 @@ Result<Stage> Stage::open(const std::filesystem::path& dir, Files& files) {
                           Retry::never, "run the job again");
   }
   Result<Manifest> manifest = parse_manifest(*text);
-  if (!manifest.ok())
-    return std::move(manifest).error().with_context("reading " + (dir / manifest_name).string());
+  if (manifest.ok() && !is_folder_of(dir, manifest->key)) {
+    manifest = internal_error("stage.corrupt", "the manifest of the stage is that of another one");
+  }
+  if (!manifest.ok()) {
+    Error error = std::move(manifest).error();
+    if (error.code == "stage.corrupt") {
+      const auto job = name_of_component(dir.parent_path().parent_path().filename().string());
+      error.hint = hint_of_damage(job.value_or(""));
+    }
+    return std::move(error).with_context("reading " + (dir / manifest_name).string());
+  }
   Stage stage;
   stage.manifest_ = std::move(*manifest);
   stage.dir_ = dir;
@@ -116,13 +110,36 @@ Result<Stage> Stage::open(const std::filesystem::path& dir, Files& files) {
   return stage;
 }
 
+Result<std::vector<Damage>> Stage::damages(HashDepth depth, Cancel& cancel,
+                                           const HashProgress& progress) const {
+  return find_damages(depth, cancel, progress, false);
+}
+
 Status Stage::verify(HashDepth depth, Cancel& cancel) const {
-  TM_CHECK(verify_names(dir_, manifest_));
-  for (const Segment& segment : manifest_.segments)
-    TM_CHECK(verify_segment(dir_, segment, depth, cancel));
-  for (const Segment& segment : manifest_.rejects)
-    TM_CHECK(verify_segment(dir_, segment, depth, cancel));
-  return {};
+  TM_TRY(const std::vector<Damage> found, find_damages(depth, cancel, {}, true));
+  if (found.empty()) return {};
+  return internal_error("stage.corrupt",
+                        "the staged file " + found[0].file.string() + " " + found[0].what +
+                            "; nothing was loaded from its stage",
+                        Retry::never, hint_of_damage(manifest_.key.stream.job.get()));
+}
+
+Result<std::vector<Damage>> Stage::find_damages(HashDepth depth, Cancel& cancel,
+                                                const HashProgress& progress,
+                                                bool first_only) const {
+  TM_TRY(std::vector<Damage> found, strangers(dir_, manifest_));
+  std::int64_t bytes = 0;
+  for (const std::vector<Segment>* list : {&manifest_.segments, &manifest_.rejects}) {
+    for (const Segment& segment : *list) {
+      if (first_only && !found.empty()) return found;
+      const std::filesystem::path path = dir_ / segment.file;
+      TM_TRY(std::optional<std::string> what, look_at(path, segment, depth, cancel));
+      if (what) found.push_back({path, std::move(*what)});
+      bytes += segment.bytes;
+      if (progress) progress(bytes);
+    }
+  }
+  return found;
 }
 
 std::string Stage::relation_sql() const {
@@ -151,69 +168,6 @@ std::string Stage::rejects_sql() const {
   return "SELECT raw, column_name, reason, locator, " +
          hidden_columns(segment_number_sql("rejects"), "file_row_number") +
          scan_sql(dir_, manifest_.rejects);
-}
-
-std::string path_component(std::string_view name) {
-  constexpr std::size_t length_max = 120;
-  constexpr std::size_t hash_length = 32;
-  std::string component;
-  for (const char c : name) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_';
-    if (plain) {
-      component += c;
-    } else {
-      char escaped[4];
-      std::snprintf(escaped, sizeof escaped, "%%%02X", static_cast<unsigned char>(c));
-      component += escaped;
-    }
-  }
-  // `%` alone is never made by the escape above, so neither form can be taken for the other.
-  if (component.empty()) return "%";
-  if (component.size() > length_max) {
-    component = component.substr(0, length_max - hash_length - 2) + "%~" + xxh3_hex(name);
-  }
-  return component;
-}
-
-std::filesystem::path stage_dir(const std::filesystem::path& root, const StageKey& key) {
-  return root / path_component(key.stream.job.get()) / path_component(key.stream.stream.get()) /
-         (std::to_string(key.seq.get()) + "-" + std::to_string(key.fence.get()));
-}
-
-Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root,
-                                                         const StreamId& stream) {
-  const std::filesystem::path dir =
-      root / path_component(stream.job.get()) / path_component(stream.stream.get());
-  std::map<std::pair<std::int64_t, std::int64_t>, std::filesystem::path> found;
-  std::error_code code;
-  for (const auto& entry : std::filesystem::directory_iterator(dir, code)) {
-    const auto numbers = parse_dir_name(entry.path().filename().string());
-    if (numbers && std::filesystem::exists(entry.path() / manifest_name))
-      found[*numbers] = entry.path();
-  }
-  if (code && code != std::errc::no_such_file_or_directory)
-    return file_error("list", dir, code.value());
-  std::vector<std::filesystem::path> stages;
-  for (auto& [numbers, path] : found)
-    stages.push_back(std::move(path));
-  return stages;
-}
-
-std::filesystem::path refused_file(const std::filesystem::path& stage_dir) {
-  return stage_dir.string() + ".refused.parquet";
-}
-
-Status remove_stage(const std::filesystem::path& dir, Files& files) {
-  TM_FAILPOINT(stage_remove);
-  std::error_code code;
-  if (std::filesystem::remove(dir / manifest_name, code)) TM_CHECK(files.sync_dir(dir));
-  TM_FAILPOINT(stage_unsealed);
-  if (code) return file_error("remove", dir / manifest_name, code.value());
-  std::filesystem::remove(refused_file(dir), code);
-  std::filesystem::remove_all(dir, code);
-  if (code) return file_error("remove", dir, code.value());
-  return {};
 }
 
 }  // namespace tidemark

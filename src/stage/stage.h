@@ -6,7 +6,9 @@
 // turns it back.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +19,7 @@
 #include "drivers/hash/hash.h"
 #include "env/files.h"
 #include "stage/manifest.h"
+#include "stage/stage_folders.h"
 
 namespace tidemark {
 
@@ -26,14 +29,27 @@ inline constexpr std::string_view stage_segment_column = "_tm_segment";  // INTE
 inline constexpr std::string_view stage_row_column =
     "_tm_row";  // BIGINT, grows with the order of reading
 
+// One file of a stage that is not as it was staged. `what` reads on from the file's name.
+struct Damage {
+  std::filesystem::path file;
+  std::string what;
+};
+
+// Bytes of a stage that were hashed so far.
+using HashProgress = std::function<void(std::int64_t bytes)>;
+
 class Stage {
  public:
-  // Reads the manifest. `stage.not_sealed` when there is none, `stage.corrupt` when it is damaged.
+  // Reads the manifest. `stage.not_sealed` when there is none, `stage.corrupt` when it is damaged
+  // or belongs into another folder.
   static Result<Stage> open(const std::filesystem::path& dir, Files& files);
 
   // Reads every segment: size and hashes as the manifest says, nothing missing, nothing added.
-  // Blocking. `stage.corrupt` names the segment.
+  // Blocking. Stops at the first damage: `stage.corrupt` names the file.
   Status verify(HashDepth depth, Cancel& cancel) const;
+  // The same to the end: every file that is not as it was staged. Blocking.
+  Result<std::vector<Damage>> damages(HashDepth depth, Cancel& cancel,
+                                      const HashProgress& progress) const;
 
   const Manifest& manifest() const { return manifest_; }
   const std::filesystem::path& dir() const { return dir_; }
@@ -48,24 +64,12 @@ class Stage {
 
  private:
   Stage() = default;
+  Result<std::vector<Damage>> find_damages(HashDepth depth, Cancel& cancel,
+                                           const HashProgress& progress, bool first_only) const;
+
   Manifest manifest_;
   std::filesystem::path dir_;
   std::string checksum_;
 };
-
-// A name as one path component: letters, digits, `-` and `_` stay, every other byte becomes `%XX`;
-// at more than 120 characters the tail becomes its hash. Different names never give the same
-// component.
-std::string path_component(std::string_view name);
-// `<root>/<job>/<stream>/<seq>-<fence>`
-std::filesystem::path stage_dir(const std::filesystem::path& root, const StageKey& key);
-// Beside a stage whose run was stopped by `stop_above`: the rows it refused, with the columns of
-// tidemark_quarantine. Removed with the stage.
-std::filesystem::path refused_file(const std::filesystem::path& stage_dir);
-// Sealed stages of a stream, oldest first by (seq, fence).
-Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root,
-                                                         const StreamId& stream);
-// Removes a stage: first its manifest, so that a half removed one never counts. Idempotent.
-Status remove_stage(const std::filesystem::path& dir, Files& files);
 
 }  // namespace tidemark

@@ -219,20 +219,90 @@ TEST_F(StageTest, damage_is_found_and_named) {
   expect_corrupt("rejects-000001.parquet");
 }
 
+TEST_F(StageTest, every_damage_is_listed) {
+  options_.segment_bytes_max = 200'000;
+  const Stage stage = stage_rows(30'000, 0);
+  ASSERT_GT(stage.manifest().segments.size(), 2u);
+  const std::string first = slurp(stage.dir() / "segment-000001.parquet");
+  const std::string second = slurp(stage.dir() / "segment-000002.parquet");
+  std::ofstream(stage.dir() / "segment-000001.parquet", std::ios::binary) << second;
+  std::ofstream(stage.dir() / "segment-000002.parquet", std::ios::binary) << first;
+  fs::remove(stage.dir() / "segment-000003.parquet");
+  fs::create_directory(stage.dir() / "segment-000003.parquet");
+  std::int64_t hashed = 0;
+  const auto found = stage.damages(HashDepth::xxh3_and_sha256, cancel_,
+                                   [&](std::int64_t bytes) { hashed = bytes; });
+  ASSERT_TRUE(found.ok());
+  std::vector<std::string> names;
+  for (const Damage& damage : *found)
+    names.push_back(damage.file.filename().string());
+  EXPECT_EQ(names, (std::vector<std::string>{"segment-000001.parquet", "segment-000002.parquet",
+                                             "segment-000003.parquet"}));
+  EXPECT_EQ(hashed, stage.manifest().bytes());
+  cancel_.request();
+  EXPECT_EQ(stage.damages(HashDepth::xxh3, cancel_, {}).error().code, "run.cancelled");
+}
+
 TEST_F(StageTest, a_damaged_manifest_is_no_stage) {
   const Stage stage = stage_rows(10, 0);
   const fs::path path = stage.dir() / "manifest.json";
   const std::string whole = slurp(path);
   for (const std::string& text :
        {whole.substr(0, whole.size() / 2), std::string("{}"), std::string(),
-        std::string(whole).replace(whole.find("\"rows_read\": 10"), 15, "\"rows_read\": 11"),
+        std::string(whole).replace(whole.find("\"hi\": \"2\""), 9, "\"hi\": \"3\""),
         std::string(whole).replace(whole.find("segment-000001"), 14, "../gment-00001")}) {
     std::ofstream(path) << text;
     EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.corrupt") << text;
   }
-  std::ofstream(path) << std::string(whole).replace(whole.find("\"format_version\": 1"), 19,
-                                                    "\"format_version\": 9");
-  EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.newer_format");
+}
+
+TEST_F(StageTest, no_bit_of_a_manifest_changes_unseen) {
+  const Stage stage = stage_rows(10, 3);
+  const std::string whole = to_json_text(stage.manifest());
+  ASSERT_TRUE(parse_manifest(whole).ok());
+  for (std::size_t at = 0; at < whole.size(); ++at) {
+    std::string flipped = whole;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    const auto read = parse_manifest(flipped);
+    ASSERT_FALSE(read.ok()) << at;
+    ASSERT_EQ(read.error().code, "stage.corrupt") << at;
+  }
+}
+
+TEST_F(StageTest, a_manifest_in_the_folder_of_another_stage_is_no_stage) {
+  const Stage stage = stage_rows(10, 0);
+  key_.seq = Seq(8);
+  const Stage other = stage_rows(10, 0);
+  for (const fs::path& file : {fs::path("manifest.json"), fs::path("segment-000001.parquet")}) {
+    fs::copy_file(other.dir() / file, stage.dir() / file, fs::copy_options::overwrite_existing);
+  }
+  const auto opened = Stage::open(stage.dir(), files_);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_EQ(opened.error().code, "stage.corrupt");
+  EXPECT_NE(opened.error().hint.find("`tidemark run a job/\xc3\xa9`"), std::string::npos)
+      << opened.error().hint;
+}
+
+// As the first version of this format wrote it: without a checksum of its own.
+TEST_F(StageTest, a_manifest_of_format_1_is_read) {
+  const Manifest manifest = stage_rows(10, 0).manifest();
+  std::string text = to_json_text(manifest);
+  text.replace(text.find("\"format_version\": 2"), 19, "\"format_version\": 1");
+  EXPECT_EQ(parse_manifest(text).error().code, "stage.corrupt");  // its checksum is another's
+  text.erase(text.find(",\n  \"manifest_sha256\""));
+  text += "\n}\n";
+  const auto read = parse_manifest(text);
+  ASSERT_TRUE(read.ok()) << read.error().describe();
+  EXPECT_EQ(*read, manifest);
+}
+
+TEST_F(StageTest, a_manifest_of_a_later_version_is_left_alone) {
+  std::string text = to_json_text(stage_rows(10, 0).manifest());
+  text.replace(text.find("\"format_version\": 2"), 19, "\"format_version\": 3");
+  const std::size_t hash = text.rfind(": \"") + 3;
+  text.replace(hash, 64, std::string(64, '0'));
+  text.replace(hash, 64, sha256_hex(text));
+  EXPECT_EQ(parse_manifest(text).error().code, "stage.newer_format");
 }
 
 TEST_F(StageTest, an_engine_scan_with_rejects) {
@@ -285,6 +355,14 @@ TEST(path_component, is_injective_and_safe) {
   const std::string two = path_component(std::string(301, 'x'));
   EXPECT_LE(one.size(), 120u);
   EXPECT_NE(one, two);
+}
+
+TEST(path_component, gives_the_name_back_where_it_holds_it) {
+  for (const std::string name : {"orders_2-a", "a/b", "a%2Fb", "..", "", "\xc3\xa9 \xff"})
+    EXPECT_EQ(name_of_component(path_component(name)), name);
+  for (const char* other : {"a/b", "%2", "%zz", "%2f", "%41", "%%"})
+    EXPECT_EQ(name_of_component(other), std::nullopt) << other;
+  EXPECT_EQ(name_of_component(path_component(std::string(300, 'x'))), std::nullopt);
 }
 
 struct ExactCase {
