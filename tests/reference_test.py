@@ -153,6 +153,10 @@ class JsonDocumentsTest(unittest.TestCase):
         self.document("show", "show", failed["run_id"])
         self.assertIn("status", self.document("replay", "replay", run["run_id"]))
 
+        self.assertEqual(2, len(self.document("stage-list", "stage", "list")["stages"]))
+        self.assertEqual(0, self.document("stage-verify", "stage", "verify", "orders")["damaged"])
+        self.assertEqual([], self.document("stage-clean", "stage", "clean", "--dry-run")["removed"])
+
         refused = self.document("quarantine", "quarantine", "orders")
         self.assertEqual({"extract", "price_not_negative"}, {row[0] for row in refused["rows"]})
         sql = ("select id, price, big, 1.5::decimal(5,2), true, null, raw, date '2026-01-01', [1], 'é',"
@@ -169,6 +173,8 @@ class JsonDocumentsTest(unittest.TestCase):
         self.document("error", "show", "no-such-run", code=2)
         self.document("error", "query", "warehouse", "select wrong", code=2)
         self.document("error", "query", "warehose", "select 1", code=2)
+        self.document("error", "stage", "lst", code=2)
+        self.document("error", "stage", "verify", "orderz", code=2)
 
     def test_init(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -236,6 +242,8 @@ class ExamplesTest(unittest.TestCase):
 
         project, *_ = blocks(REFERENCE / "project.md", "yaml")
         self.assert_accepted("project.md", {"tidemark.yaml": project})
+        for key, block in sections(REFERENCE / "project.md"):
+            self.assert_accepted(f"project.md {key}", {"tidemark.yaml": f"{PROJECT}{key}: {block}"})
         whole, *_ = blocks(REFERENCE / "job.md", "yaml")
         self.assert_accepted("job.md", {"jobs/example.yaml": whole})
         for key, block in sections(REFERENCE / "job.md"):

@@ -53,12 +53,17 @@ struct ConnectionSpec {
   GuardSpec guard;
 };
 
+// Where runs keep what they extracted, and for how long after it is loaded.
+struct StageSpec {
+  std::string path;                               // a folder, or `s3://bucket/prefix`
+  std::optional<std::chrono::milliseconds> keep;  // nothing: forever
+};
+
 struct ProjectSpec {
   std::filesystem::path root;
   std::string file = "tidemark.yaml";
   std::string store;  // `sqlite:PATH` or `postgres://...`
-  std::string stage;  // a folder, or `s3://bucket/prefix`
-  std::chrono::milliseconds stage_keep{};
+  StageSpec stage;
   std::chrono::milliseconds lease{};
   std::int64_t memory_bytes = 0;
   std::int64_t segment_bytes = 0;

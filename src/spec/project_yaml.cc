@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/units.h"
+
 namespace tidemark {
 
 namespace {
@@ -137,6 +139,57 @@ ValueSpec<std::string> store_value() {
           }};
 }
 
+constexpr std::string_view forever = "forever";
+
+using Keep = std::optional<std::chrono::milliseconds>;
+
+ValueSpec<Keep> keep_value() {
+  const ValueDoc word{.shape = ValueShape::choice,
+                      .phrase = std::string(forever),
+                      .choices = {std::string(forever)}};
+  const ValueDoc doc{.shape = ValueShape::any_of,
+                     .phrase = "a duration such as 7d, or forever",
+                     .parts = {config::duration().doc, word}};
+  return {doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, Keep& out) {
+            if (node.kind != YamlKind::scalar) return config::wrong_value(node, context, name, doc);
+            if (node.text == forever) {
+              out.reset();
+              return true;
+            }
+            const Result<std::chrono::milliseconds> parsed = parse_duration(node.text);
+            if (!parsed.ok())
+              return config::wrong_value(node, context, name, doc, parsed.error().hint);
+            out = *parsed;
+            return true;
+          }};
+}
+
+ValueSpec<StageSpec> stage_value() {
+  const ValueSpec<std::string> path = config::text("a folder or s3://bucket/prefix");
+  ConfigSpec<StageSpec> spec("stage",
+                             "Where runs keep what they extracted, and for how long. A folder "
+                             "alone stands for `{path: FOLDER}`.",
+                             "{path: .tidemark/stage, keep: 30d}");
+  spec.field("path", &StageSpec::path, path,
+             {.default_text = ".tidemark/stage",
+              .description = "The folder, relative to the project's.",
+              .example = "/mnt/large/stage"})
+      .field("keep", &StageSpec::keep, keep_value(),
+             {.default_text = "7d",
+              .description =
+                  "How long a stage is kept for replay after it was sealed. What is not loaded, "
+                  "what a blocked run or an open row in quarantine came from, and the newest stage "
+                  "of each stream stay, however old they are.",
+              .example = "30d"});
+  return config::object_or_short(std::move(spec), path, &StageSpec::path);
+}
+
+// Of a key that is no longer used: the fault is given before anybody reads its value.
+template <class V>
+ValueSpec<V> gone_value(ValueDoc doc) {
+  return {std::move(doc), [](const YamlNode&, ReadContext&, ValueName, V&) { return false; }};
+}
+
 ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
   ConfigSpec<ProjectSpec> spec(
       "project", "A project is a folder with `tidemark.yaml` and `jobs/*.yaml`.",
@@ -153,18 +206,14 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .description =
                   "Tidemark's own database: jobs, runs, history. This version has SQLite only.",
               .example = "sqlite:.tidemark/store.db"})
-      .field("stage", &ProjectSpec::stage, config::text("a folder or s3://bucket/prefix"),
+      .field("stage", &ProjectSpec::stage, stage_value(),
              {.default_text = ".tidemark/stage",
               .description =
                   "Where runs keep what they extracted, until the data is loaded and for replay. "
-                  "This version stages in a folder only.",
+                  "This version stages in a folder only, one for each project.",
               .example = ".tidemark/stage"})
-      .field("stage_keep", &ProjectSpec::stage_keep, config::duration(),
-             {.default_text = "7d",
-              .description =
-                  "How long a stage is kept for replay after its load. Checked; this version "
-                  "keeps all.",
-              .example = "30d"})
+      .field("stage_keep", &ProjectSpec::stage, gone_value<StageSpec>(config::duration().doc),
+             {.deprecated = "write `stage: {keep: 30d}`"})
       .field("lease", &ProjectSpec::lease, config::duration(),
              {.default_text = "30s",
               .description =

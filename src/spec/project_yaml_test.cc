@@ -22,11 +22,28 @@ TEST(ProjectYaml, Defaults) {
   EXPECT_EQ(spec.root, project.root());
   EXPECT_EQ(spec.file, "tidemark.yaml");
   EXPECT_EQ(spec.store, "sqlite:.tidemark/store.db");
-  EXPECT_EQ(spec.stage, ".tidemark/stage");
-  EXPECT_EQ(spec.stage_keep, std::chrono::hours(7 * 24));
+  EXPECT_EQ(spec.stage.path, ".tidemark/stage");
+  EXPECT_EQ(spec.stage.keep, std::chrono::hours(7 * 24));
   EXPECT_EQ(spec.memory_bytes, 1'000'000'000);
   EXPECT_EQ(spec.segment_bytes, 100'000'000);
   EXPECT_DOUBLE_EQ(spec.shrink_limit, 0.5);
+}
+
+TEST(ProjectYaml, TheStageIsAFolderOrAMapping) {
+  const auto stage_of = [](const std::string& text) {
+    TestProject project;
+    const LoadedProject loaded =
+        project.write("tidemark.yaml", "connections: {w: {duckdb: w.duckdb}}\nstage: " + text)
+            .load();
+    EXPECT_EQ(loaded.faults.print(), "");
+    return loaded.project.stage;
+  };
+  EXPECT_EQ(stage_of("elsewhere").path, "elsewhere");
+  EXPECT_EQ(stage_of("elsewhere").keep, std::chrono::hours(7 * 24));
+  EXPECT_EQ(stage_of("{keep: 36h}").path, ".tidemark/stage");
+  EXPECT_EQ(stage_of("{keep: 36h}").keep, std::chrono::hours(36));
+  EXPECT_EQ(stage_of("{path: elsewhere, keep: forever}").path, "elsewhere");
+  EXPECT_EQ(stage_of("{path: elsewhere, keep: forever}").keep, std::nullopt);
 }
 
 TEST(ProjectYaml, ReadsEverything) {
@@ -35,8 +52,7 @@ TEST(ProjectYaml, ReadsEverything) {
   project.write(
       "tidemark.yaml",
       "store: postgres://tidemark@db/tidemark\n"
-      "stage: s3://bucket/prefix\n"
-      "stage_keep: 30d\n"
+      "stage: {path: s3://bucket/prefix, keep: 30d}\n"
       "memory: 4GB\n"
       "segment: 64MB\n"
       "shrink_limit: 10%\n"
@@ -51,14 +67,14 @@ TEST(ProjectYaml, ReadsEverything) {
   EXPECT_EQ(loaded.faults.print(), "");
   const ProjectSpec& spec = loaded.project;
   EXPECT_EQ(spec.store, "postgres://tidemark@db/tidemark");
-  EXPECT_EQ(spec.stage, "s3://bucket/prefix");
-  EXPECT_EQ(spec.stage_keep, std::chrono::hours(30 * 24));
+  EXPECT_EQ(spec.stage.path, "s3://bucket/prefix");
+  EXPECT_EQ(spec.stage.keep, std::chrono::hours(30 * 24));
   EXPECT_EQ(spec.memory_bytes, 4'000'000'000);
   EXPECT_EQ(spec.segment_bytes, 64'000'000);
   EXPECT_DOUBLE_EQ(spec.shrink_limit, 0.1);
   ASSERT_EQ(spec.connections.size(), 3u);
   const ConnectionSpec& shop = *spec.find_connection("shop");
-  EXPECT_EQ(shop.name.at, (Location{8, 3}));
+  EXPECT_EQ(shop.name.at, (Location{7, 3}));
   EXPECT_EQ(shop.connector, "postgres");
   EXPECT_EQ(shop.shown, "host=${env:HOST} dbname=shop user=$${etl");
   EXPECT_EQ(shop.config.get<FakePath>(), nullptr);
@@ -125,9 +141,10 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"shrink",
                   with("shrink_limit: 120%"),
                   {"1:15: `shrink_limit` must be a percentage such as 0.1%, not `120%`"}},
-        FaultCase{"stage_keep",
-                  with("stage_keep: 7"),
-                  {"1:13: `stage_keep` must be a duration such as 5m or 1h, not `7`"}},
+        FaultCase{"stage_keep", with("stage_keep: 7d"), {"1:13: `stage_keep` is no longer used"}},
+        FaultCase{"keep",
+                  with("stage: {keep: 7}"),
+                  {"1:15: `keep` must be a duration such as 7d, or forever, not `7`"}},
         FaultCase{"store",
                   with("store: mysql:x"),
                   {"1:8: `store` must be sqlite:PATH or postgres://..., not `mysql:x`"}},

@@ -42,7 +42,7 @@ std::string field_table(const ObjectDoc& object) {
   std::string text = "| key | value | default | what it does |\n|---|---|---|---|\n";
   for (const FieldDoc& field : object.fields) {
     std::string what = field.description;
-    if (!field.deprecated.empty()) what = "No longer used: " + field.deprecated + ". " + what;
+    if (!field.deprecated.empty()) what = "No longer used: " + field.deprecated + "." + what;
     if (!field.example.empty())
       what += " Example: " + code(field.name + ": " + field.example) + ".";
     text += "| " + code(field.name) + " | " + cell(field.value.phrase) + " | " +
@@ -58,16 +58,23 @@ void collect_objects(const ValueDoc& value, std::vector<const ObjectDoc*>& found
     collect_objects(part, found);
 }
 
+std::string sections(const FieldDoc& field, const std::string& level) {
+  std::string text;
+  std::vector<const ObjectDoc*> inside;
+  collect_objects(field.value, inside);
+  for (const ObjectDoc* part : inside) {
+    text += level + " " + code(field.name) + "\n\n" + part->description + "\n\n" +
+            yaml_block(part->example) + field_table(*part);
+    for (const FieldDoc& inner : part->fields)
+      text += sections(inner, level + "#");
+  }
+  return text;
+}
+
 std::string sections(const ObjectDoc& object, const std::string& level) {
   std::string text;
-  for (const FieldDoc& field : object.fields) {
-    std::vector<const ObjectDoc*> inside;
-    collect_objects(field.value, inside);
-    for (const ObjectDoc* part : inside) {
-      text += level + " " + code(field.name) + "\n\n" + part->description + "\n\n" +
-              yaml_block(part->example) + field_table(*part) + sections(*part, level + "#");
-    }
-  }
+  for (const FieldDoc& field : object.fields)
+    text += sections(field, level);
   return text;
 }
 
@@ -83,7 +90,8 @@ std::string project_page(const ConnectorCatalog& catalog) {
   const std::shared_ptr<const ObjectDoc> described = project_doc(catalog);
   const ObjectDoc& project = *described;
   std::string text = std::string("# tidemark.yaml\n\n") + origin + project.description + "\n\n" +
-                     yaml_block(project.example) + field_table(project);
+                     yaml_block(project.example) + field_table(project) +
+                     sections(field_named(project, "stage"), "##");
   text += "## `connections`\n\nThe connectors:\n\n";
   for (const ConnectorSpec& connector : catalog.list()) {
     text += "- [" + code(connector.name()) + "](connectors/" + connector.name() +
