@@ -149,6 +149,9 @@ class Sink {
                               Cancel& cancel) = 0;
   // The checksum of the stage that was loaded as window `seq`; empty where there is none.
   virtual Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) = 0;
+  // The windows that open refused rows of the stream came from: their stages are still wanted.
+  // Touches nothing.
+  virtual Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming

@@ -135,21 +135,31 @@ Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
 }  // namespace
 
 Result<std::filesystem::path> stage_root(const ProjectSpec& project) {
-  if (project.stage.find("://") != std::string::npos) {
+  if (project.stage.path.find("://") != std::string::npos) {
     return user_error(
-        "spec.stage", "`stage: " + project.stage + "` is not a folder",
+        "spec.stage", "`stage: " + project.stage.path + "` is not a folder",
         "this version stages on a local disk: write a folder, for example .tidemark/stage");
   }
-  return project.root / project.stage;
+  return project.root / project.stage.path;
+}
+
+std::string kept_stage_dir(const ProjectSpec& project, const std::filesystem::path& dir) {
+  if (std::filesystem::path(project.stage.path).is_absolute()) return dir.string();
+  return dir.lexically_relative(project.root).string();
+}
+
+std::filesystem::path found_stage_dir(const ProjectSpec& project, const std::string& kept) {
+  return (project.root / kept).lexically_normal();
 }
 
 std::optional<Schema> Planner::pinned_schema(const StreamId& id) {
   auto root = stage_root(project_);
   if (!root.ok()) return std::nullopt;
-  auto stages = sealed_stages(*root, id);
-  if (!stages.ok()) return std::nullopt;
-  for (auto dir = stages->rbegin(); dir != stages->rend(); ++dir) {
-    auto stage = Stage::open(*dir, files_);
+  auto folders = stage_folders(staged_stream(*root, id));
+  if (!folders.ok()) return std::nullopt;
+  for (auto folder = folders->rbegin(); folder != folders->rend(); ++folder) {
+    if (folder->kind != StageKind::sealed) continue;
+    auto stage = Stage::open(folder->dir, files_);
     if (stage.ok()) return stage->manifest().schema;
   }
   return std::nullopt;

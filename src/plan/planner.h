@@ -75,5 +75,9 @@ class Planner {
 
 // `stage:` as a folder; an error for schemes this build has not.
 Result<std::filesystem::path> stage_root(const ProjectSpec& project);
+// A stage's folder as the store keeps it, and back: relative to the project's folder, so that the
+// project may be moved, and looked at from any folder.
+std::string kept_stage_dir(const ProjectSpec& project, const std::filesystem::path& dir);
+std::filesystem::path found_stage_dir(const ProjectSpec& project, const std::string& kept);
 
 }  // namespace tidemark

@@ -105,7 +105,8 @@ Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connec
                     Files& files) {
   const std::filesystem::path file = refused_file(stage.dir());
   TM_CHECK(engine.execute("COPY (FROM " + refused.relation + ") TO " +
-                          duck::quote_text(file.string()) + " (FORMAT parquet)"));
+                          duck::quote_text(file.string()) +
+                          " (FORMAT parquet, USE_TMP_FILE false)"));
   TM_CHECK(files.sync_file(file));
   return files.sync_dir(file.parent_path());
 }

@@ -10,6 +10,7 @@
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/lease.h"
+#include "run/stage_upkeep.h"
 #include "run/stream_run.h"
 
 namespace tidemark {
@@ -66,14 +67,15 @@ RunFinish finish_idle(const RunStart& start, const JobPlan& planned) {
 }
 
 // The stages a run sealed, as long as they are still its own.
-Result<std::vector<Stage>> stages_of(const RunRecord& past, Files& files) {
+Result<std::vector<Stage>> stages_of(const RunRecord& past, const ProjectSpec& project,
+                                     Files& files) {
   std::vector<Stage> stages;
   for (const StreamRecord& stream : past.streams) {
     if (!stream.stage_dir) continue;
     const std::string what =
         "run " + past.run.get() +
         (stream.stream.get() == "main" ? std::string() : ", stream `" + stream.stream.get() + "`");
-    auto stage = Stage::open(*stream.stage_dir, files);
+    auto stage = Stage::open(found_stage_dir(project, *stream.stage_dir), files);
     if (!stage.ok() && stage.error().code != "stage.not_sealed") return std::move(stage).error();
     const RunId owner = stage.ok() ? stage->manifest().key.run_id : RunId();
     // A replay's own record names the stage of the run it replayed.
@@ -123,10 +125,10 @@ bool loaded_meanwhile(const JobPlan& planned, const std::vector<LedgerRow>& head
 
 // The stage a stream had sealed when its process died, if it is whole. A damaged one is read again
 // from the source: nothing of it was loaded.
-Result<std::optional<Stage>> sealed_stage_of(const StreamRecord& stream, Files& files,
-                                             Cancel& cancel) {
+Result<std::optional<Stage>> sealed_stage_of(const StreamRecord& stream, const ProjectSpec& project,
+                                             Files& files, Cancel& cancel) {
   if (!stream.stage_dir) return std::optional<Stage>();
-  auto stage = Stage::open(*stream.stage_dir, files);
+  auto stage = Stage::open(found_stage_dir(project, *stream.stage_dir), files);
   if (!stage.ok()) return std::optional<Stage>();
   auto whole = stage->verify(HashDepth::xxh3, cancel);
   if (whole.ok()) return std::optional(std::move(*stage));
@@ -177,7 +179,7 @@ Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunR
   return conduct(
       id, job, RunKind::replay,
       [&](Planner& planner) -> Result<JobPlan> {
-        TM_TRY(std::vector<Stage> stages, stages_of(past, parts_.files));
+        TM_TRY(std::vector<Stage> stages, stages_of(past, parts_.project, parts_.files));
         return planner.plan_replay(job, std::move(stages), wanted, cancel);
       },
       cancel);
@@ -262,7 +264,8 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
       ended.push_back(stream.mark.state);
       continue;
     }
-    TM_TRY(std::optional<Stage> stage, sealed_stage_of(stream, parts_.files, cancel));
+    TM_TRY(std::optional<Stage> stage,
+           sealed_stage_of(stream, parts_.project, parts_.files, cancel));
     if (!stage && left.kind == RunKind::replay) {
       return internal_error("stage.not_sealed", "the stage of run " + left.run.get() + " is gone");
     }
@@ -286,6 +289,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
                                   duck::Connection& engine, Lease& lease, Cancel& stop) {
   std::optional<Error> first_error;
   std::optional<std::string> watermark;
+  std::vector<StreamId> loaded;
   bool all_ended = true;
   {
     const CancelWatch watch(stop, engine);
@@ -299,6 +303,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
       if (error && !first_error) first_error = std::move(error);
       const auto& hi = stream.plan.bound.window.hi;
       if (stream_run.state() == RunState::done && hi) watermark = hi->text;
+      if (stream_run.state() == RunState::done) loaded.push_back(stream.plan.id);
     }
   }
   if (!all_ended) {
@@ -307,11 +312,23 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
     if (first_error) record.error = stored(*first_error);
     return record;
   }
+  remove_aged(id, loaded, *planned.sink, stop);
   RunFinish end = finish(id, worst_of(ended), std::move(first_error));
   end.watermark_snapshot = std::move(watermark);
   TM_CHECK(parts_.store.finish_run(end));
   lease.ended();
   return record_of(id);
+}
+
+// A stage that stays costs space only, so what fails here is said and does not fail the run.
+void Runner::remove_aged(const RunId& id, const std::vector<StreamId>& loaded, Sink& sink,
+                         Cancel& stop) {
+  for (const StreamId& stream : loaded) {
+    const Status removed = remove_aged_stages(parts_, stream, sink, stop);
+    if (removed.ok() || removed.error().code == "run.cancelled") continue;
+    parts_.observer.on({id, stream, RunStep::done, 0, 0,
+                        "old stages were not removed: " + removed.error().describe()});
+  }
 }
 
 Result<RunRecord> Runner::record_of(const RunId& id) {

@@ -76,6 +76,8 @@ class Runner {
   Result<RunRecord> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
                             const std::vector<StreamMark>& marks, std::vector<RunState> ended,
                             duck::Connection& engine, Lease& lease, Cancel& stop);
+  // Stages that came of age, of streams that were loaded.
+  void remove_aged(const RunId& id, const std::vector<StreamId>& loaded, Sink& sink, Cancel& stop);
   Result<RunRecord> record_of(const RunId& id);
 
   RunnerParts parts_;

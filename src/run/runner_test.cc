@@ -75,6 +75,9 @@ class ScriptedSink : public Sink {
   Result<std::string> window_checksum(const StreamId&, Seq, Cancel&) override {
     return std::string();
   }
+  Result<std::vector<Seq>> refused_windows(const StreamId&, Cancel&) override {
+    return std::vector<Seq>();
+  }
   Result<std::optional<Schema>> describe(const std::string&, Cancel&) override {
     if (script_.heads.empty()) return std::optional<Schema>();
     return std::optional(Schema{{{"id", Type::of(TypeKind::int64), true, {}}}, {}});
@@ -166,7 +169,7 @@ class RunnerTest : public testing::Test {
     fs::remove_all(folder_);
     fs::create_directories(folder_);
     project_.root = folder_;
-    project_.stage = "stage";
+    project_.stage.path = "stage";
     project_.segment_bytes = 100'000'000;
     project_.lease = std::chrono::seconds(30);
     ConnectionSpec connection;

@@ -137,7 +137,7 @@ void StreamRun::count(const Stage& stage) {
   counts_.rows_staged = RowCount(manifest.rows_staged);
   counts_.rows_rejected = RowCount(manifest.rows_rejected);
   counts_.bytes_staged = manifest.bytes();
-  stage_dir_ = stage.dir().string();
+  stage_dir_ = kept_stage_dir(parts_.project, stage.dir());
 }
 
 // After the rows are staged, so that a dimension is not older than the rows that refer to it.

@@ -5,6 +5,7 @@
 // left.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -35,10 +36,48 @@ bool is_folder_of(const std::filesystem::path& dir, const StageKey& key);
 // tidemark_quarantine. Removed with the stage.
 std::filesystem::path refused_file(const std::filesystem::path& stage_dir);
 
-// Sealed stages of a stream, oldest first by (seq, fence).
-Result<std::vector<std::filesystem::path>> sealed_stages(const std::filesystem::path& root,
-                                                         const StreamId& stream);
+enum class StageKind {
+  sealed,
+  partial,       // being written now, or left by a process that died
+  half_removed,  // no manifest, or refused rows without a stage
+};
+
+// What stands in the place of one stage.
+struct StageFolder {
+  StreamId stream;
+  Seq seq;
+  Fence fence;
+  StageKind kind = StageKind::sealed;
+  std::filesystem::path dir;
+  UtcMicros sealed_at;   // of a sealed one: when its manifest was written, by the file's own time
+  bool readable = true;  // of a sealed one: its manifest can be read
+};
+
+// One folder of stages: those of one stream.
+struct StagedStream {
+  StreamId id;
+  std::filesystem::path dir;
+  // False: the folder's name holds a hash instead of the name, no manifest in it can be read, and
+  // `id` is made of the folders' names.
+  bool is_known = true;
+};
+StagedStream staged_stream(const std::filesystem::path& root, const StreamId& id);
+// Every one below the root, by name. `jobs` are names that a folder's may stand for.
+Result<std::vector<StagedStream>> staged_streams(const std::filesystem::path& root,
+                                                 const std::vector<JobName>& jobs, Files& files);
+
+// What stands of a stream, oldest first by (seq, fence). One listing of a folder and no more:
+// whether a folder has its manifest, and when it was sealed, says look_at(). Empty when there is
+// nothing.
+Result<std::vector<StageFolder>> stage_folders(const StagedStream& stream);
+// Fills `kind` and `sealed_at` of a folder that was listed as sealed.
+Status look_at(StageFolder& folder);
+// Of all files in it, and of the refused rows beside it.
+std::int64_t bytes_on_disk(const StageFolder& folder);
+
 // Removes a stage: first its manifest, so that a half removed one never counts. Idempotent.
 Status remove_stage(const std::filesystem::path& dir, Files& files);
+// The same for whatever stands there. REQUIRES: nobody writes it any more.
+Status remove_folder(const StageFolder& folder, Files& files);
 
 }  // namespace tidemark

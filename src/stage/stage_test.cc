@@ -167,8 +167,9 @@ TEST_F(StageTest, a_sealed_stage_is_never_written_again) {
   const std::string checksum = stage.checksum();
   EXPECT_EQ(Stage::open(stage.dir(), files_)->checksum(), checksum);
   EXPECT_EQ(Stage::open(stage.dir(), files_)->manifest(), stage.manifest());
-  const auto sealed = sealed_stages(root_, key_.stream);
-  ASSERT_EQ(sealed->size(), 1u);
+  const auto folders = stage_folders(staged_stream(root_, key_.stream));
+  ASSERT_EQ(folders->size(), 1u);
+  EXPECT_EQ(folders->front().dir, stage.dir());
   EXPECT_TRUE(remove_stage(stage.dir(), files_).ok());
   EXPECT_TRUE(remove_stage(stage.dir(), files_).ok());
   EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.not_sealed");
@@ -343,6 +344,55 @@ TEST_F(StageTest, no_space_is_said_plainly) {
   EXPECT_EQ(written.error().code, "env.disk_full") << written.error().describe();
   to.reset();
   EXPECT_TRUE(fs::is_empty(stage_dir(options_.root, key_).parent_path()));
+}
+
+TEST_F(StageTest, what_stands_of_a_stream_is_listed_in_order) {
+  const Stage second = stage_rows(3, 0);  // 7-3
+  key_.seq = Seq(11);
+  const Stage third = stage_rows(3, 0);
+  const fs::path dir = second.dir().parent_path();
+  for (const char* name : {"7-1", "12-1.partial", "7-2.partial", "other", "8", "9-x", "10-1.new"})
+    fs::create_directory(dir / name);
+  for (const char* name : {"7-3.refused.parquet", "6-1.refused.parquet"})
+    std::ofstream(dir / name) << "rows";
+  auto folders = stage_folders(staged_stream(root_, key_.stream));
+  ASSERT_TRUE(folders.ok());
+  std::string seen;
+  for (StageFolder& folder : *folders) {
+    if (folder.kind == StageKind::sealed) ASSERT_TRUE(look_at(folder).ok());
+    const std::string kind = folder.kind == StageKind::sealed    ? "sealed"
+                             : folder.kind == StageKind::partial ? "partial"
+                                                                 : "half";
+    seen += folder.dir.filename().string() + " " + kind + "\n";
+  }
+  EXPECT_EQ(seen,
+            "6-1 half\n7-1 half\n7-2.partial partial\n7-3 sealed\n11-3 sealed\n"
+            "12-1.partial partial\n");
+  EXPECT_EQ(bytes_on_disk((*folders)[3]),
+            static_cast<std::int64_t>(fs::file_size(second.dir() / "manifest.json")) +
+                second.manifest().bytes() + 4);
+  for (const StageFolder& folder : *folders)
+    EXPECT_TRUE(remove_folder(folder, files_).ok());
+  EXPECT_TRUE(stage_folders(staged_stream(root_, key_.stream))->empty());
+  EXPECT_TRUE(fs::exists(dir / "10-1.new"));
+  EXPECT_FALSE(fs::exists(dir / "6-1.refused.parquet"));
+}
+
+TEST_F(StageTest, streams_are_found_by_their_folders) {
+  const auto streams = [&] { return staged_streams(root_, {JobName("orders")}, files_).value(); };
+  EXPECT_TRUE(streams().empty());
+  stage_rows(3, 0);
+  const StreamId plain = key_.stream;
+  // Too long to be a folder's name: the manifest has it.
+  key_.stream = StreamId{JobName("orders"), StreamName(std::string(200, 's'))};
+  const Stage long_named = stage_rows(3, 0);
+  ASSERT_EQ(streams().size(), 2u);
+  EXPECT_EQ(streams()[0].id, plain);
+  EXPECT_EQ(streams()[1].id, key_.stream);
+  EXPECT_TRUE(streams()[1].is_known);
+  EXPECT_EQ(streams()[1].dir, long_named.dir().parent_path());
+  fs::remove(long_named.dir() / "manifest.json");
+  EXPECT_FALSE(streams()[1].is_known);
 }
 
 TEST(path_component, is_injective_and_safe) {

@@ -181,6 +181,14 @@ struct RunRecord {
   RunStatus status() const;
 };
 
+// A window that a run read and that still waits for a person.
+struct BlockedWindow {
+  RunId run;
+  StreamName stream;
+  Seq seq;
+  friend bool operator==(const BlockedWindow&, const BlockedWindow&) = default;
+};
+
 // One row of run_events; `number` counts from 1 in each run. `stream` is empty for the run as a
 // whole.
 struct EventRecord {

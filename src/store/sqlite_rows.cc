@@ -197,6 +197,25 @@ Result<std::vector<StreamRecord>> read_streams(sqlite::Database& database, const
   return read_all_streams(rows);
 }
 
+Result<std::vector<BlockedWindow>> blocked_windows(sqlite::Database& database, const JobName& job) {
+  TM_TRY(
+      auto rows,
+      database.prepare(
+          "SELECT r.run_id, s.stream, s.seq FROM etl_runs r JOIN etl_run_streams s USING (run_id)"
+          " WHERE r.job_id = ?1 AND s.state = 'blocked' AND NOT EXISTS (SELECT 1 FROM etl_runs l"
+          " JOIN etl_run_streams t USING (run_id) WHERE l.job_id = ?1 AND t.stream = s.stream AND"
+          " t.state = 'done' AND (l.run_start, l.run_id) > (r.run_start, r.run_id))"
+          " ORDER BY r.run_start, r.run_id, s.stream"));
+  rows.bind_text(0, job_id_of(job).get());
+  std::vector<BlockedWindow> windows;
+  while (true) {
+    TM_TRY(bool has_row, rows.step());
+    if (!has_row) return windows;
+    windows.push_back(
+        {RunId(string_at(rows, 0)), StreamName(string_at(rows, 1)), Seq(rows.int64_at(2))});
+  }
+}
+
 Result<std::vector<EventRecord>> read_events(sqlite::Database& database, const RunId& run) {
   std::vector<EventRecord> events;
   TM_TRY(auto rows,

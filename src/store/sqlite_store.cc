@@ -241,4 +241,9 @@ Result<std::vector<RunRecord>> SqliteStore::unfinished_runs() {
   return sqlite_rows::read_runs(database_, rows);
 }
 
+Result<std::vector<BlockedWindow>> SqliteStore::blocked_windows(const JobName& job) {
+  std::lock_guard guard(mutex_);
+  return sqlite_rows::blocked_windows(database_, job);
+}
+
 }  // namespace tidemark

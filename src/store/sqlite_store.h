@@ -41,6 +41,7 @@ class SqliteStore final : public Store {
   Result<RunHistory> get_run(const RunId& run) override;
   Result<std::optional<RunRecord>> last_run(const JobName& job) override;
   Result<std::vector<RunRecord>> unfinished_runs() override;
+  Result<std::vector<BlockedWindow>> blocked_windows(const JobName& job) override;
 
  private:
   SqliteStore(sqlite::Database database, const Clock& clock);

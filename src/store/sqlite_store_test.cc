@@ -163,6 +163,31 @@ TEST_F(StoreTest, AWholeRunIsToldBySumsAndEvents) {
   EXPECT_EQ(store_->finish_run(finish).error().code, "store.stale");
 }
 
+TEST_F(StoreTest, ABlockedWindowWaitsUntilALaterRunLoadsItsStream) {
+  const auto blocked = [&](const std::string& run, const std::string& stream) {
+    ASSERT_TRUE(store_->begin_run(start(run, {plan(stream)})).ok());
+    Transition end = step(run, planned_, RunState::blocked);
+    end.stream = StreamName(stream);
+    ASSERT_TRUE(store_->transition(end).ok());
+    ASSERT_TRUE(store_->finish_run({RunId(run), RunState::blocked, {}, {}, {}, ""}).ok());
+  };
+  const auto windows = [&] { return store_->blocked_windows(JobName("orders")).value(); };
+  blocked("r1", "orders");
+  blocked("r2", "items");
+  const BlockedWindow orders{RunId("r1"), StreamName("orders"), Seq(3)};
+  const BlockedWindow items{RunId("r2"), StreamName("items"), Seq(3)};
+  EXPECT_EQ(windows(), (std::vector{orders, items}));
+  // A run that fails, or that has not ended well yet, settles nothing.
+  ASSERT_TRUE(store_->begin_run(start("r3")).ok());
+  StreamMark mark = walk("r3", planned_,
+                         {RunState::extracting, RunState::staged, RunState::checked,
+                          RunState::loading, RunState::committed});
+  EXPECT_EQ(windows(), (std::vector{orders, items}));
+  walk("r3", mark, {RunState::done});
+  EXPECT_EQ(windows(), std::vector{items});
+  EXPECT_TRUE(store_->blocked_windows(JobName("other"))->empty());
+}
+
 TEST_F(StoreTest, AStaleMarkChangesNothing) {
   ASSERT_TRUE(store_->begin_run(start("r1")).ok());
   StreamMark mark = walk("r1", planned_, {RunState::extracting});

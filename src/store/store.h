@@ -64,6 +64,8 @@ class Store {
   virtual Result<std::optional<RunRecord>> last_run(const JobName& job) = 0;
   // Runs without an end, oldest first: running now, or left by a process that died.
   virtual Result<std::vector<RunRecord>> unfinished_runs() = 0;
+  // Of each stream of a job: what blocked runs read, as long as no later run loaded the stream.
+  virtual Result<std::vector<BlockedWindow>> blocked_windows(const JobName& job) = 0;
 };
 
 }  // namespace tidemark

@@ -125,6 +125,20 @@ Result<std::string> window_checksum(duck::Connection& engine, const std::string&
   return answer.rows() == 0 ? std::string() : answer.text(0, 0).value_or("");
 }
 
+Result<std::vector<Seq>> refused_windows(duck::Connection& engine, const std::string& catalog,
+                                         const StreamId& stream) {
+  std::vector<Seq> windows;
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return windows;
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT DISTINCT seq FROM " + table(catalog, "tidemark_quarantine") +
+                          " WHERE job = $1 AND stream = $2 AND resolved_at IS NULL",
+                      {stream.job.get(), stream.stream.get()}));
+  for (std::size_t row = 0; row < answer.rows(); ++row)
+    windows.emplace_back(answer.integer(row, 0));
+  return windows;
+}
+
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                      Supersedes old) {
   if (old == Supersedes::nothing) return {};

@@ -25,6 +25,8 @@ Result<bool> has_load(duck::Connection& engine, const std::string& catalog, cons
 // The checksum of the stage loaded as that window; empty where there is none.
 Result<std::string> window_checksum(duck::Connection& engine, const std::string& catalog,
                                     const StreamId& stream, Seq seq);
+Result<std::vector<Seq>> refused_windows(duck::Connection& engine, const std::string& catalog,
+                                         const StreamId& stream);
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                      Supersedes old);

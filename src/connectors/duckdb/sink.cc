@@ -46,6 +46,11 @@ Result<std::string> DuckdbSink::window_checksum(const StreamId& stream, Seq seq,
   return warehouse_ledger::window_checksum(engine_, catalog_, stream, seq);
 }
 
+Result<std::vector<Seq>> DuckdbSink::refused_windows(const StreamId& stream, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::refused_windows(engine_, catalog_, stream);
+}
+
 Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable place, parse_table(catalog_, table));

@@ -163,6 +163,22 @@ TEST_F(DuckdbSinkTest, AMisfitNamesColumnAndTypes) {
   EXPECT_NE(plan.error().message.find("`name` (VARCHAR) is not in the table"), std::string::npos);
 }
 
+TEST_F(DuckdbSinkTest, WindowsOfOpenRefusedRows) {
+  const auto windows = [&] { return sink_->refused_windows(stream, cancel_).value(); };
+  EXPECT_TRUE(windows().empty());
+  const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
+  ASSERT_TRUE(load(rows("SELECT 1 AS id, 'a' AS name", schema_), target, 1).ok());
+  EXPECT_TRUE(windows().empty());
+  ASSERT_TRUE(
+      db_->execute("INSERT INTO warehouse.tidemark_quarantine SELECT job, stream, 'r', seq, "
+                   "'rule', NULL, '', '', NULL, NULL, now(), resolved, NULL FROM (VALUES "
+                   "('orders', 'orders', 2, NULL), ('orders', 'orders', 2, now()), "
+                   "('orders', 'orders', 3, now()), ('orders', 'items', 4, NULL), "
+                   "('others', 'orders', 5, NULL)) AS v(job, stream, seq, resolved)")
+          .ok());
+  EXPECT_EQ(windows(), std::vector{Seq(2)});
+}
+
 TEST_F(DuckdbSinkTest, AnAbandonedLoadLeavesNothing) {
   {
     auto txn = sink_->begin({stream, Seq(1), Fence(1), RunId("r"), LoadKind::window, "l"}, cancel_);

@@ -137,6 +137,22 @@ Result<std::string> window_checksum(Connection& connection, const StreamId& stre
   return std::move(rows).error();
 }
 
+Result<std::vector<Seq>> refused_windows(Connection& connection, const StreamId& stream,
+                                         Cancel& cancel) {
+  auto rows = connection.query(
+      "select distinct seq from tidemark_quarantine where job = $1 and stream = $2 and resolved_at "
+      "is null",
+      Parameters{stream.job.get(), stream.stream.get()}, cancel);
+  std::vector<Seq> windows;
+  if (!rows.ok()) {
+    if (is_missing(rows.error())) return windows;
+    return std::move(rows).error();
+  }
+  for (std::size_t row = 0; row < rows->rows(); ++row)
+    windows.emplace_back(rows->integer(row, 0));
+  return windows;
+}
+
 Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,
                                            Cancel& cancel) {
   std::vector<LedgerRow> heads;

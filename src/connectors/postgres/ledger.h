@@ -34,6 +34,8 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
                                       Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
+Result<std::vector<Seq>> refused_windows(Connection& connection, const StreamId& stream,
+                                         Cancel& cancel);
 
 // The checksum of the stage loaded as that window; empty where there is none.
 Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,

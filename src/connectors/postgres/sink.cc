@@ -108,6 +108,11 @@ Result<std::string> PostgresSink::window_checksum(const StreamId& stream, Seq se
   return ledger::window_checksum(*connection, stream, seq, cancel);
 }
 
+Result<std::vector<Seq>> PostgresSink::refused_windows(const StreamId& stream, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::refused_windows(*connection, stream, cancel);
+}
+
 Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   TM_TRY(const TableState state, read_table(*connection, table, cancel));

@@ -515,5 +515,18 @@ TEST_F(PostgresSinkTest, ALongLoadStopsSoonAfterCancel) {
   EXPECT_EQ(stopped.error().code, "run.cancelled");
 }
 
+TEST_F(PostgresSinkTest, WindowsOfOpenRefusedRows) {
+  const auto windows = [&] { return sink_->refused_windows(stream, cancel_).value(); };
+  EXPECT_TRUE(windows().empty());
+  const StagedTable good = rows("SELECT 1 AS id");
+  ASSERT_TRUE(load(good, target(good, LoadStrategy::append), key(1)).ok());
+  run("insert into tidemark_quarantine select job, stream, 'r', seq, 'rule', null, '', '', null, "
+      "null, now(), resolved, null from (values ('orders', 'orders', 2, null), "
+      "('orders', 'orders', 2, now()), ('orders', 'orders', 3, now()), "
+      "('orders', 'items', 4, null), ('others', 'orders', 5, null)) "
+      "as v(job, stream, seq, resolved)");
+  EXPECT_EQ(windows(), std::vector{Seq(2)});
+}
+
 }  // namespace
 }  // namespace tidemark::postgres
