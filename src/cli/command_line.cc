@@ -40,10 +40,12 @@ struct CommandText {
   const char* example;
 };
 
+// `app` is the program, or a group of commands such as `stage`.
 CLI::App* add(CLI::App& app, CommandLine& line, const CommandText& text) {
   CLI::App* command = app.add_subcommand(text.name, text.about);
   command->group("Commands");
-  command->callback([&line, name = text.name] { line.command = name; });
+  const std::string group = app.get_parent() == nullptr ? "" : app.get_name() + " ";
+  command->callback([&line, name = group + text.name] { line.command = name; });
   command->add_option("--project", line.project, "The project's folder; default: the current one")
       ->type_name("DIR");
   command->add_flag("--json", line.json,
@@ -91,15 +93,23 @@ void add_commands_before_a_run(CLI::App& app, CommandLine& line) {
   add_names(plan, line, "JOB", 1, "The job: a file jobs/JOB.yaml");
 }
 
-void add_run_options(CLI::App* command, Arguments& arguments) {
-  command->add_flag("--allow-empty", arguments.line.allow_empty,
-                    "Let an empty or shrunken source replace the rows of a `load: full` table");
+void add_wait(CLI::App* command, Arguments& arguments) {
   command
       ->add_option("--wait", arguments.wait,
                    "How long to wait while another process owns the project, e.g. 30s; default: "
                    "not at all")
       ->type_name("DURATION");
-  command->add_flag("--quiet", arguments.line.quiet, "Show no progress");
+}
+
+void add_quiet(CLI::App* command, CommandLine& line) {
+  command->add_flag("--quiet", line.quiet, "Show no progress");
+}
+
+void add_run_options(CLI::App* command, Arguments& arguments) {
+  command->add_flag("--allow-empty", arguments.line.allow_empty,
+                    "Let an empty or shrunken source replace the rows of a `load: full` table");
+  add_wait(command, arguments);
+  add_quiet(command, arguments.line);
 }
 
 void add_commands_that_run(CLI::App& app, Arguments& arguments) {
@@ -171,6 +181,47 @@ void add_commands_that_look(CLI::App& app, Arguments& arguments) {
   });
 }
 
+void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
+  CommandLine& line = arguments.line;
+  CLI::App* stage =
+      app.add_subcommand("stage", "List, verify and clean what runs extracted and kept");
+  stage->group("Commands");
+  stage->require_subcommand(1);
+  stage->footer(
+      "A stage is what one run read of one stream: replays load it again. `stage: {keep: 7d}` in\n"
+      "tidemark.yaml says how long it is kept; runs remove what is past its time.");
+  CLI::App* list = add(*stage, line,
+                       {.name = "list",
+                        .about = "Show every stage, and why it is kept or would be removed",
+                        .more = "Asks the targets what is loaded, and changes nothing.",
+                        .example = "stage list orders"});
+  add_names(list, line, "JOB", 0, "Only stages of this job")->expected(0, 1);
+  CLI::App* verify =
+      add(*stage, line,
+          {.name = "verify",
+           .about = "Read every stage again and name each damaged file",
+           .more = "Every segment is held against its SHA-256. Exit code 1 when one is damaged, "
+                   "missing\nor not in its stage's list.",
+           .example = "stage verify orders"});
+  add_names(verify, line, "JOB|RUN", 0, "Only stages of this job, or of this run")->expected(0, 1);
+  add_quiet(verify, line);
+  CLI::App* clean =
+      add(*stage, line,
+          {.name = "clean",
+           .about = "Remove the stages that nothing wants any more",
+           .more = "A stage goes when it is loaded, past its time, not the newest of its stream, "
+                   "and neither\na run that goes on, a blocked run nor an open row in quarantine "
+                   "wants it. With it go\nfolders that a dead run left. Exit code 1 when a target "
+                   "could not be asked: its stages\nare kept.",
+           .example = "stage clean --dry-run"});
+  add_names(clean, line, "JOB", 0,
+            "Only stages of this job; all of them, whatever their age, when its file is gone")
+      ->expected(0, 1);
+  clean->add_flag("--dry-run", line.dry_run, "Say what would be removed, and remove nothing");
+  clean->add_flag("--gone", line.gone, "Also all stages of jobs whose file is gone");
+  add_wait(clean, arguments);
+}
+
 void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
   CLI::App* schema = add(app, line,
                          {.name = "schema",
@@ -205,8 +256,17 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
   add_commands_that_look(*app, arguments);
+  add_commands_of_the_stage(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;
+}
+
+}  // namespace
+
+namespace {
+
+std::vector<CLI::App*> all_of(CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
 }
 
 }  // namespace
@@ -216,8 +276,14 @@ std::vector<CommandHelp> command_helps() {
   Arguments arguments{line};
   const auto app = make_parser(arguments);
   std::vector<CommandHelp> helps{{"", app->help()}};
-  for (CLI::App* command : app->get_subcommands([](const CLI::App*) { return true; }))
+  for (CLI::App* command : all_of(*app)) {
     helps.push_back({command->get_name(), command->help(app->get_name())});
+    const std::string group = command->get_name() + " ";
+    for (CLI::App* inner : all_of(*command)) {
+      helps.push_back(
+          {group + inner->get_name(), inner->help(app->get_name() + " " + command->get_name())});
+    }
+  }
   return helps;
 }
 
@@ -234,24 +300,42 @@ int end_with_fault(int argc, char** argv, std::string message, std::string hint)
   return exit_fault;
 }
 
-std::vector<std::string> command_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
-    names.push_back(command->get_name());
-  return names;
+// How far the words name commands: `stage list` is one command in a group of them.
+struct NamedCommand {
+  CLI::App* command = nullptr;  // the last one that was found: the program, a group or a command
+  std::string name = "tidemark";
+  std::optional<std::string> missed;  // the word that names no command of it
+  bool is_group() const { return !all_of(*command).empty(); }
+};
+
+NamedCommand find_command(CLI::App& program, int argc, char** argv) {
+  NamedCommand found{&program};
+  for (int at = 1; at < argc && found.is_group(); ++at) {
+    const std::string word = argv[at];
+    if (word.starts_with('-')) return found;
+    const std::vector<CLI::App*> commands = all_of(*found.command);
+    const auto inner = std::find_if(commands.begin(), commands.end(),
+                                    [&](const CLI::App* one) { return one->get_name() == word; });
+    if (inner == commands.end()) {
+      found.missed = word;
+      return found;
+    }
+    found.command = *inner;
+    found.name += " " + word;
+  }
+  return found;
 }
 
-bool is_command(const CLI::App& app, const std::string& word) {
-  const std::vector<std::string> names = command_names(app);
-  return std::find(names.begin(), names.end(), word) != names.end();
-}
-
-std::string hint_for(const CLI::App& app, int argc, char** argv) {
-  const std::string word = argc > 1 ? argv[1] : "";
-  if (is_command(app, word)) return "`tidemark " + word + " --help` says how it is written";
-  if (const auto near = nearest_word(word, command_names(app)))
-    return "did you mean `tidemark " + *near + "`?";
-  return "`tidemark --help` lists the commands";
+std::string hint_for(const NamedCommand& found) {
+  if (found.missed) {
+    std::vector<std::string> names;
+    for (const CLI::App* command : all_of(*found.command))
+      names.push_back(command->get_name());
+    if (const auto near = nearest_word(*found.missed, names))
+      return "did you mean `" + found.name + " " + *near + "`?";
+  }
+  const std::string help = "`" + found.name + " --help` ";
+  return help + (found.is_group() ? "lists the commands" : "says how it is written");
 }
 
 }  // namespace
@@ -266,10 +350,15 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     return exit_done;
   } catch (const CLI::ParseError& problem) {
     std::string message = problem.what();
-    if (argc < 2) message = "name a command";
-    if (argc > 1 && line.command.empty() && argv[1][0] != '-' && !is_command(*parser, argv[1]))
-      message = "there is no command `" + std::string(argv[1]) + "`";
-    return end_with_fault(argc, argv, std::move(message), hint_for(*parser, argc, argv));
+    const NamedCommand found = find_command(*parser, argc, argv);
+    const std::string group =
+        found.command == parser.get() ? "" : found.name.substr(found.name.find(' ') + 1) + " ";
+    if (found.missed) {
+      message = "there is no command `" + group + *found.missed + "`";
+    } else if (found.is_group()) {
+      message = group.empty() ? "name a command" : "name a command of `" + found.name + "`";
+    }
+    return end_with_fault(argc, argv, std::move(message), hint_for(found));
   }
   auto duration = arguments.wait == "0ms"
                       ? Result<std::chrono::milliseconds>(std::chrono::milliseconds(0))

@@ -45,7 +45,8 @@ ReferencePage command_page() {
   for (const CommandHelp& help : command_helps()) {
     if (!help.name.empty()) text += "## `tidemark " + help.name + "`\n\n";
     text += block(help.text);
-    const std::string schema = "schemas/" + help.name + ".json";
+    std::string schema = "schemas/" + help.name + ".json";
+    std::replace(schema.begin(), schema.end(), ' ', '-');
     const bool has_schema = std::any_of(schemas.begin(), schemas.end(),
                                         [&](const auto& page) { return page.file == schema; });
     if (has_schema) text += "`--json` prints a document of [" + schema + "](" + schema + ").\n\n";

@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "base/version.h"
+#include "cli/call.h"
 #include "cli/documents.h"
 #include "cli/init.h"
 #include "cli/job_order.h"
@@ -13,43 +14,12 @@
 #include "cli/reference_folder.h"
 #include "cli/refused_rows.h"
 #include "cli/reports.h"
+#include "cli/stage_commands.h"
 #include "spec/json_schema.h"
 
 namespace tidemark {
 
 namespace {
-
-struct Call {
-  const CommandLine& line;
-  const Surroundings& around;
-  Cancel& cancel;
-};
-
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-void print_json(const JsonValue& json) {
-  print(to_json(json, JsonLayout::indented) + "\n");
-}
-
-int exit_code_of(const Error& error) {
-  if (error.code == "run.cancelled") return exit_cancelled;
-  if (error.code == "run.project_busy" || error.code == "run.leased" ||
-      error.code.starts_with("blocked."))
-    return exit_blocked;
-  if (error.code.starts_with("user.") || error.code.starts_with("spec.") ||
-      error.code.starts_with("plan.")) {
-    return exit_fault;
-  }
-  return error.fault == Fault::user ? exit_fault : exit_failed;
-}
-
-int fail(const Call& call, const Error& error) {
-  if (call.line.json) print_json(JsonValue().set("error", error_document(error)));
-  std::fprintf(stderr, "tidemark: %s\n", error.describe().c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
-  return exit_code_of(error);
-}
 
 int exit_code_of(const RunRecord& run) {
   switch (run.status()) {
@@ -66,19 +36,6 @@ int exit_code_of(const RunRecord& run) {
       return run.error && run.error->fault == "user" ? exit_fault : exit_failed;
   }
   return exit_failed;
-}
-
-// Opens the project and ends the command where its files have faults.
-Result<std::unique_ptr<Workspace>> open_good(const Call& call) {
-  TM_TRY(auto workspace, Workspace::open(call.around, call.line.project));
-  if (workspace->faults().empty()) return workspace;
-  Error error = workspace->faults().as_error();
-  const std::size_t count = workspace->faults().size();
-  error.message = (count == 1 ? std::string("a fault") : std::to_string(count) + " faults") +
-                  " in the project's files:\n" + workspace->faults().print();
-  error.message.pop_back();  // the line break behind the last one
-  error.hint.clear();        // each fault has its own
-  return error;
 }
 
 int validate(const Call& call) {
@@ -326,12 +283,20 @@ int init(const Call& call) {
 
 int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel) {
   static const std::map<std::string, std::function<int(const Call&)>> commands{
-      {"init", init},           {"validate", validate},
-      {"plan", plan},           {"run", run},
-      {"runs", runs},           {"show", show},
-      {"query", query},         {"quarantine", quarantine},
-      {"replay", replay},       {"schema", schema},
-      {"version", show_version}};
+      {"init", init},
+      {"validate", validate},
+      {"plan", plan},
+      {"run", run},
+      {"runs", runs},
+      {"show", show},
+      {"query", query},
+      {"quarantine", quarantine},
+      {"replay", replay},
+      {"schema", schema},
+      {"version", show_version},
+      {"stage list", list_stages},
+      {"stage verify", verify_stages},
+      {"stage clean", clean_stages}};
   return commands.at(line.command)({line, around, cancel});
 }
 

@@ -17,7 +17,7 @@
 namespace tidemark {
 
 struct CommandLine {
-  std::string command;
+  std::string command;  // of a group: `stage list`
   std::filesystem::path project = ".";
   bool json = false;
   bool quiet = false;
@@ -27,6 +27,8 @@ struct CommandLine {
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;
+  bool dry_run = false;
+  bool gone = false;        // `stage clean --gone`
   std::string docs;         // `schema --docs DIR`
   std::string export_file;  // `quarantine --export FILE`
 };

@@ -7,6 +7,7 @@
 #include "drivers/json/json.h"
 #include "model/window.h"
 #include "spec/job_spec.h"
+#include "stage/retention.h"
 #include "store/run_state.h"
 
 namespace tidemark {
@@ -167,6 +168,54 @@ JsonValue plan() {
       {{"job", text()}, {"guarantee", guarantees()}, {"streams", list(object(std::move(stream)))}});
 }
 
+JsonObject stage_members() {
+  return {{"job", text()},
+          {"stream", text()},
+          {"seq", integer("The number of the window.")},
+          {"fence", integer("Of the owner that read it.")},
+          {"run_id", or_null(text("Who sealed it; null: no manifest can be read."))},
+          {"rows", or_null(count("Read by that run, refused ones included."))},
+          {"bytes", count("On disk.")},
+          {"sealed_at", or_null(instant("UTC; null: it is not sealed."))},
+          {"path", text("Its folder.")}};
+}
+
+JsonValue judged_stage() {
+  JsonArray reasons;
+  for (int at = 0; at <= static_cast<int>(StageReason::half_removed); ++at)
+    reasons.emplace_back(to_string(static_cast<StageReason>(at)));
+  JsonObject members = stage_members();
+  members.push_back({"kept", boolean("False: `stage clean` removes it.")});
+  members.push_back({"reason", words(std::move(reasons), "Why it is kept, or why it may go.")});
+  members.push_back({"why", text("The reason, for people.")});
+  return object(std::move(members));
+}
+
+JsonValue unasked() {
+  return list(error(), "Why a target could not be asked what is loaded; its stages are kept.");
+}
+
+JsonValue stage_list() {
+  return object({{"stages", list(judged_stage())}, {"unasked", unasked()}});
+}
+
+JsonValue stage_verify() {
+  JsonObject members = stage_members();
+  members.push_back(
+      {"damages", list(object({{"file", text("Its name in the folder.")}, {"problem", text()}}),
+                       "Empty: every byte is as it was staged.")});
+  return object({{"stages", list(object(std::move(members)))},
+                 {"damaged", count("Stages with at least one damage.")}});
+}
+
+JsonValue stage_clean() {
+  return object({{"removed", list(judged_stage())},
+                 {"bytes_freed", count()},
+                 {"kept", count("Stages that stay.")},
+                 {"dry_run", boolean("True: nothing was removed, `removed` would be.")},
+                 {"unasked", unasked()}});
+}
+
 JsonValue answer(JsonValue column_list) {
   JsonValue cell;
   cell.set("type", JsonArray{"string", "number", "boolean", "null"})
@@ -210,6 +259,9 @@ std::vector<ReferencePage> document_schemas() {
       page("quarantine", "`tidemark quarantine`: refused rows", answer(columns())),
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
       page("replay", "`tidemark replay`: the run that loaded the stage again", run),
+      page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
+      page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
+      page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),
       page("version", "`tidemark version`",
            object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),

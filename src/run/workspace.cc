@@ -187,11 +187,24 @@ Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobNam
   if (!last || last->state != RunState::blocked) return files;
   for (const StreamRecord& stream : last->streams) {
     if (!stream.stage_dir) continue;
-    const std::filesystem::path file = refused_file(*stream.stage_dir);
+    const std::filesystem::path file = refused_file(found_stage_dir(project(), *stream.stage_dir));
     std::error_code code;
     if (std::filesystem::exists(file, code)) files.push_back(file);
   }
   return files;
+}
+
+Result<StageSurvey> Workspace::survey_stages(const StageFilter& filter, Cancel& cancel) {
+  Store* history = nullptr;
+  if (has_store()) {
+    TM_TRY(history, store());
+  }
+  const UpkeepParts parts{project(), jobs(),        around_.connectors, history,
+                          *engine_,  around_.files, around_.clock};
+  TM_TRY(StageSurvey survey, tidemark::survey_stages(parts, filter, cancel));
+  for (Error& error : survey.unasked)
+    error = or_who_holds_it(std::move(error));
+  return survey;
 }
 
 Result<const ConnectionSpec*> Workspace::find_connection(const std::string& name) const {
@@ -225,7 +238,9 @@ ConnectorContext Workspace::looking(duck::Connection& engine) const {
 Error Workspace::or_who_holds_it(Error error) const {
   const std::filesystem::path folder = project().root / state_folder;
   std::error_code code;
-  if (error.code != "target.file_unusable" || !std::filesystem::exists(folder, code)) return error;
+  const bool may_be_a_run =
+      error.code == "target.file_unusable" && !lock_ && std::filesystem::exists(folder, code);
+  if (!may_be_a_run) return error;
   auto lock = OwnerLock::acquire(folder, {::getpid(), {}, "look"}, std::chrono::milliseconds(0),
                                  around_.clock, Cancel());
   if (lock.ok() || lock.error().code != "run.project_busy") return error;

@@ -21,6 +21,7 @@
 #include "observe/run_event.h"
 #include "plan/plan.h"
 #include "run/runner.h"
+#include "run/stage_upkeep.h"
 #include "spec/connector_catalog.h"
 #include "spec/project_load.h"
 #include "store/owner_lock.h"
@@ -74,6 +75,8 @@ class Workspace {
   // The rows that the last run of the job refused when `stop_above` stopped it: Parquet files with
   // the columns of tidemark_quarantine. Empty when the last run was not stopped so.
   Result<std::vector<std::filesystem::path>> refused_files(const JobName& job);
+  // What stands in the stage, and who still wants it. Changes nothing.
+  Result<StageSurvey> survey_stages(const StageFilter& filter, Cancel& cancel);
   // A connection to the engine with the named connection attached. REQUIRES claim() for files we
   // own.
   // `tables` are the ones that will be read; empty means any.

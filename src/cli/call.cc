@@ -1,0 +1,51 @@
+#include "cli/call.h"
+
+#include <cstdio>
+
+#include "cli/documents.h"
+
+namespace tidemark {
+
+namespace {
+
+int exit_code_of(const Error& error) {
+  if (error.code == "run.cancelled") return exit_cancelled;
+  if (error.code == "run.project_busy" || error.code == "run.leased" ||
+      error.code.starts_with("blocked."))
+    return exit_blocked;
+  if (error.code.starts_with("user.") || error.code.starts_with("spec.") ||
+      error.code.starts_with("plan.")) {
+    return exit_fault;
+  }
+  return error.fault == Fault::user ? exit_fault : exit_failed;
+}
+
+}  // namespace
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+void print_json(const JsonValue& json) {
+  print(to_json(json, JsonLayout::indented) + "\n");
+}
+
+int fail(const Call& call, const Error& error) {
+  if (call.line.json) print_json(JsonValue().set("error", error_document(error)));
+  std::fprintf(stderr, "tidemark: %s\n", error.describe().c_str());
+  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+  return exit_code_of(error);
+}
+
+Result<std::unique_ptr<Workspace>> open_good(const Call& call) {
+  TM_TRY(auto workspace, Workspace::open(call.around, call.line.project));
+  if (workspace->faults().empty()) return workspace;
+  Error error = workspace->faults().as_error();
+  const std::size_t count = workspace->faults().size();
+  error.message = (count == 1 ? std::string("a fault") : std::to_string(count) + " faults") +
+                  " in the project's files:\n" + workspace->faults().print();
+  error.message.pop_back();  // the line break behind the last one
+  error.hint.clear();        // each fault has its own
+  return error;
+}
+
+}  // namespace tidemark
