@@ -85,24 +85,24 @@ void show_run(const Call& call, const RunRecord& record) {
   if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
 }
 
-// What a process that died left of these jobs comes first, and people are told.
-Status go_on_with_left_runs(const Call& call, Workspace& workspace,
-                            const std::vector<const JobSpec*>& jobs, ProgressView& progress) {
-  std::vector<JobName> names;
-  // A full load reads everything again: what was left then has nothing to add.
-  if (!call.line.full) {
-    for (const JobSpec* job : jobs)
-      names.push_back(job->name);
-  }
-  TM_TRY(const std::vector<RunRecord> left, workspace.recover(names, progress, call.cancel));
-  progress.end();
-  for (const RunRecord& record : left) {
+// What a process that died had left, and went on now: people are told before what they asked for.
+void show_recovered(Workspace& workspace, ProgressView& progress) {
+  for (const RunRecord& record : workspace.take_recovered()) {
+    progress.end();
     std::fprintf(stderr, "went on with run %s, which process %lld had left: %s",
                  record.run.get().c_str(), static_cast<long long>(record.pid),
                  run_line(record).c_str());
     if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
   }
-  return {};
+}
+
+// A full load reads everything again: what was left then has nothing to add.
+std::vector<JobName> jobs_to_go_on_with(const Call& call, const std::vector<const JobSpec*>& jobs) {
+  std::vector<JobName> names;
+  for (const JobSpec* job : jobs) {
+    if (!call.line.full) names.push_back(job->name);
+  }
+  return names;
 }
 
 int run(const Call& call) {
@@ -115,12 +115,15 @@ int run(const Call& call) {
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
-    TM_CHECK(go_on_with_left_runs(call, *workspace, jobs, progress));
+    TM_CHECK(workspace->recover(jobs_to_go_on_with(call, jobs), progress, call.cancel));
+    show_recovered(*workspace, progress);
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
-      TM_TRY(RunRecord record,
-             workspace->run(*job, {call.line.full, call.line.allow_empty}, progress, call.cancel));
+      auto ran =
+          workspace->run(*job, {call.line.full, call.line.allow_empty}, progress, call.cancel);
+      show_recovered(*workspace, progress);
+      TM_TRY(const RunRecord record, std::move(ran));
       progress.end();
       show_run(call, record);
       if (call.line.json) documents.push_back(run_document(record));
@@ -143,8 +146,9 @@ int replay(const Call& call) {
     TM_CHECK(workspace->claim("replay " + past.get(), call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
-    TM_TRY(RunRecord record,
-           workspace->replay(past, {false, call.line.allow_empty}, progress, call.cancel));
+    auto replayed = workspace->replay(past, {false, call.line.allow_empty}, progress, call.cancel);
+    show_recovered(*workspace, progress);
+    TM_TRY(const RunRecord record, std::move(replayed));
     progress.end();
     show_run(call, record);
     if (call.line.json) print_json(run_document(record));

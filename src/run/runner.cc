@@ -223,6 +223,7 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   std::unique_ptr<Lease> lease;
   Result<JobPlan> planned = plan_and_lease(id, job, make_plan, *engine, lease, stop);
   const JobRecord record = job_record(job, parts_.project, parts_.clock);
+  if (lease) TM_CHECK(lease->held());
   if (!planned.ok()) {
     const Error error = cancel.requested() ? cancel.check().error() : planned.error();
     if (error.code == "run.leased" || error.code == "run.lease_lost") return error;

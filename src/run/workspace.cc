@@ -136,7 +136,7 @@ Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options
 
 Result<RunRecord> Workspace::in_lock(
     Store& store, RunObserver& observer,
-    const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct, const Cancel& cancel) {
+    const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct, Cancel& cancel) {
   constexpr std::chrono::milliseconds pause{100};
   Runner runner(parts(store, observer));
   const RunId id = runner.new_id();
@@ -150,6 +150,8 @@ Result<RunRecord> Workspace::in_lock(
       return record;
     }
     around_.clock.sleep(pause);
+    // Who had the lease may have died meanwhile.
+    TM_CHECK(recover_now(observer, cancel));
   }
 }
 
@@ -158,19 +160,27 @@ RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
           around_.clock, around_.randomness, observer};
 }
 
-Result<std::vector<RunRecord>> Workspace::recover(const std::vector<JobName>& go_on,
-                                                  RunObserver& observer, Cancel& cancel) {
+Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observer,
+                          Cancel& cancel) {
   TM_ASSERT(lock_.has_value());
-  if (recovered_) return std::vector<RunRecord>();
+  if (recovered_) return {};
+  go_on_ = go_on;
+  TM_CHECK(recover_now(observer, cancel));
+  recovered_ = true;
+  return {};
+}
+
+Status Workspace::recover_now(RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());
   RecoveryOptions options;
   options.go_on = [&](const JobName& job) {
-    return std::find(go_on.begin(), go_on.end(), job) != go_on.end();
+    return std::find(go_on_.begin(), go_on_.end(), job) != go_on_.end();
   };
   TM_TRY(std::vector<RunRecord> runs,
          recover_runs(parts(*store, observer), jobs(), options, cancel));
-  recovered_ = true;
-  return runs;
+  for (RunRecord& run : runs)
+    recovered_runs_.push_back(std::move(run));
+  return {};
 }
 
 bool Workspace::has_store() const {

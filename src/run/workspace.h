@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "connect/registry.h"
@@ -60,10 +61,11 @@ class Workspace {
   // Opens the store for reading history; makes it when it is missing.
   Result<Store*> store();
   duck::Engine& engine() { return *engine_; }
-  // Takes forward what a dead process left; runs of the jobs named go on now, and are returned.
-  // Done once, also by run and replay where nobody did. REQUIRES claim().
-  Result<std::vector<RunRecord>> recover(const std::vector<JobName>& go_on, RunObserver& observer,
-                                         Cancel& cancel);
+  // Takes forward what a dead process left; runs of the jobs named go on now. Also done by run and
+  // replay where nobody did, and again while they wait for a lease. REQUIRES claim().
+  Status recover(const std::vector<JobName>& go_on, RunObserver& observer, Cancel& cancel);
+  // The runs that ended or went on by recovery, since it was asked last.
+  std::vector<RunRecord> take_recovered() { return std::exchange(recovered_runs_, {}); }
   // A run under the lock. REQUIRES claim().
   Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
                         Cancel& cancel);
@@ -97,7 +99,8 @@ class Workspace {
   // A run with an id of its own, which the lock shows while it goes on.
   Result<RunRecord> in_lock(Store& store, RunObserver& observer,
                             const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct,
-                            const Cancel& cancel);
+                            Cancel& cancel);
+  Status recover_now(RunObserver& observer, Cancel& cancel);
   ConnectorContext looking(duck::Connection& engine) const;
 
   Surroundings around_;
@@ -106,6 +109,8 @@ class Workspace {
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<duck::Engine> engine_;
   bool recovered_ = false;
+  std::vector<JobName> go_on_;
+  std::vector<RunRecord> recovered_runs_;
   std::chrono::milliseconds wait_{};  // for a run of the same job elsewhere
 };
 

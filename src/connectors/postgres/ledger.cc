@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "store/records.h"
+
 namespace tidemark::postgres::ledger {
 namespace {
 
@@ -153,6 +155,20 @@ Result<std::vector<Seq>> refused_windows(Connection& connection, const StreamId&
   return windows;
 }
 
+std::string session_name(const JobName& job, Fence token) {
+  return "tidemark job=" + job_id_of(job).get() + " fence=" + number(token.get());
+}
+
+Status end_older_sessions(Connection& connection, const JobName& job, Fence token, Cancel& cancel) {
+  const std::string name = session_name(job, token);
+  TM_CHECK(connection.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+      "and starts_with(application_name, $1) and "
+      "substring(application_name from 'fence=([0-9]+)')::bigint < $2::bigint",
+      Parameters{name.substr(0, name.rfind('=') + 1), number(token.get())}, cancel));
+  return {};
+}
+
 Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,
                                            Cancel& cancel) {
   std::vector<LedgerRow> heads;
@@ -160,7 +176,11 @@ Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName
   if (!there) return heads;
   TM_TRY(Transaction transaction,
          Transaction::begin(connection, "isolation level read committed", cancel));
-  TM_CHECK(connection.execute("set local lock_timeout = '2s'", cancel));
+  // Named as a load is: were this process to stall here, the next owner must find and end it.
+  TM_CHECK(
+      connection.query("select set_config('lock_timeout', '2s', true), "
+                       "set_config('application_name', $1, true)",
+                       Parameters{session_name(job, token)}, cancel));
   TM_TRY(Rows raised, connection.query("update tidemark_ledger set fence = $2::bigint where job = "
                                        "$1 and fence < $2::bigint",
                                        Parameters{job.get(), number(token.get())}, cancel));

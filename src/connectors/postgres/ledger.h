@@ -40,6 +40,12 @@ Result<std::vector<Seq>> refused_windows(Connection& connection, const StreamId&
 // The checksum of the stage loaded as that window; empty where there is none.
 Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,
                                     Cancel& cancel);
+// The beginning of the application_name of every session that changes something for an owner. The
+// server cuts the name at 63 bytes, so this stands first.
+std::string session_name(const JobName& job, Fence token);
+// Ends the sessions of the job's older owners in this database. They would be fenced at their
+// commit anyway; until then they hold locks.
+Status end_older_sessions(Connection& connection, const JobName& job, Fence token, Cancel& cancel);
 // Raises the fence of the job's streams, in a transaction of its own that waits a moment for one
 // that is committing. The heads after; `target.fenced`; a lock timeout when the wait was too long.
 Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,

@@ -5,33 +5,9 @@
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
 #include "connectors/postgres/sink_table.h"
-#include "store/records.h"
 
 namespace tidemark::postgres {
 namespace {
-
-// The server cuts application_name at 63 bytes, so what matters stands first: who takes a job over
-// finds the sessions of its older owners by it.
-std::string session_mark(const JobName& job) {
-  return "tidemark job=" + job_id_of(job).get() + " fence=";
-}
-
-std::string session_name(const std::string& name, const LoadKey& key) {
-  return session_mark(key.stream.job) + std::to_string(key.fence.get()) + " " +
-         (name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get() : name);
-}
-
-// Ends the loads of the job's older owners that are still going on in this database. They would be
-// fenced at their commit anyway; until then they hold locks.
-Status end_older_loads(Connection& connection, const JobName& job, Fence token, Cancel& cancel) {
-  const std::string mark = session_mark(job);
-  TM_CHECK(connection.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
-      "and starts_with(application_name, $1) and "
-      "substring(application_name from 'fence=([0-9]+)')::bigint < $2::bigint",
-      std::vector<std::optional<std::string>>{mark, std::to_string(token.get())}, cancel));
-  return {};
-}
 
 constexpr const char* load_settings =
     "set local lock_timeout = '10s'; set local statement_timeout = 0; "
@@ -82,7 +58,7 @@ Result<std::optional<LedgerRow>> PostgresSink::committed(const StreamId& stream,
 Result<std::vector<LedgerRow>> PostgresSink::take_over(const JobName& job, Fence token,
                                                        Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_CHECK(end_older_loads(*connection, job, token, cancel));
+  TM_CHECK(ledger::end_older_sessions(*connection, job, token, cancel));
   // One that is committing right now holds the ledger's row for a moment.
   constexpr int tries = 5;
   for (int left = tries;; --left) {
@@ -160,7 +136,10 @@ Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& targe
 
 Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel& cancel) {
   ConnectOptions options = options_;
-  options.application_name = session_name(options_.application_name, key);
+  options.application_name =
+      ledger::session_name(key.stream.job, key.fence) + " " +
+      (options_.application_name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get()
+                                         : options_.application_name);
   TM_TRY(std::unique_ptr<Connection> connection, Connection::connect(options, cancel));
   TM_CHECK(check_writable(*connection, cancel));
   if (Status made = ledger::ensure(*connection, cancel); !made.ok()) {

@@ -1,0 +1,271 @@
+"""A small project whose run can be broken anywhere, and what its target must hold in the end.
+
+A World is one shape of job: target, load strategy, one stream or several. It stands right before its second window:
+the first one is loaded, the source has changed since. `fresh` gives a copy of it, a Cell, in which one fault is made.
+What must come out is computed here, from the source's own history, and never asked of the program.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import time
+
+from support.duckdb_file import DuckdbFile
+from support.project import BINARY, finish, program_environment
+
+PROJECT = """\
+connections:
+  shop: {shop}
+  goal: {goal}
+"""
+JOB = """\
+from: {{connection: shop, {source}, watermark: changed}}
+rules: {{positive: v >= 0}}
+to: {{connection: goal, table: "{table}", load: {load}}}
+"""
+STREAMS = ("orders", "lines")
+RUN_SECONDS = 60
+
+
+class Mismatch(AssertionError):
+    """A cell that did not come out as it must; says where."""
+
+
+def first_batch():
+    """(id, v, changed) of every row when the first window was read; a negative v is refused."""
+    return [(i, -i if i in (7, 13) else i, f"2026-01-01 10:00:{i:02}") for i in range(1, 21)]
+
+
+def second_batch():
+    """The rows that are new or changed in the second window: ids up to 20 have a version before."""
+    changed = [(3, 300), (4, 400), (5, -500)]
+    new = [(i, -i if i == 25 else i) for i in range(21, 41)]
+    return [(i, v, f"2026-01-01 11:00:{at:02}") for at, (i, v) in enumerate(changed + new, 1)]
+
+
+def expected(load):
+    """(good rows, open refused rows) as sorted lists of (id, v)."""
+    before, after = first_batch(), second_batch()
+    if load == "full":
+        last = {row[0]: row[1] for row in before + after}
+        good = [(i, v) for i, v in last.items() if v >= 0]
+        refused = [(i, v) for i, v in last.items() if v < 0]
+    elif load == "append":
+        # The rows of the newest time wait for a newer one.
+        seen = [row for row in before + after if row[2] != after[-1][2]]
+        good = [(i, v) for i, v, _ in seen if v >= 0]
+        refused = [(i, v) for i, v, _ in seen if v < 0]
+    else:
+        good = list({row[0]: (row[0], row[1]) for row in before + after if row[1] >= 0}.values())
+        refused = [(i, v) for i, v, _ in before + after if v < 0]
+    return sorted(good), sorted(refused)
+
+
+def environment(fault=None, log=None):
+    env = program_environment()
+    for name in ("TIDEMARK_FAILPOINT", "TIDEMARK_FAILPOINT_LOG"):
+        env.pop(name, None)
+    if fault:
+        env["TIDEMARK_FAILPOINT"] = fault
+        env["TIDEMARK_FAILPOINT_LOG"] = str(log)
+    return env
+
+
+class World:
+    """`server` is a running PostgreSQL, needed for a PostgreSQL target and for several streams."""
+
+    number = 0
+
+    def __init__(self, target, load, server=None, many=False):
+        World.number += 1
+        self.target, self.load, self.many, self.server = target, load, many, server
+        self.name = f"{target} {load}{' many' if many else ''}"
+        self.id = f"world_{World.number}"
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-crash-"))
+        self.cells = 0
+        self._make()
+
+    def close(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def streams(self):
+        return STREAMS if self.many else STREAMS[:1]
+
+    # --- the template
+
+    def _make(self):
+        if self.target == "postgres":
+            self.server.sql(f"create database {self.id}_0")
+        if self.many:
+            self.server.sql(f"create database {self.id}_source")
+        template = Cell(self, self.folder / "template", f"{self.id}_0")
+        template.write_project()
+        self._change_source(template.dir, first_batch(), create=True)
+        done = template.run()
+        if done.code != 0:
+            raise Mismatch(f"the first window of {self.name} failed: {done.err}")
+        self._change_source(template.dir, second_batch())
+        self.template = template
+
+    def _change_source(self, folder, rows, create=False):
+        values = ", ".join(f"({i}, {v}, '{at}')" for i, v, at in rows)
+        statements = []
+        for stream in self.streams():
+            if create:
+                kind = "timestamp" if self.many else "text"
+                statements.append(f"create table {stream} (id integer primary key, v integer, changed {kind})")
+            statements.append(f"insert into {stream} values {values} on conflict (id) do update set v = excluded.v, "
+                              "changed = excluded.changed")
+        if self.many:
+            self.server.sql("; ".join(statements), f"{self.id}_source")
+            return
+        with contextlib.closing(sqlite3.connect(folder / "shop.db")) as database, database:
+            for statement in statements:
+                database.execute(statement)
+
+    # --- cells
+
+    def fresh(self):
+        self.cells += 1
+        cell = Cell(self, self.folder / f"cell-{self.cells}", f"{self.id}_{self.cells}")
+        shutil.copytree(self.template.dir, cell.dir)
+        cell.write_project()
+        if self.target == "postgres":
+            self.server.sql(f"create database {cell.database} template {self.template.database}")
+        return cell
+
+
+class Cell:
+    """One copy of a world. As a context manager it is removed at the end."""
+
+    def __init__(self, world, folder, database):
+        self.world, self.dir, self.database = world, folder, database
+        self.log = folder / "fired.log"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if self.world.target == "postgres":
+            self.world.server.sql(f"drop database {self.database} with (force)")
+
+    def write_project(self, more=""):
+        world = self.world
+        (self.dir / "jobs").mkdir(parents=True, exist_ok=True)
+        shop = "{sqlite: shop.db}"
+        source = "table: orders"
+        if world.many:
+            shop = '{postgres: "' + world.server.conninfo(f"{world.id}_source") + '"}'
+            source = f"tables: [{', '.join('public.' + stream for stream in STREAMS)}], timezone: UTC"
+        goal = "{duckdb: goal.duckdb}"
+        if world.target == "postgres":
+            goal = '{postgres: "' + world.server.conninfo(self.database) + '"}'
+        (self.dir / "tidemark.yaml").write_text(more + PROJECT.format(shop=shop, goal=goal))
+        load = world.load + (", key: [id]" if world.load == "upsert" else "")
+        (self.dir / "jobs" / "copy.yaml").write_text(
+            JOB.format(source=source, table="{table}" if world.many else "orders", load=load))
+
+    # --- running
+
+    def start(self, fault=None, *more):
+        return subprocess.Popen([str(BINARY), "run", "copy", "--json", *more], cwd=self.dir, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(fault, self.log))
+
+    def run(self, fault=None, *more):
+        return finish(self.start(fault, *more), RUN_SECONDS)
+
+    def fired(self):
+        """`NAME ACTION` of every failpoint that acted, oldest first."""
+        return self.log.read_text().splitlines() if self.log.exists() else []
+
+    def wait_until_stopped(self, process):
+        """True when it stopped, False when it ended instead."""
+        deadline = time.monotonic() + RUN_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                return False
+            stat = pathlib.Path(f"/proc/{process.pid}/stat").read_text()
+            if stat[stat.rindex(")") + 2] == "T":
+                return True
+            time.sleep(0.002)
+        process.kill()
+        raise Mismatch("neither stopped nor ended")
+
+    # --- what came out
+
+    def _answers(self, queries):
+        """One list of rows of texts for each query of the target."""
+        if self.world.target == "duckdb":
+            with DuckdbFile(self.dir / "goal.duckdb") as file:
+                return [file.rows(query) for query in queries]
+        text = ", ".join(f"(select coalesce(json_agg(r), '[]') from ({query}) r)" for query in queries)
+        found = self.world.server.json(f"select json_build_array({text})", self.database)
+        return [[[None if value is None else str(value) for value in row.values()] for row in rows] for rows in found]
+
+    def check(self):
+        """Every row of the source's history is in the target or in quarantine, once; the ledger says so too."""
+        good, refused = expected(self.world.load)
+        payload = "payload::json->>'id', payload::json->>'v'"
+        queries = ["select stream, seq from tidemark_ledger order by stream",
+                   "select stream, kind, seq from tidemark_loads order by stream, seq",
+                   f"select stream, {payload.split(', ')[0]} as id, {payload.split(', ')[1]} as v "
+                   "from tidemark_quarantine where resolved_at is null"]
+        queries += [f"select id, v from {stream}" for stream in self.world.streams()]
+        ledger, loads, open_rows, *tables = self._answers(queries)
+        for stream, rows in zip(self.world.streams(), tables):
+            name = f"public.{stream}" if self.world.many else "main"
+            self._compare(f"table {stream}", good, sorted((int(i), int(v)) for i, v in rows))
+            self._compare(f"quarantine of {name}", refused,
+                          sorted((int(i), int(v)) for of, i, v in open_rows if of == name))
+            # A full load reads and replaces everything each time it runs.
+            last = max([int(seq) for of, _, seq in loads if of == name], default=0) if self.world.load == "full" else 2
+            self._compare(f"ledger of {name}", [str(last)], [seq for of, seq in ledger if of == name])
+            self._compare(f"loads of {name}", [("window", str(seq)) for seq in range(1, last + 1)],
+                          [(kind, seq) for of, kind, seq in loads if of == name])
+        self._check_store()
+
+    @staticmethod
+    def _compare(what, wanted, found):
+        if wanted == found:
+            return
+        missing = [row for row in wanted if row not in found]
+        extra = list(found)
+        for row in wanted:
+            if row in extra:
+                extra.remove(row)
+        raise Mismatch(f"{what}: missing {missing}, too much {extra}")
+
+    def _check_store(self):
+        with contextlib.closing(sqlite3.connect(self.dir / ".tidemark" / "store.db")) as store:
+            open_runs = store.execute("select run_id, state from etl_runs where run_end is null").fetchall()
+            broken = store.execute("pragma integrity_check").fetchall()
+        if open_runs:
+            raise Mismatch(f"runs without an end: {open_runs}")
+        if broken != [("ok",)]:
+            raise Mismatch(f"the store is damaged: {broken}")
+        partial = [str(path.relative_to(self.dir)) for path in (self.dir / ".tidemark").rglob("*.partial")]
+        if partial:
+            raise Mismatch(f"left in the stage: {partial}")
+
+    def recover(self):
+        """Runs as a person would after a fault: once, and to the end."""
+        started = time.monotonic()
+        done = self.run(None, "--wait", "30s")
+        if done.code != 0:
+            raise Mismatch(f"the run after the fault ended with {done.code}: {done.err}")
+        return time.monotonic() - started
+
+
+def stop_all(processes):
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGCONT)
+        process.kill()
+        process.communicate()
