@@ -154,6 +154,8 @@ JsonValue plan() {
                     {"guarantee", guarantees()},
                     {"reason", text("Why this guarantee and not a better one.")},
                     {"nothing_new", boolean("True: a run would read no row.")},
+                    {"resumes", boolean("True: a read that dies goes on behind its last sealed "
+                                        "segment; false: its window is read again.")},
                     {"rows_expected", or_null(count("Where the source can say."))},
                     {"bytes_expected", or_null(count("Where the source can say: of files."))},
                     {"rows_present", or_null(count("In the target now; full deletes them."))},

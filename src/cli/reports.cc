@@ -138,7 +138,8 @@ std::string plan_report(const JobPlan& plan) {
       text += "  rows expected " + show_count(*stream.bound.rows_expected) + "\n";
     if (stream.bound.bytes_expected)
       text += "  bytes expected " + show_bytes(*stream.bound.bytes_expected) + "\n";
-    text += "  reads\n";
+    text += stream.can_go_on ? "  reads (a read that dies goes on behind its last segment)\n"
+                             : "  reads (a read that dies is begun again)\n";
     for (const std::string& split : stream.splits)
       text += indent(split) + "\n";
     text += "  loads into " + stream.target.table + " by " +

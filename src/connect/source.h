@@ -55,6 +55,8 @@ class Reader {
   // Fills up to writer.capacity() rows; returns how many; 0 means the end. Blocks; returns soon
   // after `cancel`. Rejected rows are not counted. After an error the reader is dead.
   virtual Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) = 0;
+  // Where the next row stands, for Source::open_at; nothing where a read cannot begin there.
+  virtual std::optional<Position> place() const { return std::nullopt; }
 };
 
 // A split that the engine reads by itself (files). `rows` is a SELECT with exactly the discovered
@@ -87,6 +89,13 @@ class Source {
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;
   virtual Result<Extraction> open(const Split& split, Cancel& cancel) = 0;
+  // True: a split of one window always gives the same rows in the same order, so that another
+  // process can go on with a read that died, at the last place that was kept.
+  virtual bool can_go_on() const { return false; }
+  // As open(), from a place that a Reader of the same split and window gave. REQUIRES can_go_on().
+  virtual Result<Extraction> open_at(const Split&, const Position&, Cancel&) {
+    return internal_error("source.cannot_go_on", "this source reads its splits from the beginning");
+  }
   // After the last row: is what was read still what the window names (a file that changed under the
   // read)?
   virtual Status verify(const Window& window, Cancel& cancel) = 0;

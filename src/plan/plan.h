@@ -36,6 +36,7 @@ struct StreamPlan {
   bool accept_refused = false;      // a person has looked: `stop_above` does not hold it back
   std::string idle_reason;          // what to say when there is nothing to do
   std::vector<std::string> splits;  // what the source will be asked, in its own words
+  bool can_go_on = false;           // a read that dies goes on at its last segment, not anew
   Schema input;                     // as staged
   CompiledTransform transform;
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)

@@ -25,6 +25,7 @@ JsonValue plan_document(const JobPlan& plan) {
     item.set("window", window_document(stream.bound.window));
     item.set("guarantee", to_string(stream.bound.guarantee)).set("reason", stream.bound.reason);
     item.set("nothing_new", stream.bound.nothing_new);
+    item.set("resumes", stream.can_go_on);
     const auto& rows = stream.bound.rows_expected;
     item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());
     const auto& bytes = stream.bound.bytes_expected;

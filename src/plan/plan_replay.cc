@@ -136,7 +136,8 @@ Result<JobPlan> Planner::plan_rest(const JobSpec& job, std::vector<LeftStream> l
       return user_error("plan.stream_gone",
                         "the source has no `" + one.stream.get() + "` any more");
     }
-    TM_TRY(PreparedStream prepared, plan_stream(job, *spec, many, *plan.sink, options, cancel));
+    TM_TRY(PreparedStream prepared,
+           plan_stream(job, *spec, many, *plan.sink, options, cancel, &one.window));
     if (many) prepared.source->rest();
     plan.streams.push_back(std::move(prepared));
   }

@@ -191,7 +191,8 @@ Result<std::vector<TablesRead>> Planner::attach_references(const JobSpec& job,
 
 Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec& stream,
                                             bool many_streams, Sink& sink,
-                                            const PlanOptions& options, Cancel& cancel) {
+                                            const PlanOptions& options, Cancel& cancel,
+                                            const Window* stored) {
   PreparedStream prepared;
   StreamPlan& plan = prepared.plan;
   plan.id = {job.name, many_streams ? stream.name : StreamName("main")};
@@ -215,6 +216,12 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
     if (auto pinned = pinned_schema(plan.id)) source.pin(*pinned);
   }
   TM_TRY(plan.bound, source.upper(progress, cancel));
+  plan.can_go_on = source.can_go_on();
+  // The window of a read that is gone on with is the one it began with.
+  if (stored != nullptr && plan.can_go_on && stored->lo == plan.bound.window.lo && stored->hi) {
+    plan.bound.window = *stored;
+    plan.bound.nothing_new = false;
+  }
   TM_CHECK(check_guarantee(job, plan.bound));
   plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(plan.bound.window));
   // What was appended cannot be told from what is read again, so then the rows take the place of

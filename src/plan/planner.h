@@ -27,6 +27,7 @@ struct PlanOptions {
 // A stream that a run left behind, with the stage it sealed, if it did.
 struct LeftStream {
   StreamName stream;
+  Window window;  // as it was stored
   std::optional<Stage> stage;
 };
 
@@ -60,7 +61,7 @@ class Planner {
                    const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stream(const JobSpec& job, const StreamSpec& stream,
                                      bool many_streams, Sink& sink, const PlanOptions& options,
-                                     Cancel& cancel);
+                                     Cancel& cancel, const Window* stored = nullptr);
   // Makes every table that transforms and rules read known to the engine.
   Result<std::vector<TablesRead>> attach_references(const JobSpec& job,
                                                     const ConnectorContext& context,

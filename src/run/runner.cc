@@ -270,7 +270,7 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
     if (!stage && left.kind == RunKind::replay) {
       return internal_error("stage.not_sealed", "the stage of run " + left.run.get() + " is gone");
     }
-    streams.push_back({stream.stream, std::move(stage)});
+    streams.push_back({stream.stream, stream.window, std::move(stage)});
     marks.push_back(stream.mark);
   }
   Result<JobPlan> planned = [&] {

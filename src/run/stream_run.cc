@@ -5,6 +5,8 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "drivers/hash/hash.h"
+#include "plan/load_id.h"
 #include "plan/planner.h"
 #include "run/refine.h"
 
@@ -23,6 +25,16 @@ std::int64_t segment_bytes_max(const ProjectSpec& project) {
   constexpr std::int64_t memory_share = 10;
   if (project.memory_bytes == 0) return project.segment_bytes;
   return std::min(project.segment_bytes, project.memory_bytes / memory_share);
+}
+
+// Everything that decides which rows a read gives, and how they are staged.
+std::string name_of_read(const StreamPlan& plan) {
+  std::string text = window_text(plan.bound.window);
+  for (const std::string& split : plan.splits)
+    text += "\n" + split;
+  for (const Column& column : plan.input.columns)
+    text += "\n" + column.name + " " + sql_name(column.type);
+  return sha256_hex(text);
 }
 
 }  // namespace
@@ -100,13 +112,21 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   options.segment_bytes_max = segment_bytes_max(parts_.project);
   options.replaces = plan.replaces;
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
-  TM_TRY(auto writer, StageWriter::create(options, key, plan.input, parts_.files));
+  if (plan.can_go_on) options.read = name_of_read(plan);
+  TM_TRY(auto writer, StageWriter::create(options, key, plan.input, parts_.files, cancel));
+  const auto& resumed = writer->resumed();
+  const std::size_t first = resumed ? resumed->split : 0;
+  const std::int64_t before = writer->rows_staged() + writer->rows_rejected();
   const auto progress = [this](std::int64_t rows, std::int64_t bytes) {
     show(RunStep::extract, rows, bytes);
   };
-  for (const std::string& text : plan.splits) {
-    TM_TRY(Extraction extraction, prepared_.source->open(Split{text}, cancel));
-    auto written = writer->write(engine_, extraction, cancel, progress);
+  for (std::size_t at = first; at < plan.splits.size(); ++at) {
+    const Split split{plan.splits[at]};
+    const bool in_the_middle = resumed && at == first && resumed->place;
+    TM_TRY(Extraction extraction, in_the_middle
+                                      ? prepared_.source->open_at(split, *resumed->place, cancel)
+                                      : prepared_.source->open(split, cancel));
+    auto written = writer->write(engine_, at, extraction, cancel, progress);
     if (!written.ok()) return std::move(written).error().with_context("reading the source");
   }
   TM_CHECK(prepared_.source->verify(plan.bound.window, cancel));
@@ -116,7 +136,10 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
   count(stage);
   TM_CHECK(
-      step(RunState::staged, show_count(counts_.rows_read.get()) + " rows read, stage sealed"));
+      step(RunState::staged,
+           show_count(counts_.rows_read.get()) + " rows read" +
+               (before > 0 ? ", " + show_count(before) + " of them by a process that died" : "") +
+               ", stage sealed"));
   return std::optional(std::move(stage));
 }
 

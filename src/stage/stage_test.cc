@@ -73,12 +73,13 @@ class StageTest : public testing::Test {
   void TearDown() override { fs::remove_all(root_); }
 
   std::unique_ptr<StageWriter> writer(const Schema& schema) {
-    Result<std::unique_ptr<StageWriter>> made = StageWriter::create(options_, key_, schema, files_);
+    Result<std::unique_ptr<StageWriter>> made =
+        StageWriter::create(options_, key_, schema, files_, cancel_);
     EXPECT_TRUE(made.ok()) << made.error().describe();
     return std::move(*made);
   }
   Status write(StageWriter& writer, Extraction extraction) {
-    return writer.write(*connection_, extraction, cancel_,
+    return writer.write(*connection_, 0, extraction, cancel_,
                         [this](std::int64_t rows, std::int64_t) { seen_ = rows; });
   }
   Stage seal(StageWriter& writer) {
@@ -163,7 +164,8 @@ TEST_F(StageTest, only_refused_rows) {
 
 TEST_F(StageTest, a_sealed_stage_is_never_written_again) {
   const Stage stage = stage_rows(5, 0);
-  EXPECT_EQ(StageWriter::create(options_, key_, schema_, files_).error().code, "stage.exists");
+  EXPECT_EQ(StageWriter::create(options_, key_, schema_, files_, cancel_).error().code,
+            "stage.exists");
   const std::string checksum = stage.checksum();
   EXPECT_EQ(Stage::open(stage.dir(), files_)->checksum(), checksum);
   EXPECT_EQ(Stage::open(stage.dir(), files_)->manifest(), stage.manifest());
@@ -328,7 +330,8 @@ TEST_F(StageTest, names_that_cannot_be_told_apart) {
   for (const char* second : {"A", "_tm_row", ""}) {
     Schema schema;
     schema.columns = {{"a", Type::of(TypeKind::int32)}, {second, Type::of(TypeKind::int32)}};
-    EXPECT_EQ(StageWriter::create(options_, key_, schema, files_).error().code, "stage.bad_schema")
+    EXPECT_EQ(StageWriter::create(options_, key_, schema, files_, cancel_).error().code,
+              "stage.bad_schema")
         << second;
   }
 }

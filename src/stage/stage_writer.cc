@@ -16,6 +16,7 @@
 #include "env/failpoints.h"
 #include "stage/counting_writer.h"
 #include "stage/exact_types.h"
+#include "stage/stage_journal.h"
 
 namespace tidemark {
 
@@ -124,10 +125,20 @@ struct StageWriter::Impl {
   std::int64_t refusal_bytes = 0;
   std::int64_t rows_seen = 0;   // given by readers, refused ones included
   std::int64_t bytes_done = 0;  // decoded, of finished readers and segments
+  std::optional<Resumed> resumed;
   bool failed = false;
   bool sealed = false;
 
   Impl(StageOptions with, Files& on) : options(std::move(with)), files(on) {}
+
+  // With what an older owner had read.
+  void go_on(StageJournal journal) {
+    const StageKey key = manifest.key;
+    manifest = std::move(journal.manifest);
+    manifest.key = key;
+    rows_seen = manifest.rows_read;
+    resumed = Resumed{journal.split, std::move(journal.place)};
+  }
 
   std::string copy_sql(const std::string& select, const std::string& file, bool keep_order) const;
   std::string stored_select(const std::string& from) const;
@@ -137,11 +148,14 @@ struct StageWriter::Impl {
   void refuse(const RejectedRow& row);
   bool refusals_full() const { return refusal_bytes >= options.reject_buffer_bytes_max; }
   Status flush_refusals(duck::Connection& engine);
-  Status write_reader(duck::Connection& engine, Reader& reader, Cancel& cancel,
+  Status write_reader(duck::Connection& engine, std::size_t split, Reader& reader, Cancel& cancel,
                       const StageProgress& progress);
+  // What is staged is on disk and noted; the next row is at `place` of `split`.
+  Status note(std::size_t split, std::optional<Position> place);
   Status write_scan(duck::Connection& engine, const EngineScan& scan,
                     const StageProgress& progress);
   Status write_scan_rows(duck::Connection& engine, const EngineScan& scan);
+  Status hash_segments();
   Status seal_files(const Window& window);
 };
 
@@ -231,8 +245,8 @@ Status StageWriter::Impl::flush_refusals(duck::Connection& engine) {
   return take_segment(manifest.rejects, "rejects", *rows);
 }
 
-Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader, Cancel& cancel,
-                                       const StageProgress& progress) {
+Status StageWriter::Impl::write_reader(duck::Connection& engine, std::size_t split, Reader& reader,
+                                       Cancel& cancel, const StageProgress& progress) {
   CountingWriter counting(manifest.schema);
   std::int64_t bytes = 0;
   bool ended = false;
@@ -262,7 +276,14 @@ Status StageWriter::Impl::write_reader(duck::Connection& engine, Reader& reader,
     TM_ASSERT(*rows == segment_rows);
     manifest.rows_staged += *rows;
     TM_CHECK(take_segment(manifest.segments, "segment", *rows));
-    if (ended || refusals_full()) TM_CHECK(flush_refusals(engine));
+    const bool noted = !options.read.empty();
+    if (ended || noted || refusals_full()) TM_CHECK(flush_refusals(engine));
+    if (!noted) continue;
+    if (ended) {
+      TM_CHECK(note(split + 1, std::nullopt));
+    } else {
+      TM_CHECK(note(split, reader.place()));
+    }
   }
   bytes_done += bytes;
   return {};
@@ -308,13 +329,19 @@ Status StageWriter::Impl::write_scan(duck::Connection& engine, const EngineScan&
   return {};
 }
 
-Status StageWriter::Impl::seal_files(const Window& window) {
-  manifest.window = window;
-  manifest.rows_read = rows_seen;
-  TM_ASSERT(manifest.rows_read == manifest.rows_staged + manifest.rows_rejected);
+Status StageWriter::Impl::note(std::size_t split, std::optional<Position> place) {
+  TM_CHECK(hash_segments());
+  StageJournal journal{options.read, manifest, split, std::move(place)};
+  journal.manifest.rows_read = rows_seen;
+  return write_journal(partial, journal, files);
+}
+
+// Of those that have no hash yet; they are on disk then.
+Status StageWriter::Impl::hash_segments() {
   Cancel never;
   for (std::vector<Segment>* list : {&manifest.segments, &manifest.rejects}) {
     for (Segment& segment : *list) {
+      if (!segment.sha256.empty()) continue;
       const std::filesystem::path path = partial / segment.file;
       TM_CHECK(files.sync_file(path));
       TM_TRY(FileHash hash, hash_file(path, HashDepth::xxh3_and_sha256, never));
@@ -323,8 +350,18 @@ Status StageWriter::Impl::seal_files(const Window& window) {
       segment.sha256 = std::move(hash.sha256);
     }
   }
+  return {};
+}
+
+Status StageWriter::Impl::seal_files(const Window& window) {
+  manifest.window = window;
+  manifest.rows_read = rows_seen;
+  TM_ASSERT(manifest.rows_read == manifest.rows_staged + manifest.rows_rejected);
+  TM_CHECK(hash_segments());
   // This syncs the folder too, and with it the names of the segments.
   TM_CHECK(files.write_durably(partial / "manifest.json", to_json_text(manifest)));
+  // Not before: until the manifest is there, the journal is what a read can go on from.
+  TM_CHECK(remove_journal(partial));
   return files.rename_durably(partial, final);
 }
 
@@ -332,7 +369,7 @@ StageWriter::StageWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& options,
                                                          const StageKey& key, const Schema& schema,
-                                                         Files& files) {
+                                                         Files& files, Cancel& cancel) {
   TM_CHECK(check_schema(schema));
   auto impl = std::make_unique<Impl>(options, files);
   impl->manifest.key = key;
@@ -350,10 +387,24 @@ Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& opt
   std::filesystem::remove_all(impl->partial, code);
   if (code) return file_error("remove", impl->partial, code.value());
   TM_CHECK(files.make_dirs_durably(impl->partial.parent_path()));
+  if (options.read.empty()) {
+    TM_CHECK(remove_older_partials(options.root, key, files));
+  } else {
+    TM_TRY(std::optional<StageJournal> journal,
+           take_over_read(options.root, key, options.read, impl->partial, files, cancel));
+    if (journal) {
+      impl->go_on(std::move(*journal));
+      return std::unique_ptr<StageWriter>(new StageWriter(std::move(impl)));
+    }
+  }
   // Nobody needs the partial folder after a power cut, so its own entry is not synced.
   std::filesystem::create_directory(impl->partial, code);
   if (code) return file_error("create", impl->partial, code.value());
   return std::unique_ptr<StageWriter>(new StageWriter(std::move(impl)));
+}
+
+const std::optional<StageWriter::Resumed>& StageWriter::resumed() const {
+  return impl_->resumed;
 }
 
 StageWriter::~StageWriter() {
@@ -362,14 +413,14 @@ StageWriter::~StageWriter() {
   std::filesystem::remove_all(impl_->partial, ignored);
 }
 
-Status StageWriter::write(duck::Connection& engine, Extraction& extraction, Cancel& cancel,
-                          const StageProgress& progress) {
+Status StageWriter::write(duck::Connection& engine, std::size_t split, Extraction& extraction,
+                          Cancel& cancel, const StageProgress& progress) {
   TM_ASSERT(!impl_->failed);
   TM_ASSERT(!impl_->sealed);
   TM_CHECK(cancel.check());
   auto* reader = std::get_if<std::unique_ptr<Reader>>(&extraction);
   Status written = reader != nullptr
-                       ? impl_->write_reader(engine, **reader, cancel, progress)
+                       ? impl_->write_reader(engine, split, **reader, cancel, progress)
                        : impl_->write_scan(engine, std::get<EngineScan>(extraction), progress);
   impl_->failed = !written.ok();
   return written;

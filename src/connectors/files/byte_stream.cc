@@ -28,6 +28,10 @@ class PlainStream final : public ByteStream {
       if (errno != EINTR) return file_error("read", path_, errno);
     }
   }
+  Result<bool> skip(std::int64_t bytes) override {
+    if (::lseek(descriptor_, bytes, SEEK_CUR) < 0) return file_error("seek in", path_, errno);
+    return true;
+  }
   // The first bytes, without moving on.
   std::string peek() const {
     char bytes[4];

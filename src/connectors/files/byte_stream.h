@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,6 +20,8 @@ class ByteStream {
   virtual ~ByteStream() = default;
   // Up to `size` bytes; 0 means the end.
   virtual Result<std::size_t> read(char* into, std::size_t size) = 0;
+  // Moves on by so many bytes, of those that read() would give. False: they have to be read.
+  virtual Result<bool> skip(std::int64_t) { return false; }
   // `shown` is the file's name in messages.
   static Result<std::unique_ptr<ByteStream>> open(const std::filesystem::path& path,
                                                   const std::string& shown);

@@ -37,6 +37,17 @@ class CsvRecords final : public RecordReader {
 
   Status start();
   Result<bool> next(Record& record) override;
+  RowPlace place() const override {
+    if (pending_) return {buffer_.offset(), buffer_.line()};
+    return {buffer_.offset() + static_cast<std::int64_t>(used_bytes_),
+            buffer_.line() + used_lines_};
+  }
+  Status go_to(const RowPlace& place) override {
+    pending_ = false;
+    used_bytes_ = 0;
+    used_lines_ = 0;
+    return buffer_.go_to(place);
+  }
   const std::vector<std::string>& columns() const override { return columns_; }
 
  private:

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "base/assert.h"
 #include "connectors/files/parquet_files.h"
 #include "connectors/files/text_reader.h"
 #include "drivers/duckdb/engine.h"
@@ -58,6 +59,7 @@ struct FilesSource::Impl {
   void note_copies(const std::vector<FileEntry>& files, const Known& known,
                    WindowBound& bound) const;
   Result<Schema> schema_for(const std::vector<std::string>& paths, Cancel& cancel) const;
+  static Result<std::vector<std::string>> paths_in(const Split& split);
 };
 
 Error FilesSource::Impl::no_files() const {
@@ -191,7 +193,7 @@ Result<std::vector<Split>> FilesSource::split(const Window& window, Cancel&) {
   return std::vector<Split>{Split{to_json(JsonValue(std::move(paths)))}};
 }
 
-Result<Extraction> FilesSource::open(const Split& split, Cancel& cancel) {
+Result<std::vector<std::string>> FilesSource::Impl::paths_in(const Split& split) {
   TM_TRY(JsonValue document, parse_json(split.text));
   TM_ASSERT(document.array() != nullptr);
   std::vector<std::string> paths;
@@ -199,12 +201,30 @@ Result<Extraction> FilesSource::open(const Split& split, Cancel& cancel) {
     TM_ASSERT(path.string() != nullptr);
     paths.push_back(*path.string());
   }
+  return paths;
+}
+
+Result<Extraction> FilesSource::open(const Split& split, Cancel& cancel) {
+  TM_TRY(std::vector<std::string> paths, Impl::paths_in(split));
   TM_TRY(Schema schema, discover(cancel));
   if (impl_->options.format == FileFormat::parquet) {
     TM_CHECK(parquet_schema(impl_->engine, impl_->options, paths, &schema));
     return Extraction(parquet_scan(impl_->options, schema, paths));
   }
   return Extraction(std::make_unique<TextReader>(impl_->options, schema, std::move(paths)));
+}
+
+bool FilesSource::can_go_on() const {
+  return impl_->options.format != FileFormat::parquet;
+}
+
+Result<Extraction> FilesSource::open_at(const Split& split, const Position& place, Cancel& cancel) {
+  TM_ASSERT(can_go_on());
+  TM_TRY(std::vector<std::string> paths, Impl::paths_in(split));
+  TM_TRY(const Schema schema, discover(cancel));
+  auto reader = std::make_unique<TextReader>(impl_->options, schema, std::move(paths));
+  TM_CHECK(reader->go_to(place));
+  return Extraction(std::move(reader));
 }
 
 Status FilesSource::verify(const Window& window, Cancel& cancel) {

@@ -52,6 +52,9 @@ class FilesSource final : public Source {
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
+  // Files are told apart by their content, and hashed again at the end.
+  bool can_go_on() const override;
+  Result<Extraction> open_at(const Split& split, const Position& place, Cancel& cancel) override;
   Status verify(const Window& window, Cancel& cancel) override;
 
  private:

@@ -21,6 +21,14 @@ class JsonRecords final : public RecordReader {
   }
   Status start();
   Result<bool> next(Record& record) override;
+  RowPlace place() const override {
+    return {buffer_.offset() + static_cast<std::int64_t>(used_bytes_),
+            buffer_.line() + used_lines_};
+  }
+  Status go_to(const RowPlace& place) override {
+    first_element_ = first_element_ && place.offset == buffer_.offset();
+    return buffer_.go_to(place);
+  }
   const std::vector<std::string>& columns() const override { return columns_; }
 
  private:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/assert.h"
 #include "drivers/json/utf8.h"
 
 namespace tidemark {
@@ -43,7 +44,35 @@ RowBuffer::RowBuffer(std::unique_ptr<ByteStream> stream, std::string shown,
 
 void RowBuffer::advance(std::size_t bytes, std::int64_t lines) {
   begin_ += bytes;
+  offset_ += static_cast<std::int64_t>(bytes);
   line_ += lines;
+}
+
+Status RowBuffer::go_to(const RowPlace& place) {
+  TM_ASSERT(place.offset >= offset_);
+  std::int64_t left = place.offset - offset_;
+  const auto buffered = std::min(left, static_cast<std::int64_t>(size()));
+  advance(static_cast<std::size_t>(buffered), 0);
+  left -= buffered;
+  if (left > 0) {
+    TM_TRY(const bool skipped, stream_->skip(left));
+    if (skipped) {
+      offset_ += left;
+      left = 0;
+    }
+  }
+  while (left > 0) {
+    if (!has(0)) {
+      TM_CHECK(status_);
+      return source_error("source.file_changed", shown_ + ": it is shorter than it was",
+                          Retry::backoff, "run the job again: it reads the file anew");
+    }
+    const auto piece = std::min(left, static_cast<std::int64_t>(size()));
+    advance(static_cast<std::size_t>(piece), 0);
+    left -= piece;
+  }
+  line_ = place.line;
+  return {};
 }
 
 bool RowBuffer::fill(std::size_t at) {

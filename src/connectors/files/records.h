@@ -41,6 +41,12 @@ struct Record {
   std::string problem_column;  // empty: the row as a whole
 };
 
+// Where a row begins in a file, unpacked.
+struct RowPlace {
+  std::int64_t offset = 0;  // bytes from the start
+  std::int64_t line = 1;
+};
+
 // What the reader of a file must know before.
 struct RecordOptions {
   std::filesystem::path path;
@@ -56,6 +62,10 @@ class RecordReader {
   virtual ~RecordReader() = default;
   // False at the end.
   virtual Result<bool> next(Record& record) = 0;
+  // Where the row after the last one given begins.
+  virtual RowPlace place() const = 0;
+  // Goes on at a place() that another reader of the same content gave. REQUIRES: before next().
+  virtual Status go_to(const RowPlace& place) = 0;
   // Known after opening for CSV; grows with every row for JSON that may add columns.
   virtual const std::vector<std::string>& columns() const = 0;
 };
@@ -75,6 +85,9 @@ class RowBuffer {
   }
   // Starts the next row. Views of the last one stay good until the next has().
   void advance(std::size_t bytes, std::int64_t lines);
+  // The same to a place further on, whatever stands between.
+  Status go_to(const RowPlace& place);
+  std::int64_t offset() const { return offset_; }
   std::int64_t line() const { return line_; }
   const Status& status() const { return status_; }
 
@@ -87,6 +100,7 @@ class RowBuffer {
   std::vector<char> bytes_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;
+  std::int64_t offset_ = 0;  // of begin_, in the file
   std::int64_t line_ = 1;
   bool ended_ = false;
   Status status_;

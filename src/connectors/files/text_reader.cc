@@ -1,8 +1,10 @@
 #include "connectors/files/text_reader.h"
 
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
+#include "base/assert.h"
 #include "base/nearest.h"
 #include "connectors/files/csv_records.h"
 #include "connectors/files/json_records.h"
@@ -108,6 +110,24 @@ TextReader::TextReader(const FilesOptions& options, const Schema& schema,
       schema_(schema),
       strictness_(strictness_of(schema, options)),
       paths_(std::move(paths)) {}
+
+std::optional<Position> TextReader::place() const {
+  if (!records_) return Position{std::to_string(next_path_)};
+  const RowPlace row = records_->place();
+  return Position{std::to_string(next_path_ - 1) + " " + std::to_string(row.offset) + " " +
+                  std::to_string(row.line)};
+}
+
+Status TextReader::go_to(const Position& place) {
+  std::istringstream text(place.text);
+  RowPlace row;
+  text >> next_path_;
+  TM_ASSERT(!text.fail() && next_path_ <= paths_.size());
+  if (!(text >> row.offset >> row.line)) return {};
+  TM_TRY(records_, open_records(options_, paths_[next_path_], schema_.names(), false));
+  ++next_path_;
+  return records_->go_to(row);
+}
 
 // False when the row was refused.
 bool TextReader::write_row(BatchWriter& writer, std::size_t row) {

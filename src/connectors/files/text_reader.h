@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,10 @@ class TextReader final : public Reader {
   // `options` and the paths in it stay as they are while the reader lives.
   TextReader(const FilesOptions& options, const Schema& schema, std::vector<std::string> paths);
   Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override;
+  // The file by its place in the list, the offset of the row in it, and its line.
+  std::optional<Position> place() const override;
+  // Begins there instead of at the first file. REQUIRES: before next().
+  Status go_to(const Position& place);
 
  private:
   bool write_row(BatchWriter& writer, std::size_t row);

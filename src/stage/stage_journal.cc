@@ -1,0 +1,137 @@
+#include "stage/stage_journal.h"
+
+#include <set>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "drivers/hash/hash.h"
+#include "drivers/json/json.h"
+#include "stage/stage_folders.h"
+
+namespace tidemark {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* journal_name = "journal.json";
+constexpr std::int64_t journal_bytes_max = 256'000'000;
+constexpr std::int64_t format_version = 1;
+
+// Nothing where it cannot be read: then the read begins anew, and nothing is lost.
+std::optional<StageJournal> read_journal(const fs::path& dir, Files& files) {
+  auto text = files.read(dir / journal_name, journal_bytes_max);
+  if (!text.ok()) return std::nullopt;
+  auto document = parse_json(*text);
+  if (!document.ok()) return std::nullopt;
+  auto version = document->integer_at("format_version");
+  auto read = document->string_at("read");
+  auto split = document->integer_at("split");
+  auto manifest_text = document->string_at("manifest");
+  if (!version.ok() || *version != format_version || !read.ok() || !split.ok() || *split < 0 ||
+      !manifest_text.ok()) {
+    return std::nullopt;
+  }
+  auto manifest = parse_manifest(*manifest_text);
+  if (!manifest.ok()) return std::nullopt;
+  StageJournal journal;
+  journal.read = std::move(*read);
+  journal.manifest = std::move(*manifest);
+  journal.split = static_cast<std::size_t>(*split);
+  if (const JsonValue* place = document->find("place"); place != nullptr && place->string())
+    journal.place = Position{*place->string()};
+  return journal;
+}
+
+Result<bool> is_whole(const fs::path& dir, const std::vector<Segment>& segments, Cancel& cancel) {
+  for (const Segment& segment : segments) {
+    auto hash = hash_file(dir / segment.file, HashDepth::xxh3, cancel);
+    if (!hash.ok() && hash.error().code == "run.cancelled") return std::move(hash).error();
+    if (!hash.ok() || hash->bytes != segment.bytes || hash->xxh3 != segment.xxh3) return false;
+  }
+  return true;
+}
+
+// The segment that was being written when the process died.
+Status remove_unnamed(const fs::path& dir, const Manifest& manifest) {
+  std::set<std::string> named{journal_name};
+  for (const std::vector<Segment>* list : {&manifest.segments, &manifest.rejects}) {
+    for (const Segment& segment : *list)
+      named.insert(segment.file);
+  }
+  std::error_code code;
+  std::vector<fs::path> unnamed;
+  for (const auto& entry : fs::directory_iterator(dir, code)) {
+    if (!named.contains(entry.path().filename().string())) unnamed.push_back(entry.path());
+  }
+  for (const fs::path& path : unnamed) {
+    if (!code) fs::remove_all(path, code);
+  }
+  if (code) return file_error("clear", dir, code.value());
+  return {};
+}
+
+// What older owners of the window left unsealed, newest first.
+Result<std::vector<StageFolder>> older_partials(const fs::path& root, const StageKey& key) {
+  TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, key.stream)));
+  std::vector<StageFolder> partials;
+  for (auto folder = folders.rbegin(); folder != folders.rend(); ++folder) {
+    if (folder->kind == StageKind::partial && folder->fence < key.fence)
+      partials.push_back(*folder);
+  }
+  return partials;
+}
+
+}  // namespace
+
+Status write_journal(const fs::path& dir, const StageJournal& journal, Files& files) {
+  JsonValue document;
+  document.set("format_version", format_version).set("read", journal.read);
+  document.set("split", static_cast<std::int64_t>(journal.split));
+  document.set("place", journal.place ? JsonValue(journal.place->text) : JsonValue());
+  document.set("manifest", to_json_text(journal.manifest));
+  return files.write_durably(dir / journal_name, to_json(document, JsonLayout::compact));
+}
+
+Status remove_journal(const fs::path& dir) {
+  std::error_code code;
+  fs::remove(dir / journal_name, code);
+  if (code) return file_error("remove", dir / journal_name, code.value());
+  return {};
+}
+
+Result<std::optional<StageJournal>> take_over_read(const fs::path& root, const StageKey& key,
+                                                   const std::string& read, const fs::path& partial,
+                                                   Files& files, Cancel& cancel) {
+  std::optional<StageJournal> taken;
+  TM_TRY(const std::vector<StageFolder> partials, older_partials(root, key));
+  for (const StageFolder& folder : partials) {
+    std::optional<StageJournal> journal;
+    if (!taken && folder.seq == key.seq) journal = read_journal(folder.dir, files);
+    bool usable = journal && journal->read == read;
+    if (usable) {
+      TM_TRY(const bool segments, is_whole(folder.dir, journal->manifest.segments, cancel));
+      TM_TRY(const bool rejects, is_whole(folder.dir, journal->manifest.rejects, cancel));
+      usable = segments && rejects;
+    }
+    if (!usable) {
+      TM_CHECK(remove_folder(folder, files));
+      continue;
+    }
+    // Renamed first: an old owner that wakes finds its path gone and adds nothing more.
+    TM_CHECK(files.rename_durably(folder.dir, partial));
+    TM_CHECK(remove_unnamed(partial, journal->manifest));
+    taken = std::move(journal);
+  }
+  return taken;
+}
+
+Status remove_older_partials(const fs::path& root, const StageKey& key, Files& files) {
+  TM_TRY(const std::vector<StageFolder> partials, older_partials(root, key));
+  for (const StageFolder& folder : partials)
+    TM_CHECK(remove_folder(folder, files));
+  return {};
+}
+
+}  // namespace tidemark

@@ -1,0 +1,44 @@
+// StageJournal: how far a stage that is being written has come, so that another process can go on
+// with it after this one died.
+//
+// A value beside the segments, `journal.json`, replaced durably after each segment that it names:
+// what it says is on disk. Gone with the rename that seals the stage. Free functions; one writer.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "env/files.h"
+#include "stage/manifest.h"
+
+namespace tidemark {
+
+struct StageJournal {
+  // Names what is read, to the last byte: window, splits and columns. Another read with the same
+  // name gives the same rows in the same order.
+  std::string read;
+  Manifest manifest;              // of the segments so far, with their hashes
+  std::size_t split = 0;          // that is being read; those before are whole
+  std::optional<Position> place;  // of its next row; nothing: its beginning
+};
+
+// All segments it names must be synced before.
+Status write_journal(const std::filesystem::path& dir, const StageJournal& journal, Files& files);
+// Before the stage is sealed.
+Status remove_journal(const std::filesystem::path& dir);
+// Takes the newest read of that name that a process left for the window of `key` under an older
+// fence: its folder becomes `partial`, with exactly the segments of its journal, each verified by
+// its hash. Nothing when there is none. Folders that older owners left unsealed are removed. Nobody
+// may still write there: an owner whose fence is raised over may, but not under the new name.
+Result<std::optional<StageJournal>> take_over_read(const std::filesystem::path& root,
+                                                   const StageKey& key, const std::string& read,
+                                                   const std::filesystem::path& partial,
+                                                   Files& files, Cancel& cancel);
+// Only the removal.
+Status remove_older_partials(const std::filesystem::path& root, const StageKey& key, Files& files);
+
+}  // namespace tidemark
