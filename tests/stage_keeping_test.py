@@ -8,6 +8,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import re
 import shutil
 import sqlite3
 import time
@@ -52,14 +53,19 @@ class StageTest(unittest.TestCase):
     def root(self, job="r"):
         return self.project.dir / ".tidemark/stage" / job / "main"
 
+    def stage(self, seq, name="", job="r"):
+        found, = self.root(job).glob(f"{seq}-*[0-9]")
+        return found / name
+
     def stages(self, job="r"):
-        return sorted(path.name for path in self.root(job).iterdir()) if self.root(job).exists() else []
+        """What stands, by the number of the window; its fence is whose run read it."""
+        names = [path.name for path in self.root(job).iterdir()] if self.root(job).exists() else []
+        return sorted(re.sub(r"^(\d+)-\d+", r"\1", name) for name in names)
 
     def age(self, *seqs, days=30, job="r"):
         for seq in seqs:
-            manifest, = self.root(job).glob(f"{seq}-*/manifest.json")
             then = time.time() - days * DAY_SECONDS
-            os.utime(manifest, (then, then))
+            os.utime(self.stage(seq, "manifest.json", job), (then, then))
 
     def call(self, *arguments, code=0):
         done = self.project.call("stage", *arguments, "--json")
@@ -67,11 +73,11 @@ class StageTest(unittest.TestCase):
         return done.json
 
     def reasons(self, *arguments):
-        return {f"{one['seq']}-{one['fence']}": one["reason"] for one in self.call("list", *arguments)["stages"]}
+        return {one["seq"]: one["reason"] for one in self.call("list", *arguments)["stages"]}
 
     def clean(self, *arguments, code=0):
         document = self.call("clean", *arguments, code=code)
-        return [f"{one['seq']}-{one['fence']}" for one in document["removed"]]
+        return [one["seq"] for one in document["removed"]]
 
 
 class AfterARun(StageTest):
@@ -81,15 +87,15 @@ class AfterARun(StageTest):
             self.load()
         self.age(1, 3)
         # 2 is young; 3 is the newest when the next run has read nothing, and only old after it.
-        self.assertEqual(self.reasons(), {"1-1": "old", "2-1": "young", "3-1": "newest"})
+        self.assertEqual(self.reasons(), {1: "old", 2: "young", 3: "newest"})
         self.load()
-        self.assertEqual(self.stages(), ["2-1", "3-1", "4-1"])
+        self.assertEqual(self.stages(), ["2", "3", "4"])
         self.assertEqual(self.project.count("r"), 4000)
         # A clock that stood behind while 3 was sealed does not make it older than 2.
-        self.assertEqual(self.reasons(), {"2-1": "young", "3-1": "young", "4-1": "newest"})
+        self.assertEqual(self.reasons(), {2: "young", 3: "young", 4: "newest"})
         self.age(2)
         self.load()
-        self.assertEqual(self.stages(), ["4-1", "5-1"])
+        self.assertEqual(self.stages(), ["4", "5"])
 
     def test_keep_says_how_long(self):
         self.job()
@@ -98,12 +104,12 @@ class AfterARun(StageTest):
         self.age(1, days=2)
         for keep, reason in (("7d", "young"), ("3d", "young"), ("36h", "old"), ("forever", "kept_forever")):
             self.project.write("tidemark.yaml", PROJECT_YAML + f"stage: {{keep: {keep}}}\n")
-            self.assertEqual(self.reasons()["1-1"], reason)
+            self.assertEqual(self.reasons()[1], reason)
         self.load()
-        self.assertEqual(self.stages(), ["1-1", "2-1", "3-1"])
+        self.assertEqual(self.stages(), ["1", "2", "3"])
         self.project.write("tidemark.yaml", PROJECT_YAML + "stage: {path: .tidemark/stage, keep: 36h}\n")
         self.load()
-        self.assertEqual(self.stages(), ["2-1", "3-1", "4-1"])
+        self.assertEqual(self.stages(), ["2", "3", "4"])
 
     def test_a_skipped_run_looks_at_no_stage(self):
         self.job()
@@ -111,7 +117,18 @@ class AfterARun(StageTest):
         self.load()
         self.age(1)
         self.assertEqual(self.project.run("r")[1]["status"], "skipped")
-        self.assertEqual(self.stages(), ["1-1", "2-1"])
+        self.assertEqual(self.stages(), ["1", "2"])
+
+    def test_what_a_dead_run_left_of_a_loaded_window_goes(self):
+        self.job()
+        self.load()
+        for name in ("2-77.partial", "3-77.partial"):
+            (self.root() / name).mkdir()
+        # Window 3 may be read by somebody now.
+        self.load()
+        self.assertEqual(self.stages(), ["1", "2", "3.partial"])
+        self.load()
+        self.assertEqual(self.stages(), ["1", "2", "3"])
 
     def test_open_refused_rows_keep_theirs(self):
         self.job()
@@ -119,13 +136,13 @@ class AfterARun(StageTest):
         self.load()
         self.load()
         self.age(1, 2)
-        self.assertEqual(self.reasons(), {"1-1": "open_refused_rows", "2-1": "old", "3-1": "newest"})
+        self.assertEqual(self.reasons(), {1: "open_refused_rows", 2: "old", 3: "newest"})
         self.load()
-        self.assertEqual(self.stages(), ["1-1", "3-1", "4-1"])
+        self.assertEqual(self.stages(), ["1", "3", "4"])
         with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
             file.rows("UPDATE tidemark_quarantine SET resolved_at = now()")
         self.load()
-        self.assertEqual(self.stages(), ["3-1", "4-1", "5-1"])
+        self.assertEqual(self.stages(), ["3", "4", "5"])
 
     def test_a_blocked_run_keeps_its_stage_and_its_refused_rows(self):
         self.job()
@@ -133,26 +150,26 @@ class AfterARun(StageTest):
         self.load()
         run = self.load(bad=500, status="blocked")
         self.age(1, 2, 3)
-        self.assertEqual(self.reasons(), {"1-1": "old", "2-1": "old", "3-1": "not_loaded"})
-        self.assertEqual(self.clean(), ["1-1", "2-1"])
-        self.assertEqual(self.stages(), ["3-1", "3-1.refused.parquet"])
+        self.assertEqual(self.reasons(), {1: "old", 2: "old", 3: "not_loaded"})
+        self.assertEqual(self.clean(), [1, 2])
+        self.assertEqual(self.stages(), ["3", "3.refused.parquet"])
         done = self.project.call("replay", run, "--json")
         self.assertEqual((done.code, done.json["status"]), (0, "success"), done.err)
         self.assertEqual(self.project.count("r"), 2500)
         # Its open rows in quarantine keep it from now on.
         self.load()
-        self.assertEqual(self.stages(), ["3-1", "3-1.refused.parquet", "4-1"])
+        self.assertEqual(self.stages(), ["3", "3.refused.parquet", "4"])
 
     def test_a_damaged_stage_is_no_reason_to_keep_others(self):
         self.job()
         for _ in range(4):
             self.load()
         self.age(1, 2, 3, 4)
-        (self.root() / "4-1/manifest.json").write_text("{}")
+        self.stage(4, "manifest.json").write_text("{}")
         self.age(4)
         # Types come from the newest that can be read.
-        self.assertEqual(self.reasons(), {"1-1": "old", "2-1": "old", "3-1": "newest", "4-1": "old"})
-        self.assertEqual(self.clean(), ["1-1", "2-1", "4-1"])
+        self.assertEqual(self.reasons(), {1: "old", 2: "old", 3: "newest", 4: "old"})
+        self.assertEqual(self.clean(), [1, 2, 4])
 
 
 @unittest.skipUnless(is_installed(), "PostgreSQL 15 is not installed")
@@ -170,12 +187,12 @@ class AfterARunIntoPostgres(StageTest):
         self.load(bad=500, status="blocked")
         self.age(1, 2, 3, 4)
         self.assertEqual(self.reasons(),
-                         {"1-1": "open_refused_rows", "2-1": "old", "3-1": "old", "4-1": "not_loaded"})
-        self.assertEqual(self.clean(), ["2-1", "3-1"])
+                         {1: "open_refused_rows", 2: "old", 3: "old", 4: "not_loaded"})
+        self.assertEqual(self.clean(), [2, 3])
         server.sql("update tidemark_quarantine set resolved_at = now()")
-        self.assertEqual(self.reasons(), {"1-1": "old", "4-1": "not_loaded"})
+        self.assertEqual(self.reasons(), {1: "old", 4: "not_loaded"})
         server.stop()
-        self.assertEqual(self.reasons(), {"1-1": "target_unknown", "4-1": "target_unknown"})
+        self.assertEqual(self.reasons(), {1: "target_unknown", 4: "target_unknown"})
         self.assertEqual(self.clean(code=1), [])
 
 
@@ -186,13 +203,13 @@ class Cleaning(StageTest):
         self.load()
         self.age(1)
         with DuckdbFile(self.project.dir / "warehouse.duckdb"):
-            self.assertEqual(self.reasons(), {"1-1": "target_unknown", "2-1": "target_unknown"})
+            self.assertEqual(self.reasons(), {1: "target_unknown", 2: "target_unknown"})
             document = self.call("clean", code=1)
             self.assertEqual((document["removed"], document["kept"]), ([], 2))
             self.assertEqual(document["unasked"][0]["code"], "target.file_unusable")
             done = self.project.call("stage", "list")
             self.assertIn("its stages are kept", done.err)
-        self.assertEqual(self.clean(), ["1-1"])
+        self.assertEqual(self.clean(), [1])
 
     def test_a_dry_run_says_the_same_and_changes_nothing(self):
         self.job()
@@ -205,7 +222,7 @@ class Cleaning(StageTest):
         done = self.call("clean")
         self.assertEqual({**said, "dry_run": False}, done)
         self.assertEqual(said["bytes_freed"], sum(size for name, (_, size, _, content) in before.items()
-                                                  if name.startswith("1-1/") and content))
+                                                  if name.startswith("1-") and content))
         self.assertEqual(self.clean(), [])
         words = self.project.call("stage", "clean").out
         self.assertIn("0 stages removed, 0 B freed; 1 stage kept", words)
@@ -214,35 +231,33 @@ class Cleaning(StageTest):
         self.job()
         self.load()
         self.load()
-        partial = self.root() / "3-1.partial"
-        partial.mkdir()
-        (partial / "segment-000001.parquet").write_text("half")
         run = self.load()
-        partial.mkdir()
+        (self.root() / "3-99.partial").mkdir()
         # As a process that died left it: the run has no end, and window 3 a folder that was never sealed.
         with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db")) as store, store:
             store.execute("UPDATE etl_runs SET run_end = NULL WHERE run_id = ?", (run,))
+            store.execute("UPDATE etl_run_streams SET state = 'loading' WHERE run_id = ?", (run,))
         self.age(1, 2, 3)
-        reasons = [(one["path"].rsplit("/", 1)[1], one["reason"]) for one in self.call("list")["stages"]]
-        self.assertEqual(reasons, [("1-1", "old"), ("2-1", "old"), ("3-1", "unfinished_run"),
-                                   ("3-1.partial", "unfinished_run")])
-        self.assertEqual(self.clean(), ["1-1", "2-1"])
+        self.assertEqual([(one["seq"], one["reason"]) for one in self.call("list")["stages"]],
+                         [(1, "old"), (2, "old"), (3, "unfinished_run"), (3, "unfinished_run")])
+        self.assertEqual(self.clean(), [1, 2])
         with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db")) as store, store:
             store.execute("UPDATE etl_runs SET run_end = run_start")
-        self.assertEqual(self.clean(), ["3-1"])
-        self.assertEqual(self.stages(), ["3-1"])
+            store.execute("UPDATE etl_run_streams SET state = 'done'")
+        self.assertEqual(self.clean(), [3])
+        self.assertEqual(self.stages(), ["3"])
 
     def test_half_removed_stages_and_what_lies_alone(self):
         self.job()
         for _ in range(3):
             self.load()
-        (self.root() / "1-1/manifest.json").unlink()
+        self.stage(1, "manifest.json").unlink()
         (self.root() / "7-1.refused.parquet").write_text("alone")
         (self.root() / "8-2.partial").mkdir()
-        self.assertEqual(self.reasons(), {"1-1": "half_removed", "2-1": "young", "3-1": "newest",
-                                          "7-1": "half_removed", "8-2": "left_by_a_dead_run"})
-        self.assertEqual(self.clean(), ["1-1", "7-1", "8-2"])
-        self.assertEqual(self.stages(), ["2-1", "3-1"])
+        self.assertEqual(self.reasons(), {1: "half_removed", 2: "young", 3: "newest",
+                                          7: "half_removed", 8: "left_by_a_dead_run"})
+        self.assertEqual(self.clean(), [1, 7, 8])
+        self.assertEqual(self.stages(), ["2", "3"])
 
     def test_stages_of_a_job_that_is_gone(self):
         self.job()
@@ -258,11 +273,11 @@ class Cleaning(StageTest):
         self.assertEqual(self.clean("r"), [])
         copy = self.project.dir / "copy"
         shutil.copytree(self.root("other").parent, copy)
-        self.assertEqual(self.clean("other"), ["1-1", "2-1"])
+        self.assertEqual(self.clean("other"), [1, 2])
         self.assertFalse(self.root("other").parent.exists())
         shutil.copytree(copy, self.root("other").parent)
-        self.assertEqual(self.clean("--gone"), ["1-1", "2-1"])
-        self.assertEqual(self.stages(), ["1-1"])
+        self.assertEqual(self.clean("--gone"), [1, 2])
+        self.assertEqual(self.stages(), ["1"])
         self.assertEqual(self.call("clean", "other", code=2)["error"]["code"], "user.no_job")
 
     def test_it_is_for_the_owner_of_the_project(self):
@@ -272,7 +287,7 @@ class Cleaning(StageTest):
             fcntl.flock(lock, fcntl.LOCK_EX)
             self.assertEqual(self.call("clean", code=3)["error"]["code"], "run.project_busy")
             self.assertEqual(self.clean("--dry-run"), [])
-            self.assertEqual(self.reasons(), {"1-1": "newest"})
+            self.assertEqual(self.reasons(), {1: "newest"})
 
     def test_a_project_without_runs(self):
         self.job()
@@ -290,12 +305,12 @@ class Verifying(StageTest):
         self.job()
         runs = [self.load(bad=10) for _ in range(3)]
         self.assertEqual(self.call("verify")["damaged"], 0)
-        segment = self.root() / "1-1/segment-000001.parquet"
+        segment = self.stage(1, "segment-000001.parquet")
         content = bytearray(segment.read_bytes())
         content[50] ^= 16
         segment.write_bytes(content)
-        (self.root() / "1-1/stranger").write_text("x")
-        (self.root() / "3-1/manifest.json").write_text("{}")
+        self.stage(1, "stranger").write_text("x")
+        self.stage(3, "manifest.json").write_text("{}")
         document = self.call("verify", "r", code=1)
         self.assertEqual(document["damaged"], 2)
         found = [[damage["file"] for damage in stage["damages"]] for stage in document["stages"]]
@@ -305,9 +320,9 @@ class Verifying(StageTest):
             stage, = self.call("verify", run, code=1 if damages else 0)["stages"]
             self.assertEqual(len(stage["damages"]), damages)
         words = self.project.call("stage", "verify")
-        self.assertIn("DAMAGED  r/main 1-1", words.out)
+        self.assertIn("DAMAGED  r/main 1-", words.out)
         self.assertIn("segment-000001.parquet has other content than was staged (xxh3)", words.out)
-        self.assertIn("ok       r/main 2-1", words.out)
+        self.assertIn("ok       r/main 2-", words.out)
         self.assertIn("3 stages, 2 damaged", words.out)
         self.assertIn("`tidemark run JOB`", words.err)
 

@@ -25,7 +25,7 @@ Status ask_target(Sink& sink, const StreamId& stream, StageClaims& claims, Cance
 void add_unfinished(const std::vector<RunRecord>& runs, const StreamId& id, StageClaims& claims) {
   for (const RunRecord& run : runs) {
     for (const StreamRecord& stream : run.streams) {
-      if (run.job == id.job && stream.stream == id.stream)
+      if (run.job == id.job && stream.stream == id.stream && !is_final(stream.mark.state))
         claims.unfinished.emplace(stream.seq, run.run);
     }
   }
@@ -166,38 +166,40 @@ class Survey {
   StageSurvey survey_;
 };
 
-// The stages that are past their time, as far as the clock alone says, and the newest one that can
-// be read. Of those behind the first young one only the newest matters, so nothing else is looked
-// at.
+// What may go as far as the clock alone says, and the newest stage that can be read. Of sealed ones
+// behind the first young one only the newest matters, so nothing else is looked at.
 Result<std::vector<StageFolder>> aged_stages(const StagedStream& stream,
                                              std::chrono::milliseconds keep, UtcMicros now,
                                              Files& files) {
   TM_TRY(std::vector<StageFolder> all, stage_folders(stream));
-  std::erase_if(all, [](const StageFolder& one) { return one.kind == StageKind::partial; });
-  std::vector<StageFolder> aged;
   const std::int64_t keep_micros = std::chrono::microseconds(keep).count();
-  std::size_t at = 0;
-  for (; at + 1 < all.size(); ++at) {
-    if (all[at].kind == StageKind::sealed) TM_CHECK(look_at(all[at]));
-    if (all[at].kind == StageKind::sealed && now.get() - all[at].sealed_at.get() < keep_micros)
-      break;
-    aged.push_back(all[at]);
-  }
-  if (aged.empty()) return aged;
-  for (std::size_t newest = all.size(); newest > 0; --newest) {
-    StageFolder& folder = all[newest - 1];
-    folder.readable = folder.kind == StageKind::sealed && Stage::open(folder.dir, files).ok();
-    if (newest > at) {
-      TM_CHECK(look_at(folder));
-      aged.push_back(folder);
-    } else {
-      aged[newest - 1].readable = folder.readable;
+  const std::size_t last = all.empty() ? 0 : all.size() - 1;
+  std::vector<bool> is_aged(all.size(), false);
+  bool young_seen = false;
+  bool any_aged = false;
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    if (all[at].kind == StageKind::sealed) {
+      if (young_seen || at == last) continue;
+      TM_CHECK(look_at(all[at]));
+      young_seen =
+          all[at].kind == StageKind::sealed && now.get() - all[at].sealed_at.get() < keep_micros;
+      if (young_seen) continue;
     }
+    is_aged[at] = any_aged = true;
+  }
+  std::vector<StageFolder> aged;
+  if (!any_aged) return aged;
+  for (std::size_t at = all.size(); at > 0; --at) {
+    StageFolder& folder = all[at - 1];
+    if (folder.kind != StageKind::sealed) continue;
+    TM_CHECK(look_at(folder));
+    folder.readable = Stage::open(folder.dir, files).ok();
+    is_aged[at - 1] = true;
     if (folder.readable) break;
   }
-  std::sort(aged.begin(), aged.end(), [](const StageFolder& a, const StageFolder& b) {
-    return std::pair(a.seq, a.fence) < std::pair(b.seq, b.fence);
-  });
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    if (is_aged[at]) aged.push_back(std::move(all[at]));
+  }
   return aged;
 }
 
@@ -250,7 +252,8 @@ Status remove_aged_stages(const RunnerParts& parts, const StreamId& stream, Sink
   TM_CHECK(ask_target(sink, stream, claims, cancel));
   const std::vector<StageVerdict> verdicts = judge_stages(folders, claims, keep, now);
   for (std::size_t at = 0; at < folders.size(); ++at) {
-    if (is_kept(verdicts[at].reason)) continue;
+    // A window that is not loaded yet may be read by somebody now.
+    if (is_kept(verdicts[at].reason) || folders[at].seq > *claims.loaded) continue;
     TM_CHECK(cancel.check());
     TM_CHECK(remove_folder(folders[at], parts.files));
   }

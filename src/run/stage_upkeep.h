@@ -59,8 +59,9 @@ Result<std::vector<Damage>> find_damages(const StageFolder& folder, Files& files
 Result<std::int64_t> remove_unwanted(const StageSurvey& survey, Files& files, Cancel& cancel,
                                      const std::function<void(const SurveyedStage&)>& removed);
 
-// After a run has loaded a stream: removes the stages of it that came of age. REQUIRES: the run has
-// ended in the store. Costs one listing of a folder when there is nothing to remove.
+// After a run has loaded a stream: removes the stages of it that came of age, and what dead runs
+// left of windows that are loaded. REQUIRES: the lease of the job. Costs one listing of a folder
+// when there is nothing to remove.
 Status remove_aged_stages(const RunnerParts& parts, const StreamId& stream, Sink& sink,
                           Cancel& cancel);
 
