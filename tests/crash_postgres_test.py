@@ -11,4 +11,5 @@ if __name__ == "__main__":
         main([*(lambda load=load: World("postgres", load, server) for load in LOADS),
               lambda: World("postgres", "upsert", server, many=True),
               lambda: World("duckdb", "upsert", server, many=True)],
-             must_fire=lambda name: True)
+             # What only a DuckDB file does is in crash_duckdb_test.py.
+             must_fire=lambda name: not name.startswith("engine.commit"))

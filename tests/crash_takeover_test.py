@@ -28,8 +28,7 @@ def takeover(world, report, place):
     with world.fresh() as cell:
         cell.write_project(LEASE)
         other = Cell(world, cell.dir.parent / (cell.dir.name + "-other"), cell.database)
-        other.write_project(LEASE + f"store: sqlite:{cell.dir / '.tidemark/store.db'}\n"
-                                    f"stage: {cell.dir / '.tidemark/stage'}\n")
+        other.write_project(LEASE + f"store: sqlite:{cell.dir / '.tidemark/store.db'}\n", cell.dir)
         if not world.many:
             os.link(cell.dir / "shop.db", other.dir / "shop.db")
         started = []

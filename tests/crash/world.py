@@ -19,7 +19,9 @@ import time
 from support.duckdb_file import DuckdbFile
 from support.project import BINARY, finish, program_environment
 
+# The stage of the first window may go when the second is loaded.
 PROJECT = """\
+stage: {{path: {stage}, keep: 1s}}
 connections:
   shop: {shop}
   goal: {goal}
@@ -115,6 +117,9 @@ class World:
 
     def _change_source(self, folder, rows, create=False):
         values = ", ".join(f"({i}, {v}, '{at}')" for i, v, at in rows)
+        if self.many and not create:
+            # A watermark of PostgreSQL stands close behind the clock, so what is new was changed now.
+            values = ", ".join(f"({i}, {v}, timezone('UTC', clock_timestamp()))" for i, v, _ in rows)
         statements = []
         for stream in self.streams():
             if create:
@@ -156,7 +161,7 @@ class Cell:
         if self.world.target == "postgres":
             self.world.server.sql(f"drop database {self.database} with (force)")
 
-    def write_project(self, more=""):
+    def write_project(self, more="", stage_of=None):
         world = self.world
         (self.dir / "jobs").mkdir(parents=True, exist_ok=True)
         shop = "{sqlite: shop.db}"
@@ -167,7 +172,8 @@ class Cell:
         goal = "{duckdb: goal.duckdb}"
         if world.target == "postgres":
             goal = '{postgres: "' + world.server.conninfo(self.database) + '"}'
-        (self.dir / "tidemark.yaml").write_text(more + PROJECT.format(shop=shop, goal=goal))
+        stage = (stage_of / ".tidemark/stage") if stage_of else ".tidemark/stage"
+        (self.dir / "tidemark.yaml").write_text(more + PROJECT.format(shop=shop, goal=goal, stage=stage))
         load = world.load + (", key: [id]" if world.load == "upsert" else "")
         (self.dir / "jobs" / "copy.yaml").write_text(
             JOB.format(source=source, table="{table}" if world.many else "orders", load=load))
