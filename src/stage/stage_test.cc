@@ -362,7 +362,9 @@ TEST_F(StageTest, what_stands_of_a_stream_is_listed_in_order) {
   ASSERT_TRUE(folders.ok());
   std::string seen;
   for (StageFolder& folder : *folders) {
-    if (folder.kind == StageKind::sealed) ASSERT_TRUE(look_at(folder).ok());
+    if (folder.kind == StageKind::sealed) {
+      ASSERT_TRUE(look_at(folder).ok());
+    }
     const std::string kind = folder.kind == StageKind::sealed    ? "sealed"
                              : folder.kind == StageKind::partial ? "partial"
                                                                  : "half";
