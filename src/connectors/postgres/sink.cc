@@ -33,8 +33,8 @@ Status check_writable(Connection& connection, Cancel& cancel) {
 
 }  // namespace
 
-PostgresSink::PostgresSink(duck::Connection& engine, ConnectOptions options)
-    : engine_(engine), options_(std::move(options)) {
+PostgresSink::PostgresSink(duck::Connection& engine, ConnectOptions options, LockPatience patience)
+    : engine_(engine), options_(std::move(options)), patience_(patience) {
   options_.side = Side::target;
 }
 
@@ -111,10 +111,7 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(const bool ledger_exists, ledger::exists(*connection, cancel));
   if (!ledger_exists) plan.ddl = ledger::ddl();
   plan.ddl.insert(plan.ddl.end(), steps.ddl.begin(), steps.ddl.end());
-  for (const std::string& sql :
-       {steps.lock, steps.clear, steps.staging, steps.copy, steps.merge, steps.finish}) {
-    if (!sql.empty()) plan.sql.push_back(sql);
-  }
+  plan.sql = steps.statements();
   if (Status writable = check_writable(*connection, cancel); !writable.ok()) {
     plan.notes.push_back(writable.error().describe());
   }
@@ -149,8 +146,8 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
   // head.
   TM_CHECK(connection->begin("isolation level read committed", cancel));
   TM_CHECK(connection->execute(load_settings, cancel));
-  return std::unique_ptr<LoadTxn>(
-      std::make_unique<PostgresLoad>(engine_, std::move(connection), std::move(options), key));
+  return std::unique_ptr<LoadTxn>(std::make_unique<PostgresLoad>(
+      engine_, std::move(connection), std::move(options), key, patience_));
 }
 
 }  // namespace tidemark::postgres

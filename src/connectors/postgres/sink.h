@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "connect/sink.h"
+#include "connectors/postgres/table_lock.h"
 #include "drivers/duckdb/engine.h"
 #include "drivers/postgres/connection.h"
 
@@ -21,7 +22,7 @@ namespace tidemark::postgres {
 class PostgresSink : public Sink {
  public:
   // `options.side` is set to target. Connects to nothing yet.
-  PostgresSink(duck::Connection& engine, ConnectOptions options);
+  PostgresSink(duck::Connection& engine, ConnectOptions options, LockPatience patience = {});
 
   SinkTraits traits() const override;
   Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;
@@ -42,6 +43,7 @@ class PostgresSink : public Sink {
 
   duck::Connection& engine_;
   ConnectOptions options_;
+  LockPatience patience_;
   std::unique_ptr<Connection> reader_;
 };
 

@@ -8,30 +8,14 @@
 #include "base/error.h"
 #include "connectors/postgres/copy_encoder.h"
 #include "connectors/postgres/ledger.h"
+#include "connectors/postgres/row_copy.h"
+#include "connectors/postgres/sink_replace.h"
 
 namespace tidemark::postgres {
 namespace {
 
-// A message of this size costs little per byte and keeps the buffer small.
-constexpr std::size_t message_bytes = 256 * 1024;
-
 constexpr const char* duplicate_in_statement = "postgres.21000";
-constexpr const char* unique_violation = "postgres.unique_violation";
 constexpr const char* table_exists = "postgres.table_exists";
-
-Error duplicate_keys(const LoadTarget& target, const Error& cause) {
-  return target_error(
-      "target.duplicate_key",
-      "the rows for " + target.table + " hold a key more than once: " + cause.message, Retry::never,
-      "say which row wins: dedupe in `transform`, by the key");
-}
-
-std::string select_list(const Schema& schema) {
-  std::string list;
-  for (const Column& column : schema.columns)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
-  return list;
-}
 
 // What a quarantined row says about itself must not stop the load: a NUL in a message is written
 // out.
@@ -49,11 +33,12 @@ std::string quarantine_list(const Schema& schema) {
 }  // namespace
 
 PostgresLoad::PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
-                           ConnectOptions options, LoadKey key)
+                           ConnectOptions options, LoadKey key, LockPatience patience)
     : engine_(engine),
       connection_(std::move(connection)),
       options_(std::move(options)),
       key_(std::move(key)),
+      patience_(patience),
       backend_pid_(connection_->backend_pid()) {}
 
 PostgresLoad::~PostgresLoad() {
@@ -74,24 +59,26 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
   if (!state.exists && target.was_there) return table_gone(target.table);
   TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
   TM_CHECK(check_keys(rows, target));
+  if (steps.full) {
+    return replace_rows(engine_, *connection_, {rows, target, steps, key_.fence, patience_},
+                        cancel);
+  }
   if (!steps.lock.empty()) {
     TM_CHECK(connection_->execute(steps.lock, cancel));
     // The lock keeps DDL away; what happened before it is seen by reading again.
     TM_TRY(state, read_table(*connection_, target.table, cancel));
     TM_TRY(steps, compose(state, target, key_.fence));
   }
-  if (target.strategy == LoadStrategy::full) TM_CHECK(guard(rows, target, state, cancel));
   for (const std::string& statement : steps.ddl) {
     auto made = connection_->execute(statement, cancel);
     if (made.ok()) continue;
     Error error = std::move(made).error();
     // Two first loads of one table at once: the other's table is there at the next try.
-    if (error.code == table_exists || error.code == unique_violation) error.retry = Retry::backoff;
+    if (error.code == table_exists || is_unique_violation(error)) error.retry = Retry::backoff;
     return error;
   }
-  if (!steps.clear.empty()) TM_CHECK(connection_->execute(steps.clear, cancel));
   if (!steps.staging.empty()) TM_CHECK(connection_->execute(steps.staging, cancel));
-  TM_CHECK(copy_rows("SELECT " + select_list(target.schema) + " FROM " + rows.relation, steps.copy,
+  TM_CHECK(copy_rows(engine_, *connection_, select_rows(rows, target.schema), steps.copy,
                      std::move(steps.columns), rows.rows, cancel));
   return finish_rows(steps, target, rows.rows, cancel);
 }
@@ -115,66 +102,11 @@ Status PostgresLoad::check_keys(const StagedTable& rows, const LoadTarget& targe
       "refuse them by a rule, for example: key_present: " + target.key.front() + " is not null");
 }
 
-Status PostgresLoad::guard(const StagedTable& rows, const LoadTarget& target,
-                           const TableState& state, Cancel& cancel) {
-  const bool empty = rows.rows.get() == 0;
-  const bool asks_empty = empty && !target.allow_empty;
-  const bool asks_shrink = !empty && target.shrink_limit.has_value() && !target.allow_empty;
-  if (!state.exists || !(asks_empty || asks_shrink)) return {};
-  TM_TRY(Rows counted, connection_->query("select count(*) from " + state.name.sql(), cancel));
-  const std::int64_t present = counted.integer(0, 0);
-  if (asks_empty && present > 0) {
-    return target_error(
-        "blocked.empty_source",
-        "the source gave no rows, and " + state.name.show() + " holds " + std::to_string(present) +
-            ": nothing was replaced",
-        Retry::never, "check the source; if it is really empty now, run again with --allow-empty");
-  }
-  if (asks_shrink && static_cast<double>(rows.rows.get()) <
-                         static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
-    return target_error("blocked.shrunk_source",
-                        "the source gave " + std::to_string(rows.rows.get()) + " rows, and " +
-                            state.name.show() + " holds " + std::to_string(present) +
-                            ": fewer than the limit allows, nothing was replaced",
-                        Retry::never,
-                        "check the source; if so many rows are really gone, run again with "
-                        "--allow-empty or raise `shrink_limit`");
-  }
-  return {};
-}
-
-Status PostgresLoad::copy_rows(const std::string& select, const std::string& copy,
-                               std::vector<CopyColumn> columns, RowCount expected, Cancel& cancel) {
-  CopyEncoder encoder(std::move(columns));
-  TM_TRY(CopyIn copy_in, connection_->copy_in(copy, cancel));
-  TM_CHECK(copy_in.put(CopyEncoder::header(), cancel));
-  ByteBuffer bytes;
-  const auto drain = [&](const BatchReader& batch) -> Status {
-    TM_CHECK(encoder.encode(batch, bytes));
-    if (bytes.size() < message_bytes) return {};
-    TM_CHECK(copy_in.put(bytes.view(), cancel));
-    bytes.clear();
-    return {};
-  };
-  TM_CHECK(engine_.stream(select, drain, cancel));
-  TM_CHECK(copy_in.put(bytes.view(), cancel));
-  TM_CHECK(copy_in.put(CopyEncoder::trailer(), cancel));
-  TM_TRY(const std::int64_t copied, copy_in.finish(cancel));
-  // Rows are conserved: a trigger or rule that drops some is found here, before anything is
-  // committed.
-  if (copied == expected.get() && encoder.rows() == expected.get()) return {};
-  return target_error("target.rows_lost",
-                      "of " + std::to_string(expected.get()) + " rows, " +
-                          std::to_string(encoder.rows()) + " were sent and the target took " +
-                          std::to_string(copied),
-                      Retry::never, "look for triggers on the table that drop rows");
-}
-
 Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& target,
                                  RowCount expected, Cancel& cancel) {
   if (!steps.finish.empty()) {
     if (auto built = connection_->execute(steps.finish, cancel); !built.ok()) {
-      if (built.error().code == unique_violation) return duplicate_keys(target, built.error());
+      if (is_unique_violation(built.error())) return duplicate_keys(target, built.error());
       return std::move(built).error();
     }
   }
@@ -187,10 +119,7 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
   }
   const bool updates = target.key.size() < target.schema.columns.size();
   if (!updates || merged->changed() == expected.get()) return {};
-  return target_error("target.rows_lost",
-                      "of " + std::to_string(expected.get()) + " rows, the target took " +
-                          std::to_string(merged->changed()),
-                      Retry::never, "look for triggers on the table that drop rows");
+  return rows_lost(expected.get(), merged->changed());
 }
 
 Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
@@ -207,7 +136,8 @@ Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel&
     TM_TRY(CopyColumn copy, new_column(column));
     columns.push_back(std::move(copy));
   }
-  Status copied = copy_rows("SELECT " + quarantine_list(schema) + " FROM " + rows.relation,
+  Status copied = copy_rows(engine_, *connection_,
+                            "SELECT " + quarantine_list(schema) + " FROM " + rows.relation,
                             "copy tidemark_quarantine (" + names + ") from stdin (format binary)",
                             std::move(columns), rows.rows, cancel);
   if (copied.ok()) return {};

@@ -4,10 +4,8 @@
 // Destroying it before commit rolls back. After an error nothing but destroying it makes sense:
 // commit refuses. One thread.
 //
-// `full` deletes the old rows and copies the new ones into the same table, in this transaction. A
-// table swapped by rename, or truncated, would lose its grants, views and keys, and would look
-// empty to every snapshot taken before the swap (a dump, a repeatable-read report); this way each
-// reader sees the old rows or the new ones.
+// `full` into a table that is there fills a shadow first and changes rows of the table last
+// (sink_replace.h). Each reader sees the old rows or the new ones, also one with an older snapshot.
 #pragma once
 
 #include <memory>
@@ -16,6 +14,7 @@
 
 #include "connect/sink.h"
 #include "connectors/postgres/sink_table.h"
+#include "connectors/postgres/table_lock.h"
 #include "drivers/duckdb/engine.h"
 #include "drivers/postgres/connection.h"
 
@@ -26,7 +25,7 @@ class PostgresLoad : public LoadTxn {
   // REQUIRES a connection inside the load's transaction, with the ledger tables there.
   // `options` are those of the connection, for another one that asks what became of a COMMIT.
   PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
-               ConnectOptions options, LoadKey key);
+               ConnectOptions options, LoadKey key, LockPatience patience);
   ~PostgresLoad() override;
 
   // Blocks while the rows are sent; memory is bounded by a few batches.
@@ -39,10 +38,6 @@ class PostgresLoad : public LoadTxn {
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
   Status check_keys(const StagedTable& rows, const LoadTarget& target);
-  Status guard(const StagedTable& rows, const LoadTarget& target, const TableState& state,
-               Cancel& cancel);
-  Status copy_rows(const std::string& select, const std::string& copy,
-                   std::vector<CopyColumn> columns, RowCount expected, Cancel& cancel);
   Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
                      Cancel& cancel);
   Result<CommitOutcome> move_ledger_and_commit(const LoadRow& load, Cancel& cancel);
@@ -54,6 +49,7 @@ class PostgresLoad : public LoadTxn {
   std::unique_ptr<Connection> connection_;
   ConnectOptions options_;
   LoadKey key_;
+  LockPatience patience_;
   std::string transaction_id_;  // of the server, once something was written
   int backend_pid_ = 0;
   bool failed_ = false;

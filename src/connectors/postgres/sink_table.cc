@@ -16,38 +16,56 @@ constexpr const char* columns_sql = R"(
 select a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), base.oid::int8, base.typmod,
        case when base.typcategory = 'A' and base.typlen = -1 then base.typelem::int8 else 0 end,
        base.typtype = 'e', coalesce(e.typtype = 'e', false), a.attnotnull or base.domain_not_null,
-       a.atthasdef or a.attidentity <> '' or base.domain_default, a.attgenerated <> ''
+       a.atthasdef or a.attidentity <> '' or base.domain_default, a.attgenerated <> '', a.attidentity = 'a',
+       case when a.attcollation not in (0, base.own_collation)
+         then quote_ident(cn.nspname) || '.' || quote_ident(c.collname) else '' end,
+       (base.typtype = 'e' or base.oid = any ('{bool,int2,int4,int8,oid,bytea,uuid,date,time,timetz,timestamp,
+         timestamptz,text,varchar}'::regtype[])) and coalesce(c.collisdeterministic, true)
 from pg_catalog.pg_attribute a
 cross join lateral (
   with recursive step as (
     select t.oid, a.atttypmod as typmod, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory, t.typlen,
-           t.typnotnull as domain_not_null, t.typdefault is not null as domain_default
+           t.typcollation as own_collation, t.typnotnull as domain_not_null, t.typdefault is not null as domain_default
     from pg_catalog.pg_type t where t.oid = a.atttypid
     union all
     select t.oid, s.typtypmod, t.typtype, t.typbasetype, t.typtypmod, t.typelem, t.typcategory, t.typlen,
-           s.domain_not_null or t.typnotnull, s.domain_default or t.typdefault is not null
+           s.own_collation, s.domain_not_null or t.typnotnull, s.domain_default or t.typdefault is not null
     from step s join pg_catalog.pg_type t on t.oid = s.typbasetype where s.typtype = 'd')
   select * from step where typtype <> 'd') base
 left join pg_catalog.pg_type e on e.oid = base.typelem
+left join pg_catalog.pg_collation c on c.oid = a.attcollation
+left join pg_catalog.pg_namespace cn on cn.oid = c.collnamespace
 where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped
 order by a.attnum)";
 
 constexpr const char* keys_sql = R"(
-select i.indexrelid::int8, a.attname, i.indisprimary
+select i.indexrelid::int8, a.attname, i.indisprimary, i.indimmediate
 from pg_catalog.pg_index i
 join lateral unnest(i.indkey::int2[]) with ordinality k(attnum, at) on k.at <= i.indnkeyatts
 join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indimmediate and i.indpred is null
-  and i.indexprs is null
+where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
 order by i.indexrelid, k.at)";
 
+// Kind (delete, insert, rule), and what it is. An AFTER trigger does something beside the row, a
+// BEFORE trigger on insert completes it.
 constexpr const char* effects_sql = R"(
-select 'foreign key `' || conname || '` of ' || conrelid::regclass || ' changes rows there on delete'
+with recursive part as (
+  select $1::oid as oid
+  union select i.inhrelid from part join pg_catalog.pg_inherits i on i.inhparent = part.oid)
+select 'delete', 'foreign key `' || conname || '` of ' || conrelid::regclass || ' changes rows there on delete'
 from pg_catalog.pg_constraint
-where contype = 'f' and confrelid = $1::oid and confdeltype in ('c', 'n', 'd') and conparentid = 0
-union all
-select 'trigger `' || tgname || '` runs on delete' from pg_catalog.pg_trigger
-where tgrelid = $1::oid and not tgisinternal and tgenabled <> 'D' and (tgtype & 8) <> 0)";
+where contype = 'f' and confrelid in (select oid from part) and confdeltype in ('c', 'n', 'd') and conparentid = 0
+union
+select 'delete', 'trigger `' || tgname || '` runs on delete' from pg_catalog.pg_trigger
+where tgrelid in (select oid from part) and not tgisinternal and tgenabled in ('O', 'A') and (tgtype & 8) <> 0
+union
+select 'insert', 'trigger `' || tgname || '` runs after insert' from pg_catalog.pg_trigger
+where tgrelid in (select oid from part) and not tgisinternal and tgenabled in ('O', 'A') and (tgtype & 4) <> 0
+  and (tgtype & 66) = 0
+union
+select 'rule', rulename from pg_catalog.pg_rewrite
+where ev_class = $1::oid and ev_type in ('2', '3', '4') and ev_enabled in ('O', 'A')
+order by 1, 2)";
 
 std::string column_list(const std::vector<std::string>& names, std::string_view prefix = {}) {
   std::string list;
@@ -89,8 +107,8 @@ Result<std::string> create_table(const TableState& state, const LoadTarget& targ
 }
 
 Status check_key(const LoadTarget& target) {
-  if (target.strategy != LoadStrategy::upsert) return {};
-  if (target.key.empty()) {
+  if (target.strategy == LoadStrategy::append) return {};
+  if (target.key.empty() && target.strategy == LoadStrategy::upsert) {
     return user_error("target.key_missing", "`load: upsert` into " + target.table + " needs a key",
                       "add key: [COLUMN, ...] below `to`");
   }
@@ -105,10 +123,10 @@ Status check_key(const LoadTarget& target) {
 }
 
 Status check_unique(const TableState& state, const LoadTarget& target) {
-  std::vector<std::string> key = target.key;
-  std::sort(key.begin(), key.end());
-  const auto& keys = state.unique_keys;
-  if (std::find(keys.begin(), keys.end(), key) != keys.end()) return {};
+  const bool found = std::any_of(
+      state.unique_keys.begin(), state.unique_keys.end(),
+      [&](const UniqueKey& key) { return key.immediate && is_key_of(key, target.key); });
+  if (found) return {};
   return target_error(
       "target.no_unique_index",
       "table " + state.name.show() + " has no unique index on (" + shown(target.key) +
@@ -192,7 +210,7 @@ Status compose_new(const TableState& state, const LoadTarget& target, LoadSteps&
   // FREEZE: a snapshot older than the load sees the new table, so it had better see its rows too.
   steps.copy = "copy " + state.name.sql() + " (" + names + ") from stdin (format binary, freeze)";
   // A key built after the rows costs two thirds of one kept up with each row.
-  if (target.strategy == LoadStrategy::upsert) {
+  if (!target.key.empty()) {
     steps.finish =
         "alter table " + state.name.sql() + " add primary key (" + column_list(target.key) + ")";
   }
@@ -214,7 +232,79 @@ std::string merge_sql(const TableState& state, const LoadTarget& target,
          ") do " + (set.empty() ? "nothing" : "update set " + set);
 }
 
+Status read_columns(Connection& connection, const Parameters& oid, TableState& state,
+                    Cancel& cancel) {
+  TM_TRY(Rows columns, connection.query(columns_sql, oid, cancel));
+  for (std::size_t row = 0; row < columns.rows(); ++row) {
+    state.columns.push_back(
+        TargetColumn{.name = columns.string(row, 0),
+                     .type_name = columns.string(row, 1),
+                     .type_oid = static_cast<std::uint32_t>(columns.integer(row, 2)),
+                     .type_modifier = static_cast<std::int32_t>(columns.integer(row, 3)),
+                     .element_oid = static_cast<std::uint32_t>(columns.integer(row, 4)),
+                     .is_enum = columns.boolean(row, 5),
+                     .element_is_enum = columns.boolean(row, 6),
+                     .not_null = columns.boolean(row, 7),
+                     .has_default = columns.boolean(row, 8),
+                     .generated = columns.boolean(row, 9),
+                     .identity_always = columns.boolean(row, 10),
+                     .equal_is_same = columns.boolean(row, 12),
+                     .collation = columns.string(row, 11)});
+  }
+  for (TargetColumn& column : state.columns) {
+    if (!column.is_enum && !column.element_is_enum) continue;
+    const std::uint32_t type = column.is_enum ? column.type_oid : column.element_oid;
+    TM_TRY(Rows labels,
+           connection.query("select enumlabel from pg_catalog.pg_enum where enumtypid = $1::oid "
+                            "order by enumsortorder",
+                            Parameters{std::to_string(type)}, cancel));
+    for (std::size_t row = 0; row < labels.rows(); ++row)
+      column.labels.push_back(labels.string(row, 0));
+  }
+  return {};
+}
+
+Status read_keys(Connection& connection, const Parameters& oid, TableState& state, Cancel& cancel) {
+  TM_TRY(Rows keys, connection.query(keys_sql, oid, cancel));
+  for (std::size_t row = 0; row < keys.rows(); ++row) {
+    if (row == 0 || keys.integer(row, 0) != keys.integer(row - 1, 0))
+      state.unique_keys.push_back({{}, keys.boolean(row, 2), keys.boolean(row, 3)});
+    state.unique_keys.back().columns.push_back(keys.string(row, 1));
+    if (keys.boolean(row, 2)) state.primary_key.push_back(keys.string(row, 1));
+  }
+  return {};
+}
+
+Status read_effects(Connection& connection, const Parameters& oid, TableState& state,
+                    Cancel& cancel) {
+  TM_TRY(Rows effects, connection.query(effects_sql, oid, cancel));
+  for (std::size_t row = 0; row < effects.rows(); ++row) {
+    const std::string kind = effects.string(row, 0);
+    auto& list = kind == "delete"   ? state.delete_effects
+                 : kind == "insert" ? state.insert_effects
+                                    : state.rules;
+    list.push_back(effects.string(row, 1));
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_key_of(const UniqueKey& key, std::vector<std::string> columns) {
+  std::vector<std::string> own = key.columns;
+  std::sort(own.begin(), own.end());
+  std::sort(columns.begin(), columns.end());
+  return own == columns;
+}
+
+std::vector<std::string> LoadSteps::statements() const {
+  if (full) return full->statements();
+  std::vector<std::string> all;
+  for (const std::string& sql : {lock, staging, copy, merge, finish}) {
+    if (!sql.empty()) all.push_back(sql);
+  }
+  return all;
+}
 
 Result<TableState> read_table(Connection& connection, const std::string& table, Cancel& cancel) {
   TableState state;
@@ -224,7 +314,10 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   }
   TM_TRY(Rows found,
          connection.query("select c.oid::int8, c.relkind, n.nspname, c.reltuples::int8, "
-                          "pg_catalog.pg_relation_size(c.oid) from pg_catalog.pg_class c "
+                          "pg_catalog.pg_relation_size(c.oid), "
+                          "pg_catalog.row_security_active(c.oid), c.relkind = 'r' and exists "
+                          "(select from pg_catalog.pg_inherits where inhparent = c.oid) "
+                          "from pg_catalog.pg_class c "
                           "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
                           "where c.oid = pg_catalog.to_regclass($1)",
                           Parameters{state.name.sql()}, cancel));
@@ -249,42 +342,15 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
                         state.name.show() + " is a view or another thing that is no table",
                         Retry::never, "name a table below `to`");
   }
+  state.row_security = found.boolean(0, 5);
+  state.has_children = found.boolean(0, 6);
   const Parameters oid{found.string(0, 0)};
   if (found.integer(0, 3) >= 0 && !(found.integer(0, 3) == 0 && found.integer(0, 4) > 0)) {
     state.rows_estimate = found.integer(0, 3);
   }
-  TM_TRY(Rows columns, connection.query(columns_sql, oid, cancel));
-  for (std::size_t row = 0; row < columns.rows(); ++row) {
-    state.columns.push_back(TargetColumn{columns.string(row, 0), columns.string(row, 1),
-                                         static_cast<std::uint32_t>(columns.integer(row, 2)),
-                                         static_cast<std::int32_t>(columns.integer(row, 3)),
-                                         static_cast<std::uint32_t>(columns.integer(row, 4)),
-                                         columns.boolean(row, 5), columns.boolean(row, 6),
-                                         columns.boolean(row, 7), columns.boolean(row, 8),
-                                         columns.boolean(row, 9)});
-  }
-  for (TargetColumn& column : state.columns) {
-    if (!column.is_enum && !column.element_is_enum) continue;
-    const std::uint32_t type = column.is_enum ? column.type_oid : column.element_oid;
-    TM_TRY(Rows labels,
-           connection.query("select enumlabel from pg_catalog.pg_enum where enumtypid = $1::oid "
-                            "order by enumsortorder",
-                            Parameters{std::to_string(type)}, cancel));
-    for (std::size_t row = 0; row < labels.rows(); ++row)
-      column.labels.push_back(labels.string(row, 0));
-  }
-  TM_TRY(Rows keys, connection.query(keys_sql, oid, cancel));
-  for (std::size_t row = 0; row < keys.rows(); ++row) {
-    if (row == 0 || keys.integer(row, 0) != keys.integer(row - 1, 0))
-      state.unique_keys.emplace_back();
-    state.unique_keys.back().push_back(keys.string(row, 1));
-    if (keys.boolean(row, 2)) state.primary_key.push_back(keys.string(row, 1));
-  }
-  for (auto& key : state.unique_keys)
-    std::sort(key.begin(), key.end());
-  TM_TRY(Rows effects, connection.query(effects_sql, oid, cancel));
-  for (std::size_t row = 0; row < effects.rows(); ++row)
-    state.delete_effects.push_back(effects.string(row, 0));
+  TM_CHECK(read_columns(connection, oid, state, cancel));
+  TM_CHECK(read_keys(connection, oid, state, cancel));
+  TM_CHECK(read_effects(connection, oid, state, cancel));
   return state;
 }
 
@@ -305,17 +371,12 @@ Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fen
     case LoadStrategy::append:
       steps.lock = "lock table " + table + " in row exclusive mode";
       break;
-    case LoadStrategy::full:
-      if (!state.delete_effects.empty()) {
-        return target_error("target.delete_has_effects",
-                            "`load: full` replaces all rows of " + state.name.show() + ", but " +
-                                state.delete_effects.front(),
-                            Retry::never, "load into a table of its own, or use `load: upsert`");
-      }
-      // Readers go on; other writers wait, or their rows would survive the replacement.
-      steps.lock = "lock table " + table + " in share row exclusive mode";
-      steps.clear = "delete from " + table;
+    case LoadStrategy::full: {
+      TM_TRY(steps.full, compose_full(state, target, fence));
+      steps.notes.insert(steps.notes.end(), steps.full->notes.begin(), steps.full->notes.end());
+      steps.copy = steps.full->copy;
       break;
+    }
     case LoadStrategy::upsert: {
       TM_CHECK(check_unique(state, target));
       const std::string staging =

@@ -12,10 +12,21 @@
 #include "base/cancel.h"
 #include "base/result.h"
 #include "connect/sink.h"
+#include "connectors/postgres/sink_full.h"
 #include "connectors/postgres/sink_types.h"
 #include "drivers/postgres/connection.h"
 
 namespace tidemark::postgres {
+
+// Of a unique index over whole columns and all rows.
+struct UniqueKey {
+  std::vector<std::string> columns;
+  bool primary = false;
+  bool immediate = false;  // checked row by row; ON CONFLICT takes no other
+};
+
+// Over exactly these columns, in whatever order.
+bool is_key_of(const UniqueKey& key, std::vector<std::string> columns);
 
 struct TableState {
   TableName name;  // its schema filled in
@@ -23,11 +34,14 @@ struct TableState {
   bool schema_exists = true;
   std::vector<TargetColumn> columns;
   std::vector<std::string> primary_key;
-  // Column sets of the unique indexes that ON CONFLICT can use, each sorted.
-  std::vector<std::vector<std::string>> unique_keys;
+  std::vector<UniqueKey> unique_keys;
   std::optional<std::int64_t> rows_estimate;
-  // Things that a DELETE of all rows would set off, for people.
+  // What deleting a row, or inserting one, sets off beside it, for people.
   std::vector<std::string> delete_effects;
+  std::vector<std::string> insert_effects;
+  std::vector<std::string> rules;  // that rewrite INSERT, UPDATE or DELETE
+  bool row_security = false;       // hides rows from this user
+  bool has_children = false;       // by INHERITS; no index of the table spans them
 };
 
 // Reads a table by the name the job wrote; one that does not exist has a name only. A view or
@@ -37,15 +51,18 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
 // The statements of one load, in the order they run; texts are empty where the strategy has no such
 // step.
 struct LoadSteps {
-  std::vector<std::string> ddl;  // before the rows: schema, table
-  std::string lock;              // against DDL, and for `full` against other writers
-  std::string clear;             // full: the DELETE
-  std::string staging;           // upsert into an existing table: the temporary table
-  std::string copy;              // COPY ... FROM STDIN
-  std::string merge;             // upsert: from the temporary table
-  std::string finish;            // after the rows: the primary key of a new table
+  std::vector<std::string> ddl;   // before the rows: schema, table
+  std::string lock;               // against DDL
+  std::string staging;            // upsert into an existing table: the temporary table
+  std::string copy;               // COPY ... FROM STDIN
+  std::string merge;              // upsert: from the temporary table
+  std::string finish;             // after the rows: the primary key of a new table
+  std::optional<FullSteps> full;  // into an existing table: in place of all the others
   std::vector<CopyColumn> columns;
   std::vector<std::string> notes;
+
+  // All that are not `ddl`, for `plan`.
+  std::vector<std::string> statements() const;
 };
 
 // Checks that the rows fit and composes the steps. Faults name columns and types; runs nothing.

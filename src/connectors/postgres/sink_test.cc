@@ -1,97 +1,14 @@
 #include "connectors/postgres/sink.h"
 
-#include <fixtures/postgres_server.h>
-#include <gtest/gtest.h>
-
 #include <atomic>
 #include <chrono>
 #include <thread>
 
+#include "connectors/postgres/sink_fixture_test.h"
 #include "env/failpoints.h"
 
 namespace tidemark::postgres {
 namespace {
-
-const StreamId stream{JobName("orders"), StreamName("orders")};
-
-class PostgresSinkTest : public ::testing::Test {
- protected:
-  void SetUp() override {
-    auto& server = tidemark::testing::PostgresServer::shared();
-    options_.conninfo = server.conninfo(server.new_database());
-    engine_ = duck::Engine::open({}).value();
-    db_ = engine_->connect().value();
-    admin_ = Connection::connect(options_, cancel_).value();
-    sink_ = std::make_unique<PostgresSink>(*db_, options_);
-  }
-
-  StagedTable rows(const std::string& select, const Schema& schema,
-                   const std::string& name = "good") {
-    const Status made = db_->execute("CREATE OR REPLACE TEMP TABLE " + name + " AS " + select);
-    EXPECT_TRUE(made.ok()) << (made.ok() ? "" : made.error().describe());
-    return {name, schema, RowCount(*db_->count("SELECT count(*) FROM " + name))};
-  }
-  // Rows with the schema that the engine gives the query.
-  StagedTable rows(const std::string& select) {
-    return rows(select, db_->describe(select).value());
-  }
-
-  LoadKey key(std::int64_t seq, std::int64_t fence = 1, LoadKind kind = LoadKind::window) {
-    return {stream, Seq(seq), Fence(fence), RunId("r" + std::to_string(seq)), kind, ""};
-  }
-
-  LoadRow row(const LoadKey& key, std::int64_t count, const std::string& id = "") {
-    const std::string seq = std::to_string(key.seq.get());
-    return {id.empty() ? "load" + seq : id,
-            key.kind,
-            key.seq,
-            key.run_id,
-            {std::nullopt, Position{seq}, std::nullopt},
-            RowCount(count),
-            RowCount(0),
-            "sum"};
-  }
-
-  Result<CommitOutcome> load(const StagedTable& good, const LoadTarget& target, const LoadKey& key,
-                             const std::string& id = "") {
-    TM_TRY(auto txn, sink_->begin(key, cancel_));
-    TM_TRY(const RowCount loaded, txn->write(good, target, cancel_));
-    EXPECT_EQ(loaded.get(), good.rows.get());
-    return txn->commit(row(key, loaded.get(), id));
-  }
-
-  LoadTarget target(const StagedTable& good, LoadStrategy strategy,
-                    std::vector<std::string> key = {}, const std::string& table = "orders") {
-    return {table, strategy, std::move(key), good.schema, std::nullopt, false};
-  }
-
-  // One value as text; `NULL` for NULL.
-  std::string ask(const std::string& sql) {
-    auto found = admin_->query(sql, cancel_);
-    if (!found.ok()) return found.error().describe();
-    return found->rows() == 0 ? "no row" : std::string(found->text(0, 0).value_or("NULL"));
-  }
-  void run(const std::string& sql) {
-    auto done = admin_->execute(sql, cancel_);
-    ASSERT_TRUE(done.ok()) << done.error().describe();
-  }
-
-  Cancel cancel_;
-  ConnectOptions options_;
-  std::unique_ptr<duck::Engine> engine_;
-  std::unique_ptr<duck::Connection> db_;
-  std::unique_ptr<Connection> admin_;
-  std::unique_ptr<PostgresSink> sink_;
-};
-
-::testing::AssertionResult is(const Result<CommitOutcome>& result, CommitOutcome outcome) {
-  if (!result.ok())
-    return ::testing::AssertionFailure()
-           << result.error().code << ": " << result.error().describe();
-  if (*result != outcome)
-    return ::testing::AssertionFailure() << "outcome " << static_cast<int>(*result);
-  return ::testing::AssertionSuccess();
-}
 
 TEST_F(PostgresSinkTest, NothingIsThereBeforeTheFirstLoadAndReadingMakesNothing) {
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
@@ -168,77 +85,6 @@ TEST_F(PostgresSinkTest, UpsertNeedsAUniqueIndexAndSingleKeysWithoutNull) {
   run("drop table orders");
   EXPECT_EQ(load(twice, upsert, key(2)).error().code, "target.duplicate_key");
   EXPECT_EQ(ask("select to_regclass('orders') is null"), "t");
-}
-
-TEST_F(PostgresSinkTest, FullReplacesTheRowsAndKeepsWhatHangsOnTheTable) {
-  run("create table orders (id int primary key, name text); create view seen as select * from "
-      "orders; "
-      "grant select on orders to public");
-  const std::string oid = ask("select 'orders'::regclass::oid");
-  const auto first = rows("SELECT i::INTEGER AS id, 'a' AS name FROM range(10) r(i)");
-  LoadTarget full = target(first, LoadStrategy::full);
-  full.shrink_limit = 0.5;
-  EXPECT_TRUE(is(load(first, full, key(1)), CommitOutcome::committed));
-  EXPECT_TRUE(is(load(first, full, key(1)), CommitOutcome::already_committed));
-  const auto second = rows("SELECT i::INTEGER AS id, 'b' AS name FROM range(6) r(i)");
-  EXPECT_TRUE(is(load(second, full, key(2)), CommitOutcome::committed));
-  EXPECT_EQ(ask("select count(*) || min(name) from seen"), "6b");
-  EXPECT_EQ(ask("select 'orders'::regclass::oid"), oid);
-  EXPECT_EQ(ask("select has_table_privilege('public', 'orders', 'select')"), "t");
-}
-
-TEST_F(PostgresSinkTest, AnEmptyOrShrunkenSourceDoesNotWipeTheTable) {
-  const auto good = rows("SELECT i::INTEGER AS id FROM range(10) r(i)");
-  LoadTarget full = target(good, LoadStrategy::full);
-  full.shrink_limit = 0.5;
-  EXPECT_TRUE(is(load(good, full, key(1)), CommitOutcome::committed));
-  const auto none = rows("SELECT 1 AS id WHERE false");
-  EXPECT_EQ(load(none, full, key(2)).error().code, "blocked.empty_source");
-  EXPECT_EQ(load(rows("SELECT 1 AS id"), full, key(2)).error().code, "blocked.shrunk_source");
-  EXPECT_EQ(ask("select count(*) from orders"), "10");
-  full.allow_empty = true;
-  EXPECT_TRUE(is(load(rows("SELECT 1 AS id WHERE false"), full, key(2)), CommitOutcome::committed));
-  EXPECT_EQ(ask("select count(*) from orders"), "0");
-}
-
-TEST_F(PostgresSinkTest, FullIsRefusedWhereItsDeleteWouldReachOtherTables) {
-  run("create table orders (id int primary key); create table lines (id int references orders on "
-      "delete cascade)");
-  const auto good = rows("SELECT 1 AS id");
-  const auto plan = sink_->plan(target(good, LoadStrategy::full), cancel_);
-  ASSERT_FALSE(plan.ok());
-  EXPECT_EQ(plan.error().code, "target.delete_has_effects");
-}
-
-TEST_F(PostgresSinkTest, ReadersSeeTheOldRowsOrTheNewOnesAlways) {
-  const auto first = rows("SELECT i::INTEGER AS id, 0 AS version FROM range(1000) r(i)");
-  const auto full = target(first, LoadStrategy::full);
-  ASSERT_TRUE(is(load(first, full, key(1)), CommitOutcome::committed));
-  // A snapshot from before the load that touches the table only after it.
-  ASSERT_TRUE(admin_->begin("isolation level repeatable read", cancel_).ok());
-  ASSERT_EQ(ask("select 1"), "1");
-  std::atomic<bool> stop = false;
-  std::string torn;
-  std::thread reader([&] {
-    Cancel cancel;
-    auto session = Connection::connect(options_, cancel).value();
-    while (!stop) {
-      const auto seen =
-          session->query("select count(*) || '/' || count(distinct version) from orders", cancel);
-      if (!seen.ok() || seen->string(0, 0) != "1000/1")
-        torn = seen.ok() ? seen->string(0, 0) : seen.error().describe();
-    }
-  });
-  for (int seq = 2; seq < 8; ++seq) {
-    const auto next = rows("SELECT i::INTEGER AS id, " + std::to_string(seq) +
-                           " AS version FROM range(1000) r(i)");
-    EXPECT_TRUE(is(load(next, full, key(seq)), CommitOutcome::committed));
-  }
-  stop = true;
-  reader.join();
-  EXPECT_EQ(torn, "");
-  EXPECT_EQ(ask("select count(*) || '/' || max(version) from orders"), "1000/0");
-  admin_->rollback();
 }
 
 TEST_F(PostgresSinkTest, AnOldFenceOrAnotherSeqChangesNothing) {

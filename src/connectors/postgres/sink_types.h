@@ -26,8 +26,13 @@ struct TargetColumn {
   bool is_enum = false;
   bool element_is_enum = false;
   bool not_null = false;
-  bool has_default = false;              // a default, an identity or a generated value
-  bool generated = false;                // takes no value from outside
+  bool has_default = false;      // a default, an identity or a generated value
+  bool generated = false;        // takes no value from outside
+  bool identity_always = false;  // takes a value when the row is inserted, never after
+  // Values that `=` finds equal are the same value: not so for floats, numerics or loose
+  // collations.
+  bool equal_is_same = false;
+  std::string collation = {};            // quoted; empty where it is the type's own
   std::vector<std::string> labels = {};  // of the enum, or of the enum the elements are of
 };
 

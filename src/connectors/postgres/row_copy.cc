@@ -1,0 +1,68 @@
+#include "connectors/postgres/row_copy.h"
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace tidemark::postgres {
+namespace {
+
+// A message of this size costs little per byte and keeps the buffer small.
+constexpr std::size_t message_bytes = 256 * 1024;
+
+}  // namespace
+
+std::string select_rows(const StagedTable& rows, const Schema& schema) {
+  std::string list;
+  for (const Column& column : schema.columns)
+    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
+  return "SELECT " + list + " FROM " + rows.relation;
+}
+
+Status copy_rows(duck::Connection& engine, Connection& connection, const std::string& select,
+                 const std::string& copy, std::vector<CopyColumn> columns, RowCount expected,
+                 Cancel& cancel) {
+  CopyEncoder encoder(std::move(columns));
+  TM_TRY(CopyIn copy_in, connection.copy_in(copy, cancel));
+  TM_CHECK(copy_in.put(CopyEncoder::header(), cancel));
+  ByteBuffer bytes;
+  const auto drain = [&](const BatchReader& batch) -> Status {
+    TM_CHECK(encoder.encode(batch, bytes));
+    if (bytes.size() < message_bytes) return {};
+    TM_CHECK(copy_in.put(bytes.view(), cancel));
+    bytes.clear();
+    return {};
+  };
+  TM_CHECK(engine.stream(select, drain, cancel));
+  TM_CHECK(copy_in.put(bytes.view(), cancel));
+  TM_CHECK(copy_in.put(CopyEncoder::trailer(), cancel));
+  TM_TRY(const std::int64_t copied, copy_in.finish(cancel));
+  // Rows are conserved: a trigger or rule that drops some is found here, before anything is
+  // committed.
+  if (copied == expected.get() && encoder.rows() == expected.get()) return {};
+  return target_error("target.rows_lost",
+                      "of " + std::to_string(expected.get()) + " rows, " +
+                          std::to_string(encoder.rows()) + " were sent and the target took " +
+                          std::to_string(copied),
+                      Retry::never, "look for triggers on the table that drop rows");
+}
+
+Error duplicate_keys(const LoadTarget& target, const Error& cause) {
+  return target_error(
+      "target.duplicate_key",
+      "the rows for " + target.table + " hold a key more than once: " + cause.message, Retry::never,
+      "say which row wins: dedupe in `transform`, by the key");
+}
+
+bool is_unique_violation(const Error& error) {
+  return error.code == "postgres.unique_violation";
+}
+
+Error rows_lost(std::int64_t expected, std::int64_t found) {
+  return target_error(
+      "target.rows_lost",
+      "of " + std::to_string(expected) + " rows, the target took " + std::to_string(found),
+      Retry::never, "look for triggers on the table that drop rows");
+}
+
+}  // namespace tidemark::postgres

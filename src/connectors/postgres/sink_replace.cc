@@ -1,0 +1,144 @@
+#include "connectors/postgres/sink_replace.h"
+
+#include <utility>
+
+#include "base/error.h"
+#include "connectors/postgres/row_copy.h"
+
+namespace tidemark::postgres {
+namespace {
+
+constexpr const char* exclusion_violation = "postgres.23p01";
+
+// What a difference is made of, or what became of it.
+struct Changes {
+  std::int64_t gone = 0;
+  std::int64_t changed = 0;
+  std::int64_t added = 0;
+
+  std::int64_t all() const { return gone + changed + added; }
+  friend bool operator==(const Changes&, const Changes&) = default;
+};
+
+Result<Changes> ask_changes(Connection& connection, const std::string& sql, Cancel& cancel) {
+  TM_TRY(const Rows counts, connection.query(sql, cancel));
+  return Changes{counts.integer(0, 0), counts.integer(0, 1), counts.integer(0, 2)};
+}
+
+Status fill_shadow(duck::Connection& engine, Connection& connection, const Replacement& work,
+                   Cancel& cancel) {
+  const FullSteps& full = *work.steps.full;
+  TM_CHECK(connection.execute(full.shadow, cancel));
+  TM_CHECK(copy_rows(engine, connection, select_rows(work.rows, work.target.schema), full.copy,
+                     work.steps.columns, work.rows.rows, cancel));
+  for (const std::string& sql : full.prepare) {
+    auto done = connection.execute(sql, cancel);
+    if (done.ok()) continue;
+    if (is_unique_violation(done.error())) return duplicate_keys(work.target, done.error());
+    return std::move(done).error();
+  }
+  return {};
+}
+
+// Between the first look at the table and the lock anybody may have altered it.
+Status check_unaltered(Connection& connection, const Replacement& work, Cancel& cancel) {
+  TM_TRY(const TableState now, read_table(connection, work.target.table, cancel));
+  TM_TRY(const LoadSteps steps, compose(now, work.target, work.fence));
+  if (steps.full && steps.full->statements() == work.steps.full->statements()) return {};
+  return target_error(
+      "target.table_altered",
+      "table " + now.name.show() + " was altered while the rows were sent; nothing was loaded",
+      Retry::backoff, "run again");
+}
+
+Status guard(Connection& connection, const Replacement& work, Cancel& cancel) {
+  const LoadTarget& target = work.target;
+  const std::int64_t rows = work.rows.rows.get();
+  if (target.allow_empty || (rows > 0 && !target.shrink_limit)) return {};
+  TM_TRY(const Rows counted, connection.query(work.steps.full->verify, cancel));
+  const std::int64_t present = counted.integer(0, 0);
+  if (rows == 0 && present > 0) {
+    return target_error(
+        "blocked.empty_source",
+        "the source gave no rows, and " + target.table + " holds " + std::to_string(present) +
+            ": nothing was replaced",
+        Retry::never, "check the source; if it is really empty now, run again with --allow-empty");
+  }
+  if (rows > 0 &&
+      static_cast<double>(rows) < static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
+    return target_error("blocked.shrunk_source",
+                        "the source gave " + std::to_string(rows) + " rows, and " + target.table +
+                            " holds " + std::to_string(present) +
+                            ": fewer than the limit allows, nothing was replaced",
+                        Retry::never,
+                        "check the source; if so many rows are really gone, run again with "
+                        "--allow-empty or raise `shrink_limit`");
+  }
+  return {};
+}
+
+// The other way counts changed rows among the gone ones too.
+Result<Changes> change_by_insert(Connection& connection, const FullSteps& full, Cancel& cancel) {
+  TM_TRY(Changes done, ask_changes(connection, full.change_by_insert, cancel));
+  done.gone -= done.changed;
+  return done;
+}
+
+// Rows that exchange unique values among each other collide when they are updated one by one,
+// although the end is sound; whether it is, only trying the other way can tell.
+Result<Changes> change_rows(Connection& connection, const FullSteps& full, Cancel& cancel) {
+  if (full.change_in_place.empty()) return change_by_insert(connection, full, cancel);
+  TM_CHECK(connection.execute("savepoint tidemark_change", cancel));
+  auto changed = ask_changes(connection, full.change_in_place, cancel);
+  if (changed.ok()) return changed;
+  Error error = std::move(changed).error();
+  if (!is_unique_violation(error) && error.code != exclusion_violation) return error;
+  if (full.change_by_insert.empty()) {
+    error.hint =
+        "rows of the source hold a unique value twice, or exchange values among each other; for "
+        "the latter make the constraint DEFERRABLE";
+    return error;
+  }
+  TM_CHECK(connection.execute("rollback to savepoint tidemark_change", cancel));
+  return change_by_insert(connection, full, cancel);
+}
+
+Status apply_difference(Connection& connection, const FullSteps& full, Cancel& cancel) {
+  for (const std::string& sql : full.compare)
+    TM_CHECK(connection.execute(sql, cancel));
+  TM_TRY(const Changes wanted, ask_changes(connection, full.counts, cancel));
+  if (wanted.all() == 0) return {};
+  TM_TRY(const Changes done, change_rows(connection, full, cancel));
+  if (done == wanted) return {};
+  return rows_lost(wanted.all(), done.all());
+}
+
+Status rewrite(Connection& connection, const FullSteps& full, std::int64_t rows, Cancel& cancel) {
+  TM_CHECK(connection.execute(full.clear, cancel));
+  TM_TRY(const Rows inserted, connection.query(full.insert, cancel));
+  if (inserted.changed() == rows) return {};
+  return rows_lost(rows, inserted.changed());
+}
+
+}  // namespace
+
+Status replace_rows(duck::Connection& engine, Connection& connection, const Replacement& work,
+                    Cancel& cancel) {
+  const FullSteps& full = *work.steps.full;
+  TM_CHECK(fill_shadow(engine, connection, work, cancel));
+  TM_CHECK(
+      lock_table(connection, full.table, LockMode::share_row_exclusive, work.patience, cancel));
+  TM_CHECK(check_unaltered(connection, work, cancel));
+  TM_CHECK(guard(connection, work, cancel));
+  const std::int64_t rows = work.rows.rows.get();
+  if (full.way == ReplaceWay::difference)
+    TM_CHECK(apply_difference(connection, full, cancel));
+  else
+    TM_CHECK(rewrite(connection, full, rows, cancel));
+  // Whatever triggers did: the table has the rows of the source, as many as were loaded.
+  TM_TRY(const Rows counted, connection.query(full.verify, cancel));
+  if (counted.integer(0, 0) == rows) return {};
+  return rows_lost(rows, counted.integer(0, 0));
+}
+
+}  // namespace tidemark::postgres
