@@ -256,6 +256,45 @@ class Targets(PostgresTest):
         self.assertEqual("0", self.target("select count(*) from pg_namespace where nspname = 'mart'"))
         self.assertEqual("", self.target("select relname from pg_class where relnamespace = 'public'::regnamespace"))
 
+    def test_a_full_load_says_which_way_it_takes_and_why(self):
+        self.shop("create table t (id int primary key, name text); insert into t values (1, 'a'), (2, 'b')")
+        self.target("create schema mart; create table mart.t (id int primary key, name text); "
+                    "insert into mart.t values (1, 'a'), (3, 'c')")
+        self.project.job("t", "from: {connection: shop, table: public.t}\n"
+                              "to: {connection: mirror, table: mart.t, load: full, key: id}\n")
+        plan = self.project.call("plan", "t", "--json")
+        self.assertEqual(0, plan.code, plan.err)
+        stream = json.dumps(plan.json)
+        self.assertIn("by difference, key (id): rows that are gone from the source are deleted", stream)
+        self.assertIn("full join", stream)
+        self.assertIn("in share row exclusive mode", stream)
+        self.run_job("t")
+        self.assertEqual(["1|a", "2|b"], self.target("select * from mart.t order by id").splitlines())
+        self.target("alter table mart.t drop constraint t_pkey")
+        plan = self.project.call("plan", "t")
+        self.assertIn("all rows are deleted and inserted, because the table has no unique index over (id)", plan.out)
+        self.target("create table mart.parts (t_id int); create unique index on mart.t (id); "
+                    "alter table mart.t alter id drop not null; "
+                    "alter table mart.parts add foreign key (t_id) references mart.t (id) on delete cascade")
+        plan = self.project.call("plan", "t")
+        self.assertEqual(1, plan.code, plan.err)
+        self.assertIn("foreign key `parts_t_id_fkey` of mart.parts changes rows there on delete", plan.err)
+
+    def test_a_new_table_takes_the_place_of_the_old_where_the_job_says_so_and_nothing_is_lost(self):
+        self.shop("create table t (id int, name text); insert into t values (1, 'a'), (2, 'b')")
+        self.target("create schema mart; create table mart.t (id int, name text); insert into mart.t values (3, 'c')")
+        oid = self.target("select 'mart.t'::regclass::oid")
+        self.project.job("t", "from: {connection: shop, table: public.t}\n"
+                              "to: {connection: mirror, table: mart.t, load: full, replace: table}\n")
+        self.run_job("t")
+        self.assertEqual(["1|a", "2|b"], self.target("select * from mart.t order by id").splitlines())
+        self.assertNotEqual(oid, self.target("select 'mart.t'::regclass::oid"))
+        self.target("create view mart.v as select * from mart.t")
+        plan = self.project.call("plan", "t")
+        self.assertEqual(1, plan.code, plan.err)
+        self.assertIn("view mart.v depends on it", plan.err)
+        self.assertIn("leave out `replace`", plan.err)
+
 
 if __name__ == "__main__":
     unittest.main()

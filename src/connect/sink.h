@@ -60,6 +60,7 @@ struct LoadTarget {
   std::optional<double>
       shrink_limit;  // full: blocked when fewer rows than (1 - limit) of the present ones
   bool allow_empty = false;
+  Replace replace = Replace::rows;  // full
   // The plan saw the table: a load does not make it anew, since what it held would be missing.
   bool was_there = false;
 };

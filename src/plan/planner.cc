@@ -65,7 +65,6 @@ RuleSpec built_in_rule(std::string name, std::string check, std::string column,
 std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional<Schema>& present,
                                    const std::vector<Acceptance>& acceptance) {
   std::set<std::string> required(target.key.begin(), target.key.end());
-  if (target.strategy != LoadStrategy::upsert) required.clear();
   if (present) {
     for (const Column& column : present->columns) {
       if (!column.nullable && target.schema.find(column.name)) required.insert(column.name);
@@ -250,12 +249,23 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
     std::vector<TransformStep> steps = job.transform;
     steps.push_back(one_version_step(job, plan.target.key, plan.transform.out));
     TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
+  } else {
+    // With `full` the key may be written; it is never guessed, since it refuses rows.
+    for (const Name& column : job.to.key) {
+      if (!plan.transform.out.find(column.value)) {
+        return user_error("plan.no_key_column",
+                          "the key's column `" + column.value + "` is not among the rows to load",
+                          "correct `key`, or keep the column in `transform`");
+      }
+      plan.target.key.push_back(column.value);
+    }
   }
 
   plan.target.schema = plan.transform.out;
   plan.target.shrink_limit =
       job.to.shrink_limit ? job.to.shrink_limit : std::optional(project_.shrink_limit);
   plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
+  plan.target.replace = job.to.replace;
   TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
   // Only the new window would be in a table made anew.
   if (!present && plan.kind == LoadKind::window && plan.seq > Seq(1) &&

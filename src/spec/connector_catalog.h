@@ -23,6 +23,8 @@ struct ConnectorTraits {
   // `from.query` is in the system's own SQL, so only the system can say whether it is right.
   bool own_sql = false;
   bool is_target = false;
+  // A target whose full load can keep the table, so that `replace` has a choice.
+  bool replaces_rows = false;
   // Whether `guard` may be set on its connections.
   bool has_guard = false;
   // Its part of the page of type mappings; a function, because only that page wants them.

@@ -42,6 +42,10 @@ void check_load(const JobSpec& job, Faults& faults) {
                "`shrink_limit` means nothing with `load: " + load + "`" + why,
                "write load: full, or remove shrink_limit");
   }
+  if (to.load != LoadStrategy::full && written(to.replace_at)) {
+    faults.add(job.file, to.replace_at, "`replace` means nothing with `load: " + load + "`" + why,
+               "write load: full, or remove replace");
+  }
 }
 
 void check_table_name(const JobSpec& job, Faults& faults) {
@@ -108,7 +112,14 @@ void check_target(const ReadJob& job, const ProjectSpec& project, const Connecto
       find_connection(job.spec.to.connection, job.spec, project, faults);
   const ConnectorSpec* connector =
       connection == nullptr ? nullptr : catalog.find(connection->connector);
-  if (connector == nullptr || connector->traits().is_target) return;
+  if (connector == nullptr) return;
+  if (connector->traits().is_target) {
+    if (written(job.spec.to.replace_at) && !connector->traits().replaces_rows) {
+      faults.add(job.spec.file, job.spec.to.replace_at,
+                 "`replace` does not work with " + described(*connection), "remove it");
+    }
+    return;
+  }
   faults.add(job.spec.file, job.spec.to.connection.at,
              described(*connection) + " cannot be loaded into",
              "targets are connections of " + list_words(catalog.target_names()));

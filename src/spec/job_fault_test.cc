@@ -204,6 +204,13 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"shrink_limit_upsert",
                   to("load: upsert, key: [id], shrink_limit: 5%"),
                   {"2:83: `shrink_limit` means nothing with `load: upsert`"}},
+        FaultCase{"replace_upsert",
+                  to("load: upsert, key: [id], replace: table"),
+                  {"2:78: `replace` does not work with connection `warehouse` (duckdb)",
+                   "2:78: `replace` means nothing with `load: upsert`"}},
+        FaultCase{"replace_duckdb",
+                  to("load: full, replace: table"),
+                  {"2:65: `replace` does not work with connection `warehouse` (duckdb)"}},
         FaultCase{
             "allow_empty_implied",
             job_with(good_from, "{connection: warehouse, table: t, key: [id], allow_empty: true}"),

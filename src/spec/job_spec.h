@@ -175,6 +175,9 @@ std::string_view to_string(LoadStrategy strategy);
 // Which of several versions of a key in one window is loaded.
 enum class OnDuplicate { last, first, fail };
 
+// What a full load puts in the place of the old: the rows of the table, or the table.
+enum class Replace { rows, table };
+
 struct TargetSpec {
   Name connection;
   Name table;  // may hold {table} and {schema} when the job reads many tables
@@ -185,6 +188,8 @@ struct TargetSpec {
   OnDuplicate on_duplicate = OnDuplicate::last;
   bool allow_empty = false;
   std::optional<double> shrink_limit;  // unset: the project's
+  Replace replace = Replace::rows;
+  Location replace_at;  // line 0: not written
 };
 
 // When the job runs by itself. Read and checked here; it takes effect under `serve`.

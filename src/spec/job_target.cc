@@ -16,6 +16,7 @@ struct RawTarget {
   std::optional<Located<OnDuplicate>> on_duplicate;
   std::optional<Located<bool>> allow_empty;
   std::optional<Located<double>> shrink_limit;
+  std::optional<Located<Replace>> replace;
 };
 
 // Placeholders of the table's name: {table} and {schema} only.
@@ -49,6 +50,7 @@ void check_strategy(const RawTarget& raw, ReadContext& context) {
     only(strategy != LoadStrategy::full, raw.allow_empty->at, "allow_empty", "full");
   if (raw.shrink_limit)
     only(strategy != LoadStrategy::full, raw.shrink_limit->at, "shrink_limit", "full");
+  if (raw.replace) only(strategy != LoadStrategy::full, raw.replace->at, "replace", "full");
 }
 
 bool to_target(RawTarget&& raw, const YamlNode&, ReadContext& context, TargetSpec& target) {
@@ -67,6 +69,10 @@ bool to_target(RawTarget&& raw, const YamlNode&, ReadContext& context, TargetSpe
   if (raw.on_duplicate) target.on_duplicate = raw.on_duplicate->value;
   if (raw.allow_empty) target.allow_empty = raw.allow_empty->value;
   if (raw.shrink_limit) target.shrink_limit = raw.shrink_limit->value;
+  if (raw.replace) {
+    target.replace = raw.replace->value;
+    target.replace_at = raw.replace->at;
+  }
   return context.fault_count() == faults_before;
 }
 
@@ -96,7 +102,8 @@ ValueSpec<TargetSpec> target_value() {
       .field("key", &RawTarget::key,
              config::list_or_one(config::name("the name of a column"), "a list of columns"),
              {.default_note = "the source table's primary key, with load: upsert",
-              .description = "The columns that tell rows apart.",
+              .description = "The columns that tell rows apart. With full it refuses rows without "
+                             "them, and lets a PostgreSQL target change only the rows that differ.",
               .example = "[order_id]"})
       .field(
           "on_duplicate", &RawTarget::on_duplicate,
@@ -116,7 +123,16 @@ ValueSpec<TargetSpec> target_value() {
              {.default_note = "the project's",
               .description =
                   "With full, the share of rows that may disappear before the load is blocked.",
-              .example = "10%"});
+              .example = "10%"})
+      .field("replace", &RawTarget::replace,
+             config::choice<Replace>({{"rows", Replace::rows}, {"table", Replace::table}}),
+             {.default_note = "rows",
+              .description =
+                  "With full into PostgreSQL: `rows` keeps the table that is there and all that "
+                  "hangs on it. `table` puts a new table in its place, which takes no more room "
+                  "than its rows; it refuses tables with views, foreign keys, grants, triggers or "
+                  "anything else that would be lost.",
+              .example = "table"});
   return config::converted<TargetSpec, RawTarget>(config::object(std::move(spec)), to_target);
 }
 

@@ -147,6 +147,20 @@ Status DuckdbLoad::guard_full(const WarehouseTable& table, const StagedTable& ro
   return {};
 }
 
+// Upsert loads one row of each key by its strategy; for `full` nothing else looks.
+Status DuckdbLoad::check_key(const StagedTable& rows, const LoadTarget& target) {
+  if (target.strategy != LoadStrategy::full || target.key.empty()) return {};
+  const std::string key = name_list(target.key);
+  TM_TRY(const std::int64_t doubled,
+         engine_.count("SELECT count(*) FROM (SELECT " + key + " FROM " + rows.relation +
+                       " GROUP BY " + key + " HAVING count(*) > 1)"));
+  if (doubled == 0) return {};
+  return target_error("target.duplicate_key",
+                      "the rows for " + target.table + " hold a key more than once, " +
+                          show_count(doubled) + " in all",
+                      Retry::never, "say which row wins: dedupe in `transform`, by the key");
+}
+
 Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& target,
                                    Cancel& cancel) {
   TM_CHECK(cancel.check());
@@ -156,6 +170,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
     TM_CHECK(check_fit(target.table, *present, target.schema));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
+  TM_CHECK(check_key(rows, target));
   const LoadStatements statements = load_statements(table, target, present, rows.relation);
   for (const std::string& sql : statements.ddl)
     TM_CHECK(engine_.execute(sql));

@@ -139,6 +139,7 @@ ConnectorSpec postgres_connector_spec() {
                                             "null_cursor", "columns", "timezone"},
                             .own_sql = true,
                             .is_target = true,
+                            .replaces_rows = true,
                             .has_guard = false,
                             .type_tables = &postgres::type_tables});
 }

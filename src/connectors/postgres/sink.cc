@@ -102,7 +102,7 @@ Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, C
 
 Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(const TableState state, read_target(*connection, target, cancel));
   TM_TRY(LoadSteps steps, compose(state, target, Fence(0)));
   LoadPlan plan;
   plan.table_exists = state.exists;
@@ -120,7 +120,7 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
 
 Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(const TableState state, read_target(*connection, target, cancel));
   TM_TRY(const LoadSteps steps, compose(state, target, Fence(0)));
   std::vector<Acceptance> all;
   for (const CopyColumn& copy : steps.columns) {

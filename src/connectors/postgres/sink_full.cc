@@ -179,6 +179,11 @@ std::string key_check(const Parts& parts, const Names& key, std::string_view kin
          join(prefixed(key, ""), ", ") + ")";
 }
 
+void set_rewrite(const Parts& parts, FullSteps& steps) {
+  steps.clear = "delete from " + parts.table;
+  steps.insert = insert_into(parts) + " from " + parts.shadow + " s";
+}
+
 void compose_difference(Parts& parts, FullSteps& steps) {
   for (const std::string& name : parts.target.schema.names()) {
     if (!parts.in_key(name) || !column(parts.state, name).equal_is_same)
@@ -194,11 +199,14 @@ void compose_difference(Parts& parts, FullSteps& steps) {
   // The server chooses how to join by what it knows of both sides.
   steps.prepare.push_back("analyze " + parts.shadow + " (" + join(prefixed(parts.key, ""), ", ") +
                           ")");
-  steps.compare = {compare(parts), "analyze " + parts.difference};
+  // Joined by hash, many rows would be changed in the order of their hashes, all over the table.
+  steps.compare = {compare(parts), "analyze " + parts.difference,
+                   "set local enable_hashjoin = off"};
   steps.counts =
       "select count(*) filter (where what = 'gone'), count(*) filter (where what = 'changed'), "
       "count(*) filter (where what = 'new') from " +
       parts.difference;
+  if (!parts.state.watched && parts.kept.empty()) set_rewrite(parts, steps);
   const bool can_update = std::none_of(
       parts.compared.begin(), parts.compared.end(),
       [&](const std::string& name) { return column(parts.state, name).identity_always; });
@@ -207,7 +215,10 @@ void compose_difference(Parts& parts, FullSteps& steps) {
     steps.change_by_insert = change_by_insert(parts);
   steps.notes.push_back("by difference, key (" + join(parts.key, ", ") +
                         "): rows that are gone from the source are deleted, changed ones updated, "
-                        "new ones inserted, the others not touched");
+                        "new ones inserted, the others not touched" +
+                        (steps.clear.empty() ? ""
+                                             : "; where more than two thirds differ, all rows are "
+                                               "deleted and inserted"));
   for (const std::string& effect : parts.state.delete_effects)
     steps.notes.push_back(effect + ": it does so for each row that is gone");
 }
@@ -240,8 +251,7 @@ Status compose_rewrite(const Parts& parts, FullSteps& steps) {
   steps.way = ReplaceWay::rewrite;
   if (!parts.target.key.empty())
     steps.prepare.push_back(key_check(parts, parts.target.key, "unique"));
-  steps.clear = "delete from " + parts.table;
-  steps.insert = insert_into(parts) + " from " + parts.shadow + " s";
+  set_rewrite(parts, steps);
   steps.notes.push_back("all rows are deleted and inserted, because " + why_no_key(parts) +
                         "; until a vacuum has passed the table takes twice the room");
   return {};
@@ -270,12 +280,21 @@ std::vector<std::string> FullSteps::statements() const {
   std::vector<std::string> all{shadow, copy};
   all.insert(all.end(), prepare.begin(), prepare.end());
   all.push_back(lock);
-  all.insert(all.end(), compare.begin(), compare.end());
-  for (const std::string& sql :
-       {counts, change_in_place.empty() ? change_by_insert : change_in_place, clear, insert,
-        verify}) {
-    if (!sql.empty()) all.push_back(sql);
+  switch (way) {
+    case ReplaceWay::difference:
+      all.insert(all.end(), compare.begin(), compare.end());
+      all.push_back(counts);
+      all.push_back(change_in_place.empty() ? change_by_insert : change_in_place);
+      break;
+    case ReplaceWay::rewrite:
+      all.push_back(clear);
+      all.push_back(insert);
+      break;
+    case ReplaceWay::swap:
+      all.insert(all.end(), swap.begin(), swap.end());
+      return all;  // nothing could add or drop rows since the COPY
   }
+  all.push_back(verify);
   return all;
 }
 

@@ -20,16 +20,17 @@ namespace tidemark::postgres {
 
 struct TableState;
 
-enum class ReplaceWay { difference, rewrite };
+enum class ReplaceWay { difference, rewrite, swap };
 
 // In the order they run. A text is empty where the way has no such step.
 struct FullSteps {
   ReplaceWay way = ReplaceWay::rewrite;
   TableName table;
+  TableName made;                    // swap: the new table, which is the shadow
   std::string shadow;                // creates the shadow
   std::string copy;                  // COPY ... FROM STDIN, into the shadow
   std::vector<std::string> prepare;  // checks its keys, and tells the server what is in it
-  std::string lock;                  // holds other writers off; readers go on
+  std::string lock;                  // holds other writers off; readers only for a swap
   std::vector<std::string> compare;  // difference: finds the rows that differ
   std::string counts;                // difference: how many are gone, changed and new
   // difference: does it, and says again how many; the second for rows that exchange unique values
@@ -37,13 +38,17 @@ struct FullSteps {
   // Empty where they cannot be updated, or where deleting rows would set something off.
   std::string change_in_place;
   std::string change_by_insert;
-  std::string clear;   // rewrite: the DELETE
-  std::string insert;  // rewrite: from the shadow
-  std::string verify;  // how many rows the table has in the end
+  // rewrite: the DELETE, and the INSERT from the shadow. Of a difference too, where most rows
+  // differ and nobody can tell: then it is cheaper.
+  std::string clear;
+  std::string insert;
+  std::vector<std::string> swap;  // swap: drops the old table and renames the new one
+  std::string verify;             // how many rows the table has
   std::vector<std::string> notes;
 
-  // All of them, for `plan`.
+  // Those that usually run, for `plan`.
   std::vector<std::string> statements() const;
+  friend bool operator==(const FullSteps&, const FullSteps&) = default;
 };
 
 // A target fault where the table's triggers, rules or foreign keys do not allow it. REQUIRES a

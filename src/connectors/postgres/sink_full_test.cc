@@ -60,6 +60,35 @@ TEST_F(PostgresFullTest, OnlyRowsThatDifferAreTouchedAndColumnsTheRowsLackKeepTh
   EXPECT_EQ(rows_of(), "");
 }
 
+TEST_F(PostgresFullTest, WhereMostRowsDifferAllAreWrittenUnlessSomebodyCouldTell) {
+  const std::string half =
+      "SELECT * FROM (VALUES (1, 'a'), (2, 'b'), (3, 'C'), (4, 'D')) r(id, name)";
+  const std::string most =
+      "SELECT * FROM (VALUES (1, 'a'), (2, 'B'), (3, 'C'), (4, 'D')) r(id, name)";
+  const std::string table =
+      "drop table if exists lines; drop table if exists orders; create table orders (id int "
+      "primary "
+      "key, name text); insert into orders values (1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')";
+  run(table);
+  born();
+  EXPECT_TRUE(is(replace(half), committed));
+  EXPECT_EQ(rows_of(), "(1,a) (2,b) (3,C)* (4,D)*");
+  run(table);
+  born();
+  EXPECT_TRUE(is(replace(most), committed));
+  EXPECT_EQ(rows_of(), "(1,a)* (2,B)* (3,C)* (4,D)*");
+  run(table + "; create table lines (id int references orders); insert into lines values (2)");
+  born();
+  EXPECT_TRUE(is(replace(most), committed));
+  EXPECT_EQ(rows_of(), "(1,a) (2,B)* (3,C)* (4,D)*");
+  run(table +
+      "; create function same() returns trigger language plpgsql as 'begin return new; "
+      "end'; create trigger t before update on orders for each row execute function same()");
+  born();
+  EXPECT_TRUE(is(replace(most), committed));
+  EXPECT_EQ(rows_of(), "(1,a) (2,B)* (3,C)* (4,D)*");
+}
+
 TEST_F(PostgresFullTest, WhatHangsOnTheTableStays) {
   run("create table customers (id int primary key); insert into customers values (7);"
       "create table orders (id int primary key, customer int references customers, name text); "

@@ -55,7 +55,7 @@ Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& 
 }
 
 Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
-  TM_TRY(TableState state, read_table(*connection_, target.table, cancel));
+  TM_TRY(TableState state, read_target(*connection_, target, cancel));
   if (!state.exists && target.was_there) return table_gone(target.table);
   TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
   TM_CHECK(check_keys(rows, target));

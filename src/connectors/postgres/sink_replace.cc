@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "connectors/postgres/row_copy.h"
+#include "connectors/postgres/sink_swap.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -25,26 +26,29 @@ Result<Changes> ask_changes(Connection& connection, const std::string& sql, Canc
   return Changes{counts.integer(0, 0), counts.integer(0, 1), counts.integer(0, 2)};
 }
 
+Error as_fault_of_rows(Error error, const LoadTarget& target) {
+  return is_unique_violation(error) ? duplicate_keys(target, error) : error;
+}
+
 Status fill_shadow(duck::Connection& engine, Connection& connection, const Replacement& work,
                    Cancel& cancel) {
   const FullSteps& full = *work.steps.full;
   TM_CHECK(connection.execute(full.shadow, cancel));
-  TM_CHECK(copy_rows(engine, connection, select_rows(work.rows, work.target.schema), full.copy,
-                     work.steps.columns, work.rows.rows, cancel));
+  Status copied = copy_rows(engine, connection, select_rows(work.rows, work.target.schema),
+                            full.copy, work.steps.columns, work.rows.rows, cancel);
+  if (!copied.ok()) return as_fault_of_rows(std::move(copied).error(), work.target);
   for (const std::string& sql : full.prepare) {
     auto done = connection.execute(sql, cancel);
-    if (done.ok()) continue;
-    if (is_unique_violation(done.error())) return duplicate_keys(work.target, done.error());
-    return std::move(done).error();
+    if (!done.ok()) return as_fault_of_rows(std::move(done).error(), work.target);
   }
   return {};
 }
 
 // Between the first look at the table and the lock anybody may have altered it.
-Status check_unaltered(Connection& connection, const Replacement& work, Cancel& cancel) {
-  TM_TRY(const TableState now, read_table(connection, work.target.table, cancel));
+Result<TableState> read_unaltered(Connection& connection, const Replacement& work, Cancel& cancel) {
+  TM_TRY(TableState now, read_target(connection, work.target, cancel));
   TM_TRY(const LoadSteps steps, compose(now, work.target, work.fence));
-  if (steps.full && steps.full->statements() == work.steps.full->statements()) return {};
+  if (steps.full == work.steps.full) return now;
   return target_error(
       "target.table_altered",
       "table " + now.name.show() + " was altered while the rows were sent; nothing was loaded",
@@ -103,16 +107,6 @@ Result<Changes> change_rows(Connection& connection, const FullSteps& full, Cance
   return change_by_insert(connection, full, cancel);
 }
 
-Status apply_difference(Connection& connection, const FullSteps& full, Cancel& cancel) {
-  for (const std::string& sql : full.compare)
-    TM_CHECK(connection.execute(sql, cancel));
-  TM_TRY(const Changes wanted, ask_changes(connection, full.counts, cancel));
-  if (wanted.all() == 0) return {};
-  TM_TRY(const Changes done, change_rows(connection, full, cancel));
-  if (done == wanted) return {};
-  return rows_lost(wanted.all(), done.all());
-}
-
 Status rewrite(Connection& connection, const FullSteps& full, std::int64_t rows, Cancel& cancel) {
   TM_CHECK(connection.execute(full.clear, cancel));
   TM_TRY(const Rows inserted, connection.query(full.insert, cancel));
@@ -120,19 +114,38 @@ Status rewrite(Connection& connection, const FullSteps& full, std::int64_t rows,
   return rows_lost(rows, inserted.changed());
 }
 
+Status apply_difference(Connection& connection, const FullSteps& full, std::int64_t rows,
+                        Cancel& cancel) {
+  for (const std::string& sql : full.compare)
+    TM_CHECK(connection.execute(sql, cancel));
+  TM_TRY(const Changes wanted, ask_changes(connection, full.counts, cancel));
+  if (wanted.all() == 0) return {};
+  const std::int64_t present = rows - wanted.added + wanted.gone;
+  if (!full.clear.empty() && 3 * (wanted.gone + wanted.changed) > 2 * present)
+    return rewrite(connection, full, rows, cancel);
+  TM_TRY(const Changes done, change_rows(connection, full, cancel));
+  if (done == wanted) return {};
+  return rows_lost(wanted.all(), done.all());
+}
+
 }  // namespace
 
 Status replace_rows(duck::Connection& engine, Connection& connection, const Replacement& work,
                     Cancel& cancel) {
   const FullSteps& full = *work.steps.full;
-  TM_CHECK(fill_shadow(engine, connection, work, cancel));
-  TM_CHECK(
-      lock_table(connection, full.table, LockMode::share_row_exclusive, work.patience, cancel));
-  TM_CHECK(check_unaltered(connection, work, cancel));
-  TM_CHECK(guard(connection, work, cancel));
+  const bool swaps = full.way == ReplaceWay::swap;
   const std::int64_t rows = work.rows.rows.get();
+  TM_CHECK(fill_shadow(engine, connection, work, cancel));
+  // To count takes a while, in which the readers of a table that is swapped would wait.
+  if (swaps) TM_CHECK(guard(connection, work, cancel));
+  TM_CHECK(lock_table(connection, full.table,
+                      swaps ? LockMode::access_exclusive : LockMode::share_row_exclusive,
+                      work.patience, cancel));
+  TM_TRY(const TableState state, read_unaltered(connection, work, cancel));
+  if (swaps) return swap_tables(connection, state, full, cancel);
+  TM_CHECK(guard(connection, work, cancel));
   if (full.way == ReplaceWay::difference)
-    TM_CHECK(apply_difference(connection, full, cancel));
+    TM_CHECK(apply_difference(connection, full, rows, cancel));
   else
     TM_CHECK(rewrite(connection, full, rows, cancel));
   // Whatever triggers did: the table has the rows of the source, as many as were loaded.

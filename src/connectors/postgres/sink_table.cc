@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "connectors/postgres/sink_swap.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -46,8 +47,8 @@ join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnu
 where i.indrelid = $1::oid and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null
 order by i.indexrelid, k.at)";
 
-// Kind (delete, insert, rule), and what it is. An AFTER trigger does something beside the row, a
-// BEFORE trigger on insert completes it.
+// Kind (delete, insert, watch, rule), and what it is. An AFTER trigger does something beside the
+// row, a BEFORE trigger on insert completes it.
 constexpr const char* effects_sql = R"(
 with recursive part as (
   select $1::oid as oid
@@ -62,6 +63,12 @@ union
 select 'insert', 'trigger `' || tgname || '` runs after insert' from pg_catalog.pg_trigger
 where tgrelid in (select oid from part) and not tgisinternal and tgenabled in ('O', 'A') and (tgtype & 4) <> 0
   and (tgtype & 66) = 0
+union
+select 'watch', '' from pg_catalog.pg_trigger
+where tgrelid in (select oid from part) and not tgisinternal and tgenabled in ('O', 'A')
+union
+select 'watch', '' from pg_catalog.pg_constraint
+where contype = 'f' and confrelid in (select oid from part) and conrelid not in (select oid from part)
 union
 select 'rule', rulename from pg_catalog.pg_rewrite
 where ev_class = $1::oid and ev_type in ('2', '3', '4') and ev_enabled in ('O', 'A')
@@ -280,10 +287,11 @@ Status read_effects(Connection& connection, const Parameters& oid, TableState& s
   TM_TRY(Rows effects, connection.query(effects_sql, oid, cancel));
   for (std::size_t row = 0; row < effects.rows(); ++row) {
     const std::string kind = effects.string(row, 0);
-    auto& list = kind == "delete"   ? state.delete_effects
-                 : kind == "insert" ? state.insert_effects
-                                    : state.rules;
-    list.push_back(effects.string(row, 1));
+    std::string what = effects.string(row, 1);
+    if (kind == "delete") state.delete_effects.push_back(std::move(what));
+    if (kind == "insert") state.insert_effects.push_back(std::move(what));
+    if (kind == "rule") state.rules.push_back(std::move(what));
+    if (kind == "watch") state.watched = true;
   }
   return {};
 }
@@ -344,13 +352,22 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   }
   state.row_security = found.boolean(0, 5);
   state.has_children = found.boolean(0, 6);
-  const Parameters oid{found.string(0, 0)};
+  state.oid = found.string(0, 0);
+  const Parameters oid{state.oid};
   if (found.integer(0, 3) >= 0 && !(found.integer(0, 3) == 0 && found.integer(0, 4) > 0)) {
     state.rows_estimate = found.integer(0, 3);
   }
   TM_CHECK(read_columns(connection, oid, state, cancel));
   TM_CHECK(read_keys(connection, oid, state, cancel));
   TM_CHECK(read_effects(connection, oid, state, cancel));
+  return state;
+}
+
+Result<TableState> read_target(Connection& connection, const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(TableState state, read_table(connection, target.table, cancel));
+  if (state.exists && target.replace == Replace::table) {
+    TM_TRY(state.losses, read_losses(connection, state, cancel));
+  }
   return state;
 }
 
@@ -372,7 +389,8 @@ Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fen
       steps.lock = "lock table " + table + " in row exclusive mode";
       break;
     case LoadStrategy::full: {
-      TM_TRY(steps.full, compose_full(state, target, fence));
+      TM_TRY(steps.full, target.replace == Replace::table ? compose_swap(state, target, fence)
+                                                          : compose_full(state, target, fence));
       steps.notes.insert(steps.notes.end(), steps.full->notes.begin(), steps.full->notes.end());
       steps.copy = steps.full->copy;
       break;

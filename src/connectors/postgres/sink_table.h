@@ -29,6 +29,7 @@ struct UniqueKey {
 bool is_key_of(const UniqueKey& key, std::vector<std::string> columns);
 
 struct TableState {
+  std::string oid;
   TableName name;  // its schema filled in
   bool exists = false;
   bool schema_exists = true;
@@ -39,14 +40,21 @@ struct TableState {
   // What deleting a row, or inserting one, sets off beside it, for people.
   std::vector<std::string> delete_effects;
   std::vector<std::string> insert_effects;
+  // Foreign keys of other tables or triggers: they can tell an UPDATE from a DELETE and an INSERT.
+  bool watched = false;
   std::vector<std::string> rules;  // that rewrite INSERT, UPDATE or DELETE
   bool row_security = false;       // hides rows from this user
-  bool has_children = false;       // by INHERITS; no index of the table spans them
+  // What a swap would lose, for people; read for loads with `replace: table` only.
+  std::vector<std::string> losses;
+  bool has_children = false;  // by INHERITS; no index of the table spans them
 };
 
 // Reads a table by the name the job wrote; one that does not exist has a name only. A view or
 // another thing that is no table is a target fault.
 Result<TableState> read_table(Connection& connection, const std::string& table, Cancel& cancel);
+
+// The same with what the load of `target` has to know beside.
+Result<TableState> read_target(Connection& connection, const LoadTarget& target, Cancel& cancel);
 
 // The statements of one load, in the order they run; texts are empty where the strategy has no such
 // step.
