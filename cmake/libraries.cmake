@@ -38,6 +38,11 @@ if(TIDEMARK_TESTS)
   # What several test programs start: included as <fixtures/x.h>.
   add_library(postgres_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/postgres_server.cc)
   target_include_directories(postgres_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+  # Loaded before the program by tests of failing disks; without a sanitizer, so that any program can be tested.
+  add_library(io_faults MODULE ${PROJECT_SOURCE_DIR}/tests/support/io_faults.cc)
+  set_target_properties(io_faults PROPERTIES
+    COMPILE_OPTIONS "-Wall;-Wextra;-Werror" LINK_OPTIONS "" LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  target_link_libraries(io_faults PRIVATE ${CMAKE_DL_LIBS})
 endif()
 if(TIDEMARK_BENCH)
   find_package(benchmark REQUIRED)

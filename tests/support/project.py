@@ -47,9 +47,11 @@ def program_environment():
     return env
 
 
-def start(arguments, cwd=None, prefix=(), **options):
+def start(arguments, cwd=None, prefix=(), env=None, **options):
+    """`env`: what the program has beside the usual environment."""
     return subprocess.Popen([*prefix, str(BINARY), *map(str, arguments)], cwd=cwd, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=program_environment(), **options)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env={**program_environment(), **(env or {})}, **options)
 
 
 def finish(process, timeout=TIMEOUT_SECONDS):
