@@ -10,6 +10,7 @@
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/lease.h"
+#include "run/older_target.h"
 #include "run/stage_upkeep.h"
 #include "run/stream_run.h"
 
@@ -232,6 +233,12 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
     return record_of(id);
   }
 
+  for (PreparedStream& stream : planned->streams) {
+    TM_TRY(std::optional<std::string> older, older_target_note(stream.plan, parts_.store));
+    if (!older) continue;
+    if (!is_idle(*planned)) parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, *older});
+    stream.plan.bound.notes.push_back(std::move(*older));
+  }
   start.guarantee = planned->guarantee;
   start.plan_json = to_json(plan_document(*planned), JsonLayout::compact);
   std::vector<StreamMark> marks;

@@ -113,7 +113,7 @@ class Survey {
       return claims;
     }
     TM_TRY(Asked* const asked, asked_of(*job));
-    for (const BlockedWindow& window : asked->blocked) {
+    for (const RunWindow& window : asked->blocked) {
       if (window.stream == stream.id.stream) claims.blocked.emplace(window.seq, window.run);
     }
     if (!asked->sink) return claims;
@@ -124,7 +124,7 @@ class Survey {
 
   // What is asked once for each job.
   struct Asked {
-    std::vector<BlockedWindow> blocked;
+    std::vector<RunWindow> blocked;
     std::unique_ptr<duck::Connection> engine;
     std::unique_ptr<Sink> sink;  // nothing where the target cannot be opened
   };

@@ -181,12 +181,12 @@ struct RunRecord {
   RunStatus status() const;
 };
 
-// A window that a run read and that still waits for a person.
-struct BlockedWindow {
+// A window of a stream, and the run that read it.
+struct RunWindow {
   RunId run;
   StreamName stream;
   Seq seq;
-  friend bool operator==(const BlockedWindow&, const BlockedWindow&) = default;
+  friend bool operator==(const RunWindow&, const RunWindow&) = default;
 };
 
 // One row of run_events; `number` counts from 1 in each run. `stream` is empty for the run as a

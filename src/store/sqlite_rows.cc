@@ -197,7 +197,19 @@ Result<std::vector<StreamRecord>> read_streams(sqlite::Database& database, const
   return read_all_streams(rows);
 }
 
-Result<std::vector<BlockedWindow>> blocked_windows(sqlite::Database& database, const JobName& job) {
+Result<std::optional<RunWindow>> last_loaded(sqlite::Database& database, const StreamId& stream) {
+  // Backwards by the index of a job's runs, so it ends at the first hit.
+  TM_TRY(auto rows, database.prepare(
+                        "SELECT r.run_id, s.seq FROM etl_runs r JOIN etl_run_streams s USING "
+                        "(run_id) WHERE r.job_id = ? AND r.status <> 'skipped' AND s.stream = ?"
+                        " AND s.state = 'done' ORDER BY r.run_start DESC, r.run_id DESC LIMIT 1"));
+  rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get());
+  TM_TRY(const bool has_row, rows.step());
+  if (!has_row) return std::optional<RunWindow>();
+  return std::optional(RunWindow{RunId(string_at(rows, 0)), stream.stream, Seq(rows.int64_at(1))});
+}
+
+Result<std::vector<RunWindow>> blocked_windows(sqlite::Database& database, const JobName& job) {
   TM_TRY(
       auto rows,
       database.prepare(
@@ -207,7 +219,7 @@ Result<std::vector<BlockedWindow>> blocked_windows(sqlite::Database& database, c
           " t.state = 'done' AND (l.run_start, l.run_id) > (r.run_start, r.run_id))"
           " ORDER BY r.run_start, r.run_id, s.stream"));
   rows.bind_text(0, job_id_of(job).get());
-  std::vector<BlockedWindow> windows;
+  std::vector<RunWindow> windows;
   while (true) {
     TM_TRY(bool has_row, rows.step());
     if (!has_row) return windows;

@@ -22,7 +22,8 @@ Result<RunRecord> read_run(const sqlite::Statement& rows);
 // All rows of a bound query of `select_runs`, with streams.
 Result<std::vector<RunRecord>> read_runs(sqlite::Database& database, sqlite::Statement& rows);
 Result<std::vector<StreamRecord>> read_streams(sqlite::Database& database, const RunId& run);
-Result<std::vector<BlockedWindow>> blocked_windows(sqlite::Database& database, const JobName& job);
+Result<std::optional<RunWindow>> last_loaded(sqlite::Database& database, const StreamId& stream);
+Result<std::vector<RunWindow>> blocked_windows(sqlite::Database& database, const JobName& job);
 Result<std::vector<EventRecord>> read_events(sqlite::Database& database, const RunId& run);
 
 // The Error `run.unknown`.

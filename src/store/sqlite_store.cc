@@ -241,7 +241,12 @@ Result<std::vector<RunRecord>> SqliteStore::unfinished_runs() {
   return sqlite_rows::read_runs(database_, rows);
 }
 
-Result<std::vector<BlockedWindow>> SqliteStore::blocked_windows(const JobName& job) {
+Result<std::optional<RunWindow>> SqliteStore::last_loaded(const StreamId& stream) {
+  std::lock_guard guard(mutex_);
+  return sqlite_rows::last_loaded(database_, stream);
+}
+
+Result<std::vector<RunWindow>> SqliteStore::blocked_windows(const JobName& job) {
   std::lock_guard guard(mutex_);
   return sqlite_rows::blocked_windows(database_, job);
 }

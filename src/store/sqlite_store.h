@@ -41,7 +41,8 @@ class SqliteStore final : public Store {
   Result<RunHistory> get_run(const RunId& run) override;
   Result<std::optional<RunRecord>> last_run(const JobName& job) override;
   Result<std::vector<RunRecord>> unfinished_runs() override;
-  Result<std::vector<BlockedWindow>> blocked_windows(const JobName& job) override;
+  Result<std::optional<RunWindow>> last_loaded(const StreamId& stream) override;
+  Result<std::vector<RunWindow>> blocked_windows(const JobName& job) override;
 
  private:
   SqliteStore(sqlite::Database database, const Clock& clock);

@@ -174,8 +174,8 @@ TEST_F(StoreTest, ABlockedWindowWaitsUntilALaterRunLoadsItsStream) {
   const auto windows = [&] { return store_->blocked_windows(JobName("orders")).value(); };
   blocked("r1", "orders");
   blocked("r2", "items");
-  const BlockedWindow orders{RunId("r1"), StreamName("orders"), Seq(3)};
-  const BlockedWindow items{RunId("r2"), StreamName("items"), Seq(3)};
+  const RunWindow orders{RunId("r1"), StreamName("orders"), Seq(3)};
+  const RunWindow items{RunId("r2"), StreamName("items"), Seq(3)};
   EXPECT_EQ(windows(), (std::vector{orders, items}));
   // A run that fails, or that has not ended well yet, settles nothing.
   ASSERT_TRUE(store_->begin_run(start("r3")).ok());
@@ -186,6 +186,23 @@ TEST_F(StoreTest, ABlockedWindowWaitsUntilALaterRunLoadsItsStream) {
   walk("r3", mark, {RunState::done});
   EXPECT_EQ(windows(), std::vector{items});
   EXPECT_TRUE(store_->blocked_windows(JobName("other"))->empty());
+}
+
+TEST_F(StoreTest, WhatWasLoadedLastIsOfTheStreamAndEndedWell) {
+  const auto loaded = [&](const std::string& stream) {
+    return store_->last_loaded({JobName("orders"), StreamName(stream)}).value();
+  };
+  EXPECT_EQ(loaded("orders"), std::nullopt);
+  const std::vector<RunState> to_done = {RunState::extracting, RunState::staged,
+                                         RunState::checked,    RunState::loading,
+                                         RunState::committed,  RunState::done};
+  ASSERT_TRUE(store_->begin_run(start("r1")).ok());
+  walk("r1", planned_, to_done);
+  ASSERT_TRUE(store_->begin_run(start("r2")).ok());
+  walk("r2", planned_, {RunState::extracting, RunState::failed});
+  EXPECT_EQ(loaded("orders"), (RunWindow{RunId("r1"), StreamName("orders"), Seq(3)}));
+  EXPECT_EQ(loaded("items"), std::nullopt);
+  EXPECT_EQ(*store_->last_loaded({JobName("other"), StreamName("orders")}), std::nullopt);
 }
 
 TEST_F(StoreTest, AStaleMarkChangesNothing) {

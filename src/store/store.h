@@ -64,8 +64,10 @@ class Store {
   virtual Result<std::optional<RunRecord>> last_run(const JobName& job) = 0;
   // Runs without an end, oldest first: running now, or left by a process that died.
   virtual Result<std::vector<RunRecord>> unfinished_runs() = 0;
+  // What was loaded last into a stream, as far as this store knows.
+  virtual Result<std::optional<RunWindow>> last_loaded(const StreamId& stream) = 0;
   // Of each stream of a job: what blocked runs read, as long as no later run loaded the stream.
-  virtual Result<std::vector<BlockedWindow>> blocked_windows(const JobName& job) = 0;
+  virtual Result<std::vector<RunWindow>> blocked_windows(const JobName& job) = 0;
 };
 
 }  // namespace tidemark
