@@ -133,8 +133,23 @@ Error file_error(std::string_view action, const fs::path& path, int error_number
       return internal_error("env.too_many_open", std::move(message), Retry::backoff,
                             "raise the limit of open files (ulimit -n)");
     default:
-      return internal_error("env.io_failed", std::move(message));
+      return internal_error("env.io_failed", std::move(message), Retry::never,
+                            "check the disk: " + describe_volume(path));
   }
+}
+
+Error or_disk_full(Error error, const fs::path& dir) {
+  constexpr std::size_t probe_bytes = 1 << 20;
+  const fs::path probe = dir / ("disk.probe-" + std::to_string(::getpid()));
+  const Status written = [&]() -> Status {
+    TM_TRY(Descriptor file, open_path(probe, O_WRONLY | O_CREAT | O_TRUNC, "write"));
+    return write_all(file, std::string(probe_bytes, 'x'), dir);
+  }();
+  ::unlink(probe.c_str());
+  if (written.ok() || written.error().code != "env.disk_full") return error;
+  Error full = written.error();
+  full.context = std::move(error.context);
+  return full;
 }
 
 Status SystemFiles::write_durably(const fs::path& path, std::string_view bytes) {

@@ -54,6 +54,10 @@ bool is_disk_full(int error_number);
 // `env.too_many_open`, `env.io_failed`. `action` reads like "write".
 Error file_error(std::string_view action, const std::filesystem::path& path, int error_number);
 
+// What a library reports as a failed write without its errno: `env.disk_full` where the folder's
+// volume has no room for 1 MB (written there and removed again), the error as it is otherwise.
+Error or_disk_full(Error error, const std::filesystem::path& dir);
+
 // `the volume /mnt/stage (12.0 KB of 1.0 GB free)`, for hints; names the path when the volume is
 // unknown.
 std::string describe_volume(const std::filesystem::path& path);

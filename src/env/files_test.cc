@@ -82,6 +82,9 @@ TEST_F(FilesTest, AFullVolumeLeavesTheOldContent) {
     EXPECT_NE(written.error().hint.find(dir_.string()), std::string::npos) << written.error().hint;
   }
   EXPECT_EQ(*files_.read(dir_ / "a", 10), "old");
+  const Error vague = internal_error("engine.io", "it failed");
+  EXPECT_EQ(or_disk_full(vague, dir_).code, "env.disk_full");
+  EXPECT_EQ(or_disk_full(vague, dir_.parent_path()).code, "engine.io");
   EXPECT_EQ(entries(), 1);
   EXPECT_EQ(::umount(dir_.c_str()), 0);
 }

@@ -82,29 +82,6 @@ std::string numbered(std::string_view prefix, std::size_t number) {
   return name;
 }
 
-// The engine reports a full disk as one of many I/O errors and without its errno, so ask the disk
-// itself.
-Error explain_failed_copy(Error error, const std::filesystem::path& dir) {
-  if (error.code != "engine.io") return error;
-  const std::filesystem::path probe = dir / "disk.probe";
-  const int file = ::open(probe.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  if (file < 0) return is_disk_full(errno) ? file_error("write", dir, errno) : error;
-  const std::vector<char> bytes(1 << 20, 'x');
-  std::size_t written = 0;
-  int failed = 0;
-  while (written < bytes.size() && failed == 0) {
-    const ssize_t got = ::write(file, bytes.data() + written, bytes.size() - written);
-    if (got < 0 && errno != EINTR) failed = errno;
-    if (got > 0) written += static_cast<std::size_t>(got);
-  }
-  ::close(file);
-  ::unlink(probe.c_str());
-  if (failed == 0 || !is_disk_full(failed)) return error;
-  Error full = file_error("write", dir, failed);
-  full.context = std::move(error.context);
-  return full;
-}
-
 // A scan's SQL is ours and was bound before: what fails while it runs is the data.
 Error blame_source(Error error) {
   if (error.fault != Fault::user || error.code == "run.cancelled") return error;
@@ -186,7 +163,7 @@ Result<std::int64_t> StageWriter::Impl::copy(duck::Connection& engine, const std
                                              const std::string& file, bool keep_order) {
   Result<duck::Answer> copied = engine.query(copy_sql(select, file, keep_order));
   if (!copied.ok()) {
-    return explain_failed_copy(std::move(copied).error(), partial)
+    return or_disk_full(std::move(copied).error(), partial)
         .with_context("writing " + (partial / file).string());
   }
   return engine.count("SELECT num_rows FROM parquet_file_metadata(" +

@@ -10,7 +10,9 @@ Result<std::unique_ptr<Sink>> DuckdbConnector::open_sink(const ConnectionSpec& c
                                                          const ConnectorContext& context,
                                                          Cancel&) const {
   TM_CHECK(attach_warehouse(connection, context));
-  return std::unique_ptr<Sink>(std::make_unique<DuckdbSink>(connection.name.value, context.engine));
+  const auto* config = connection.config.get<DuckdbConnection>();
+  return std::unique_ptr<Sink>(std::make_unique<DuckdbSink>(
+      connection.name.value, warehouse_path(*config, context.project), context.engine));
 }
 
 Status DuckdbConnector::attach(const ConnectionSpec& connection, const std::vector<std::string>&,

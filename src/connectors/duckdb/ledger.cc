@@ -220,6 +220,7 @@ Result<std::vector<LedgerRow>> take_over(duck::Connection& engine, const std::st
   std::vector<LedgerRow> heads;
   TM_TRY(const bool there, tables_exist(engine, catalog));
   if (!there) return heads;
+  TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine));
   TM_TRY(duck::Answer raised,
          engine.query("UPDATE " + table(catalog, "tidemark_ledger") +
                           " SET fence = $2::BIGINT WHERE job = $1 AND fence < $2::BIGINT",
@@ -227,8 +228,10 @@ Result<std::vector<LedgerRow>> take_over(duck::Connection& engine, const std::st
   TM_TRY(duck::Answer found, engine.query(select_heads(catalog) + " WHERE job = $1", {job.get()}));
   for (std::size_t row = 0; row < found.rows(); ++row)
     heads.push_back(head_at(found, row, job));
-  if (static_cast<std::size_t>(number(raised.text(0, 0))) == heads.size()) return heads;
-  return fenced(job, "the ledger knows a fence of " + std::to_string(token.get()) + " or more");
+  if (static_cast<std::size_t>(number(raised.text(0, 0))) != heads.size())
+    return fenced(job, "the ledger knows a fence of " + std::to_string(token.get()) + " or more");
+  TM_CHECK(transaction.commit());
+  return heads;
 }
 
 }  // namespace tidemark::warehouse_ledger

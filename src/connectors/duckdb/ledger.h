@@ -36,8 +36,8 @@ Status insert_load(duck::Connection& engine, const std::string& catalog, const S
 // seq. False: somebody else moved it, or holds a newer fence.
 Result<bool> move_head(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                        const LoadRow& load);
-// Sink::take_over, outside a transaction. `engine.transaction` while another thread commits a load
-// of the job.
+// Sink::take_over, a transaction of its own. `engine.transaction` while another thread commits a
+// load of the job.
 Result<std::vector<LedgerRow>> take_over(duck::Connection& engine, const std::string& catalog,
                                          const JobName& job, Fence token);
 

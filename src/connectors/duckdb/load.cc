@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "connect/fit.h"
 #include "connectors/duckdb/ledger.h"
+#include "connectors/duckdb/warehouse_file.h"
 
 namespace tidemark {
 
@@ -179,7 +180,8 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
     TM_CHECK(cancel.check());
     auto answer = engine_.query(sql);
     if (!answer.ok()) {
-      Error error = std::move(answer).error().with_context("loading table " + target.table);
+      Error error = explain_failed_write(std::move(answer).error(), file_)
+                        .with_context("loading table " + target.table);
       if (error.code == "engine.constraint") {
         error.hint =
             "nothing was loaded; refuse such rows by a rule, or replace rows of the same "
@@ -221,10 +223,12 @@ Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
   auto committed = transaction_->commit();
   transaction_.reset();
   if (committed.ok()) return CommitOutcome::committed;
-  // What does not fit beside another transaction was rolled back. After any other failure, of the
-  // disk for one, only the file says what it holds.
-  if (committed.error().code == "engine.transaction") return std::move(committed).error();
-  return CommitOutcome::unknown;
+  // Whatever failed, only the file says what it holds.
+  Cancel never;
+  auto held = resolve(load, never);
+  if (!held.ok()) return CommitOutcome::unknown;
+  if (*held) return CommitOutcome::already_committed;
+  return explain_failed_write(std::move(committed).error(), file_);
 }
 
 Result<bool> DuckdbLoad::resolve(const LoadRow& load, Cancel&) {

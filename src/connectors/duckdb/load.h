@@ -1,6 +1,7 @@
 // DuckdbLoad: one load transaction into a warehouse. See connect/sink.h for what its calls promise.
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "connect/sink.h"
@@ -23,9 +24,10 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine, const War
 
 class DuckdbLoad : public LoadTxn {
  public:
-  DuckdbLoad(std::string catalog, duck::Connection& engine, LoadKey key,
+  DuckdbLoad(std::string catalog, std::filesystem::path file, duck::Connection& engine, LoadKey key,
              duck::Transaction transaction)
       : catalog_(std::move(catalog)),
+        file_(std::move(file)),
         engine_(engine),
         key_(std::move(key)),
         transaction_(std::move(transaction)) {}
@@ -41,6 +43,7 @@ class DuckdbLoad : public LoadTxn {
   Status guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target);
 
   std::string catalog_;
+  std::filesystem::path file_;
   duck::Connection& engine_;
   LoadKey key_;
   std::optional<duck::Transaction> transaction_;

@@ -7,6 +7,7 @@
 #include "connect/fit.h"
 #include "connectors/duckdb/ledger.h"
 #include "connectors/duckdb/load.h"
+#include "connectors/duckdb/warehouse_file.h"
 
 namespace tidemark {
 
@@ -25,7 +26,9 @@ Result<std::vector<LedgerRow>> DuckdbSink::take_over(const JobName& job, Fence t
   for (int left = tries;; --left) {
     TM_CHECK(cancel.check());
     auto heads = warehouse_ledger::take_over(engine_, catalog_, job, token);
-    if (heads.ok() || heads.error().code != "engine.transaction" || left == 0) return heads;
+    if (heads.ok()) return heads;
+    if (heads.error().code != "engine.transaction" || left == 0)
+      return explain_failed_write(std::move(heads).error(), file_);
     std::this_thread::sleep_for(pause);
   }
 }
@@ -88,7 +91,7 @@ Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& c
   TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
   if (!has_ledger_) TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
   return std::unique_ptr<LoadTxn>(
-      std::make_unique<DuckdbLoad>(catalog_, engine_, key, std::move(transaction)));
+      std::make_unique<DuckdbLoad>(catalog_, file_, engine_, key, std::move(transaction)));
 }
 
 }  // namespace tidemark

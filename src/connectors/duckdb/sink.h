@@ -17,9 +17,9 @@ namespace tidemark {
 
 class DuckdbSink : public Sink {
  public:
-  // `catalog` is the attached warehouse's name; `engine` outlives the sink.
-  DuckdbSink(std::string catalog, duck::Connection& engine)
-      : catalog_(std::move(catalog)), engine_(engine) {}
+  // `catalog` is the name under which `file` is attached; `engine` outlives the sink.
+  DuckdbSink(std::string catalog, std::filesystem::path file, duck::Connection& engine)
+      : catalog_(std::move(catalog)), file_(std::move(file)), engine_(engine) {}
 
   SinkTraits traits() const override { return {}; }
   Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;
@@ -35,6 +35,7 @@ class DuckdbSink : public Sink {
 
  private:
   std::string catalog_;
+  std::filesystem::path file_;
   duck::Connection& engine_;
   bool has_ledger_ = false;  // seen to be there
 };

@@ -1,36 +1,83 @@
 #include "connectors/duckdb/warehouse.h"
 
+#include <utility>
+
 #include "base/assert.h"
+#include "connectors/duckdb/warehouse_file.h"
+#include "env/files.h"
 
 namespace tidemark {
+
+namespace {
+
+Result<bool> is_attached(const std::string& name, duck::Connection& engine) {
+  TM_TRY(duck::Answer found,
+         engine.query("SELECT count(*) FROM duckdb_databases() WHERE lower(database_name) = "
+                      "lower($1)",
+                      {name}));
+  return found.integer(0, 0) > 0;
+}
+
+// Of all that the engine may say while it opens a file: what the file itself is the reason of.
+bool is_about_the_file(const Error& error) {
+  return error.code != "run.cancelled" && error.code != "engine.out_of_memory" &&
+         error.code != "engine.binder";
+}
+
+Error explain_not_opened(Error error, const std::filesystem::path& path) {
+  error = or_disk_full(std::move(error), folder_of(path));
+  return error.code == "env.disk_full" ? error : explain_unusable(std::move(error), path);
+}
+
+Status open_file(const std::filesystem::path& path, const std::string& name,
+                 duck::Connection& engine) {
+  TM_CHECK(check_wal(path));
+  Status made = make_warehouse(path, engine);
+  if (!made.ok()) return explain_not_opened(std::move(made).error(), path);
+  TM_TRY(const std::optional<std::filesystem::path> torn, copy_torn_wal(path));
+  Status attached =
+      engine.execute("ATTACH " + duck::quote_text(path.string()) + " AS " + duck::quote_name(name));
+  if (attached.ok()) return {};
+  if (torn) {
+    std::error_code ignored;  // a copy of what stands there untouched
+    std::filesystem::remove(*torn, ignored);
+  }
+  Error error = std::move(attached).error();
+  return is_about_the_file(error) ? explain_not_opened(std::move(error), path) : error;
+}
+
+// Looks only: what is not there is an empty warehouse.
+Status open_to_look(const std::filesystem::path& path, const std::string& name,
+                    duck::Connection& engine) {
+  std::error_code code;
+  if (!std::filesystem::exists(path, code))
+    return engine.execute("ATTACH ':memory:' AS " + duck::quote_name(name));
+  TM_CHECK(check_wal(path));
+  Status attached = engine.execute("ATTACH " + duck::quote_text(path.string()) + " AS " +
+                                   duck::quote_name(name) + " (READ_ONLY)");
+  if (attached.ok() || !is_about_the_file(attached.error())) return attached;
+  return explain_unusable(std::move(attached).error(), path);
+}
+
+}  // namespace
+
+std::filesystem::path warehouse_path(const DuckdbConnection& config, const ProjectSpec& project) {
+  return project.root / config.path;
+}
 
 Status attach_warehouse(const ConnectionSpec& connection, const ConnectorContext& context) {
   const auto* config = connection.config.get<DuckdbConnection>();
   TM_ASSERT(config != nullptr);
-  const std::filesystem::path path = context.project.root / config->path;
-  std::string file = path.string();
-  std::string options;
-  if (context.read_only) {
-    std::error_code code;
-    if (std::filesystem::exists(path, code)) {
-      options = " (READ_ONLY)";
-    } else {
-      file = ":memory:";
-    }
-  }
-  auto attached = context.engine.execute("ATTACH IF NOT EXISTS " + duck::quote_text(file) + " AS " +
-                                         duck::quote_name(connection.name.value) + options);
-  if (attached.ok()) return {};
-  Error error = std::move(attached).error();
-  if (error.code == "engine.io") {
-    error.code = "target.file_unusable";
-    error.fault = Fault::target;
-    error.hint = "close the program that has " + path.string() +
-                 " open (the message names its process), or mend the path and its rights; nothing "
-                 "was changed";
-  }
-  return std::move(error).with_context("opening the warehouse of connection `" +
-                                       connection.name.value + "`");
+  const std::string& name = connection.name.value;
+  // Before a look at the file: to close it again would drop the engine's lock.
+  TM_TRY(const bool attached, is_attached(name, context.engine));
+  if (attached) return {};
+  const std::filesystem::path path = warehouse_path(*config, context.project);
+  Status opened = context.read_only ? open_to_look(path, name, context.engine)
+                                    : open_file(path, name, context.engine);
+  if (opened.ok()) return opened;
+  return std::move(opened).error().with_context("opening the warehouse of connection `" + name +
+                                                "`");
 }
 
 std::string WarehouseTable::quoted() const {

@@ -17,9 +17,11 @@ struct DuckdbConnection {
   std::string path;  // relative to the project folder
 };
 
+std::filesystem::path warehouse_path(const DuckdbConnection& config, const ProjectSpec& project);
+
 // Attaches the file, once per engine; idempotent. Makes it when it is missing, except for a
 // read-only context, which sees an empty warehouse then. `target.file_unusable` when another
-// process has it open or the file cannot be read.
+// process has it open or the file cannot be used; then nothing was changed.
 Status attach_warehouse(const ConnectionSpec& connection, const ConnectorContext& context);
 
 // `[schema.]table` of a catalog; the schema is `main` where none is said.

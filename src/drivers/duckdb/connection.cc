@@ -269,7 +269,13 @@ Transaction::~Transaction() {
 
 Status Transaction::commit() {
   TM_FAILPOINT(engine_commit);
-  TM_CHECK(std::exchange(connection_, nullptr)->commit());
+  Status done = std::exchange(connection_, nullptr)->commit();
+  if (!done.ok()) {
+    Error error = std::move(done).error();
+    // The engine calls it a transaction's conflict, whatever it was.
+    if (error.code == "engine.transaction") error.code = "engine.commit_failed";
+    return error;
+  }
   TM_FAILPOINT(engine_committed);
   return {};
 }

@@ -149,6 +149,7 @@ class Transaction {
   Transaction(Transaction&& other) noexcept;
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
+  // `engine.commit_failed`: a conflict or the disk; only the file says what it holds then.
   Status commit();
 
  private:
