@@ -399,6 +399,16 @@ TEST_F(StoreTest, ARunThatWasTakenOverIsMovedByItsNewOwnerOnly) {
   EXPECT_FALSE(run.streams[1].window.hi.has_value());
 }
 
+TEST_F(StoreTest, ARunIsNotTakenBackFromANewerOwner) {
+  ASSERT_TRUE(store_->begin_run(start("r1", {plan("orders"), plan("lines")})).ok());
+  ASSERT_TRUE(store_->take_over(RunId("r1"), Fence(9)).ok());
+  EXPECT_EQ(store_->take_over(RunId("r1"), Fence(8)).error().code, "store.stale");
+  EXPECT_EQ(store_->take_over(RunId("r1"), Fence(9)).error().code, "store.stale");
+  const RunHistory history = store_->get_run(RunId("r1")).value();
+  for (const StreamRecord& stream : history.run.streams)
+    EXPECT_EQ(stream.mark, (StreamMark{RunState::planned, 2, Fence(9)}));
+}
+
 TEST_F(StoreTest, TheEndOfARunGivesItsLeaseBack) {
   ASSERT_TRUE(store_->claim(claim_of("r1")).ok());
   ASSERT_TRUE(store_->begin_run(start("r1")).ok());

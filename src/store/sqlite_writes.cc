@@ -283,6 +283,14 @@ Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcM
   TM_TRY(const std::vector<StreamRecord> streams, sqlite_rows::read_streams(database, run));
   for (const StreamRecord& stream : streams) {
     if (is_final(stream.mark.state)) continue;
+    if (stream.mark.fence >= token) {
+      return internal_error("store.stale",
+                            "the stream " + stream.stream.get() + " of run " + run.get() +
+                                " is at " + words_of(stream.mark) + ", so fence " +
+                                std::to_string(token.get()) + " comes too late",
+                            Retry::never,
+                            "a newer owner has taken the run over; this one changes nothing");
+    }
     TM_TRY(auto update,
            database.prepare("UPDATE etl_run_streams SET fence = ?, version = version + 1"
                             " WHERE run_id = ? AND stream = ?"));

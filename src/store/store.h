@@ -37,7 +37,8 @@ class Store {
   virtual Status give_back(const JobName& job, Fence token) = 0;
   virtual Result<std::optional<LeaseRecord>> find_lease(const JobName& job) = 0;
   // The streams of an unfinished run get the fence `token`, so that whoever ran it before can move
-  // them no more. Returns the run as it stands after.
+  // them no more. Returns the run as it stands after. `store.stale` when a stream has that fence or
+  // a larger one: whoever claimed the lease later has taken the run over already.
   virtual Result<RunRecord> take_over(const RunId& run, Fence token) = 0;
 
   // The run and the windows of all streams known now. The job must have been upserted.
