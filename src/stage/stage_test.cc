@@ -177,11 +177,16 @@ TEST_F(StageTest, a_sealed_stage_is_never_written_again) {
   EXPECT_EQ(Stage::open(stage.dir(), files_).error().code, "stage.not_sealed");
 }
 
-TEST_F(StageTest, what_a_dead_run_left_is_redone) {
+TEST_F(StageTest, what_a_dead_run_left_is_redone_under_a_larger_fence_only) {
   fs::path partial = stage_dir(root_, key_);
   partial += ".partial";
   fs::create_directories(partial);
   std::ofstream(partial / "segment-000001.parquet") << "half";
+  // Under the same fence it may be somebody's who lives.
+  EXPECT_EQ(StageWriter::create(options_, key_, schema_, files_, cancel_).error().code,
+            "stage.exists");
+  EXPECT_TRUE(fs::exists(partial / "segment-000001.parquet"));
+  key_.fence = Fence(key_.fence.get() + 1);
   const Stage stage = stage_rows(3, 0);
   EXPECT_EQ(stage.manifest().rows_staged, 3);
   EXPECT_FALSE(fs::exists(partial));

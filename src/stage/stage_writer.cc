@@ -90,6 +90,16 @@ Error blame_source(Error error) {
   return error;
 }
 
+// Two owners have one token only after the store was set back to before the first of them. Then the
+// folder may be a living one's, and what both wrote into it would be neither's window.
+Error begun_already(const std::filesystem::path& partial) {
+  return internal_error("stage.exists",
+                        "the stage " + partial.string() +
+                            " was begun by another run under the same fence; the store was set "
+                            "back, it seems",
+                        Retry::backoff, "run the job again: the next run takes a larger fence");
+}
+
 }  // namespace
 
 struct StageWriter::Impl {
@@ -361,8 +371,7 @@ Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& opt
                           "the stage " + impl->final.string() + " is sealed already", Retry::never,
                           "load it instead of reading the source again, or take a new fence");
   }
-  std::filesystem::remove_all(impl->partial, code);
-  if (code) return file_error("remove", impl->partial, code.value());
+  if (std::filesystem::exists(impl->partial, code)) return begun_already(impl->partial);
   TM_CHECK(files.make_dirs_durably(impl->partial.parent_path()));
   if (options.read.empty()) {
     TM_CHECK(remove_older_partials(options.root, key, files));
@@ -375,8 +384,9 @@ Result<std::unique_ptr<StageWriter>> StageWriter::create(const StageOptions& opt
     }
   }
   // Nobody needs the partial folder after a power cut, so its own entry is not synced.
-  std::filesystem::create_directory(impl->partial, code);
+  const bool made = std::filesystem::create_directory(impl->partial, code);
   if (code) return file_error("create", impl->partial, code.value());
+  if (!made) return begun_already(impl->partial);
   return std::unique_ptr<StageWriter>(new StageWriter(std::move(impl)));
 }
 

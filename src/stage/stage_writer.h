@@ -46,8 +46,8 @@ using StageProgress = std::function<void(std::int64_t rows, std::int64_t bytes)>
 class StageWriter {
  public:
   // Makes the partial folder, after taking over or removing what older owners left unsealed.
-  // `stage.exists` when the sealed folder stands already; `stage.bad_schema` for column names that
-  // the engine cannot tell apart.
+  // `stage.exists` when a folder of this key stands already, sealed or begun; `stage.bad_schema`
+  // for column names that the engine cannot tell apart.
   static Result<std::unique_ptr<StageWriter>> create(const StageOptions& options,
                                                      const StageKey& key, const Schema& schema,
                                                      Files& files, Cancel& cancel);
