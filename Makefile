@@ -1,7 +1,7 @@
 # One command each. Long work shows one progress line; its output is in build/*.log and appears on failure.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check format tidy gcc tsan fuzz bench docs clean
+.PHONY: help demo build test check format tidy gcc tsan fuzz bench docs model clean
 MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
@@ -30,14 +30,15 @@ test: ## Build with sanitizers and run every test; ONLY=regex picks some
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	tools/run-tests build/dev '$(ONLY)'
 
-check: ## Format, include layers and file lengths
-	tools/deps system --format
+check: ## Format, include layers, file lengths, and the model of the runs
+	tools/deps system --format --model
 	mkdir -p build
 	clang-format-19 --dry-run -Werror $(SOURCES) 2> build/format.log || { \
 	  sed -nE 's/^([^:]+):([0-9]+):.* error: .*/\1/p' build/format.log | uniq -c | sort -u -k2 >&2; \
 	  echo 'these files have lines out of format: run make format' >&2; exit 1; }
 	python3 tests/layers_test.py > build/layers.log 2>&1 || { cat build/layers.log >&2; exit 1; }
-	echo "check: $(words $(SOURCES)) sources are in order"
+	tools/quietly "model" build/model.log tools/model
+	echo "check: $(words $(SOURCES)) sources are in order, and so is the model"
 
 format: ## Format the C++ sources
 	tools/deps system --format
@@ -75,6 +76,10 @@ bench: build ## Measure loads end to end
 
 docs: build ## Write the generated pages of docs/
 	tools/docs
+
+model: ## Check the model of the runs with more faults at once (half an hour)
+	tools/deps system --model
+	tools/quietly "model" build/model-large.log tools/model --large
 
 clean: ## Remove build/; fetched archives stay in .deps/
 	rm -rf build

@@ -23,6 +23,7 @@ SCHEMAS = {path.stem: json.loads(path.read_text()) for path in sorted((REFERENCE
 
 # The pages that people wrote.
 WRITTEN_PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs/adr").glob("*.md")),
+                 *sorted((ROOT / "docs/model").glob("*.md")),
                  *sorted((ROOT / "examples").glob("*/README.md"))]
 
 # For jobs of pages that show no project of their own.

@@ -5,6 +5,7 @@
 
 #include "cli/command_page.h"
 #include "cli/document_schemas.h"
+#include "cli/run_states_page.h"
 #include "spec/json_schema.h"
 
 namespace tidemark {
@@ -42,6 +43,7 @@ ReferencePage index_of(const std::vector<ReferencePage>& pages) {
 std::vector<ReferencePage> reference_folder(const ConnectorCatalog& catalog) {
   std::vector<ReferencePage> pages = reference_pages(catalog);
   pages.push_back(command_page());
+  pages.push_back(run_states_page());
   pages.push_back({"schemas/project.json", project_json_schema(catalog)});
   pages.push_back({"schemas/job.json", job_json_schema()});
   for (ReferencePage& schema : document_schemas())
