@@ -1,7 +1,7 @@
 # One command each. Long work shows one progress line; its output is in build/*.log and appears on failure.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check format tidy gcc tsan fuzz bench docs model clean
+.PHONY: help demo build test crash check format tidy gcc tsan fuzz bench docs model clean
 MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
@@ -70,6 +70,13 @@ fuzz: ## Run every fuzzer; SECONDS_EACH=30
 	$(MAKE) build/fuzz/build.ninja
 	tools/quietly "build fuzz" build/fuzz.log ninja -C build/fuzz
 	tools/fuzz $(or $(SECONDS_EACH),30)
+
+crash: ## Random kills, stalls and errors, RUNS=10000 runs with one (SEED=n: the same ones, ONLY=text: some worlds)
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/dev/build.ninja
+	tools/quietly "build dev" build/dev.log ninja -C build/dev
+	tests/crash/random_faults.py --runs $(or $(RUNS),10000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 bench: build ## Measure loads end to end
 	bench/run
