@@ -128,14 +128,21 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
       "Read everything again, whatever is loaded; with `load: append` the rows read replace "
       "all rows of the table");
   add_run_options(run, arguments);
-  CLI::App* replay =
-      add(app, line,
-          {.name = "replay",
-           .about = "Load again what a past run staged",
-           .more = "With the job's steps and rules as they are now. The source is not read. This "
-                   "is how a run\ngoes on that `stop_above` stopped.",
-           .example = "replay RUN      (`tidemark runs` lists the ids)"});
-  add_names(replay, line, "RUN", 1, "The run's id");
+  CLI::App* replay = add(
+      app, line,
+      {.name = "replay",
+       .about = "Load again what a past run staged",
+       .more = "With the job's steps and rules as they are now. The source is not read. This "
+               "is how a run\ngoes on that `stop_above` stopped.\n\nWith --quarantined the "
+               "refused rows of a job are tried again, after its rules, its steps or a\nlookup "
+               "table were mended: those that pass now are loaded, each once; the others stay in\n"
+               "quarantine. Of several versions of a key only the newest is taken, and none where "
+               "a newer\none is loaded.",
+       .example = "replay RUN      (`tidemark runs` lists the ids)\n"
+                  "  tidemark replay --quarantined orders"});
+  add_names(replay, line, "RUN", 1, "The run's id; with --quarantined the job");
+  replay->add_flag("--quarantined", line.quarantined,
+                   "Load the refused rows of a job that pass now");
   add_run_options(replay, arguments);
 }
 

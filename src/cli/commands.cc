@@ -142,11 +142,14 @@ int run(const Call& call) {
 int replay(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    const RunId past(call.line.names.front());
-    TM_CHECK(workspace->claim("replay " + past.get(), call.line.wait, call.cancel));
+    const std::string& name = call.line.names.front();
+    TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
-    auto replayed = workspace->replay(past, {false, call.line.allow_empty}, progress, call.cancel);
+    auto replayed =
+        call.line.quarantined
+            ? workspace->replay_refused(name, progress, call.cancel)
+            : workspace->replay(RunId(name), {false, call.line.allow_empty}, progress, call.cancel);
     show_recovered(*workspace, progress);
     TM_TRY(const RunRecord record, std::move(replayed));
     progress.end();

@@ -24,6 +24,7 @@ struct CommandLine {
   std::vector<std::string> names;  // jobs, a run, or connection and SQL
   bool all = false;
   bool full = false;
+  bool quarantined = false;
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;

@@ -55,7 +55,7 @@ std::string indent(const std::string& text) {
 std::string run_line(const RunRecord& run) {
   std::string line = run.job.get() + "  " + std::string(to_string(run.status()));
   if (run.status() == RunStatus::skipped) {
-    const char* why = run.kind == RunKind::replay ? "already loaded" : "nothing new";
+    const char* why = run.kind == RunKind::replay ? "nothing to load" : "nothing new";
     return line + "  " + why + "  " + duration_of(run) + "\n";
   }
   line +=

@@ -18,9 +18,18 @@ std::string_view to_string(LoadKind kind) {
   return "window";
 }
 
-Supersedes supersedes(LoadStrategy strategy, LoadKind kind) {
-  if (strategy == LoadStrategy::full) return Supersedes::all_windows;
+Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all) {
+  if (kind == LoadKind::requarantine) return Supersedes::nothing;
+  if (strategy == LoadStrategy::full || reads_all) return Supersedes::all_windows;
   return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
+}
+
+Status check_closed(std::int64_t closed, RowCount given) {
+  if (closed == given.get()) return {};
+  return internal_error("run.count_mismatch",
+                        "of " + std::to_string(given.get()) + " refused rows to close, " +
+                            std::to_string(closed) + " were open; the load was rolled back",
+                        Retry::backoff, "run it again");
 }
 
 Error fenced(const JobName& job, const std::string& found) {
@@ -51,8 +60,24 @@ Schema quarantine_schema() {
                  {"locator", text, false, {}},
                  {"payload", text, true, {}},
                  {"raw", Type::of(TypeKind::blob), true, {}},
-                 {"refused_at", Type::of(TypeKind::timestamptz), false, {}}},
+                 {"refused_at", Type::of(TypeKind::timestamptz), false, {}},
+                 {"row_key", text, true, {}}},
                 {}};
+}
+
+Schema open_refused_schema() {
+  Schema schema;
+  const Schema all = quarantine_schema();
+  for (const char* name : {"stream", "run_id", "seq", "rule", "locator", "row_key"})
+    schema.columns.push_back(all.columns[*all.find(name)]);
+  return schema;
+}
+
+Schema closed_schema() {
+  const Type text = Type::of(TypeKind::varchar);
+  return Schema{
+      {{"run_id", text, false, {}}, {"locator", text, false, {}}, {"resolution", text, false, {}}},
+      {}};
 }
 
 }  // namespace tidemark

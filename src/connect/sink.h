@@ -51,6 +51,9 @@ struct LoadRow {
   std::string checksum;  // of the stage that was loaded
 };
 
+// What is wrong where a load closed `closed` refused rows and not as many as it was given.
+Status check_closed(std::int64_t closed, RowCount given);
+
 // The table a stream loads into and how.
 struct LoadTarget {
   std::string table;  // as the job wrote it: `[schema.]table`
@@ -109,8 +112,9 @@ struct StagedTable {
 // Which open refused rows of the stream this load answers for: they are closed in its transaction,
 // so that a row refused again does not stand there twice.
 enum class Supersedes { nothing, same_window, all_windows };
-// A full load answers for all before it, a replay for its own window.
-Supersedes supersedes(LoadStrategy strategy, LoadKind kind);
+// A load of all rows answers for all before it, a replay for its own window. `reads_all` where the
+// window begins at the beginning.
+Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all);
 
 enum class CommitOutcome { committed, already_committed, unknown };
 
@@ -123,6 +127,9 @@ class LoadTxn {
                                  Cancel& cancel) = 0;
   // Refused rows, with the columns of quarantine_schema(), after closing those they supersede.
   virtual Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) = 0;
+  // Closes single open refused rows of the stream, those of this load among them, with the columns
+  // of closed_schema(). Fails where one is not open. After quarantine().
+  virtual Status close_refused(const StagedTable& rows, Cancel& cancel) = 0;
   // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` nothing may
   // be done before resolve() has answered.
   virtual Result<CommitOutcome> commit(const LoadRow& load) = 0;
@@ -145,14 +152,19 @@ class Sink {
                                                    Cancel& cancel) = 0;
   // hi of every committed window, oldest first.
   virtual Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) = 0;
-  // Whether a load with this id is in.
-  virtual Result<bool> loaded(const StreamId& stream, const std::string& load_id,
-                              Cancel& cancel) = 0;
+  // Whether a load of this run is in.
+  virtual Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) = 0;
   // The checksum of the stage that was loaded as window `seq`; empty where there is none.
   virtual Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) = 0;
   // The windows that open refused rows of the stream came from: their stages are still wanted.
   // Touches nothing.
   virtual Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) = 0;
+  // The open refused rows of a job, or of one of its streams, with open_refused_schema(): a
+  // relation of the run's engine connection, as it stands now, good until the next call. Changes
+  // nothing in the target.
+  virtual Result<StagedTable> open_refused(const JobName& job,
+                                           const std::optional<StreamName>& only,
+                                           Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming
@@ -168,7 +180,13 @@ class Sink {
 
 // Columns of tidemark_quarantine, in order: job, stream, run_id, seq, rule, column_name, message,
 // locator, payload (JSON text of the row as the source gave it, or NULL), raw (its bytes, or NULL),
-// refused_at.
+// refused_at, row_key (of an upsert: the key's values as a JSON array of texts, where they are
+// known).
 Schema quarantine_schema();
+// Those by which an open refused row is found again: stream, run_id, seq, rule, locator, row_key.
+Schema open_refused_schema();
+// run_id and locator, which are a refused row's address in its stream, and resolution, the words
+// with which it is closed.
+Schema closed_schema();
 
 }  // namespace tidemark

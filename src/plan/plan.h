@@ -13,6 +13,7 @@
 
 #include "connect/connector.h"
 #include "quality/rules.h"
+#include "quality/versions.h"
 #include "spec/job_spec.h"
 #include "stage/stage.h"
 #include "transform/transform.h"
@@ -42,7 +43,17 @@ struct StreamPlan {
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
   std::vector<TablesRead> reads;  // attached; to be refreshed before the transform
   LoadTarget target;
+  RowKey row_key;  // of an upsert
   LoadPlan load;
+};
+
+// The refused rows of one stream that are tried again.
+struct TryAgain {
+  std::vector<Stage> stages;  // that they stand in
+  std::string rows;           // a SELECT of the plan's input columns and an address of each row
+  StagedTable open;  // all open refused rows of the stream; segment and row where they are tried
+  RowCount count;
+  std::string left_out;  // which are not tried, and why; for people
 };
 
 struct PreparedStream {
@@ -50,6 +61,7 @@ struct PreparedStream {
   std::unique_ptr<Source> source;  // null where the stage is sealed already
   std::optional<Stage> stage;      // sealed already: of a replay, or of a run that is gone on with
   bool stage_verified = false;
+  std::optional<TryAgain> again;  // in the place of source and stage
 };
 
 struct JobPlan {

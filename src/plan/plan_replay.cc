@@ -9,12 +9,6 @@ namespace tidemark {
 
 namespace {
 
-// A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.
-std::string name_in_target(const JobSpec& job, const StreamName& stream) {
-  if (const auto* table = std::get_if<TableInput>(&job.from.input)) return table->table.value;
-  return stream.get();
-}
-
 std::string window_number(const StreamId& id, Seq seq) {
   return "window " + std::to_string(seq.get()) + " of `" + id.job.get() + "`" +
          (id.stream.get() == "main" ? "" : ", stream `" + id.stream.get() + "`");

@@ -118,6 +118,26 @@ Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& ot
   return {};
 }
 
+// Single rows that were refused by a load of all rows join the ones that were not.
+LoadStrategy strategy_of(const JobSpec& job, const StreamPlan& plan) {
+  if (plan.kind == LoadKind::requarantine && job.to.load == LoadStrategy::full)
+    return LoadStrategy::append;
+  return plan.replaces ? LoadStrategy::full : job.to.load;
+}
+
+RowKey row_key_of(const JobSpec& job, const StreamPlan& plan) {
+  RowKey key;
+  key.columns = plan.target.key;
+  key.newest_first = job.to.on_duplicate != OnDuplicate::first;
+  std::vector<std::string> columns = key.columns;
+  if (job.from.watermark && plan.transform.out.find(job.from.watermark->value)) {
+    key.order = job.from.watermark->value;
+    columns.push_back(key.order);
+  }
+  key.last_writer = last_writer(job.transform, columns);
+  return key;
+}
+
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
   const auto& least = job.from.min_guarantee;
   if (!least || bound.guarantee <= least->value) return {};
@@ -140,6 +160,11 @@ Result<std::filesystem::path> stage_root(const ProjectSpec& project) {
         "this version stages on a local disk: write a folder, for example .tidemark/stage");
   }
   return project.root / project.stage.path;
+}
+
+std::string name_in_target(const JobSpec& job, const StreamName& stream) {
+  if (const auto* table = std::get_if<TableInput>(&job.from.input)) return table->table.value;
+  return stream.get();
 }
 
 std::string kept_stage_dir(const ProjectSpec& project, const std::filesystem::path& dir) {
@@ -227,7 +252,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   // all.
   plan.replaces = options.full && job.to.load == LoadStrategy::append;
   plan.target.table = target_table(job.to.table.value, stream.name.get());
-  plan.target.strategy = plan.replaces ? LoadStrategy::full : job.to.load;
+  plan.target.strategy = strategy_of(job, plan);
   plan.idle_reason = "nothing new since the last window";
   if (plan.bound.nothing_new) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
@@ -242,12 +267,13 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
   TM_TRY(plan.reads, attach_references(job, context_of(job.name.get(), options), cancel));
   plan.target.table = target_table(job.to.table.value, stream);
-  plan.target.strategy = plan.replaces ? LoadStrategy::full : job.to.load;
+  plan.target.strategy = strategy_of(job, plan);
   TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
   if (job.to.load == LoadStrategy::upsert) {
     TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream));
     std::vector<TransformStep> steps = job.transform;
     steps.push_back(one_version_step(job, plan.target.key, plan.transform.out));
+    plan.row_key = row_key_of(job, plan);
     TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
   } else {
     // With `full` the key may be written; it is never guessed, since it refuses rows.
@@ -268,10 +294,10 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   plan.target.replace = job.to.replace;
   TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
   // Only the new window would be in a table made anew.
-  if (!present && plan.kind == LoadKind::window && plan.seq > Seq(1) &&
-      job.to.load != LoadStrategy::full && !options.full) {
+  const bool adds_window = plan.kind == LoadKind::window && plan.seq > Seq(1) &&
+                           job.to.load != LoadStrategy::full && !options.full;
+  if (!present && (adds_window || plan.kind == LoadKind::requarantine))
     return table_gone(plan.target.table);
-  }
   plan.target.was_there = present.has_value();
   std::vector<RuleSpec> rules = job.rules;
   TM_TRY(const std::vector<Acceptance> acceptance, sink.acceptance(plan.target, cancel));

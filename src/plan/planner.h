@@ -43,6 +43,9 @@ class Planner {
   // again where that doubles nothing. `plan.replay_*` says why not.
   Result<JobPlan> plan_replay(const JobSpec& job, std::vector<Stage> stages,
                               const PlanOptions& options, Cancel& cancel);
+  // The same from open refused rows of the job's target, wherever their stages stand; no source is
+  // opened. `plan.refused_sql` where the job's steps do not take single rows.
+  Result<JobPlan> plan_refused(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   // What a run of the job still has to do, after its process died: sealed stages are loaded as the
   // windows they are, the other streams are planned anew. `replays` where the run was a replay.
   Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
@@ -53,6 +56,9 @@ class Planner {
   Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,
                                     const PlanOptions& options, Cancel& cancel);
+  Result<PreparedStream> plan_refused_stream(const JobSpec& job, const StreamId& id,
+                                             std::size_t number, Sink& sink,
+                                             const PlanOptions& options, Cancel& cancel);
   Result<std::vector<StreamSpec>> streams_of(const JobSpec& job, const PlanOptions& options,
                                              Cancel& cancel);
   ConnectorContext context_of(const std::string& what, const PlanOptions& options);
@@ -74,6 +80,8 @@ class Planner {
   Files& files_;
 };
 
+// A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.
+std::string name_in_target(const JobSpec& job, const StreamName& stream);
 // `stage:` as a folder; an error for schemes this build has not.
 Result<std::filesystem::path> stage_root(const ProjectSpec& project);
 // A stage's folder as the store keeps it, and back: relative to the project's folder, so that the

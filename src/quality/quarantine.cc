@@ -13,22 +13,22 @@ constexpr const char* table_name = "_tm_quarantine";
 // The columns that are the same in every row of a run, and the rest as given.
 std::string row_sql(const QuarantineInput& input, const std::string& rule,
                     const std::string& column, const std::string& message,
-                    const std::string& locator, const std::string& payload,
-                    const std::string& raw) {
+                    const std::string& locator, const std::string& payload, const std::string& raw,
+                    const std::string& row_key) {
   return fmt::format(
       "SELECT {}::VARCHAR AS job, {}::VARCHAR AS stream, {}::VARCHAR AS run_id, {}::BIGINT AS seq, "
       "{} AS rule, "
       "{} AS column_name, {} AS message, {} AS locator, {} AS payload, {} AS raw, "
-      "CAST({} AS TIMESTAMP WITH TIME ZONE) AS refused_at",
+      "CAST({} AS TIMESTAMP WITH TIME ZONE) AS refused_at, {} AS row_key",
       duck::quote_text(input.stream.job.get()), duck::quote_text(input.stream.stream.get()),
       duck::quote_text(input.run_id.get()), input.seq.get(), rule, column, message, locator,
-      payload, raw, duck::quote_text(input.refused_at));
+      payload, raw, duck::quote_text(input.refused_at), row_key);
 }
 
 std::string extract_part(const QuarantineInput& input) {
   return row_sql(input, duck::quote_text(extract_rule) + "::VARCHAR",
                  "nullif(refused.column_name, '')", "refused.reason", "refused.locator",
-                 "NULL::VARCHAR", "refused.raw") +
+                 "NULL::VARCHAR", "refused.raw", "NULL::VARCHAR") +
          " FROM (" + input.stage_rejects + ") AS refused";
 }
 
@@ -40,11 +40,17 @@ std::string origin_part(const QuarantineInput& input, const RowOrigin& origin) {
                             ", refused._tm_segment, ' row ', refused._tm_row)"
                       : "concat(" + duck::quote_text(origin.label + " row ") + ", refused._tm_row)";
   return row_sql(input, "refused.rule", "refused.\"column\"", "refused.message", locator,
-                 payload_sql(origin.schema, "origin"), "NULL::BLOB") +
+                 payload_sql(origin.schema, "origin"), "NULL::BLOB",
+                 input.row_keys.empty() ? "NULL::VARCHAR" : "keys.row_key") +
          " FROM (SELECT * FROM (" + input.refusals.relation + ") WHERE " + mine +
          ") AS refused JOIN (" + origin.relation +
          ") AS origin ON refused._tm_segment = origin._tm_segment AND refused._tm_row = "
-         "origin._tm_row";
+         "origin._tm_row" +
+         (input.row_keys.empty()
+              ? ""
+              : " LEFT JOIN (" + input.row_keys +
+                    ") AS keys ON refused._tm_segment = keys._tm_segment AND refused._tm_row = "
+                    "keys._tm_row");
 }
 
 }  // namespace

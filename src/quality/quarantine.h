@@ -25,6 +25,9 @@ struct QuarantineInput {
   // Stage::rejects_sql(). Empty when the stage has none.
   std::string stage_rejects;
   Refusals refusals;  // Transformed::refusals
+  // A SELECT of _tm_segment, _tm_row, row_key of refused rows: refused_keys_sql(). Empty where rows
+  // have no key.
+  std::string row_keys;
 };
 
 // The rule under which rows refused at extract stand.

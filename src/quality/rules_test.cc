@@ -183,8 +183,9 @@ TEST_F(Quality, QuarantineHoldsReasonAndOriginal) {
         (Rows{"orders|it's|r1|7|even|id|`id % 2 = 0` does not hold: id = 1|segment 1 row 1|"
               "{\"id\":\"1\",\"amount\":\"12345678901234567890.50\",\"text\":\"x\\\"y\",\"bytes\":"
               "\"AA01\",\"day\":null}|"
-              "NULL|2013-01-01 10:00:00+00",
-              "orders|it's|r1|7|extract|NULL|too wide|a.csv:3|NULL|raw|2013-01-01 10:00:00+00"}));
+              "NULL|2013-01-01 10:00:00+00|NULL",
+              "orders|it's|r1|7|extract|NULL|too wide|a.csv:3|NULL|raw|2013-01-01 "
+              "10:00:00+00|NULL"}));
   }
   input.refusals = {};
   input.stage_rejects.clear();

@@ -5,7 +5,6 @@
 #include <optional>
 #include <utility>
 
-#include "plan/load_id.h"
 #include "run/lease.h"
 
 namespace tidemark {
@@ -27,6 +26,7 @@ class LeftRun {
     if (job_ == nullptr) return give_up(died("the job's file is gone"));
     TM_TRY(const bool same, is_same_job());
     if (!same) return give_up(died("the job's file has been changed since"));
+    if (!can_go_on()) return give_up(died("a replay that read no single stage is begun anew"));
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
     Runner runner(parts_);
@@ -90,17 +90,20 @@ class LeftRun {
   // The target's own word. Its fence is raised, so a load that is not in cannot come any more.
   Result<bool> is_loaded(const StreamRecord& stream) {
     if (!sink_) return false;
-    const StreamId id{run_.job, stream.stream};
-    const std::string window = window_text(stream.window);
-    TM_TRY(bool there,
-           sink_->loaded(id, load_id_of(id, LoadKind::window, stream.seq, window), stop_));
-    if (there || run_.kind != RunKind::replay) return there;
-    return sink_->loaded(id, load_id_of(id, LoadKind::replay, stream.seq, run_.run.get()), stop_);
+    return sink_->loaded({run_.job, stream.stream}, run_.run, stop_);
   }
 
   bool is_open() const {
     return std::any_of(run_.streams.begin(), run_.streams.end(),
                        [](const StreamRecord& stream) { return !is_final(stream.mark.state); });
+  }
+
+  // A replay never reads a source, so without a stage of its own it has nothing to go on from.
+  bool can_go_on() const {
+    return run_.kind != RunKind::replay ||
+           std::all_of(run_.streams.begin(), run_.streams.end(), [](const StreamRecord& stream) {
+             return is_final(stream.mark.state) || stream.stage_dir;
+           });
   }
 
   // A stage was read by the job as it was; one that reads something else now reads anew.

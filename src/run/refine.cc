@@ -1,11 +1,14 @@
 #include "run/refine.h"
 
+#include <functional>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "connect/expression.h"
 #include "quality/quarantine.h"
 #include "quality/thresholds.h"
+#include "quality/versions.h"
 
 namespace tidemark {
 
@@ -22,7 +25,7 @@ std::int64_t stated_change(const Transformed& rows) {
 
 std::string describe_counts(const Refined& refined, const Transformed& rows) {
   std::string text = show_count(refined.good.rows.get()) + " good, " +
-                     show_count(refined.refused.rows.get()) + " refused";
+                     show_count(refined.rows_refused.get()) + " refused";
   if (rows.dropped.get() > 0)
     text += ", " + show_count(rows.dropped.get()) + " older versions of a key left out";
   for (const StepCounts& step : rows.steps) {
@@ -48,44 +51,89 @@ Error stopped(const Judgement& judgement, const RefineInput& input) {
                    input.run.get() + "`"};
 }
 
-}  // namespace
+Error duplicate_key(const RefineInput& input, RowCount doubled) {
+  std::string key;
+  for (const std::string& column : input.plan.target.key)
+    key += (key.empty() ? "`" : ", `") + column + "`";
+  return source_error(
+      "source.duplicate_key",
+      show_count(doubled.get()) + " rows of this window for " + input.plan.target.table +
+          " have a key (" + key + ") that another row has too",
+      Retry::never, "`on_duplicate: last` or `first` in the job's `to` would load one of them");
+}
 
-Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cancel& cancel) {
-  const Manifest& manifest = input.stage.manifest();
-  TransformInput from;
-  from.rows = input.stage.relation_sql();
-  from.count = RowCount(manifest.rows_staged);
-  if (!input.plan.rules.rules.empty()) {
-    from.checks = [&](const std::string& relation) {
-      return input.plan.rules.checks_sql(relation);
+// A row that is tried again takes the place of what it was only while it is the same row: else a
+// newer version may be loaded already.
+std::string same_key_sql(const RefineInput& input, const std::string& relation) {
+  return "SELECT rows.* REPLACE (CASE WHEN rows._tm_reject IS NULL AND open.row_key IS DISTINCT "
+         "FROM " +
+         row_key_sql(input.plan.row_key.columns, "rows") + " THEN " +
+         reject_sql(0, "same_key", "",
+                    "'its key was ' || coalesce(open.row_key, 'not known') || ' when it was "
+                    "refused, so newer versions of it cannot be told'") +
+         " ELSE rows._tm_reject END AS _tm_reject) FROM (" + relation + ") AS rows JOIN " +
+         input.open_refused.relation +
+         " AS open ON rows._tm_segment = open.segment AND rows._tm_row = open.row";
+}
+
+std::function<std::string(const std::string&)> checks_of(const RefineInput& input) {
+  const CompiledRules& rules = input.plan.rules;
+  if (input.plan.kind == LoadKind::requarantine && !input.plan.row_key.columns.empty()) {
+    return [&](const std::string& relation) {
+      return same_key_sql(input, rules.checks_sql(relation));
     };
   }
-  TM_TRY(Transformed rows, run_transform(input.plan.transform, from, engine, cancel));
+  if (rules.rules.empty()) return {};
+  return [&](const std::string& relation) { return rules.checks_sql(relation); };
+}
+
+}  // namespace
+
+StagedRows rows_of(const Stage& stage) {
+  const Manifest& manifest = stage.manifest();
+  return {stage.relation_sql(),
+          manifest.rows_rejected > 0 ? stage.rejects_sql() : std::string(),
+          RowCount(manifest.rows_staged),
+          RowCount(manifest.rows_rejected),
+          stage.checksum(),
+          stage.dir()};
+}
+
+Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cancel& cancel) {
+  const StreamPlan& plan = input.plan;
+  const bool again = plan.kind == LoadKind::requarantine;
+  TransformInput from;
+  from.rows = input.staged.relation;
+  from.count = input.staged.rows;
+  from.checks = checks_of(input);
+  TM_TRY(Transformed rows, run_transform(plan.transform, from, engine, cancel));
   if (input.job.to.on_duplicate == OnDuplicate::fail && input.job.to.load == LoadStrategy::upsert &&
-      rows.steps.back().merged.get() > 0) {
-    std::string key;
-    for (const std::string& column : input.plan.target.key)
-      key += (key.empty() ? "`" : ", `") + column + "`";
-    return source_error(
-        "source.duplicate_key",
-        show_count(rows.steps.back().merged.get()) + " rows of this window for " +
-            input.plan.target.table + " have a key (" + key + ") that another row has too",
-        Retry::never, "`on_duplicate: last` or `first` in the job's `to` would load one of them");
+      rows.steps.back().merged.get() > 0 && !again) {
+    return duplicate_key(input, rows.steps.back().merged);
   }
   Refined refined;
   refined.good = {rows.good, rows.schema, rows.rows};
-  QuarantineInput refused{input.plan.id,
-                          input.run,
-                          input.plan.seq,
-                          to_text(input.clock.now_utc()),
-                          manifest.rows_rejected > 0 ? input.stage.rejects_sql() : std::string(),
-                          rows.refusals};
-  TM_TRY(refined.refused, build_quarantine(refused, engine));
-  TM_ASSERT(refined.refused.rows.get() == manifest.rows_rejected + rows.refusals.rows.get());
+  refined.rows_refused = RowCount(input.staged.rejected.get() + rows.refusals.rows.get());
+  const VersionsInput versions{plan.row_key, rows.marked, input.open_refused, input.run,
+                               rows.refusals.rows};
+  if (again) {
+    // What is refused again stands in quarantine already.
+    refined.refused = {no_rows(quarantine_schema()), quarantine_schema(), RowCount(0)};
+    TM_TRY(refined.closed, tried_rows(versions, engine));
+  } else {
+    TM_TRY(refined.refused,
+           build_quarantine(
+               {plan.id, input.run, plan.seq, to_text(input.clock.now_utc()), input.staged.rejects,
+                rows.refusals, refused_keys_sql(plan.row_key, rows.marked)},
+               engine));
+    TM_ASSERT(refined.refused.rows == refined.rows_refused);
+    TM_TRY(refined.closed, superseded_rows(versions, engine));
+  }
   refined.rows_changed = stated_change(rows);
   refined.message = describe_counts(refined, rows);
   const Judgement judgement =
-      judge(input.job.quarantine, RowCount(manifest.rows_read), refined.refused.rows);
+      judge(input.job.quarantine, RowCount(input.staged.rows.get() + input.staged.rejected.get()),
+            refined.rows_refused);
   switch (judgement.verdict) {
     case QuarantineVerdict::accept:
       break;
@@ -101,9 +149,9 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   return refined;
 }
 
-Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connection& engine,
-                    Files& files) {
-  const std::filesystem::path file = refused_file(stage.dir());
+Status keep_refused(const StagedTable& refused, const std::filesystem::path& stage_dir,
+                    duck::Connection& engine, Files& files) {
+  const std::filesystem::path file = refused_file(stage_dir);
   TM_CHECK(engine.execute("COPY (FROM " + refused.relation + ") TO " +
                           duck::quote_text(file.string()) +
                           " (FORMAT parquet, USE_TMP_FILE false)"));

@@ -1,9 +1,10 @@
-// refine: from a sealed stage to the rows a target takes and the rows it refuses.
+// refine: from staged rows to the rows a target takes and the rows it refuses.
 //
 // Transform steps, then rules, then one version per key; all of it SQL in the run's engine
 // connection, pure and repeatable. Blocking.
 #pragma once
 
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -16,9 +17,23 @@
 
 namespace tidemark {
 
+// The rows of one load, as they stand in one stage, or the refused rows of several.
+struct StagedRows {
+  std::string relation;  // a SELECT of the plan's input columns and the address of each row
+  std::string rejects;   // Stage::rejects_sql(); empty where nothing was refused at extract
+  RowCount rows;
+  RowCount rejected;  // at extract
+  std::string checksum;
+  std::optional<std::filesystem::path> dir;  // of the one stage
+};
+StagedRows rows_of(const Stage& stage);
+
 struct RefineInput {
   const StreamPlan& plan;
-  const Stage& stage;
+  const StagedRows& staged;
+  // Of earlier loads of the stream: superseded_rows(), or of rows that are tried again
+  // tried_rows().
+  const StagedTable& open_refused;
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
@@ -27,6 +42,8 @@ struct RefineInput {
 struct Refined {
   StagedTable good;               // with plan.target.schema
   StagedTable refused;            // with quarantine_schema(), those of the extraction included
+  StagedTable closed;             // with closed_schema(): refused rows that this load answers for
+  RowCount rows_refused;          // those of `refused`, or tried again and refused again
   std::int64_t rows_changed = 0;  // rows that steps added (+) or dropped and merged (-)
   std::string message;            // counts per step, for the run's event
   std::optional<Error> blocked;   // `stop_above` was passed
@@ -37,7 +54,7 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
 
 // A blocked run commits nothing, so the rows it refused are kept beside its stage, for people to
 // see.
-Status keep_refused(const StagedTable& refused, const Stage& stage, duck::Connection& engine,
-                    Files& files);
+Status keep_refused(const StagedTable& refused, const std::filesystem::path& stage_dir,
+                    duck::Connection& engine, Files& files);
 
 }  // namespace tidemark

@@ -109,11 +109,13 @@ Fence newest_fence(const JobPlan& planned) {
   return newest;
 }
 
-// The ledger moved between the plan and the lease.
+// The target changed between the plan and the lease, or may have: no head moves when refused rows
+// are loaded.
 bool loaded_meanwhile(const JobPlan& planned, const std::vector<LedgerRow>& heads) {
   for (const PreparedStream& stream : planned.streams) {
     const StreamPlan& plan = stream.plan;
     if (plan.bound.nothing_new) continue;
+    if (stream.again) return true;
     Seq stands(0);
     for (const LedgerRow& head : heads) {
       if (head.stream.stream == plan.id.stream) stands = head.seq;
@@ -184,6 +186,13 @@ Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunR
         return planner.plan_replay(job, std::move(stages), wanted, cancel);
       },
       cancel);
+}
+
+Result<RunRecord> Runner::replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel) {
+  const PlanOptions wanted{false, false, id, false};
+  return conduct(
+      id, job, RunKind::replay,
+      [&](Planner& planner) { return planner.plan_refused(job, wanted, cancel); }, cancel);
 }
 
 Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,

@@ -57,6 +57,10 @@ class Runner {
   Result<RunRecord> replay(const RunId& id, const JobSpec& job, const RunRecord& past,
                            const RunOptions& options, Cancel& cancel);
 
+  // Loads the open refused rows that the job takes now, each once; no source is touched. What it
+  // still refuses stays in quarantine as it is.
+  Result<RunRecord> replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel);
+
   // Goes on with a run whose process died, from the last durable step of each stream; what it
   // sealed is not read again. REQUIRES its lease, and that its unfinished streams are at
   // `retry_wait` with the lease's token.

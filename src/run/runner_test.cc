@@ -37,6 +37,7 @@ class ScriptedLoad : public LoadTxn {
     return rows.rows;
   }
   Status quarantine(const StagedTable&, Supersedes, Cancel&) override { return {}; }
+  Status close_refused(const StagedTable&, Cancel&) override { return {}; }
   Result<CommitOutcome> commit(const LoadRow& load) override {
     script_.commits.push_back(load);
     if (script_.lose_target_at_commit) script_.reachable = false;
@@ -69,14 +70,16 @@ class ScriptedSink : public Sink {
   Result<std::vector<Position>> history(const StreamId&, Cancel&) override {
     return std::vector<Position>();
   }
-  Result<bool> loaded(const StreamId&, const std::string&, Cancel&) override {
-    return script_.arrived;
-  }
+  Result<bool> loaded(const StreamId&, const RunId&, Cancel&) override { return script_.arrived; }
   Result<std::string> window_checksum(const StreamId&, Seq, Cancel&) override {
     return std::string();
   }
   Result<std::vector<Seq>> refused_windows(const StreamId&, Cancel&) override {
     return std::vector<Seq>();
+  }
+  Result<StagedTable> open_refused(const JobName&, const std::optional<StreamName>&,
+                                   Cancel&) override {
+    return internal_error("scripted.none", "no refused rows here");
   }
   Result<std::optional<Schema>> describe(const std::string&, Cancel&) override {
     if (script_.heads.empty()) return std::optional<Schema>();

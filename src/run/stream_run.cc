@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "connect/expression.h"
 #include "drivers/hash/hash.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
@@ -87,11 +88,10 @@ Status StreamRun::replan() {
 Status StreamRun::advance(Cancel& cancel) {
   if (mark_.state == RunState::retry_wait && !prepared_.stage) TM_CHECK(replan());
   if (prepared_.plan.bound.nothing_new) return step(RunState::skipped, prepared_.plan.idle_reason);
-  TM_TRY(const std::optional<Stage> stage,
-         prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
+  TM_TRY(const std::optional<StagedRows> staged, take_rows(cancel));
   const StreamPlan& plan = prepared_.plan;
-  if (!stage) return step(RunState::skipped, plan.idle_reason);
-  TM_CHECK(load(*stage, cancel));
+  if (!staged) return step(RunState::skipped, plan.idle_reason);
+  TM_CHECK(load(*staged, cancel));
   // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
   if (prepared_.source && plan.bound.window.hi) {
     auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
@@ -102,6 +102,14 @@ Status StreamRun::advance(Cancel& cancel) {
   TM_CHECK(step(RunState::done, "done"));
   show(RunStep::done, counts_.rows_loaded.get(), counts_.bytes_staged);
   return {};
+}
+
+Result<std::optional<StagedRows>> StreamRun::take_rows(Cancel& cancel) {
+  if (prepared_.again) return take_refused(*prepared_.again, cancel);
+  TM_TRY(const std::optional<Stage> stage,
+         prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
+  if (!stage) return std::optional<StagedRows>();
+  return std::optional(rows_of(*stage));
 }
 
 Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
@@ -153,6 +161,23 @@ Result<std::optional<Stage>> StreamRun::take_stage(const Stage& stage, Cancel& c
   return std::optional(stage);
 }
 
+Result<std::optional<StagedRows>> StreamRun::take_refused(const TryAgain& again, Cancel& cancel) {
+  std::string checksums;
+  for (const Stage& stage : again.stages) {
+    show(RunStep::stage, again.count.get(), 0);
+    TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
+    checksums += stage.checksum() + "\n";
+  }
+  for (const std::string& note : prepared_.plan.bound.notes)
+    show(RunStep::stage, again.count.get(), 0, note);
+  counts_.rows_read = counts_.rows_staged = again.count;
+  TM_CHECK(
+      step(RunState::staged, show_count(again.count.get()) + " refused rows are tried again" +
+                                 (again.left_out.empty() ? "" : "; not tried: " + again.left_out)));
+  return std::optional(
+      StagedRows{again.rows, {}, again.count, RowCount(0), sha256_hex(checksums), {}});
+}
+
 void StreamRun::count(const Stage& stage) {
   const Manifest& manifest = stage.manifest();
   TM_ASSERT(manifest.rows_read == manifest.rows_staged + manifest.rows_rejected);
@@ -176,21 +201,37 @@ Status StreamRun::refresh_tables_read(Cancel& cancel) {
   return {};
 }
 
-Status StreamRun::load(const Stage& stage, Cancel& cancel) {
+Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  if (prepared_.again) return prepared_.again->open;
+  const Schema schema = open_refused_schema();
+  const StagedTable none{no_rows(schema), schema, RowCount(0)};
+  const bool all =
+      supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo) == Supersedes::all_windows;
+  if (plan.row_key.columns.empty() || all) return none;
+  TM_TRY(StagedTable open, sink_.open_refused(plan.id.job, plan.id.stream, cancel));
+  if (open.rows.get() == 0) return none;
+  open.relation =
+      "(SELECT * FROM " + open.relation + " WHERE seq < " + std::to_string(plan.seq.get()) + ")";
+  return open;
+}
+
+Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
   TM_CHECK(cancel.check());
   show(RunStep::transform, counts_.rows_staged.get(), 0);
   TM_CHECK(refresh_tables_read(cancel));
-  RefineInput input{plan, stage, job_, run_, parts_.clock};
+  TM_TRY(const StagedTable older, older_refused(cancel));
+  const RefineInput input{plan, staged, older, job_, run_, parts_.clock};
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
-  counts_.rows_rejected = refined.refused.rows;
+  counts_.rows_rejected = refined.rows_refused;
   // Each staged row is good, refused, or counted by the step that dropped, merged or multiplied it.
   TM_ASSERT(counts_.rows_read.get() + refined.rows_changed ==
             counts_.rows_good.get() + counts_.rows_rejected.get());
   show(RunStep::validate, counts_.rows_good.get(), 0, refined.message);
   TM_CHECK(step(RunState::checked, refined.message));
-  if (refined.blocked) return blocked(*refined.blocked, refined, stage);
+  if (refined.blocked) return blocked(*refined.blocked, refined, staged);
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
   show(RunStep::load, counts_.rows_good.get(), 0);
   const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
@@ -199,7 +240,7 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
   if (!written.ok()) {
     txn.reset();  // rolled back before anything else is asked of the engine
     Error error = std::move(written).error();
-    return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, stage) : error;
+    return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, staged) : error;
   }
   counts_.rows_loaded = *written;
   if (counts_.rows_loaded != counts_.rows_good) {
@@ -208,14 +249,16 @@ Status StreamRun::load(const Stage& stage, Cancel& cancel) {
                               std::to_string(counts_.rows_good.get()) +
                               " rows; the load was rolled back");
   }
-  TM_CHECK(txn->quarantine(refined.refused, supersedes(plan.target.strategy, plan.kind), cancel));
+  TM_CHECK(txn->quarantine(
+      refined.refused, supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo), cancel));
+  if (refined.closed.rows.get() > 0) TM_CHECK(txn->close_refused(refined.closed, cancel));
   TM_CHECK(cancel.check());
   show(RunStep::commit, counts_.rows_good.get(), 0);
-  return commit(*txn, stage);
+  return commit(*txn, staged);
 }
 
-Error StreamRun::blocked(Error error, const Refined& refined, const Stage& stage) {
-  if (refined.refused.rows.get() == 0) return error;
+Error StreamRun::blocked(Error error, const Refined& refined, const StagedRows& staged) {
+  if (refined.refused.rows.get() == 0 || !staged.dir) return error;
   if (refined.good.rows.get() == 0) {
     error.message = "all " + show_count(refined.refused.rows.get()) +
                     " rows read were refused, so " + prepared_.plan.target.table +
@@ -223,20 +266,15 @@ Error StreamRun::blocked(Error error, const Refined& refined, const Stage& stage
     error.hint = "look at `tidemark quarantine " + job_.name.get() + "`, mend the source or " +
                  job_.file + " and run again";
   }
-  auto kept = keep_refused(refined.refused, stage, engine_, parts_.files);
+  auto kept = keep_refused(refined.refused, *staged.dir, engine_, parts_.files);
   return kept.ok() ? error : std::move(kept).error();
 }
 
-Status StreamRun::commit(LoadTxn& txn, const Stage& stage) {
+Status StreamRun::commit(LoadTxn& txn, const StagedRows& staged) {
   const StreamPlan& plan = prepared_.plan;
-  const LoadRow row{plan.load_id,
-                    plan.kind,
-                    plan.seq,
-                    run_,
-                    plan.bound.window,
-                    counts_.rows_loaded,
-                    counts_.rows_rejected,
-                    stage.checksum()};
+  const LoadRow row{
+      plan.load_id,          plan.kind,      plan.seq, run_, plan.bound.window, counts_.rows_loaded,
+      counts_.rows_rejected, staged.checksum};
   TM_CHECK(lease_.held());
   TM_TRY(const CommitOutcome outcome, txn.commit(row));
   if (outcome == CommitOutcome::unknown) TM_CHECK(resolve(txn, row));

@@ -45,10 +45,15 @@ class StreamRun {
   Result<std::optional<Stage>> take_stage(const Stage& stage, Cancel& cancel);
   void count(const Stage& stage);
   Status refresh_tables_read(Cancel& cancel);
-  Status load(const Stage& stage, Cancel& cancel);
+  // Refused rows that are tried again: their stages' bytes are checked.
+  Result<std::optional<StagedRows>> take_refused(const TryAgain& again, Cancel& cancel);
+  Result<std::optional<StagedRows>> take_rows(Cancel& cancel);
+  Status load(const StagedRows& staged, Cancel& cancel);
+  // The open refused rows of windows before this one that a newer version may answer for.
+  Result<StagedTable> older_refused(Cancel& cancel);
   // The error of a run that waits for a person, after keeping what it refused.
-  Error blocked(Error error, const Refined& refined, const Stage& stage);
-  Status commit(LoadTxn& txn, const Stage& stage);
+  Error blocked(Error error, const Refined& refined, const StagedRows& staged);
+  Status commit(LoadTxn& txn, const StagedRows& staged);
   // The truth about a COMMIT whose answer was lost; an Error where it is not in.
   Status resolve(LoadTxn& txn, const LoadRow& row);
   Status step(RunState to, const std::string& message,

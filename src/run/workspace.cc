@@ -134,6 +134,17 @@ Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options
       cancel);
 }
 
+Result<RunRecord> Workspace::replay_refused(const std::string& name, RunObserver& observer,
+                                            Cancel& cancel) {
+  TM_TRY(const JobSpec* job, find_job(name));
+  TM_TRY(Store * store, this->store());
+  TM_CHECK(recover({job->name}, observer, cancel));
+  return in_lock(
+      *store, observer,
+      [&](Runner& runner, const RunId& id) { return runner.replay_refused(id, *job, cancel); },
+      cancel);
+}
+
 Result<RunRecord> Workspace::in_lock(
     Store& store, RunObserver& observer,
     const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct, Cancel& cancel) {

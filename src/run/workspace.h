@@ -72,6 +72,8 @@ class Workspace {
   // Loads what the run staged again, under the lock. REQUIRES claim().
   Result<RunRecord> replay(const RunId& past, const RunOptions& options, RunObserver& observer,
                            Cancel& cancel);
+  // Loads the refused rows of a job that it takes now, under the lock. REQUIRES claim().
+  Result<RunRecord> replay_refused(const std::string& job, RunObserver& observer, Cancel& cancel);
   // False until the first run: looking at the history should not make a store.
   bool has_store() const;
   // The rows that the last run of the job refused when `stop_above` stopped it: Parquet files with

@@ -72,7 +72,56 @@ struct Texts {
   void operator()(const auto&) const {}
 };
 
+// Columns that a step gives a value or a name.
+struct Written {
+  std::vector<std::string>& out;
+  bool all = false;
+  void add(const Name& name) { out.push_back(name.value); }
+  void operator()(const LookupStep& spec) {
+    for (const NamePair& pair : spec.add)
+      add(pair.from);
+  }
+  void operator()(const UnitsStep& spec) {
+    for (const UnitChange& change : spec.changes)
+      add(change.as ? *change.as : change.column);
+  }
+  void operator()(const DeriveStep& spec) {
+    for (const NamedSql& column : spec.columns)
+      add(column.name);
+  }
+  void operator()(const RenameStep& spec) {
+    for (const NamePair& pair : spec.names)
+      add(pair.to);
+  }
+  void operator()(const CastStep& spec) {
+    for (const DeclaredColumn& column : spec.columns)
+      add(column.name);
+  }
+  void operator()(const SqlStep&) { all = true; }
+  void operator()(const SelectStep&) {}
+  void operator()(const DropStep&) {}
+  void operator()(const DedupeStep&) {}
+};
+
 }  // namespace
+
+int last_writer(const std::vector<TransformStep>& steps, const std::vector<std::string>& columns) {
+  Schema looked_for;
+  for (const std::string& column : columns)
+    looked_for.columns.push_back({column, Type::of(TypeKind::varchar), true, {}});
+  int last = 0;
+  for (std::size_t at = 0; at < steps.size(); ++at) {
+    std::vector<std::string> names;
+    Written written{names};
+    std::visit(written, steps[at].kind);
+    const bool found =
+        written.all || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+          return find_column(looked_for, name).has_value();
+        });
+    if (found) last = static_cast<int>(at) + 1;
+  }
+  return last;
+}
 
 std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
                                                    const Schema& input, const std::string& file,

@@ -235,6 +235,7 @@ class Run {
       visible += (visible.empty() ? "" : ", ") + name;
     out_.good = "_tm_good";
     out_.schema = transform_.out;
+    out_.marked = "temp." + relations_.back();
     return make(
         out_.good,
         "SELECT " + visible + " FROM temp." + relations_.back() + " WHERE _tm_reject IS NULL",

@@ -61,6 +61,11 @@ Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& st
 std::vector<std::string> tables_read(const std::vector<TransformStep>& steps,
                                      duck::Connection& connection);
 
+// The number of the last step that gives one of these columns (of the result) its value or its
+// name; 0 where all of them come as they were staged. A row that a later step or a rule refused has
+// them right.
+int last_writer(const std::vector<TransformStep>& steps, const std::vector<std::string>& columns);
+
 struct StepCounts {
   int step = 0;  // from 1
   std::string kind;
@@ -88,6 +93,10 @@ struct TransformInput {
 
 struct Transformed {
   std::string good;  // the name of a relation with exactly the columns of `schema`
+  // The same rows and those refused or dropped since the last `sql` step: the columns of `schema`,
+  // then the hidden ones of connect/refusal.h. What a refused row has in columns that its step or a
+  // later one writes says nothing.
+  std::string marked;
   Schema schema;
   RowCount rows_in;
   RowCount rows;  // good ones

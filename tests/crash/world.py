@@ -45,8 +45,11 @@ def first_batch():
 
 
 def second_batch():
-    """The rows that are new or changed in the second window: ids up to 20 have a version before."""
-    changed = [(3, 300), (4, 400), (5, -500)]
+    """The rows that are new or changed in the second window: ids up to 20 have a version before.
+
+    Row 7 was refused in the first window and is good now, row 5 the other way round.
+    """
+    changed = [(3, 300), (4, 400), (5, -500), (7, 700)]
     new = [(i, -i if i == 25 else i) for i in range(21, 41)]
     return [(i, v, f"2026-01-01 11:00:{at:02}") for at, (i, v) in enumerate(changed + new, 1)]
 
@@ -65,7 +68,9 @@ def expected(load):
         refused = [(i, v) for i, v, _ in seen if v < 0]
     else:
         good = list({row[0]: (row[0], row[1]) for row in before + after if row[1] >= 0}.values())
-        refused = [(i, v) for i, v, _ in before + after if v < 0]
+        mended = {i for i, v, _ in after if v >= 0}
+        refused = [row[:2] for row in before if row[1] < 0 and row[0] not in mended]
+        refused += [row[:2] for row in after if row[1] < 0]
     return sorted(good), sorted(refused)
 
 

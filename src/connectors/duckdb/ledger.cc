@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "connect/expression.h"
+
 namespace tidemark::warehouse_ledger {
 
 namespace {
@@ -42,6 +44,17 @@ LedgerRow head_at(const duck::Answer& heads, std::size_t row, const JobName& job
   head.run_id = RunId(heads.text(row, 5).value_or(""));
   head.applied_at = heads.text(row, 6).value_or("");
   return head;
+}
+
+Result<bool> has_load_where(const char* column, const std::string& value, duck::Connection& engine,
+                            const std::string& catalog, const StreamId& stream) {
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return false;
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
+                          " WHERE job = $1 AND stream = $2 AND " + column + " = $3",
+                      {stream.job.get(), stream.stream.get(), value}));
+  return answer.integer(0, 0) > 0;
 }
 
 }  // namespace
@@ -104,13 +117,12 @@ Result<std::vector<Position>> history(duck::Connection& engine, const std::strin
 
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id) {
-  TM_TRY(const bool there, tables_exist(engine, catalog));
-  if (!there) return false;
-  TM_TRY(duck::Answer answer,
-         engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
-                          " WHERE job = $1 AND stream = $2 AND load_id = $3",
-                      {stream.job.get(), stream.stream.get(), load_id}));
-  return answer.integer(0, 0) > 0;
+  return has_load_where("load_id", load_id, engine, catalog, stream);
+}
+
+Result<bool> has_load_of(duck::Connection& engine, const std::string& catalog,
+                         const StreamId& stream, const RunId& run) {
+  return has_load_where("run_id", run.get(), engine, catalog, stream);
 }
 
 Result<std::string> window_checksum(duck::Connection& engine, const std::string& catalog,
@@ -137,6 +149,22 @@ Result<std::vector<Seq>> refused_windows(duck::Connection& engine, const std::st
   for (std::size_t row = 0; row < answer.rows(); ++row)
     windows.emplace_back(answer.integer(row, 0));
   return windows;
+}
+
+Result<StagedTable> open_refused(duck::Connection& engine, const std::string& catalog,
+                                 const JobName& job, const std::optional<StreamName>& only) {
+  const Schema schema = open_refused_schema();
+  TM_TRY(const bool there, tables_exist(engine, catalog));
+  if (!there) return StagedTable{no_rows(schema), schema, RowCount(0)};
+  std::string columns;
+  for (const Column& column : schema.columns)
+    columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name);
+  std::string from = " FROM " + table(catalog, "tidemark_quarantine") +
+                     " WHERE resolved_at IS NULL AND job = " + duck::quote_text(job.get());
+  if (only) from += " AND stream = " + duck::quote_text(only->get());
+  TM_TRY(const std::int64_t rows, engine.count("SELECT count(*)" + from));
+  if (rows == 0) return StagedTable{no_rows(schema), schema, RowCount(0)};
+  return StagedTable{"(SELECT " + columns + from + ")", schema, RowCount(rows)};
 }
 
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,

@@ -22,11 +22,16 @@ Result<std::vector<Position>> history(duck::Connection& engine, const std::strin
                                       const StreamId& stream);
 Result<bool> has_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                       const std::string& load_id);
+Result<bool> has_load_of(duck::Connection& engine, const std::string& catalog,
+                         const StreamId& stream, const RunId& run);
 // The checksum of the stage loaded as that window; empty where there is none.
 Result<std::string> window_checksum(duck::Connection& engine, const std::string& catalog,
                                     const StreamId& stream, Seq seq);
 Result<std::vector<Seq>> refused_windows(duck::Connection& engine, const std::string& catalog,
                                          const StreamId& stream);
+// With open_refused_schema().
+Result<StagedTable> open_refused(duck::Connection& engine, const std::string& catalog,
+                                 const JobName& job, const std::optional<StreamName>& only);
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                      Supersedes old);

@@ -202,6 +202,20 @@ Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& c
                                      quarantine_schema(), rows.relation));
 }
 
+Status DuckdbLoad::close_refused(const StagedTable& rows, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  if (rows.rows.get() == 0) return {};
+  TM_TRY(const duck::Answer closed,
+         engine_.query("UPDATE " + duck::quote_path({catalog_, "main", "tidemark_quarantine"}) +
+                           " AS old SET resolved_at = now(), resolution = closed.resolution FROM " +
+                           rows.relation +
+                           " AS closed WHERE old.job = $1 AND old.stream = $2 AND old.run_id = "
+                           "closed.run_id AND old.locator = closed.locator AND old.resolved_at IS "
+                           "NULL",
+                       {key_.stream.job.get(), key_.stream.stream.get()}));
+  return check_closed(closed.integer(0, 0), rows.rows);
+}
+
 Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
   TM_TRY(const bool there,
          warehouse_ledger::has_load(engine_, catalog_, key_.stream, load.load_id));

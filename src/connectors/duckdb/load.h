@@ -35,6 +35,7 @@ class DuckdbLoad : public LoadTxn {
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
+  Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 

@@ -38,10 +38,9 @@ Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel
   return warehouse_ledger::history(engine_, catalog_, stream);
 }
 
-Result<bool> DuckdbSink::loaded(const StreamId& stream, const std::string& load_id,
-                                Cancel& cancel) {
+Result<bool> DuckdbSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_CHECK(cancel.check());
-  return warehouse_ledger::has_load(engine_, catalog_, stream, load_id);
+  return warehouse_ledger::has_load_of(engine_, catalog_, stream, run);
 }
 
 Result<std::string> DuckdbSink::window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) {
@@ -52,6 +51,13 @@ Result<std::string> DuckdbSink::window_checksum(const StreamId& stream, Seq seq,
 Result<std::vector<Seq>> DuckdbSink::refused_windows(const StreamId& stream, Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::refused_windows(engine_, catalog_, stream);
+}
+
+Result<StagedTable> DuckdbSink::open_refused(const JobName& job,
+                                             const std::optional<StreamName>& only,
+                                             Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::open_refused(engine_, catalog_, job, only);
 }
 
 Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Cancel& cancel) {

@@ -171,7 +171,7 @@ TEST_F(DuckdbSinkTest, WindowsOfOpenRefusedRows) {
   EXPECT_TRUE(windows().empty());
   ASSERT_TRUE(
       db_->execute("INSERT INTO warehouse.tidemark_quarantine SELECT job, stream, 'r', seq, "
-                   "'rule', NULL, '', '', NULL, NULL, now(), resolved, NULL FROM (VALUES "
+                   "'rule', NULL, '', '', NULL, NULL, now(), NULL, resolved, NULL FROM (VALUES "
                    "('orders', 'orders', 2, NULL), ('orders', 'orders', 2, now()), "
                    "('orders', 'orders', 3, now()), ('orders', 'items', 4, NULL), "
                    "('others', 'orders', 5, NULL)) AS v(job, stream, seq, resolved)")

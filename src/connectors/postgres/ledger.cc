@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "drivers/postgres/names.h"
 #include "store/records.h"
 
 namespace tidemark::postgres::ledger {
@@ -45,6 +46,24 @@ bool is_missing(const Error& error) {
   return error.code == table_missing;
 }
 
+Result<bool> has_load_where(const char* column, const std::string& value, Connection& connection,
+                            const StreamId& stream, Cancel& cancel) {
+  auto rows = connection.query(
+      std::string("select 1 from tidemark_loads where job = $1 and stream = $2 and ") + column +
+          " = $3",
+      Parameters{stream.job.get(), stream.stream.get(), value}, cancel);
+  if (rows.ok()) return rows->rows() > 0;
+  if (is_missing(rows.error())) return false;
+  return std::move(rows).error();
+}
+
+std::string from_open_refused(const JobName& job, const std::optional<StreamName>& only) {
+  std::string from =
+      " from tidemark_quarantine where resolved_at is null and job = " + quote_text(job.get());
+  if (only) from += " and stream = " + quote_text(only->get());
+  return from;
+}
+
 }  // namespace
 
 std::vector<std::string> ddl() {
@@ -65,8 +84,7 @@ std::vector<std::string> ddl() {
       "run_id text not null, seq bigint not null, rule text not null, column_name text, message "
       "text not null, "
       "locator text not null, payload text, raw bytea, refused_at timestamptz not null, "
-      "resolved_at timestamptz, "
-      "resolution text)",
+      "row_key text, resolved_at timestamptz, resolution text)",
   };
 }
 
@@ -120,12 +138,27 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
 
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel) {
-  auto rows = connection.query(
-      "select 1 from tidemark_loads where job = $1 and stream = $2 and load_id = $3",
-      Parameters{stream.job.get(), stream.stream.get(), load_id}, cancel);
-  if (rows.ok()) return rows->rows() > 0;
-  if (is_missing(rows.error())) return false;
+  return has_load_where("load_id", load_id, connection, stream, cancel);
+}
+
+Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,
+                       Cancel& cancel) {
+  return has_load_where("run_id", run.get(), connection, stream, cancel);
+}
+
+Result<std::int64_t> open_refused_count(Connection& connection, const JobName& job,
+                                        const std::optional<StreamName>& only, Cancel& cancel) {
+  auto rows = connection.query("select count(*)" + from_open_refused(job, only), cancel);
+  if (rows.ok()) return rows->integer(0, 0);
+  if (is_missing(rows.error())) return 0;
   return std::move(rows).error();
+}
+
+std::string select_open_refused(const JobName& job, const std::optional<StreamName>& only) {
+  std::string columns;
+  for (const Column& column : open_refused_schema().columns)
+    columns += (columns.empty() ? "" : ", ") + column.name;
+  return "select " + columns + from_open_refused(job, only);
 }
 
 Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,
@@ -226,6 +259,19 @@ Status close_refused(Connection& connection, const LoadKey& key, Supersedes old,
           which,
       parameters, cancel));
   return {};
+}
+
+Result<std::int64_t> close_refused_in(Connection& connection, const StreamId& stream,
+                                      const std::string& closed, Cancel& cancel) {
+  TM_TRY(const Rows rows,
+         connection.query("update tidemark_quarantine as old set resolved_at = clock_timestamp(), "
+                          "resolution = closed.resolution from " +
+                              closed +
+                              " as closed where old.job = $1 and old.stream = $2 and old.run_id = "
+                              "closed.run_id and old.locator = closed.locator and old.resolved_at "
+                              "is null",
+                          Parameters{stream.job.get(), stream.stream.get()}, cancel));
+  return rows.changed();
 }
 
 Result<bool> move_head(Connection& connection, const LoadKey& key, const Window& window,

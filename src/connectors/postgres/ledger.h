@@ -34,6 +34,13 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
                                       Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
+Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,
+                       Cancel& cancel);
+// The open refused rows of a job, or of one stream: how many, and the statement that reads them,
+// with open_refused_schema().
+Result<std::int64_t> open_refused_count(Connection& connection, const JobName& job,
+                                        const std::optional<StreamName>& only, Cancel& cancel);
+std::string select_open_refused(const JobName& job, const std::optional<StreamName>& only);
 Result<std::vector<Seq>> refused_windows(Connection& connection, const StreamId& stream,
                                          Cancel& cancel);
 
@@ -57,6 +64,9 @@ Result<std::optional<std::string>> insert_load(Connection& connection, const Loa
                                                const LoadRow& load, Cancel& cancel);
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(Connection& connection, const LoadKey& key, Supersedes old, Cancel& cancel);
+// The single ones of a table with closed_schema(); returns how many of them were open.
+Result<std::int64_t> close_refused_in(Connection& connection, const StreamId& stream,
+                                      const std::string& closed, Cancel& cancel);
 
 // Inside the load's transaction, its last statement. A window moves seq from n-1 to n; any other
 // load leaves it there. False: the head is not where this load needs it.

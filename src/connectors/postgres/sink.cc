@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "connect/expression.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
 #include "connectors/postgres/sink_table.h"
+#include "connectors/postgres/whole_read.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -73,10 +75,23 @@ Result<std::vector<Position>> PostgresSink::history(const StreamId& stream, Canc
   return ledger::history(*connection, stream, cancel);
 }
 
-Result<bool> PostgresSink::loaded(const StreamId& stream, const std::string& load_id,
-                                  Cancel& cancel) {
+Result<bool> PostgresSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  return ledger::loaded(*connection, stream, load_id, cancel);
+  return ledger::loaded_by(*connection, stream, run, cancel);
+}
+
+Result<StagedTable> PostgresSink::open_refused(const JobName& job,
+                                               const std::optional<StreamName>& only,
+                                               Cancel& cancel) {
+  const Schema schema = open_refused_schema();
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_TRY(const std::int64_t rows, ledger::open_refused_count(*connection, job, only, cancel));
+  if (rows == 0) return StagedTable{no_rows(schema), schema, RowCount(0)};
+  constexpr const char* copy = "_tm_open_refused";
+  Status copied =
+      copy_answer(options_, ledger::select_open_refused(job, only), copy, engine_, cancel);
+  if (!copied.ok()) return std::move(copied).error().with_context("reading tidemark_quarantine");
+  return StagedTable{copy, schema, RowCount(rows)};
 }
 
 Result<std::string> PostgresSink::window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) {

@@ -29,7 +29,9 @@ class PostgresSink : public Sink {
   Result<std::vector<LedgerRow>> take_over(const JobName& job, Fence token,
                                            Cancel& cancel) override;
   Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) override;
-  Result<bool> loaded(const StreamId& stream, const std::string& load_id, Cancel& cancel) override;
+  Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) override;
+  Result<StagedTable> open_refused(const JobName& job, const std::optional<StreamName>& only,
+                                   Cancel& cancel) override;
   Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) override;
   Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) override;
   Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;

@@ -128,21 +128,43 @@ Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel&
     return std::move(closed).error().with_context("closing rows refused earlier");
   }
   if (rows.rows.get() == 0) return {};
-  const Schema schema = quarantine_schema();
+  Status copied = copy_refused(rows, "tidemark_quarantine", cancel);
+  if (copied.ok()) return {};
+  failed_ = true;
+  return std::move(copied).error().with_context("loading refused rows into tidemark_quarantine");
+}
+
+Status PostgresLoad::copy_refused(const StagedTable& rows, const std::string& table,
+                                  Cancel& cancel) {
   std::vector<CopyColumn> columns;
   std::string names;
-  for (const Column& column : schema.columns) {
+  for (const Column& column : rows.schema.columns) {
     names += (names.empty() ? "" : ", ") + quote_name(column.name);
     TM_TRY(CopyColumn copy, new_column(column));
     columns.push_back(std::move(copy));
   }
-  Status copied = copy_rows(engine_, *connection_,
-                            "SELECT " + quarantine_list(schema) + " FROM " + rows.relation,
-                            "copy tidemark_quarantine (" + names + ") from stdin (format binary)",
-                            std::move(columns), rows.rows, cancel);
-  if (copied.ok()) return {};
+  return copy_rows(engine_, *connection_,
+                   "SELECT " + quarantine_list(rows.schema) + " FROM " + rows.relation,
+                   "copy " + table + " (" + names + ") from stdin (format binary)",
+                   std::move(columns), rows.rows, cancel);
+}
+
+Status PostgresLoad::close_refused(const StagedTable& rows, Cancel& cancel) {
+  if (rows.rows.get() == 0) return {};
+  constexpr const char* table = "pg_temp._tm_closed";
+  const auto close = [&]() -> Status {
+    TM_CHECK(connection_->execute(
+        "create temp table _tm_closed (run_id text, locator text, resolution text) on commit drop",
+        cancel));
+    TM_CHECK(copy_refused(rows, table, cancel));
+    TM_TRY(const std::int64_t closed,
+           ledger::close_refused_in(*connection_, key_.stream, table, cancel));
+    return check_closed(closed, rows.rows);
+  };
+  Status closed = close();
+  if (closed.ok()) return {};
   failed_ = true;
-  return std::move(copied).error().with_context("loading refused rows into tidemark_quarantine");
+  return std::move(closed).error().with_context("closing refused rows that this load answers for");
 }
 
 Result<CommitOutcome> PostgresLoad::commit(const LoadRow& load) {

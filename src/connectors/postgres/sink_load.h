@@ -32,12 +32,14 @@ class PostgresLoad : public LoadTxn {
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
+  Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
   Status check_keys(const StagedTable& rows, const LoadTarget& target);
+  Status copy_refused(const StagedTable& rows, const std::string& table, Cancel& cancel);
   Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
                      Cancel& cancel);
   Result<CommitOutcome> move_ledger_and_commit(const LoadRow& load, Cancel& cancel);

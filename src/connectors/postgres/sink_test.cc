@@ -13,7 +13,7 @@ namespace {
 TEST_F(PostgresSinkTest, NothingIsThereBeforeTheFirstLoadAndReadingMakesNothing) {
   EXPECT_FALSE(sink_->committed(stream, cancel_)->has_value());
   EXPECT_TRUE(sink_->history(stream, cancel_)->empty());
-  EXPECT_FALSE(*sink_->loaded(stream, "x", cancel_));
+  EXPECT_FALSE(*sink_->loaded(stream, RunId("x"), cancel_));
   EXPECT_FALSE(sink_->describe("orders", cancel_)->has_value());
   const auto plan = sink_->plan(
       target(rows("SELECT 1 AS id"), LoadStrategy::upsert, {"id"}, "new.orders"), cancel_);
@@ -54,7 +54,7 @@ TEST_F(PostgresSinkTest, AppendLoadsEachWindowOnce) {
   EXPECT_EQ((*head)->window.hi->text, "2");
   EXPECT_EQ((*head)->applied_at.size(), 27U);
   EXPECT_EQ(sink_->history(stream, cancel_)->size(), 2U);
-  EXPECT_TRUE(*sink_->loaded(stream, "load1", cancel_));
+  EXPECT_TRUE(*sink_->loaded(stream, RunId("r1"), cancel_));
 }
 
 TEST_F(PostgresSinkTest, UpsertReplacesByKeyAndMakesThePrimaryKey) {
@@ -336,7 +336,8 @@ TEST_F(PostgresSinkTest, RefusedRowsCommitWithTheGoodOnes) {
       "rule, "
       "NULL::VARCHAR AS column_name, 'nul' || chr(0) AS message, 'row 1' AS locator, '{}' AS "
       "payload, "
-      "'\\x00\\xFF'::BLOB AS raw, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS refused_at",
+      "'\\x00\\xFF'::BLOB AS raw, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS refused_at, "
+      "'[\"1\"]' AS row_key",
       quarantine_schema(), "bad");
   auto txn = sink_->begin(key(1), cancel_);
   ASSERT_TRUE(txn.ok() && (*txn)->write(good, target(good, LoadStrategy::append), cancel_).ok());
@@ -367,7 +368,7 @@ TEST_F(PostgresSinkTest, WindowsOfOpenRefusedRows) {
   const StagedTable good = rows("SELECT 1 AS id");
   ASSERT_TRUE(load(good, target(good, LoadStrategy::append), key(1)).ok());
   run("insert into tidemark_quarantine select job, stream, 'r', seq, 'rule', null, '', '', null, "
-      "null, now(), resolved, null from (values ('orders', 'orders', 2, null), "
+      "null, now(), null, resolved, null from (values ('orders', 'orders', 2, null), "
       "('orders', 'orders', 2, now()), ('orders', 'orders', 3, now()), "
       "('orders', 'items', 4, null), ('others', 'orders', 5, null)) "
       "as v(job, stream, seq, resolved)");

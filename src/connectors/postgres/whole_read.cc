@@ -60,6 +60,13 @@ Result<duck::Answer> read_answer(const ConnectOptions& options, const std::strin
   return read_whole(options, spec, {}, engine, cancel);
 }
 
+Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+                   duck::Connection& engine, Cancel& cancel) {
+  SourceSpec spec;
+  spec.input = QueryInput{SqlText{sql, {}, {}}};
+  return make_full(options, spec, "CREATE OR REPLACE TEMP TABLE " + table + " AS ", engine, cancel);
+}
+
 Status copy_table(const ConnectOptions& options, const std::string& written, CopyDepth depth,
                   const std::string& database, duck::Connection& engine, Cancel& cancel) {
   const TableName name = TableName::parse(written);

@@ -18,6 +18,10 @@ namespace tidemark::postgres {
 Result<duck::Answer> read_answer(const ConnectOptions& options, const std::string& sql,
                                  duck::Connection& engine, Cancel& cancel);
 
+// The same rows as a temporary table of the engine, made or replaced.
+Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+                   duck::Connection& engine, Cancel& cancel);
+
 enum class CopyDepth { columns, rows };
 
 // Makes or replaces `"database"."schema"."table"` of the engine, an in-memory copy of the table

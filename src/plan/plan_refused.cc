@@ -1,0 +1,260 @@
+// Planner::plan_refused: a plan whose rows are open refused rows, taken from the stages they stand
+// in.
+//
+// Every refused row has an address in the stage of its window. The rows of several stages are one
+// relation here, so an address gets the stage's place in it: segments of the n-th stage count from
+// n * stage_stride.
+#include <algorithm>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "plan/load_id.h"
+#include "plan/planner.h"
+#include "quality/quarantine.h"
+
+namespace tidemark {
+
+namespace {
+
+constexpr int stage_stride = 100'000;  // more than a stage has segments
+
+bool has_query(const JobSpec& job) {
+  return std::any_of(job.transform.begin(), job.transform.end(), [](const TransformStep& step) {
+    return std::holds_alternative<SqlStep>(step.kind);
+  });
+}
+
+std::string window_of(Seq seq) {
+  return "window " + std::to_string(seq.get());
+}
+
+// The stage that was loaded as window `seq`; nothing where it is gone.
+Result<std::optional<Stage>> loaded_stage(const std::filesystem::path& root, const StreamId& id,
+                                          Seq seq, Sink& sink, Files& files, Cancel& cancel) {
+  TM_TRY(const std::string checksum, sink.window_checksum(id, seq, cancel));
+  TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, id)));
+  for (const StageFolder& folder : folders) {
+    if (folder.seq != seq || folder.kind != StageKind::sealed) continue;
+    auto stage = Stage::open(folder.dir, files);
+    if (stage.ok() && stage->checksum() == checksum) return std::optional(std::move(*stage));
+    if (!stage.ok() && stage.error().code != "stage.not_sealed") return std::move(stage).error();
+  }
+  return std::optional<Stage>();
+}
+
+// The columns of `wanted` from rows staged with the columns of `staged`; nothing where a value
+// would have to change.
+std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged) {
+  for (const Column& column : staged.columns) {
+    if (!wanted.find(column.name)) return std::nullopt;
+  }
+  std::string list;
+  for (const Column& column : wanted.columns) {
+    const auto at = staged.find(column.name);
+    if (at && staged.columns[*at].type != column.type) return std::nullopt;
+    const std::string name = duck::quote_name(column.name);
+    list += at ? "staged." + name + ", "
+               : "CAST(NULL AS " + sql_name(column.type) + ") AS " + name + ", ";
+  }
+  return list;
+}
+
+// The open refused rows of one stream and the stages that they stand in.
+class Tried {
+ public:
+  Tried(duck::Connection& engine, std::string open, std::string table)
+      : engine_(engine), open_(std::move(open)), table_(std::move(table)) {}
+
+  Result<std::vector<Seq>> windows() {
+    TM_TRY(const duck::Answer found, engine_.query("SELECT DISTINCT seq FROM " + open_ +
+                                                   " WHERE at_segment IS NOT NULL ORDER BY seq"));
+    std::vector<Seq> windows;
+    for (std::size_t row = 0; row < found.rows(); ++row)
+      windows.emplace_back(found.integer(row, 0));
+    return windows;
+  }
+
+  void add(const Stage& stage, const std::string& columns,
+           const std::optional<std::string>& order) {
+    const std::string segment =
+        std::to_string(stages_++ * stage_stride) + " + staged._tm_segment AS ";
+    const std::string from = fmt::format(
+        " FROM ({}) AS staged JOIN {{}} AS open ON open.seq = {} AND open.at_segment = "
+        "staged._tm_segment AND open.at_row = staged._tm_row",
+        stage.relation_sql(), stage.manifest().key.seq.get());
+    placed_ += (placed_.empty() ? "" : "\nUNION ALL ") + std::string("SELECT open.*, ") + segment +
+               "segment, staged._tm_row AS row, " +
+               (order ? "staged." + duck::quote_name(*order) : "0") + " AS version" +
+               fmt::format(fmt::runtime(from), open_);
+    rows_ += (rows_.empty() ? "" : "\nUNION ALL ") + std::string("SELECT ") + columns + segment +
+             "_tm_segment, staged._tm_row AS _tm_row" + fmt::format(fmt::runtime(from), table_) +
+             " WHERE open.segment IS NOT NULL";
+  }
+
+  // Picks the rows to try: each address once, and of the versions of a key the newest.
+  Result<TryAgain> pick(const RowKey& key) {
+    const char* within = key.newest_first ? "DESC" : "ASC";
+    const std::string one_of =
+        key.columns.empty()
+            ? "PARTITION BY segment, row ORDER BY run_id DESC, locator"
+            : fmt::format(
+                  "PARTITION BY row_key ORDER BY seq DESC, version {0} NULLS LAST, segment "
+                  "{0}, row {0}, run_id DESC",
+                  within);
+    const std::string placed =
+        placed_.empty()
+            ? "SELECT *, 0 AS segment, 0::BIGINT AS row, 0 AS version FROM " + open_ + " LIMIT 0"
+            : placed_;
+    TM_CHECK(engine_.execute(fmt::format(
+        "CREATE OR REPLACE TEMP TABLE {} AS WITH placed AS (SELECT * FROM ({}) WHERE {} QUALIFY "
+        "row_number() OVER ({}) = 1) SELECT open.*, placed.segment, placed.row FROM {} AS open "
+        "LEFT "
+        "JOIN placed ON open.run_id = placed.run_id AND open.locator = placed.locator",
+        table_, placed, key.columns.empty() ? "true" : "row_key IS NOT NULL", one_of, open_)));
+    TryAgain again;
+    again.rows = rows_;
+    again.open = {table_, open_refused_schema(), RowCount(0)};
+    TM_TRY(const std::int64_t all, engine_.count("SELECT count(*) FROM " + table_));
+    TM_TRY(const std::int64_t tried, engine_.count("SELECT count(segment) FROM " + table_));
+    again.open.rows = RowCount(all);
+    again.count = RowCount(tried);
+    TM_CHECK(name_left_out(key, again));
+    return again;
+  }
+
+  void leave_out(Seq seq, const std::string& why) {
+    windows_left_out_ += (windows_left_out_.empty() ? "" : "; ") + window_of(seq) + ", " + why;
+  }
+
+ private:
+  Status name_left_out(const RowKey& key, TryAgain& again) {
+    const auto add = [&](const std::string& condition, const char* why) -> Status {
+      TM_TRY(const std::int64_t rows, engine_.count("SELECT count(*) FROM " + table_ +
+                                                    " WHERE segment IS NULL AND " + condition));
+      if (rows == 0) return {};
+      again.left_out += (again.left_out.empty() ? "" : "; ") + show_count(rows) + " " + why;
+      return {};
+    };
+    const std::string at_extract = "rule = " + duck::quote_text(std::string(extract_rule));
+    TM_CHECK(add(at_extract,
+                 "refused while the source was read: deliver them again, or read everything again "
+                 "with --full"));
+    if (!key.columns.empty()) {
+      TM_CHECK(add("NOT " + at_extract + " AND row_key IS NULL",
+                   "without a known key, so a newer version of them may be loaded: touch them in "
+                   "the source, or read everything again with --full"));
+      TM_CHECK(add("NOT " + at_extract + " AND row_key IN (SELECT row_key FROM " + table_ +
+                       " WHERE segment IS NOT NULL)",
+                   "older versions of rows that are tried"));
+    }
+    if (!windows_left_out_.empty())
+      again.left_out += (again.left_out.empty() ? "" : "; ") + ("all of " + windows_left_out_);
+    return {};
+  }
+
+  duck::Connection& engine_;
+  std::string open_;   // the stream's open rows with at_segment and at_row
+  std::string table_;  // what pick() makes
+  int stages_ = 0;
+  std::string placed_;
+  std::string rows_;
+  std::string windows_left_out_;
+};
+
+}  // namespace
+
+Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const StreamId& id,
+                                                    std::size_t number, Sink& sink,
+                                                    const PlanOptions& options, Cancel& cancel) {
+  PreparedStream prepared;
+  StreamPlan& plan = prepared.plan;
+  plan.id = id;
+  plan.kind = LoadKind::requarantine;
+  plan.accept_refused = true;
+  TM_TRY(const std::optional<LedgerRow> head, sink.committed(id, cancel));
+  plan.seq = head ? head->seq : Seq(0);
+  plan.fence = head ? head->fence : Fence(0);
+  plan.load_id = load_id_of(id, plan.kind, plan.seq, options.run.get());
+  plan.bound.reason = "refused rows from their stages";
+  plan.bound.nothing_new = true;
+
+  const std::string open = "_tm_open_" + std::to_string(number);
+  TM_CHECK(
+      engine_.execute("CREATE OR REPLACE TEMP TABLE " + open +
+                      " AS FROM _tm_open WHERE stream = " + duck::quote_text(id.stream.get())));
+  Tried tried(engine_, open, "_tm_tried_" + std::to_string(number));
+  TM_TRY(std::vector<Seq> windows, tried.windows());
+  TM_TRY(const std::filesystem::path root, stage_root(project_));
+  std::vector<Stage> stages;
+  // From the newest, whose columns are the ones that count.
+  std::reverse(windows.begin(), windows.end());
+  for (const Seq seq : windows) {
+    TM_TRY(std::optional<Stage> stage, loaded_stage(root, id, seq, sink, files_, cancel));
+    if (!stage) {
+      tried.leave_out(seq, "whose stage is gone");
+      continue;
+    }
+    const Schema& schema = stage->manifest().schema;
+    if (stages.empty()) plan.input = schema;
+    const auto columns = columns_as(plan.input, schema);
+    if (!columns) {
+      tried.leave_out(seq, "which was staged with other columns");
+      continue;
+    }
+    std::optional<std::string> order;
+    if (job.from.watermark && schema.find(job.from.watermark->value))
+      order = job.from.watermark->value;
+    tried.add(*stage, *columns, order);
+    stages.push_back(std::move(*stage));
+  }
+  if (!stages.empty()) {
+    TM_CHECK(plan_load(job, name_in_target(job, id.stream), plan, sink, options, cancel));
+  }
+  TM_TRY(TryAgain again, tried.pick(plan.row_key));
+  again.stages = std::move(stages);
+  plan.bound.nothing_new = again.count.get() == 0;
+  plan.idle_reason = "no refused row can be tried again";
+  if (!again.left_out.empty()) plan.idle_reason += ": " + again.left_out;
+  plan.bound.rows_expected = again.count.get();
+  if (!again.left_out.empty()) plan.bound.notes.push_back("not tried: " + again.left_out);
+  prepared.again = std::move(again);
+  return prepared;
+}
+
+Result<JobPlan> Planner::plan_refused(const JobSpec& job, const PlanOptions& options,
+                                      Cancel& cancel) {
+  if (has_query(job)) {
+    return user_error(
+        "plan.refused_sql",
+        "`" + job.name.get() +
+            "` has a `sql` step, whose result is of all rows of a window together, so "
+            "single rows cannot be tried again",
+        "read everything again with `tidemark run " + job.name.get() +
+            " --full`, or load the newest window again with `tidemark replay RUN`");
+  }
+  TM_TRY(JobPlan plan, open_target(job, options, cancel));
+  TM_TRY(const StagedTable open, plan.sink->open_refused(job.name, std::nullopt, cancel));
+  const std::string address = "regexp_extract(locator, '^segment ([0-9]+) row ([0-9]+)$', ";
+  TM_CHECK(engine_.execute("CREATE OR REPLACE TEMP TABLE _tm_open AS SELECT *, TRY_CAST(" +
+                           address + "1) AS INTEGER) AS at_segment, TRY_CAST(" + address +
+                           "2) AS BIGINT) AS at_row FROM " + open.relation));
+  TM_TRY(const duck::Answer streams,
+         engine_.query("SELECT DISTINCT stream FROM _tm_open ORDER BY ALL"));
+  for (std::size_t at = 0; at < streams.rows(); ++at) {
+    const StreamId id{job.name, StreamName(streams.text(at, 0).value_or(""))};
+    TM_TRY(PreparedStream prepared, plan_refused_stream(job, id, at, *plan.sink, options, cancel));
+    plan.streams.push_back(std::move(prepared));
+  }
+  if (plan.streams.empty()) {
+    PreparedStream nothing;
+    nothing.plan.id = {job.name, StreamName("main")};
+    nothing.plan.bound.nothing_new = true;
+    nothing.plan.idle_reason = "no refused row is open";
+    plan.streams.push_back(std::move(nothing));
+  }
+  return plan;
+}
+
+}  // namespace tidemark

@@ -1,0 +1,50 @@
+// Versions: which open refused rows a load answers for, by their key or by their address.
+//
+// A refused row of an upsert is known by its key, so that a newer good version of it closes it.
+// Rows that are tried again are known by their address in the stage. All of it SQL in the run's
+// engine connection: pure, repeatable, one thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "connect/sink.h"
+#include "drivers/duckdb/engine.h"
+
+namespace tidemark {
+
+// What tells the rows of a target apart, and the versions of one row.
+struct RowKey {
+  std::vector<std::string> columns;  // of the result; empty where a row has one version only
+  std::string order;                 // the column that grows with each version; empty: as read
+  bool newest_first = true;
+  int last_writer = 0;  // the last step that gives one of these columns its value or name
+};
+
+// SQL of the text that stands for a key: a JSON array of its exact texts, NULL where a part is
+// NULL.
+std::string row_key_sql(const std::vector<std::string>& columns, const std::string& alias = {});
+// A SELECT of _tm_segment, _tm_row and row_key of the refused rows of `marked` (see Transformed),
+// NULL where a step at or after the refusal was to make the key. Empty for an empty key.
+std::string refused_keys_sql(const RowKey& key, const std::string& marked);
+
+struct VersionsInput {
+  const RowKey& key;
+  const std::string& marked;  // Transformed::marked
+  // The open refused rows of the stream, of earlier loads: open_refused_schema().
+  const StagedTable& open;
+  const RunId& run;
+  RowCount refused;  // of the rows in `marked`
+};
+
+// The open refused rows of which `marked` has a newer good version, its own among them, with
+// closed_schema(). A row of its own is closed only where the order says that the good one is newer.
+Result<StagedTable> superseded_rows(const VersionsInput& input, duck::Connection& connection);
+
+// The same where `marked` are refused rows that were tried again: those that are good now, and with
+// a key the older versions of the same row. `open` has the columns segment and row too, with the
+// addresses that stand in `marked`.
+Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& connection);
+
+}  // namespace tidemark
