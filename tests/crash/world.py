@@ -54,16 +54,16 @@ def second_batch():
     return [(i, v, f"2026-01-01 11:00:{at:02}") for at, (i, v) in enumerate(changed + new, 1)]
 
 
-def expected(load):
-    """(good rows, open refused rows) as sorted lists of (id, v)."""
+def expected(load, many):
+    """(good rows, open refused rows) of each stream, as sorted lists of (id, v)."""
     before, after = first_batch(), second_batch()
     if load == "full":
         last = {row[0]: row[1] for row in before + after}
         good = [(i, v) for i, v in last.items() if v >= 0]
         refused = [(i, v) for i, v in last.items() if v < 0]
     elif load == "append":
-        # The rows of the newest time wait for a newer one.
-        seen = [row for row in before + after if row[2] != after[-1][2]]
+        # In a file that anyone may write, the rows of the newest time wait for a newer one.
+        seen = [row for row in before + after if many or row[2] != after[-1][2]]
         good = [(i, v) for i, v, _ in seen if v >= 0]
         refused = [(i, v) for i, v, _ in seen if v < 0]
     else:
@@ -222,7 +222,7 @@ class Cell:
 
     def check(self):
         """Every row of the source's history is in the target or in quarantine, once; the ledger says so too."""
-        good, refused = expected(self.world.load)
+        good, refused = expected(self.world.load, self.world.many)
         payload = "payload::json->>'id', payload::json->>'v'"
         queries = ["select stream, seq from tidemark_ledger order by stream",
                    "select stream, kind, seq from tidemark_loads order by stream, seq",
