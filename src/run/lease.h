@@ -21,7 +21,7 @@ namespace tidemark {
 struct LeaseOptions {
   JobName job;
   RunId run;
-  Fence above;  // what the target's ledger knows
+  Fence above;  // the largest known elsewhere: in the target's ledger, in the stage
   std::chrono::milliseconds ttl{};
 };
 

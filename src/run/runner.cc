@@ -102,10 +102,18 @@ bool is_idle(const JobPlan& planned) {
                      [](const PreparedStream& stream) { return stream.plan.bound.nothing_new; });
 }
 
-Fence newest_fence(const JobPlan& planned) {
+// Of those that the ledger knows, and those that stages were written under: the second where the
+// store was lost before the ledger heard of them.
+Result<Fence> newest_fence(const JobPlan& planned, const ProjectSpec& project) {
+  TM_TRY(const std::filesystem::path root, stage_root(project));
   Fence newest(0);
-  for (const PreparedStream& stream : planned.streams)
+  for (const PreparedStream& stream : planned.streams) {
     newest = std::max(newest, stream.plan.fence);
+    TM_TRY(const std::vector<StageFolder> folders,
+           stage_folders(staged_stream(root, stream.plan.id)));
+    for (const StageFolder& folder : folders)
+      newest = std::max(newest, folder.fence);
+  }
   return newest;
 }
 
@@ -206,7 +214,8 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
   TM_TRY(JobPlan planned, plan());
   if (is_idle(planned)) return planned;
   TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
-  const LeaseOptions options{job.name, id, newest_fence(planned), parts_.project.lease};
+  TM_TRY(const Fence newest, newest_fence(planned, parts_.project));
+  const LeaseOptions options{job.name, id, newest, parts_.project.lease};
   TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
   TM_TRY(const std::vector<LedgerRow> heads,
          planned.sink->take_over(job.name, lease->token(), stop));

@@ -371,6 +371,13 @@ TEST_F(RunnerTest, ARunThatLostItsLeaseWritesNothingMore) {
   EXPECT_EQ(states(store_->get_run(id).value()), "planned extracting staged checked loading");
 }
 
+TEST_F(RunnerTest, AStoreThatWasLostGivesNoTokenThatAStageHas) {
+  std::filesystem::create_directories(folder_ / "stage/numbers/main/1-4.partial");
+  std::filesystem::create_directories(folder_ / "stage/numbers/main/1-6");
+  EXPECT_EQ(run().run.status(), RunStatus::success);
+  EXPECT_EQ(script_.fences, std::vector<Fence>{Fence(7)});
+}
+
 TEST_F(RunnerTest, AWindowThatWasLoadedBetweenPlanAndLeaseIsPlannedAgain) {
   script_.head_at_take_over = LedgerRow{{job_.name, StreamName("main")},
                                         Seq(1),
