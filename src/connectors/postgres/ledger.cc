@@ -1,5 +1,7 @@
 #include "connectors/postgres/ledger.h"
 
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "drivers/postgres/names.h"
@@ -193,13 +195,41 @@ std::string session_name(const JobName& job, Fence token) {
 }
 
 Status end_older_sessions(Connection& connection, const JobName& job, Fence token, Cancel& cancel) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::chrono::milliseconds pause{20};
+  constexpr std::chrono::seconds patience{10};
   const std::string name = session_name(job, token);
-  TM_CHECK(connection.query(
-      "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
-      "and starts_with(application_name, $1) and "
-      "substring(application_name from 'fence=([0-9]+)')::bigint < $2::bigint",
-      Parameters{name.substr(0, name.rfind('=') + 1), number(token.get())}, cancel));
-  return {};
+  const Parameters parameters{name.substr(0, name.rfind('=') + 1), number(token.get())};
+  const Clock::time_point deadline = Clock::now() + patience;
+  while (true) {
+    // The query looks at `cancel` first, so a request is seen after one pause.
+    auto ended = connection.query(
+        "select pid, pg_terminate_backend(pid) from pg_stat_activity where datname = "
+        "current_database() and starts_with(application_name, $1) and "
+        "substring(application_name from 'fence=([0-9]+)')::bigint < $2::bigint",
+        parameters, cancel);
+    if (!ended.ok() && ended.error().code == "postgres.not_permitted") {
+      return target_error(
+          "target.older_session",
+          "a session of an older owner of job " + job.get() +
+              " is still there, and this user may not end it: " + ended.error().message,
+          Retry::backoff,
+          "run the job as the user who ran it before, grant pg_signal_backend to "
+          "this one, or end the session (pg_stat_activity shows it by its "
+          "application_name)");
+    }
+    if (!ended.ok()) return std::move(ended).error();
+    if (ended->rows() == 0) return {};
+    if (Clock::now() > deadline) {
+      return target_error(
+          "target.commit_pending",
+          "a session of an older owner of job " + job.get() + " (pid " + ended->string(0, 0) +
+              ") does not end, and its load may still come in",
+          Retry::backoff,
+          "look at pg_stat_activity; when that session has ended, run the job again");
+    }
+    std::this_thread::sleep_for(pause);
+  }
 }
 
 Result<std::vector<LedgerRow>> raise_fence(Connection& connection, const JobName& job, Fence token,

@@ -50,8 +50,10 @@ Result<std::string> window_checksum(Connection& connection, const StreamId& stre
 // The beginning of the application_name of every session that changes something for an owner. The
 // server cuts the name at 63 bytes, so this stands first.
 std::string session_name(const JobName& job, Fence token);
-// Ends the sessions of the job's older owners in this database. They would be fenced at their
-// commit anyway; until then they hold locks.
+// Ends the sessions of the job's older owners in this database and waits until they are gone: they
+// hold locks, and a first load has no row in the ledger yet that would fence it. What one of them
+// was committing may be in afterwards. `target.commit_pending` when one has not gone after ten
+// seconds; `target.older_session` when one is another user's, whom this user may not end.
 Status end_older_sessions(Connection& connection, const JobName& job, Fence token, Cancel& cancel);
 // Raises the fence of the job's streams, in a transaction of its own that waits a moment for one
 // that is committing. The heads after; `target.fenced`; a lock timeout when the wait was too long.

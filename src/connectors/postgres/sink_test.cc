@@ -1,5 +1,7 @@
 #include "connectors/postgres/sink.h"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <chrono>
 #include <thread>
@@ -180,6 +182,34 @@ TEST_F(PostgresSinkTest, WhoTakesAJobOverEndsItsOldLoadsAndFencesThem) {
   ASSERT_TRUE(other.ok() && (*other)->write(good, append, cancel_).ok());
   EXPECT_TRUE(sink_->take_over(JobName("payments"), Fence(9), cancel_)->empty());
   EXPECT_TRUE(is((*other)->commit(row(key(3, 3), 1)), CommitOutcome::committed));
+}
+
+TEST_F(PostgresSinkTest, WhoHasTakenAJobOverFindsNoOlderSessionAnyMore) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  for (int fence = 1; fence <= 30; ++fence) {
+    auto older = sink_->begin(key(1, fence), cancel_);
+    ASSERT_TRUE(older.ok() && (*older)->write(good, append, cancel_).ok());
+    ASSERT_TRUE(sink_->take_over(stream.job, Fence(fence + 1), cancel_).ok());
+    EXPECT_EQ(ask("select count(*) from pg_stat_activity where application_name like "
+                  "'tidemark job=% fence=%'"),
+              "0");
+  }
+}
+
+TEST_F(PostgresSinkTest, AnOlderSessionOfAnotherUserIsNamedWithWhatToDo) {
+  const auto good = rows("SELECT 1 AS id");
+  auto older = sink_->begin(key(1, 1), cancel_);
+  ASSERT_TRUE(older.ok());
+  run("create role stranger_" + std::to_string(::getpid()) + " login");
+  ConnectOptions options = options_;
+  options.conninfo += " user=stranger_" + std::to_string(::getpid());
+  PostgresSink stranger(*db_, options);
+  const auto taken = stranger.take_over(stream.job, Fence(2), cancel_);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code, "target.older_session");
+  EXPECT_NE(taken.error().hint.find("pg_signal_backend"), std::string::npos);
+  EXPECT_TRUE((*older)->write(good, target(good, LoadStrategy::append), cancel_).ok());
 }
 
 TEST_F(PostgresSinkTest, ABackendKilledBeforeCommitIsAnErrorAndNotUnknown) {
