@@ -8,6 +8,7 @@
 #include <functional>
 #include <utility>
 
+#include "env/failpoints.h"
 #include "run/recovery.h"
 #include "store/sqlite_store.h"
 
@@ -267,6 +268,21 @@ TEST_F(RunnerTest, ALostAnswerToCommitThatDidNotArriveFailsTheRunAndSaysSo) {
   EXPECT_EQ(history.run.error->hint, "run the job again: nothing was loaded");
   EXPECT_EQ(history.run.rows_loaded, RowCount(0));
   EXPECT_EQ(store_->find_job(job_.name).value()->last_watermark, std::nullopt);
+}
+
+TEST_F(RunnerTest, ALoadThatIsInIsNotCalledFailedWhereTheStoreCannotBeTold) {
+  script_.before_write = [] {
+    failpoints::arm(Failpoint::store_commit, 1, [] { return std::optional("enospc"); });
+  };
+  const RunHistory history = run();
+  EXPECT_EQ(history.run.status(), RunStatus::running);
+  EXPECT_EQ(states(history), "planned extracting staged checked loading");
+
+  const auto recovered = recover(true);
+  ASSERT_EQ(recovered.size(), 1U);
+  EXPECT_EQ(recovered[0].status(), RunStatus::success);
+  EXPECT_EQ(recovered[0].rows_loaded, RowCount(3));
+  EXPECT_EQ(script_.commits.size(), 1U);
 }
 
 TEST_F(RunnerTest, ACommitThatNobodyCanTellAboutStaysOpenUntilTheTargetIsAsked) {

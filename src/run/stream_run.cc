@@ -72,6 +72,9 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
   if (auto held = lease_.held(); !held.ok()) return std::move(held).error();
   // An interrupted statement may report anything; what the person asked for goes first.
   if (cancel.requested() && mark_.state != RunState::committed) error = cancel.check().error();
+  // The load may be in, and the store could not be told: the run stays open, and whoever goes on
+  // with it asks the ledger.
+  if (may_be_in_) return error;
   // What was written and not committed is not loaded.
   if (mark_.state != RunState::committed) counts_.rows_loaded = RowCount(0);
   if (!is_final(mark_.state) && can_follow(mark_.state, final_state(error))) {
@@ -277,9 +280,15 @@ Status StreamRun::commit(LoadTxn& txn, const StagedRows& staged) {
       counts_.rows_rejected, staged.checksum};
   TM_CHECK(lease_.held());
   TM_TRY(const CommitOutcome outcome, txn.commit(row));
+  may_be_in_ = true;
   if (outcome == CommitOutcome::unknown) TM_CHECK(resolve(txn, row));
-  TM_CHECK(step(RunState::committed,
-                outcome == CommitOutcome::committed ? "committed" : "found in the ledger"));
+  Status told = step(RunState::committed,
+                     outcome == CommitOutcome::committed ? "committed" : "found in the ledger");
+  if (!told.ok()) {
+    return std::move(told).error().with_context(
+        "the load is in the target, and the store could not be told; the next run finds it there");
+  }
+  may_be_in_ = false;
   if (plan.kind == LoadKind::window && plan.bound.window.hi) {
     TM_CHECK(parts_.store.set_last_watermark(job_.name, plan.bound.window.hi->text));
   }
@@ -296,6 +305,7 @@ Status StreamRun::resolve(LoadTxn& txn, const LoadRow& row) {
         "be in or not");
   }
   if (*there) return {};
+  may_be_in_ = false;
   TM_CHECK(step(RunState::loading, "the target does not have the load"));
   return target_error("target.commit_lost",
                       "the connection was lost at COMMIT and the target does not have the load",

@@ -1,8 +1,9 @@
 // StreamRun: one stream of one run, from its stored window to its committed load.
 //
 // Owned by a Runner, used from its thread. `execute` ends in a final state that the store knows,
-// except where the lease was lost, or where a COMMIT cannot be resolved now; the target is either
-// as before or has the whole window, rows, refused rows and watermark together.
+// except where the lease was lost, where a COMMIT cannot be resolved now, or where the store cannot
+// be told that the load is in; the target is either as before or has the whole window, rows,
+// refused rows and watermark together.
 #pragma once
 
 #include <optional>
@@ -70,6 +71,7 @@ class StreamRun {
   StreamMark mark_;
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;
+  bool may_be_in_ = false;  // the load, as the target has it; the store does not know yet
 };
 
 }  // namespace tidemark
