@@ -18,6 +18,7 @@ import time
 
 from support.duckdb_file import DuckdbFile
 from support.project import BINARY, finish, program_environment
+from support.run_events import Load, check_store, read_states
 
 # The stage of the first window may go when the second is loaded.
 PROJECT = """\
@@ -32,6 +33,7 @@ rules: {{positive: v >= 0}}
 to: {{connection: goal, table: "{table}", load: {load}}}
 """
 STREAMS = ("orders", "lines")
+STATES = read_states()
 RUN_SECONDS = 60
 
 
@@ -221,26 +223,29 @@ class Cell:
         return [[[None if value is None else str(value) for value in row.values()] for row in rows] for rows in found]
 
     def check(self):
-        """Every row of the source's history is in the target or in quarantine, once; the ledger says so too."""
+        """Every row of the source's history is in the target or in quarantine, once; ledger and store agree."""
         good, refused = expected(self.world.load, self.world.many)
         payload = "payload::json->>'id', payload::json->>'v'"
         queries = ["select stream, seq from tidemark_ledger order by stream",
-                   "select stream, kind, seq from tidemark_loads order by stream, seq",
+                   "select job, stream, kind, seq, run_id from tidemark_loads order by stream, seq",
                    f"select stream, {payload.split(', ')[0]} as id, {payload.split(', ')[1]} as v "
                    "from tidemark_quarantine where resolved_at is null"]
         queries += [f"select id, v from {stream}" for stream in self.world.streams()]
         ledger, loads, open_rows, *tables = self._answers(queries)
+        loads = [Load(job, stream, kind, int(seq), run) for job, stream, kind, seq, run in loads]
         for stream, rows in zip(self.world.streams(), tables):
             name = f"public.{stream}" if self.world.many else "main"
             self._compare(f"table {stream}", good, sorted((int(i), int(v)) for i, v in rows))
             self._compare(f"quarantine of {name}", refused,
                           sorted((int(i), int(v)) for of, i, v in open_rows if of == name))
             # A full load reads and replaces everything each time it runs.
-            last = max([int(seq) for of, _, seq in loads if of == name], default=0) if self.world.load == "full" else 2
+            last = 2
+            if self.world.load == "full":
+                last = max([load.seq for load in loads if load.stream == name], default=0)
             self._compare(f"ledger of {name}", [str(last)], [seq for of, seq in ledger if of == name])
-            self._compare(f"loads of {name}", [("window", str(seq)) for seq in range(1, last + 1)],
-                          [(kind, seq) for of, kind, seq in loads if of == name])
-        self._check_store()
+            self._compare(f"loads of {name}", [("window", seq) for seq in range(1, last + 1)],
+                          [(load.kind, load.seq) for load in loads if load.stream == name])
+        self._check_store(loads)
 
     @staticmethod
     def _compare(what, wanted, found):
@@ -253,14 +258,17 @@ class Cell:
                 extra.remove(row)
         raise Mismatch(f"{what}: missing {missing}, too much {extra}")
 
-    def _check_store(self):
-        with contextlib.closing(sqlite3.connect(self.dir / ".tidemark" / "store.db")) as store:
+    def _check_store(self, loads):
+        path = self.dir / ".tidemark" / "store.db"
+        with contextlib.closing(sqlite3.connect(path)) as store:
             open_runs = store.execute("select run_id, state from etl_runs where run_end is null").fetchall()
             broken = store.execute("pragma integrity_check").fetchall()
         if open_runs:
             raise Mismatch(f"runs without an end: {open_runs}")
         if broken != [("ok",)]:
             raise Mismatch(f"the store is damaged: {broken}")
+        if faults := check_store(path, STATES, loads):
+            raise Mismatch("the history of the runs: " + "; ".join(faults))
         partial = [str(path.relative_to(self.dir)) for path in (self.dir / ".tidemark").rglob("*.partial")]
         if partial:
             raise Mismatch(f"left in the stage: {partial}")
