@@ -121,10 +121,15 @@ ConnectorSpec postgres_connector_spec() {
   ConfigSpec<PostgresConnection> spec(
       "postgres", "A PostgreSQL database, as a source and as a target.",
       "{postgres: host=db.example dbname=shop user=etl, password: \"${env:SHOP_PASSWORD}\"}");
-  spec.field("postgres", &PostgresConnection::conninfo, config::text("a connection text"),
-             {.required = true,
-              .description = "`key=value` pairs or a `postgres://` address, as libpq reads them, "
-                             "without a password."});
+  spec.field(
+      "postgres", &PostgresConnection::conninfo, config::text("a connection text"),
+      {.required = true,
+       .description =
+           "`key=value` pairs or a `postgres://` address, as libpq reads them, "
+           "without a password. Unless it says otherwise, `connect_timeout` is 10 (seconds), "
+           "`keepalives_idle` 30, `keepalives_interval` 10 and "
+           "`tcp_user_timeout` 300000 (milliseconds), so a network that went "
+           "silent is noticed within five minutes."});
   spec.field("password", &PostgresConnection::password, config::secret(),
              {.description = "The user's password."});
   spec.check([](const PostgresConnection& connection, const YamlNode& node, ReadContext& context) {

@@ -39,6 +39,15 @@ constexpr std::string_view allowed[] = {"host",
                                         "gssencmode",
                                         "krbsrvname"};
 
+struct Setting {
+  const char* keyword;
+  const char* value;
+};
+// A network that is gone without a word is noticed in five minutes; left to the system it is two
+// hours where an answer is waited for, and a quarter of one where bytes are on their way.
+constexpr Setting network_defaults[] = {
+    {"keepalives_idle", "30"}, {"keepalives_interval", "10"}, {"tcp_user_timeout", "300000"}};
+
 struct ConninfoDeleter {
   void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
 };
@@ -141,6 +150,11 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   TM_TRY(const Conninfo parsed, parse(options.conninfo));
   std::vector<const char*> keywords;
   std::vector<const char*> values;
+  // Of two of a keyword libpq takes the later, so conninfo's own wins.
+  for (const Setting& setting : network_defaults) {
+    keywords.push_back(setting.keyword);
+    values.push_back(setting.value);
+  }
   int timeout_s = options.connect_timeout_s;
   for (const PQconninfoOption* option = parsed.get(); option->keyword != nullptr; ++option) {
     if (option->val == nullptr) continue;
@@ -167,6 +181,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
 
   auto impl = std::make_unique<Impl>();
   impl->side = options.side;
+  impl->commit_timeout = std::chrono::seconds(options.commit_timeout_s);
   impl->conn = PQconnectStartParams(keywords.data(), values.data(), 0);
   if (impl->conn == nullptr)
     return internal_error("base.out_of_memory", "no memory for a connection");
@@ -192,7 +207,9 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   PQsetnonblocking(impl->conn, 1);
   impl->cancel_key = PQgetCancel(impl->conn);
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
+  connection->impl_->answer_by = deadline;
   TM_TRY(const Rows settings, connection->query(session_settings, cancel));
+  connection->impl_->answer_by.reset();
   return connection;
 }
 

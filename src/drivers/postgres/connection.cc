@@ -130,7 +130,10 @@ Status Connection::commit(Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_commit, cancel));
   if (PQsendQuery(impl_->conn, "commit") == 0) return impl_->connection_failure();
-  TM_TRY(const Rows rows, impl_->collect(cancel));
+  impl_->answer_by = std::chrono::steady_clock::now() + impl_->commit_timeout;
+  Result<Rows> answer = impl_->collect(cancel);
+  impl_->answer_by.reset();
+  TM_TRY(const Rows rows, std::move(answer));
   // The answer got lost on its way.
   if (failpoints::reach(Failpoint::postgres_committed)) {
     impl_->close();

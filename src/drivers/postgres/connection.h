@@ -28,7 +28,11 @@ struct ConnectOptions {
   std::string conninfo;
   Secret password;
   std::string application_name;
-  int connect_timeout_s = 10;  // conninfo's own connect_timeout wins
+  // Until the session can be used; conninfo's own connect_timeout wins.
+  int connect_timeout_s = 10;
+  // Silence after COMMIT that counts as a lost answer. TCP finds a network that is gone by itself;
+  // this is for a peer that stands still, or a middle that keeps the line up.
+  int commit_timeout_s = 300;
   Side side = Side::source;
 };
 
@@ -116,7 +120,8 @@ class CopyIn {
 class Connection {
  public:
   // Connects, sets client_encoding UTF8 and the session settings that make texts of values exact
-  // and the same everywhere (ISO dates, UTC, shortest exact floats, hex bytea). Blocking.
+  // and the same everywhere (ISO dates, UTC, shortest exact floats, hex bytea). Where conninfo does
+  // not say otherwise, TCP gives up a network that was silent for five minutes. Blocking.
   static Result<std::unique_ptr<Connection>> connect(const ConnectOptions& options, Cancel& cancel);
   ~Connection();
   Connection(const Connection&) = delete;

@@ -2,6 +2,9 @@
 
 #include <fixtures/postgres_server.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <thread>
@@ -52,6 +55,37 @@ TEST(ConnectionTest, ErrorsAreClassifiedByState) {
   EXPECT_EQ(Retry::never, missing.error().retry);
   EXPECT_NE("", missing.error().hint);
   EXPECT_TRUE(db->query("select 1", cancel).ok());
+}
+
+// TCP_USER_TIMEOUT of this process's one connection to `port`, in ms; -1 where there is none.
+int user_timeout_of(int port) {
+  for (int fd = 3; fd < 1024; ++fd) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof(peer);
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) != 0) continue;
+    if (peer.sin_family != AF_INET || ntohs(peer.sin_port) != port) continue;
+    int value = -1;
+    socklen_t length = sizeof(value);
+    getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, &length);
+    return value;
+  }
+  return -1;
+}
+
+TEST(ConnectionTest, ANetworkThatWentSilentIsGivenUpAfterMinutes) {
+  Cancel cancel;
+  ConnectOptions options;
+  options.conninfo = PostgresServer::shared().tcp_conninfo();
+  options.password = Secret(PostgresServer::password());
+  auto db = Connection::connect(options, cancel);
+  ASSERT_TRUE(db.ok()) << db.error().describe();
+  const int port = std::stoi((*db)->query("show port", cancel)->string(0, 0));
+  EXPECT_EQ(300000, user_timeout_of(port));
+  db->reset();
+  options.conninfo += " tcp_user_timeout=7000";
+  db = Connection::connect(options, cancel);
+  ASSERT_TRUE(db.ok()) << db.error().describe();
+  EXPECT_EQ(7000, user_timeout_of(port));
 }
 
 TEST(ConnectionTest, WrongPasswordAndDatabaseAndPort) {

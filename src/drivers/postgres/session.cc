@@ -62,6 +62,10 @@ Status Connection::Impl::wait(bool for_write, Cancel& cancel) {
       close();
       return cancel.requested() ? std::move(cancel.check()).error() : connection_failure();
     }
+    if (answer_by && std::chrono::steady_clock::now() > *answer_by) {
+      close();
+      return classify({"08006", "the server did not answer in time", {}, {}}, side);
+    }
     const int socket = PQsocket(conn);
     if (socket < 0) return connection_failure();
     pollfd slot{socket, static_cast<short>(POLLIN | (for_write ? POLLOUT : 0)), 0};

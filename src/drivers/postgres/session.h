@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "drivers/postgres/connection.h"
@@ -33,6 +34,9 @@ struct Connection::Impl {
   std::atomic<bool> interrupted{false};
   bool stop_asked = false;
   std::chrono::steady_clock::time_point stop_deadline;
+  // While set, a call that is still without its answer then closes the session and fails.
+  std::optional<std::chrono::steady_clock::time_point> answer_by;
+  std::chrono::seconds commit_timeout{};
 
   ~Impl();
   // Prepares for a new statement; fails when cancelled or lost.
