@@ -151,6 +151,7 @@ duckdb_value make_list(duckdb_vector elements, duckdb_logical_type element_type,
                        idx_t count) {
   std::vector<ValueHandle> owned;
   std::vector<duckdb_value> values;
+  values.reserve(count + 1);  // an array, also of nothing: the engine makes no value of a null one
   for (idx_t at = first; at < first + count; ++at) {
     owned.emplace_back(make_value(elements, element_type, at));
     values.push_back(owned.back().get());
@@ -177,6 +178,8 @@ duckdb_value make_map(duckdb_vector vector, duckdb_logical_type logical, idx_t r
   std::vector<ValueHandle> owned;
   std::vector<duckdb_value> keys;
   std::vector<duckdb_value> values;
+  keys.reserve(entry.length + 1);  // as in make_list
+  values.reserve(entry.length + 1);
   for (idx_t at = entry.offset; at < entry.offset + entry.length; ++at) {
     owned.emplace_back(make_value(duckdb_struct_vector_get_child(pairs, 0), key_type.get(), at));
     keys.push_back(owned.back().get());
