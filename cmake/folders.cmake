@@ -23,7 +23,7 @@ tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone)
 tidemark_folder(store LINK drivers/sqlite drivers/json drivers/hash)
 
 # 4
-tidemark_folder(connect LINK spec store)
+tidemark_folder(connect LINK spec store drivers/duckdb)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5

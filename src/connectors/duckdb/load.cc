@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "connect/fit.h"
+#include "connect/key_check.h"
 #include "connectors/duckdb/ledger.h"
 #include "connectors/duckdb/warehouse_file.h"
 
@@ -97,8 +98,9 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine,
                       {table.catalog, table.schema, table.table}));
   if (there.integer(0, 0) == 0) return std::optional<Schema>{};
   TM_TRY(duck::Answer columns,
-         engine.query("SELECT name, type, \"notnull\", pk FROM pragma_table_info(" +
-                      duck::quote_text(table.quoted()) + ") ORDER BY cid"));
+         engine.query("SELECT column_name, column_type, (\"null\" = 'YES')::INTEGER, "
+                      "(coalesce(key, '') = 'PRI')::INTEGER FROM (DESCRIBE " +
+                      table.quoted() + ")"));
   Schema schema;
   bool has_key = false;
   for (std::size_t row = 0; row < columns.rows(); ++row) {
@@ -106,7 +108,7 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine,
     auto type = parse_type(type_name);
     schema.columns.push_back({columns.text(row, 0).value_or(""),
                               type.ok() ? *type : Type::engine(type_name),
-                              columns.integer(row, 2) == 0, type_name});
+                              columns.integer(row, 2) != 0, type_name});
     has_key = has_key || columns.integer(row, 3) != 0;
   }
   if (!has_key) return std::optional<Schema>{std::move(schema)};
@@ -148,30 +150,18 @@ Status DuckdbLoad::guard_full(const WarehouseTable& table, const StagedTable& ro
   return {};
 }
 
-// Upsert loads one row of each key by its strategy; for `full` nothing else looks.
-Status DuckdbLoad::check_key(const StagedTable& rows, const LoadTarget& target) {
-  if (target.strategy != LoadStrategy::full || target.key.empty()) return {};
-  const std::string key = name_list(target.key);
-  TM_TRY(const std::int64_t doubled,
-         engine_.count("SELECT count(*) FROM (SELECT " + key + " FROM " + rows.relation +
-                       " GROUP BY " + key + " HAVING count(*) > 1)"));
-  if (doubled == 0) return {};
-  return target_error("target.duplicate_key",
-                      "the rows for " + target.table + " hold a key more than once, " +
-                          show_count(doubled) + " in all",
-                      Retry::never, "say which row wins: dedupe in `transform`, by the key");
-}
-
 Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& target,
                                    Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
+  if (!present && target.was_there) return table_gone(target.table);
   if (present) {
     TM_CHECK(check_fit(target.table, *present, target.schema));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
-  TM_CHECK(check_key(rows, target));
+  TM_CHECK(check_null_key(engine_, rows, target));
+  TM_CHECK(check_key_once(engine_, rows, target));
   const LoadStatements statements = load_statements(table, target, present, rows.relation);
   for (const std::string& sql : statements.ddl)
     TM_CHECK(engine_.execute(sql));

@@ -40,7 +40,6 @@ class DuckdbLoad : public LoadTxn {
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 
  private:
-  Status check_key(const StagedTable& rows, const LoadTarget& target);
   Status guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target);
 
   std::string catalog_;

@@ -47,13 +47,6 @@ Status copy_rows(duck::Connection& engine, Connection& connection, const std::st
                       Retry::never, "look for triggers on the table that drop rows");
 }
 
-Error duplicate_keys(const LoadTarget& target, const Error& cause) {
-  return target_error(
-      "target.duplicate_key",
-      "the rows for " + target.table + " hold a key more than once: " + cause.message, Retry::never,
-      "say which row wins: dedupe in `transform`, by the key");
-}
-
 bool is_unique_violation(const Error& error) {
   return error.code == "postgres.unique_violation";
 }

@@ -25,8 +25,7 @@ Status copy_rows(duck::Connection& engine, Connection& connection, const std::st
                  const std::string& copy, std::vector<CopyColumn> columns, RowCount expected,
                  Cancel& cancel);
 
-// What the server said when it met a key twice, as the fault of the rows that it is.
-Error duplicate_keys(const LoadTarget& target, const Error& cause);
+// What the server says when it meets a key twice.
 bool is_unique_violation(const Error& error);
 
 // `expected` rows were to be, and the target has `found`.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "connect/key_check.h"
 #include "connectors/postgres/copy_encoder.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/row_copy.h"
@@ -58,7 +59,7 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
   TM_TRY(TableState state, read_target(*connection_, target, cancel));
   if (!state.exists && target.was_there) return table_gone(target.table);
   TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
-  TM_CHECK(check_keys(rows, target));
+  TM_CHECK(check_null_key(engine_, rows, target));
   if (steps.full) {
     return replace_rows(engine_, *connection_, {rows, target, steps, key_.fence, patience_},
                         cancel);
@@ -83,30 +84,11 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
   return finish_rows(steps, target, rows.rows, cancel);
 }
 
-Status PostgresLoad::check_keys(const StagedTable& rows, const LoadTarget& target) {
-  if (target.strategy != LoadStrategy::upsert) return {};
-  std::string null_key;
-  std::string names;
-  for (const std::string& name : target.key) {
-    null_key += (null_key.empty() ? "" : " OR ") + duck::quote_name(name) + " IS NULL";
-    names += (names.empty() ? "" : ", ") + name;
-  }
-  TM_TRY(const std::int64_t count,
-         engine_.count("SELECT count(*) FROM " + rows.relation + " WHERE " + null_key));
-  if (count == 0) return {};
-  return target_error(
-      "target.null_key",
-      std::to_string(count) + " of " + std::to_string(rows.rows.get()) +
-          " rows have NULL in the key (" + names + ")",
-      Retry::never,
-      "refuse them by a rule, for example: key_present: " + target.key.front() + " is not null");
-}
-
 Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& target,
                                  RowCount expected, Cancel& cancel) {
   if (!steps.finish.empty()) {
     if (auto built = connection_->execute(steps.finish, cancel); !built.ok()) {
-      if (is_unique_violation(built.error())) return duplicate_keys(target, built.error());
+      if (is_unique_violation(built.error())) return duplicate_key(target, built.error().message);
       return std::move(built).error();
     }
   }
@@ -114,7 +96,7 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
   auto merged = connection_->query(steps.merge, cancel);
   if (!merged.ok()) {
     if (merged.error().code == duplicate_in_statement)
-      return duplicate_keys(target, merged.error());
+      return duplicate_key(target, merged.error().message);
     return std::move(merged).error();
   }
   const bool updates = target.key.size() < target.schema.columns.size();

@@ -38,7 +38,6 @@ class PostgresLoad : public LoadTxn {
 
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
-  Status check_keys(const StagedTable& rows, const LoadTarget& target);
   Status copy_refused(const StagedTable& rows, const std::string& table, Cancel& cancel);
   Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
                      Cancel& cancel);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "connect/key_check.h"
 #include "connectors/postgres/row_copy.h"
 #include "connectors/postgres/sink_swap.h"
 
@@ -27,7 +28,7 @@ Result<Changes> ask_changes(Connection& connection, const std::string& sql, Canc
 }
 
 Error as_fault_of_rows(Error error, const LoadTarget& target) {
-  return is_unique_violation(error) ? duplicate_keys(target, error) : error;
+  return is_unique_violation(error) ? duplicate_key(target, error.message) : error;
 }
 
 Status fill_shadow(duck::Connection& engine, Connection& connection, const Replacement& work,

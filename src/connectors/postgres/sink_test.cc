@@ -43,34 +43,6 @@ TEST_F(PostgresSinkTest, FirstLoadsAtTheSameTimeMakeOneLedger) {
   EXPECT_EQ(ask("select count(*) from tidemark_ledger"), "0");
 }
 
-TEST_F(PostgresSinkTest, AppendLoadsEachWindowOnce) {
-  const auto good = rows("SELECT 1 AS id, 'a' AS name");
-  const auto append = target(good, LoadStrategy::append, {}, "mart.orders");
-  EXPECT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
-  EXPECT_TRUE(is(load(good, append, key(1)), CommitOutcome::already_committed));
-  EXPECT_TRUE(is(load(good, append, key(2)), CommitOutcome::committed));
-  EXPECT_EQ(ask("select count(*) from mart.orders"), "2");
-  const auto head = sink_->committed(stream, cancel_);
-  ASSERT_TRUE(head.ok() && head->has_value());
-  EXPECT_EQ((*head)->seq.get(), 2);
-  EXPECT_EQ((*head)->window.hi->text, "2");
-  EXPECT_EQ((*head)->applied_at.size(), 27U);
-  EXPECT_EQ(sink_->history(stream, cancel_)->size(), 2U);
-  EXPECT_TRUE(*sink_->loaded(stream, RunId("r1"), cancel_));
-}
-
-TEST_F(PostgresSinkTest, UpsertReplacesByKeyAndMakesThePrimaryKey) {
-  const auto old = rows("SELECT i::INTEGER AS id, 'old' AS name FROM range(5) r(i)");
-  const auto upsert = target(old, LoadStrategy::upsert, {"id"});
-  EXPECT_TRUE(is(load(old, upsert, key(1)), CommitOutcome::committed));
-  const auto fresh = rows("SELECT i::INTEGER AS id, 'new' AS name FROM range(3, 8) r(i)");
-  EXPECT_TRUE(is(load(fresh, upsert, key(2)), CommitOutcome::committed));
-  EXPECT_TRUE(is(load(fresh, upsert, key(2)), CommitOutcome::already_committed));
-  EXPECT_EQ(ask("select string_agg(id || name, ',' order by id) from orders"),
-            "0old,1old,2old,3new,4new,5new,6new,7new");
-  EXPECT_EQ((*sink_->describe("orders", cancel_))->key, std::vector<std::string>{"id"});
-}
-
 TEST_F(PostgresSinkTest, UpsertNeedsAUniqueIndexAndSingleKeysWithoutNull) {
   run("create table orders (id int, name text)");
   const auto good = rows("SELECT 1 AS id, 'a' AS name");
@@ -87,37 +59,10 @@ TEST_F(PostgresSinkTest, UpsertNeedsAUniqueIndexAndSingleKeysWithoutNull) {
   run("drop table orders");
   EXPECT_EQ(load(twice, upsert, key(2)).error().code, "target.duplicate_key");
   EXPECT_EQ(ask("select to_regclass('orders') is null"), "t");
-}
-
-TEST_F(PostgresSinkTest, AnOldFenceOrAnotherSeqChangesNothing) {
-  const auto good = rows("SELECT 1 AS id");
-  const auto append = target(good, LoadStrategy::append);
-  ASSERT_TRUE(is(load(good, append, key(1, 5)), CommitOutcome::committed));
-  EXPECT_EQ(load(good, append, key(2, 4)).error().code, "target.fenced");
-  EXPECT_EQ(load(good, append, key(3, 6)).error().code, "target.fenced");
-  EXPECT_EQ(load(good, append, key(1, 6), "another").error().code, "target.fenced");
-  EXPECT_EQ(load(good, append, key(1, 4, LoadKind::replay), "replay").error().code,
-            "target.fenced");
-  EXPECT_EQ(ask("select count(*) from orders"), "1");
-  EXPECT_EQ(ask("select count(*) from tidemark_loads"), "1");
-}
-
-TEST_F(PostgresSinkTest, ALoadThatIsNoWindowMovesNeitherSeqNorWatermark) {
-  const auto good = rows("SELECT 1 AS id");
-  const auto append = target(good, LoadStrategy::append);
-  // Without a head there is no fence that protects it.
-  EXPECT_EQ(load(good, append, key(0, 1, LoadKind::backfill), "early").error().code,
-            "target.fenced");
-  ASSERT_TRUE(is(load(good, append, key(1)), CommitOutcome::committed));
+  // One that a load makes has it.
   EXPECT_TRUE(
-      is(load(good, append, key(1, 2, LoadKind::backfill), "late"), CommitOutcome::committed));
-  EXPECT_TRUE(is(load(good, append, key(1, 2, LoadKind::backfill), "late"),
-                 CommitOutcome::already_committed));
-  EXPECT_EQ(ask("select seq || ' ' || hi || ' ' || fence from tidemark_ledger"), "1 1 2");
-  // Neither where windows were loaded since it was planned.
-  EXPECT_EQ(load(good, append, key(0, 2, LoadKind::replay), "old").error().code, "target.fenced");
-  EXPECT_EQ(ask("select count(*) from orders"), "2");
-  EXPECT_EQ(sink_->history(stream, cancel_)->size(), 1U);
+      is(load(rows("SELECT 1 AS id, 'a' AS name"), upsert, key(2)), CommitOutcome::committed));
+  EXPECT_EQ((*sink_->describe("orders", cancel_))->key, std::vector<std::string>{"id"});
 }
 
 TEST_F(PostgresSinkTest, TwoOwnersAtOnceLoadAWindowOnce) {
@@ -267,18 +212,6 @@ TEST_F(PostgresSinkTest, ATargetThatTakesNoWritesSaysSoAndCanStillBePlanned) {
   EXPECT_NE(plan->notes.back().find("read-only"), std::string::npos);
 }
 
-TEST_F(PostgresSinkTest, HostileNamesAreOnlyNames) {
-  const auto good = rows(R"(SELECT 1 AS "a""b; drop table x --", 2 AS "select", 3 AS "%s $1 é")");
-  const auto upsert =
-      target(good, LoadStrategy::upsert, {"a\"b; drop table x --"}, R"("my.schema"."t';""x")");
-  EXPECT_TRUE(is(load(good, upsert, key(1)), CommitOutcome::committed));
-  EXPECT_TRUE(is(load(good, upsert, key(2)), CommitOutcome::committed));
-  EXPECT_EQ(ask(R"(select "select" from "my.schema"."t';""x")"), "2");
-  const auto wide = rows("SELECT 1 AS " + std::string(64, 'x'));
-  EXPECT_EQ(sink_->plan(target(wide, LoadStrategy::append), cancel_).error().code,
-            "target.bad_name");
-}
-
 TEST_F(PostgresSinkTest, APlanNamesAllMisfitsWithBothTypes) {
   run("create table orders (id smallint, tag text not null)");
   const auto good = rows("SELECT 1 AS id, 'a' AS name");
@@ -390,19 +323,6 @@ TEST_F(PostgresSinkTest, ALongLoadStopsSoonAfterCancel) {
   stopper.join();
   ASSERT_FALSE(stopped.ok());
   EXPECT_EQ(stopped.error().code, "run.cancelled");
-}
-
-TEST_F(PostgresSinkTest, WindowsOfOpenRefusedRows) {
-  const auto windows = [&] { return sink_->refused_windows(stream, cancel_).value(); };
-  EXPECT_TRUE(windows().empty());
-  const StagedTable good = rows("SELECT 1 AS id");
-  ASSERT_TRUE(load(good, target(good, LoadStrategy::append), key(1)).ok());
-  run("insert into tidemark_quarantine select job, stream, 'r', seq, 'rule', null, '', '', null, "
-      "null, now(), null, resolved, null from (values ('orders', 'orders', 2, null), "
-      "('orders', 'orders', 2, now()), ('orders', 'orders', 3, now()), "
-      "('orders', 'items', 4, null), ('others', 'orders', 5, null)) "
-      "as v(job, stream, seq, resolved)");
-  EXPECT_EQ(windows(), std::vector{Seq(2)});
 }
 
 }  // namespace
