@@ -409,7 +409,7 @@ class BadSystems(BadInput):
     def test_a_full_disk_below_the_warehouse(self):
         folder = self.mount_small_disk("small", "4m")
         self.project.write("tidemark.yaml", PROJECT_YAML.replace("warehouse.duckdb", "small/warehouse.duckdb"))
-        rows = self.full_disk(folder, "room")
+        rows = self.full_disk(folder, "free space on the volume")
         with DuckdbFile(folder / "warehouse.duckdb") as file:
             self.assertEqual(file.rows("SELECT count(*), count(DISTINCT id) FROM orders"),
                              [[str(rows + 1), str(rows + 1)]])
@@ -436,7 +436,7 @@ class BadSystems(BadInput):
         options = self.ordinary_user()
         warehouse = self.project.dir / "warehouse.duckdb"
         warehouse.chmod(0o444)
-        self.failed(self.project.call("run", "orders", **options), 1, "warehouse.duckdb", "rights")
+        self.failed(self.project.call("run", "orders", **options), 1, "warehouse.duckdb", "give this user the right")
         warehouse.chmod(0o644)
         self.assertEqual(self.state(), before)
         done = self.project.call("run", "orders", **options)
@@ -451,7 +451,7 @@ class BadSystems(BadInput):
         folder.mkdir()
         options = self.ordinary_user()
         folder.chmod(0o555)
-        self.failed(self.project.call("run", "orders", **options), 1, "out/warehouse.duckdb", "rights")
+        self.failed(self.project.call("run", "orders", **options), 1, "out/warehouse.duckdb", "give this user the right")
         self.assertEqual(list(folder.iterdir()), [])
         folder.chmod(0o755)
         self.assertEqual(self.project.call("run", "orders", **options).code, 0)
