@@ -70,38 +70,6 @@ class ReplayTest(unittest.TestCase):
         self.data(1, 1, 2000, 4)
         self.assertEqual(self.call("run", "r")[1]["status"], "skipped")
 
-    def test_into_another_target_and_the_own_one_stays(self):
-        with open(self.folder / "tidemark.yaml", "a", encoding="utf-8") as project:
-            project.write("  other: {duckdb: other.duckdb}\n")
-        self.job("append")
-        self.data(1, 1, 100, 4)
-        first = self.call("run", "r")[1]["run_id"]
-        self.data(2, 101, 100, 5)
-        second = self.call("run", "r")[1]["run_id"]
-        before = self.rows("select * from tidemark_ledger"), self.rows("select count(*), sum(v) from r")
-        shutil.rmtree(self.folder / "data")
-        for to, where, table in (("other", "other", "r"), ("wh.trial", "wh", "trial")):
-            for run, rows in ((first, 75), (second, 155), (second, 155)):
-                with self.subTest(to=to, rows=rows):
-                    code, replayed = self.call("replay", run, "--to", to)
-                    self.assertEqual(code, 0, replayed)
-                    code, answer = self.call("query", where, f"select count(*) from {table}")
-                    self.assertEqual(answer["rows"], [[rows]])
-        self.assertEqual(replayed["status"], "skipped")
-        after = self.rows("select * from tidemark_ledger where job = 'r'"), self.rows("select count(*), sum(v) from r")
-        self.assertEqual(before, after)
-        # The second window alone in a new table is what was asked for; the first after it is out of order.
-        self.assertEqual(self.call("replay", second, "--to", "wh.late")[0], 0)
-        self.assertEqual(self.rows("select count(*) from late"), [[80]])
-        for wrong, code in (("landing", "user.no_target"), ("wh.r", "user.own_target"), ("wh", "user.own_target"),
-                            ("nowhere", "user.no_connection")):
-            exit_code, answer = self.call("replay", first, "--to", wrong)
-            self.assertEqual((exit_code, answer["error"]["code"]), (2, code))
-        (self.folder / "data").mkdir()
-        self.data(3, 201, 10, 20)
-        self.assertEqual(self.call("run", "r")[1]["status"], "success")
-        self.assertEqual(self.rows("select seq from tidemark_ledger where job = 'r'"), [[3]])
-
     def test_loads_the_newest_window_again_with_the_mended_rule(self):
         self.job("upsert, key: [id]")
         self.data(1, 1, 100, 4)

@@ -141,14 +141,8 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
        .example = "replay RUN      (`tidemark runs` lists the ids)\n"
                   "  tidemark replay --quarantined orders"});
   add_names(replay, line, "RUN", 1, "The run's id; with --quarantined the job");
-  CLI::Option* quarantined = replay->add_flag("--quarantined", line.quarantined,
-                                              "Load the refused rows of a job that pass now");
-  replay
-      ->add_option("--to", line.to,
-                   "Load into another connection or table; the job's own table and watermark stay "
-                   "as they are")
-      ->type_name("CONNECTION[.TABLE]")
-      ->excludes(quarantined);
+  replay->add_flag("--quarantined", line.quarantined,
+                   "Load the refused rows of a job that pass now");
   add_run_options(replay, arguments);
 }
 

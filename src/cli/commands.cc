@@ -146,10 +146,10 @@ int replay(const Call& call) {
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
-    auto replayed = call.line.quarantined
-                        ? workspace->replay_refused(name, progress, call.cancel)
-                        : workspace->replay(RunId(name), call.line.to,
-                                            {false, call.line.allow_empty}, progress, call.cancel);
+    auto replayed =
+        call.line.quarantined
+            ? workspace->replay_refused(name, progress, call.cancel)
+            : workspace->replay(RunId(name), {false, call.line.allow_empty}, progress, call.cancel);
     show_recovered(*workspace, progress);
     TM_TRY(const RunRecord record, std::move(replayed));
     progress.end();

@@ -25,7 +25,6 @@ struct CommandLine {
   bool all = false;
   bool full = false;
   bool quarantined = false;
-  std::string to;  // of a replay: CONNECTION or CONNECTION.TABLE
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;

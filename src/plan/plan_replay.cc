@@ -31,13 +31,7 @@ Error ahead(const StreamPlan& plan, Seq head) {
       "replay the runs in their order, oldest first (`tidemark runs " + plan.id.job.get() + "`)");
 }
 
-Error other_start(const StreamPlan& plan, bool elsewhere) {
-  if (elsewhere) {
-    return user_error("plan.replay_stale",
-                      "this window does not begin where what was replayed into " +
-                          plan.target.table + " before ends, so rows would be missing between",
-                      "replay the runs in their order, oldest first, or into a table of its own");
-  }
+Error other_start(const StreamPlan& plan) {
   return user_error(
       "plan.replay_stale",
       window_number(plan.id, plan.seq) + " does not begin where the target's watermark stands now",
@@ -64,8 +58,8 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   PreparedStream prepared;
   StreamPlan& plan = prepared.plan;
   const Manifest& manifest = stage.manifest();
-  plan.id = {job.name, manifest.key.stream.stream};
-  plan.target.table = job.to.table.value;
+  plan.id = manifest.key.stream;
+  plan.seq = manifest.key.seq;
   plan.bound.window = manifest.window;
   plan.bound.reason = "from the stage of run " + manifest.key.run_id.get();
   plan.replaces = manifest.replaces && job.to.load == LoadStrategy::append;
@@ -74,18 +68,11 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
   plan.fence = head ? head->fence : Fence(0);
-  // In another target windows have numbers of their own, in the order they are replayed there.
-  const bool elsewhere = plan.id.job != manifest.key.stream.job;
-  plan.seq = manifest.key.seq;
-  if (elsewhere) {
-    TM_TRY(const std::string newest, sink.window_checksum(plan.id, loaded, cancel));
-    plan.seq = Seq(loaded.get() + (newest == stage.checksum() ? 0 : 1));
-  }
   if (plan.seq.get() > loaded.get() + 1) return ahead(plan, loaded);
   if (plan.seq.get() == loaded.get() + 1) {
     if (head && head->window.hi != manifest.window.lo && job.to.load != LoadStrategy::full &&
         manifest.window.lo) {
-      return other_start(plan, elsewhere);
+      return other_start(plan);
     }
     plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, window_text(manifest.window));
   } else if (job.to.load == LoadStrategy::append && !plan.replaces) {

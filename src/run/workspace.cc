@@ -119,45 +119,17 @@ Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
       cancel);
 }
 
-Result<JobSpec> Workspace::elsewhere(const JobSpec& job, const std::string& to) const {
-  const std::size_t dot = to.find('.');
-  const std::string table = dot == std::string::npos ? job.to.table.value : to.substr(dot + 1);
-  TM_TRY(const ConnectionSpec* connection, find_connection(to.substr(0, dot)));
-  TM_TRY(const Connector* connector, around_.connectors.of(*connection));
-  if (!connector->is_sink()) {
-    return user_error(
-        "user.no_target",
-        "`" + connection->name.value + "` is a source only: nothing can be loaded there",
-        "name a connection that is a target, such as a DuckDB file");
-  }
-  if (connection->name.value == job.to.connection.value && table == job.to.table.value) {
-    return user_error("user.own_target", "`" + to + "` is what the job loads into anyway",
-                      "leave `--to` out, or name another table: --to " + connection->name.value +
-                          ".another_table");
-  }
-  JobSpec other = job;
-  other.to.connection.value = connection->name.value;
-  other.to.table.value = table;
-  other.name = JobName(job.name.get() + "@" + connection->name.value + "." + table);
-  return other;
-}
-
-Result<RunRecord> Workspace::replay(const RunId& past, const std::string& to,
-                                    const RunOptions& options, RunObserver& observer,
-                                    Cancel& cancel) {
+Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options,
+                                    RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());
   TM_TRY(RunHistory history, store->get_run(past));
   TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
   TM_CHECK(recover({job->name}, observer, cancel));
   TM_TRY(history, store->get_run(past));
-  JobSpec target = *job;
-  if (!to.empty()) {
-    TM_TRY(target, elsewhere(*job, to));
-  }
   return in_lock(
       *store, observer,
       [&](Runner& runner, const RunId& id) {
-        return runner.replay(id, target, history.run, options, cancel);
+        return runner.replay(id, *job, history.run, options, cancel);
       },
       cancel);
 }

@@ -69,10 +69,9 @@ class Workspace {
   // A run under the lock. REQUIRES claim().
   Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
                         Cancel& cancel);
-  // Loads what the run staged again, under the lock. `to` is CONNECTION or CONNECTION.TABLE where
-  // that is not the job's own target; empty: that one. REQUIRES claim().
-  Result<RunRecord> replay(const RunId& past, const std::string& to, const RunOptions& options,
-                           RunObserver& observer, Cancel& cancel);
+  // Loads what the run staged again, under the lock. REQUIRES claim().
+  Result<RunRecord> replay(const RunId& past, const RunOptions& options, RunObserver& observer,
+                           Cancel& cancel);
   // Loads the refused rows of a job that it takes now, under the lock. REQUIRES claim().
   Result<RunRecord> replay_refused(const std::string& job, RunObserver& observer, Cancel& cancel);
   // False until the first run: looking at the history should not make a store.
@@ -94,8 +93,6 @@ class Workspace {
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
  private:
-  // The job as it loads into another target, under a name of its own there and in the store.
-  Result<JobSpec> elsewhere(const JobSpec& job, const std::string& to) const;
   Result<const ConnectionSpec*> find_connection(const std::string& name) const;
   explicit Workspace(const Surroundings& around) : around_(around) {}
   RunnerParts parts(Store& store, RunObserver& observer);
