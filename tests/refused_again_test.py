@@ -1,7 +1,9 @@
 """Refused rows: closed by a newer good version, and loaded after a fix, each once, without the source."""
 
+import contextlib
 import pathlib
 import shutil
+import sqlite3
 import unittest
 
 from support.project import Project
@@ -241,6 +243,52 @@ class Cases:
             self.at.close()
         self.assertGreater(killed, 5)
 
+    def timed(self, more, rule="true"):
+        """An upsert by the watermark `at` of a query's rows, from SQLite."""
+        self.project.write("tidemark.yaml", self.at.yaml.replace("landing: {files: data}", "landing: {sqlite: s.db}"))
+        self.project.job("facts", f"from: {{connection: landing, table: facts, watermark: at}}\n{more}"
+                                  f"rules: {{positive: {rule}}}\nto: {{connection: goal, table: facts, load: upsert, "
+                                  "key: [id]}\n")
+
+    def source(self, rows):
+        with contextlib.closing(sqlite3.connect(self.project.dir / "s.db")) as database, database:
+            database.execute("create table if not exists facts (id integer, v integer, at integer)")
+            database.executemany("insert into facts values (?, ?, ?)", rows)
+
+    def test_the_watermark_says_which_version_is_newer(self):
+        steps = "transform: [{derive: {w: (v - LEAST)::utinyint}}, {drop: [w]}]\n"
+        self.timed(steps.replace("LEAST", "0"))
+        # 1: refused before the good one; 2: after it; 3: no watermark at all; 4: two refused ones.
+        self.source([(1, 10, 9), (1, -11, 5), (2, 20, 5), (2, -21, 9), (4, -41, 7), (4, -42, 6)])
+        self.run_job()
+        self.assertEqual(self.refused(), [(-42, "open"), (-41, "open"), (-21, "open"), (-11, "superseded")])
+        self.timed(steps.replace("LEAST", "-100"))
+        self.assertEqual(self.again()["rows_loaded"], 2)
+        self.assertEqual(self.facts(), [(1, 10), (2, -21), (4, -41)])
+        self.assertEqual(self.refused(), [(-42, "superseded"), (-41, "loaded"), (-21, "loaded"), (-11, "superseded")])
+
+    def test_a_stage_that_is_gone_holds_older_versions_back(self):
+        self.job(UPSERT)
+        self.part(1, [(1, -10)])
+        self.run_job()
+        self.part(2, [(1, -20)])
+        self.run_job()
+        newest = max(pathlib.Path(self.project.dir, ".tidemark/stage").glob("*/*/*"), key=lambda path: path.name)
+        shutil.rmtree(newest)
+        self.job(UPSERT, "true")
+        self.assertEqual(self.again()["rows_loaded"], 0)
+        self.assertEqual(self.refused(), [(-20, "open"), (-10, "open")])
+
+    def test_rows_of_an_upsert_are_not_appended(self):
+        self.job(UPSERT)
+        self.part(1, [(1, -10)])
+        self.run_job()
+        self.part(2, [(1, -11)])
+        self.run_job()
+        self.job(APPEND, "true")
+        self.assertEqual(self.again()["status"], "skipped")
+        self.assertEqual(self.refused(), [(-11, "open"), (-10, "open")])
+
 
 class IntoDuckdb(Cases, unittest.TestCase):
     def test_what_cannot_be_tried_is_named(self):
@@ -282,13 +330,33 @@ class IntoDuckdb(Cases, unittest.TestCase):
         self.assertIn(segment.name, done.err)
         self.assertEqual(self.facts(), [(1, 10)])
 
-    def test_a_sql_step_takes_no_single_rows(self):
-        self.job(APPEND, steps='[{sql: "select id, sum(v)::bigint AS v from rows group by id"}]')
+    def test_jobs_that_take_rows_together_take_no_single_ones(self):
         self.part(1, [(1, 10), (2, -20)])
+        for load, rule, steps, word in (
+                (APPEND, "v >= 0", '[{sql: "select id, sum(v)::bigint AS v from rows group by id"}]', "`sql` step"),
+                (APPEND, "v >= 0", "[{dedupe: {key: [id], order: v}}]", "`dedupe` step"),
+                (APPEND, "v >= 0", '[{derive: {v: "v + 0 * row_number() over ()"}}]', "window function"),
+                (APPEND, "v >= 0 and count(*) over () > 0", "", "window function"),
+                ("full, key: [id]", "v >= 0", "", "with a `key`")):
+            with self.subTest(word=word, load=load):
+                shutil.rmtree(self.project.dir / ".tidemark", ignore_errors=True)
+                (self.project.dir / "warehouse.duckdb").unlink(missing_ok=True)
+                self.job(load, rule, steps)
+                self.run_job()
+                done = self.project.call("replay", "--quarantined", "facts")
+                self.assertEqual(done.code, 2, done.err)
+                self.assertIn(word, done.err)
+
+    def test_another_key_closes_and_loads_nothing(self):
+        self.job("upsert, key: [v]", "id < 5")
+        self.part(1, [(5, 1), (2, 2)])
         self.run_job()
-        done = self.project.call("replay", "--quarantined", "facts")
-        self.assertEqual(done.code, 2, done.err)
-        self.assertIn("`sql` step", done.err)
+        self.job(UPSERT, "id < 5")
+        self.part(2, [(1, 7)])
+        self.run_job()
+        self.assertEqual(self.refused(), [(1, "open")])
+        self.job(UPSERT, "true")
+        self.assertEqual(self.again()["rows_loaded"], 0)
 
     def test_nothing_open(self):
         self.job(APPEND)

@@ -180,8 +180,7 @@ class Sink {
 
 // Columns of tidemark_quarantine, in order: job, stream, run_id, seq, rule, column_name, message,
 // locator, payload (JSON text of the row as the source gave it, or NULL), raw (its bytes, or NULL),
-// refused_at, row_key (of an upsert: the key's values as a JSON array of texts, where they are
-// known).
+// refused_at, row_key (of an upsert: the key as a JSON object of texts, where it is known).
 Schema quarantine_schema();
 // Those by which an open refused row is found again: stream, run_id, seq, rule, locator, row_key.
 Schema open_refused_schema();

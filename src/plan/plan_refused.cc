@@ -20,10 +20,40 @@ namespace {
 
 constexpr int stage_stride = 100'000;  // more than a stage has segments
 
-bool has_query(const JobSpec& job) {
-  return std::any_of(job.transform.begin(), job.transform.end(), [](const TransformStep& step) {
-    return std::holds_alternative<SqlStep>(step.kind);
-  });
+Error takes_rows_together(const JobSpec& job, const std::string& what) {
+  return user_error("plan.rows_together",
+                    "refused rows of `" + job.name.get() + "` cannot be tried one by one: " + what,
+                    "read everything again with `tidemark run " + job.name.get() +
+                        " --full`, or load the newest window again with `tidemark replay RUN`");
+}
+
+// What a row becomes must depend on the row alone, or it would become something else here.
+Status check_single_rows(const JobSpec& job) {
+  for (const TransformStep& step : job.transform) {
+    if (std::holds_alternative<SqlStep>(step.kind))
+      return takes_rows_together(job, "a `sql` step takes all rows of a window");
+    if (std::holds_alternative<DedupeStep>(step.kind))
+      return takes_rows_together(job, "a `dedupe` step chooses among all rows of a window");
+  }
+  if (job.to.load == LoadStrategy::full && !job.to.key.empty()) {
+    return takes_rows_together(
+        job, "`load: full` with a `key` compares all rows with the table; the next run does so");
+  }
+  return {};
+}
+
+Status check_no_windows(const JobSpec& job, const StreamPlan& plan) {
+  for (const CompiledStep& step : plan.transform.parts.front().steps) {
+    if (step.has_window) {
+      return takes_rows_together(job, "step " + std::to_string(step.number) + " (" + step.label +
+                                          ") has a window function");
+    }
+  }
+  for (const CompiledRule& rule : plan.rules.rules) {
+    if (rule.check.has_window)
+      return takes_rows_together(job, "the rule `" + rule.name + "` has a window function");
+  }
+  return {};
 }
 
 std::string window_of(Seq seq) {
@@ -64,8 +94,8 @@ std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged
 // The open refused rows of one stream and the stages that they stand in.
 class Tried {
  public:
-  Tried(duck::Connection& engine, std::string open, std::string table)
-      : engine_(engine), open_(std::move(open)), table_(std::move(table)) {}
+  Tried(duck::Connection& engine, std::string open, std::string table, bool is_upsert)
+      : engine_(engine), open_(std::move(open)), table_(std::move(table)), is_upsert_(is_upsert) {}
 
   Result<std::vector<Seq>> windows() {
     TM_TRY(const duck::Answer found, engine_.query("SELECT DISTINCT seq FROM " + open_ +
@@ -76,8 +106,8 @@ class Tried {
     return windows;
   }
 
-  void add(const Stage& stage, const std::string& columns,
-           const std::optional<std::string>& order) {
+  void add(const Stage& stage, const std::string& columns, const std::string& order) {
+    const bool has_order = !order.empty() && stage.manifest().schema.find(order).has_value();
     const std::string segment =
         std::to_string(stages_++ * stage_stride) + " + staged._tm_segment AS ";
     const std::string from = fmt::format(
@@ -86,33 +116,32 @@ class Tried {
         stage.relation_sql(), stage.manifest().key.seq.get());
     placed_ += (placed_.empty() ? "" : "\nUNION ALL ") + std::string("SELECT open.*, ") + segment +
                "segment, staged._tm_row AS row, " +
-               (order ? "staged." + duck::quote_name(*order) : "0") + " AS version" +
+               (has_order ? "staged." + duck::quote_name(order) : "0") + " AS version" +
                fmt::format(fmt::runtime(from), open_);
     rows_ += (rows_.empty() ? "" : "\nUNION ALL ") + std::string("SELECT ") + columns + segment +
              "_tm_segment, staged._tm_row AS _tm_row" + fmt::format(fmt::runtime(from), table_) +
              " WHERE open.segment IS NOT NULL";
   }
 
-  // Picks the rows to try: each address once, and of the versions of a key the newest.
+  // Picks the rows to try: each address once, and of the versions of a key the newest, if it can be
+  // told and stands in a stage.
   Result<TryAgain> pick(const RowKey& key) {
-    const char* within = key.newest_first ? "DESC" : "ASC";
-    const std::string one_of =
-        key.columns.empty()
-            ? "PARTITION BY segment, row ORDER BY run_id DESC, locator"
-            : fmt::format(
-                  "PARTITION BY row_key ORDER BY seq DESC, version {0} NULLS LAST, segment "
-                  "{0}, row {0}, run_id DESC",
-                  within);
     const std::string placed =
         placed_.empty()
             ? "SELECT *, 0 AS segment, 0::BIGINT AS row, 0 AS version FROM " + open_ + " LIMIT 0"
             : placed_;
+    const std::string picked =
+        key.columns.empty()
+            ? fmt::format(
+                  "SELECT * FROM ({}) WHERE row_key IS NULL QUALIFY row_number() OVER "
+                  "(PARTITION BY segment, row ORDER BY run_id DESC, locator) = 1",
+                  placed)
+            : newest_of_key(placed, key);
     TM_CHECK(engine_.execute(fmt::format(
-        "CREATE OR REPLACE TEMP TABLE {} AS WITH placed AS (SELECT * FROM ({}) WHERE {} QUALIFY "
-        "row_number() OVER ({}) = 1) SELECT open.*, placed.segment, placed.row FROM {} AS open "
-        "LEFT "
-        "JOIN placed ON open.run_id = placed.run_id AND open.locator = placed.locator",
-        table_, placed, key.columns.empty() ? "true" : "row_key IS NOT NULL", one_of, open_)));
+        "CREATE OR REPLACE TEMP TABLE {0} AS WITH picked AS ({1}) SELECT open.*, picked.segment, "
+        "picked.row FROM {2} AS open LEFT JOIN picked ON open.run_id = picked.run_id AND "
+        "open.locator = picked.locator",
+        table_, picked, open_)));
     TryAgain again;
     again.rows = rows_;
     again.open = {table_, open_refused_schema(), RowCount(0)};
@@ -120,7 +149,7 @@ class Tried {
     TM_TRY(const std::int64_t tried, engine_.count("SELECT count(segment) FROM " + table_));
     again.open.rows = RowCount(all);
     again.count = RowCount(tried);
-    TM_CHECK(name_left_out(key, again));
+    TM_CHECK(name_left_out(again));
     return again;
   }
 
@@ -129,7 +158,20 @@ class Tried {
   }
 
  private:
-  Status name_left_out(const RowKey& key, TryAgain& again) {
+  // Windows are loaded in their order, so a later one has the newer version. Within one the order
+  // is the load's own, which is not known here where a step makes it.
+  std::string newest_of_key(const std::string& placed, const RowKey& key) const {
+    return fmt::format(
+        "SELECT * FROM (SELECT placed.*, count(*) OVER (PARTITION BY row_key) AS together FROM "
+        "({0}) "
+        "AS placed JOIN (SELECT row_key, max(seq) AS newest FROM {1} GROUP BY row_key) AS newest "
+        "USING (row_key) WHERE seq = newest) WHERE {2} QUALIFY row_number() OVER (PARTITION BY "
+        "row_key ORDER BY version {3} NULLS LAST, segment {3}, row {3}, run_id DESC) = 1",
+        placed, open_, key.order_written ? "together = 1" : "true",
+        key.newest_first ? "DESC" : "ASC");
+  }
+
+  Status name_left_out(TryAgain& again) {
     const auto add = [&](const std::string& condition, const char* why) -> Status {
       TM_TRY(const std::int64_t rows, engine_.count("SELECT count(*) FROM " + table_ +
                                                     " WHERE segment IS NULL AND " + condition));
@@ -141,7 +183,11 @@ class Tried {
     TM_CHECK(add(at_extract,
                  "refused while the source was read: deliver them again, or read everything again "
                  "with --full"));
-    if (!key.columns.empty()) {
+    if (!is_upsert_) {
+      TM_CHECK(add("row_key IS NOT NULL",
+                   "refused while the job was an upsert, so a newer version of them may be loaded: "
+                   "read everything again with --full"));
+    } else {
       TM_CHECK(add("NOT " + at_extract + " AND row_key IS NULL",
                    "without a known key, so a newer version of them may be loaded: touch them in "
                    "the source, or read everything again with --full"));
@@ -157,6 +203,7 @@ class Tried {
   duck::Connection& engine_;
   std::string open_;   // the stream's open rows with at_segment and at_row
   std::string table_;  // what pick() makes
+  bool is_upsert_;
   int stages_ = 0;
   std::string placed_;
   std::string rows_;
@@ -184,10 +231,12 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
   TM_CHECK(
       engine_.execute("CREATE OR REPLACE TEMP TABLE " + open +
                       " AS FROM _tm_open WHERE stream = " + duck::quote_text(id.stream.get())));
-  Tried tried(engine_, open, "_tm_tried_" + std::to_string(number));
+  Tried tried(engine_, open, "_tm_tried_" + std::to_string(number),
+              job.to.load == LoadStrategy::upsert);
   TM_TRY(std::vector<Seq> windows, tried.windows());
   TM_TRY(const std::filesystem::path root, stage_root(project_));
   std::vector<Stage> stages;
+  std::vector<std::string> columns;
   // From the newest, whose columns are the ones that count.
   std::reverse(windows.begin(), windows.end());
   for (const Seq seq : windows) {
@@ -198,20 +247,20 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
     }
     const Schema& schema = stage->manifest().schema;
     if (stages.empty()) plan.input = schema;
-    const auto columns = columns_as(plan.input, schema);
-    if (!columns) {
+    auto list = columns_as(plan.input, schema);
+    if (!list) {
       tried.leave_out(seq, "which was staged with other columns");
       continue;
     }
-    std::optional<std::string> order;
-    if (job.from.watermark && schema.find(job.from.watermark->value))
-      order = job.from.watermark->value;
-    tried.add(*stage, *columns, order);
+    columns.push_back(std::move(*list));
     stages.push_back(std::move(*stage));
   }
   if (!stages.empty()) {
     TM_CHECK(plan_load(job, name_in_target(job, id.stream), plan, sink, options, cancel));
+    TM_CHECK(check_no_windows(job, plan));
   }
+  for (std::size_t at = 0; at < stages.size(); ++at)
+    tried.add(stages[at], columns[at], plan.row_key.order);
   TM_TRY(TryAgain again, tried.pick(plan.row_key));
   again.stages = std::move(stages);
   plan.bound.nothing_new = again.count.get() == 0;
@@ -225,15 +274,7 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
 
 Result<JobPlan> Planner::plan_refused(const JobSpec& job, const PlanOptions& options,
                                       Cancel& cancel) {
-  if (has_query(job)) {
-    return user_error(
-        "plan.refused_sql",
-        "`" + job.name.get() +
-            "` has a `sql` step, whose result is of all rows of a window together, so "
-            "single rows cannot be tried again",
-        "read everything again with `tidemark run " + job.name.get() +
-            " --full`, or load the newest window again with `tidemark replay RUN`");
-  }
+  TM_CHECK(check_single_rows(job));
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   TM_TRY(const StagedTable open, plan.sink->open_refused(job.name, std::nullopt, cancel));
   const std::string address = "regexp_extract(locator, '^segment ([0-9]+) row ([0-9]+)$', ";
@@ -250,6 +291,7 @@ Result<JobPlan> Planner::plan_refused(const JobSpec& job, const PlanOptions& opt
   if (plan.streams.empty()) {
     PreparedStream nothing;
     nothing.plan.id = {job.name, StreamName("main")};
+    nothing.plan.kind = LoadKind::requarantine;
     nothing.plan.bound.nothing_new = true;
     nothing.plan.idle_reason = "no refused row is open";
     plan.streams.push_back(std::move(nothing));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/nearest.h"
+#include "connect/expression.h"
 #include "connect/fit.h"
 #include "plan/load_id.h"
 #include "stage/stage.h"
@@ -127,14 +128,22 @@ LoadStrategy strategy_of(const JobSpec& job, const StreamPlan& plan) {
 
 RowKey row_key_of(const JobSpec& job, const StreamPlan& plan) {
   RowKey key;
-  key.columns = plan.target.key;
+  const Schema& rows = plan.transform.out;
+  for (const std::string& name : plan.target.key) {
+    if (const auto at = find_column(rows, name)) key.columns.push_back(rows.columns[*at]);
+  }
+  if (key.columns.size() != plan.target.key.size()) key.columns.clear();  // refused by sink.plan()
   key.newest_first = job.to.on_duplicate != OnDuplicate::first;
-  std::vector<std::string> columns = key.columns;
-  if (job.from.watermark && plan.transform.out.find(job.from.watermark->value)) {
+  std::vector<std::string> columns = plan.target.key;
+  if (job.from.watermark && rows.find(job.from.watermark->value)) {
     key.order = job.from.watermark->value;
+    key.order_written = last_writer(job.transform, {key.order}) > 0;
     columns.push_back(key.order);
   }
   key.last_writer = last_writer(job.transform, columns);
+  key.order_of_steps = std::any_of(
+      job.transform.begin(), job.transform.end(),
+      [](const TransformStep& step) { return std::holds_alternative<DedupeStep>(step.kind); });
   return key;
 }
 

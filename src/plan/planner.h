@@ -44,7 +44,7 @@ class Planner {
   Result<JobPlan> plan_replay(const JobSpec& job, std::vector<Stage> stages,
                               const PlanOptions& options, Cancel& cancel);
   // The same from open refused rows of the job's target, wherever their stages stand; no source is
-  // opened. `plan.refused_sql` where the job's steps do not take single rows.
+  // opened. `plan.rows_together` where the job does not take single rows.
   Result<JobPlan> plan_refused(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   // What a run of the job still has to do, after its process died: sealed stages are loaded as the
   // windows they are, the other streams are planned anew. `replays` where the run was a replay.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "connect/expression.h"
 
 namespace tidemark {
@@ -44,9 +46,9 @@ std::string own_superseded(const VersionsInput& input) {
       "row_key, {order} AS v, _tm_segment AS s, _tm_row AS r FROM {marked} WHERE _tm_reject IS NOT "
       "NULL AND NOT _tm_reject.dropped AND _tm_segment >= 0) AS refused JOIN (SELECT {key} AS "
       "row_key, {order} AS v, _tm_segment AS s, _tm_row AS r FROM {marked} WHERE _tm_reject IS "
-      "NULL) AS good USING (row_key) WHERE good.v {newer} refused.v OR (good.v IS NOT DISTINCT "
-      "FROM "
-      "refused.v AND (good.s, good.r) {newer} (refused.s, refused.r))",
+      "NULL) AS good USING (row_key) WHERE good.v {newer} refused.v OR (refused.v IS NULL "
+      "AND good.v IS NOT NULL) OR (good.v IS NOT DISTINCT FROM refused.v AND (good.s, good.r) "
+      "{newer} (refused.s, refused.r))",
       fmt::arg("run", duck::quote_text(input.run.get())),
       fmt::arg("why", resolution("superseded", input.run)), fmt::arg("bad", refused_key_sql(key)),
       fmt::arg("order", order), fmt::arg("marked", input.marked),
@@ -55,15 +57,20 @@ std::string own_superseded(const VersionsInput& input) {
 
 }  // namespace
 
-std::string row_key_sql(const std::vector<std::string>& columns, const std::string& alias) {
-  std::string parts;
+std::string row_key_sql(const std::vector<Column>& columns, const std::string& alias) {
+  std::map<std::string, std::string> texts;
   std::string whole;
-  for (const std::string& column : columns) {
-    const std::string name = (alias.empty() ? "" : alias + ".") + duck::quote_name(column);
-    parts += (parts.empty() ? "" : ", ") + ("CAST(" + name + " AS VARCHAR)");
+  for (const Column& column : columns) {
+    const std::string name = (alias.empty() ? "" : alias + ".") + duck::quote_name(column.name);
+    const bool is_float =
+        column.type.kind == TypeKind::float32 || column.type.kind == TypeKind::float64;
+    texts[column.name] = "CAST(" + name + (is_float ? " + 0" : "") + " AS VARCHAR)";
     whole += (whole.empty() ? "" : " AND ") + name + " IS NOT NULL";
   }
-  return "CASE WHEN " + whole + " THEN CAST(to_json([" + parts + "]) AS VARCHAR) END";
+  std::string parts;
+  for (const auto& [name, text] : texts)
+    parts += (parts.empty() ? "" : ", ") + duck::quote_text(name) + ", " + text;
+  return "CASE WHEN " + whole + " THEN CAST(json_object(" + parts + ") AS VARCHAR) END";
 }
 
 std::string refused_keys_sql(const RowKey& key, const std::string& marked) {
@@ -82,7 +89,7 @@ Result<StagedTable> superseded_rows(const VersionsInput& input, duck::Connection
         resolution("superseded", input.run), input.open.relation, row_key_sql(input.key.columns),
         input.marked);
   }
-  if (input.refused.get() > 0)
+  if (input.refused.get() > 0 && !input.key.order_of_steps)
     select += (select.empty() ? "" : "\nUNION ALL ") + own_superseded(input);
   if (select.empty()) return none();
   return make_table("SELECT * FROM (" + select + ") AS closed(run_id, locator, resolution)",

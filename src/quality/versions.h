@@ -16,15 +16,17 @@ namespace tidemark {
 
 // What tells the rows of a target apart, and the versions of one row.
 struct RowKey {
-  std::vector<std::string> columns;  // of the result; empty where a row has one version only
-  std::string order;                 // the column that grows with each version; empty: as read
+  std::vector<Column> columns;  // of the result; empty where a row has one version only
+  std::string order;            // the column that grows with each version; empty: as read
   bool newest_first = true;
-  int last_writer = 0;  // the last step that gives one of these columns its value or name
+  int last_writer = 0;          // the last step that gives one of these columns its value or name
+  bool order_written = false;   // a step makes the values of `order`
+  bool order_of_steps = false;  // steps of the job choose among the versions in an order of theirs
 };
 
-// SQL of the text that stands for a key: a JSON array of its exact texts, NULL where a part is
-// NULL.
-std::string row_key_sql(const std::vector<std::string>& columns, const std::string& alias = {});
+// SQL of the text that stands for a key: a JSON object of its columns' exact texts, by name, NULL
+// where a part is NULL. Keys that are equal have equal texts: 0 and -0 have one.
+std::string row_key_sql(const std::vector<Column>& columns, const std::string& alias = {});
 // A SELECT of _tm_segment, _tm_row and row_key of the refused rows of `marked` (see Transformed),
 // NULL where a step at or after the refusal was to make the key. Empty for an empty key.
 std::string refused_keys_sql(const RowKey& key, const std::string& marked);

@@ -3,6 +3,7 @@
 namespace tidemark {
 
 Result<std::optional<std::string>> older_target_note(const StreamPlan& plan, Store& store) {
+  if (plan.kind == LoadKind::requarantine) return std::optional<std::string>();
   const Seq in_ledger(plan.seq.get() - (plan.kind == LoadKind::window ? 1 : 0));
   TM_TRY(const std::optional<RunWindow> last, store.last_loaded(plan.id));
   if (!last || last->seq <= in_ledger) return std::optional<std::string>();

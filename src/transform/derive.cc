@@ -12,6 +12,7 @@ void add_column(const NamedSql& column, const BoundExpression& bound, const Step
   const std::string input = compiled.queries.empty() ? step.input : compiled.queries.back().name;
   const std::string tried = step_relation(step.number, "_" + std::to_string(index) + "_try");
   std::string sql = "SELECT *, " + attempt + " FROM " + input + " AS rows";
+  compiled.has_window = compiled.has_window || bound.has_window;
   if (bound.has_window) {
     sql += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + input +
            " WHERE _tm_reject IS NOT NULL";

@@ -46,6 +46,8 @@ struct CompiledStep {
   bool only_columns = false;
   // Is a whole query of the user (step `sql`): no row of its result is one of its input.
   bool is_query = false;
+  // Has a window function: what it gives for a row depends on the rows beside it.
+  bool has_window = false;
 };
 
 struct StepInput {
