@@ -113,16 +113,14 @@ class LeftRun {
   }
 
   Error died(const std::string& why) const {
-    return internal_error("run.process_died",
-                          "process " + std::to_string(run_.pid) +
-                              " ended in the middle of this run, and it was not gone on with: " +
-                              why +
-                              (run_.kind == RunKind::replay
-                                   ? ". What it may have loaded is not loaded twice"
-                                   : ". Nothing of what was left was loaded"),
-                          Retry::backoff,
-                          run_.kind == RunKind::replay ? "run the replay again"
-                                                       : "run the job again");
+    return internal_error(
+        "run.process_died",
+        "process " + std::to_string(run_.pid) +
+            " ended in the middle of this run, and it was not gone on with: " + why +
+            (run_.kind == RunKind::replay ? ". What it may have loaded is not loaded twice"
+                                          : ". Nothing of what was left was loaded"),
+        Retry::backoff,
+        run_.kind == RunKind::replay ? "run the replay again" : "run the job again");
   }
 
   Status wait_for_next_try() {
