@@ -363,7 +363,7 @@ class TargetFaults(FaultTest):
         self.slow_target()
         self.add(2000)
         process = self.start()
-        pid = self.backend(process, "copy %from stdin%", self.mirror)
+        pid = self.backend(process, "insert into %", self.mirror)
         self.server.sql(f"select pg_terminate_backend({pid})")
         self.check_failed(self.run_job(process), "mart.orders", "session")
         self.quick_target()

@@ -336,7 +336,8 @@ def main():
         if not chosen.names or any(name in path.stem for name in chosen.names):
             scenarios.append(text_format.parse(path.stem, path.read_text(encoding="utf-8")))
     configs = ["plain"] if chosen.update else chosen.config or list(CONFIGS)
-    passed = failed = 0
+    passed = 0
+    failures = []  # printed last: whoever reads the end of a log sees them
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
         running = [(scenario, config, pool.submit(play, scenario, config, chosen.keep))
                    for scenario in scenarios for config in configs]
@@ -350,13 +351,13 @@ def main():
                                                                       encoding="utf-8")
                 passed += 1
             elif problem:
-                failed += 1
-                print(f"FAILED  {name}\n{problem}\n")
+                print(f"FAILED  {name}")
+                failures.append(f"FAILED  {name}\n{problem}\n")
             else:
                 passed += 1
                 print(f"ok      {name}  {seconds:.1f} s")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if failed == 0 and passed > 0 else 1
+    print(*failures, f"{passed} passed, {len(failures)} failed", sep="\n")
+    return 0 if not failures and passed > 0 else 1
 
 
 if __name__ == "__main__":

@@ -14,13 +14,6 @@ namespace {
 
 constexpr const char* table_name = "tidemark_quarantine";
 
-std::string column_list(const Schema& schema) {
-  std::string list;
-  for (const Column& column : schema.columns)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
-  return list;
-}
-
 Result<std::string> copy_options(const std::string& file) {
   const auto ends_with = [&](std::string_view ending) { return file.ends_with(ending); };
   if (ends_with(".csv")) return std::string("(FORMAT csv, HEADER)");
@@ -36,7 +29,7 @@ Result<RefusedRows> RefusedRows::find(Workspace& workspace, const JobSpec& job, 
   const std::string& connection = job.to.connection.value;
   TM_TRY(auto engine, workspace.attach(connection, {table_name}, cancel));
   const Schema schema = quarantine_schema();
-  const std::string columns = column_list(schema);
+  const std::string columns = duck::quote_list(schema.names());
   TM_TRY(duck::Answer table,
          engine->query("SELECT schema_name FROM duckdb_tables() WHERE database_name = $1 AND "
                        "table_name = $2",

@@ -61,10 +61,10 @@ std::string window_of(Seq seq) {
 }
 
 // The stage that was loaded as window `seq`; nothing where it is gone.
-Result<std::optional<Stage>> loaded_stage(const std::filesystem::path& root, const StreamId& id,
-                                          Seq seq, Sink& sink, Files& files, Cancel& cancel) {
+Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
+                                          const StreamId& id, Seq seq, Sink& sink, Files& files,
+                                          Cancel& cancel) {
   TM_TRY(const std::string checksum, sink.window_checksum(id, seq, cancel));
-  TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, id)));
   for (const StageFolder& folder : folders) {
     if (folder.seq != seq || folder.kind != StageKind::sealed) continue;
     auto stage = Stage::open(folder.dir, files);
@@ -235,12 +235,13 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
               job.to.load == LoadStrategy::upsert);
   TM_TRY(std::vector<Seq> windows, tried.windows());
   TM_TRY(const std::filesystem::path root, stage_root(project_));
+  TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, id)));
   std::vector<Stage> stages;
   std::vector<std::string> columns;
   // From the newest, whose columns are the ones that count.
   std::reverse(windows.begin(), windows.end());
   for (const Seq seq : windows) {
-    TM_TRY(std::optional<Stage> stage, loaded_stage(root, id, seq, sink, files_, cancel));
+    TM_TRY(std::optional<Stage> stage, loaded_stage(folders, id, seq, sink, files_, cancel));
     if (!stage) {
       tried.leave_out(seq, "whose stage is gone");
       continue;

@@ -2,13 +2,14 @@
 
 #include <fmt/format.h>
 
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 
 namespace tidemark {
 
 namespace {
 
 constexpr const char* table_name = "_tm_quarantine";
+constexpr const char* refusals_table = "_tm_refusals";
 
 // The columns that are the same in every row of a run, and the rest as given.
 std::string row_sql(const QuarantineInput& input, const std::string& rule,
@@ -40,17 +41,24 @@ std::string origin_part(const QuarantineInput& input, const RowOrigin& origin) {
                             ", refused._tm_segment, ' row ', refused._tm_row)"
                       : "concat(" + duck::quote_text(origin.label + " row ") + ", refused._tm_row)";
   return row_sql(input, "refused.rule", "refused.\"column\"", "refused.message", locator,
-                 payload_sql(origin.schema, "origin"), "NULL::BLOB",
-                 input.row_keys.empty() ? "NULL::VARCHAR" : "keys.row_key") +
-         " FROM (SELECT * FROM (" + input.refusals.relation + ") WHERE " + mine +
-         ") AS refused JOIN (" + origin.relation +
+                 payload_sql(origin.schema, "origin"), "NULL::BLOB", "refused.row_key") +
+         " FROM (SELECT * FROM " + refusals_table + " WHERE " + mine + ") AS refused JOIN (" +
+         origin.relation +
          ") AS origin ON refused._tm_segment = origin._tm_segment AND refused._tm_row = "
-         "origin._tm_row" +
-         (input.row_keys.empty()
-              ? ""
-              : " LEFT JOIN (" + input.row_keys +
-                    ") AS keys ON refused._tm_segment = keys._tm_segment AND refused._tm_row = "
-                    "keys._tm_row");
+         "origin._tm_row";
+}
+
+// The refusals as a table: the engine then knows that they are few, and reads their origins past
+// them instead of keeping whole origins in memory.
+Status make_refusals(const QuarantineInput& input, duck::Connection& connection) {
+  const std::string rows =
+      input.row_keys.empty()
+          ? "SELECT *, NULL::VARCHAR AS row_key FROM (" + input.refusals.relation + ")"
+          : "SELECT refused.*, keys.row_key FROM (" + input.refusals.relation +
+                ") AS refused LEFT JOIN (" + input.row_keys +
+                ") AS keys USING (_tm_segment, _tm_row)";
+  return connection.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", refusals_table, rows));
 }
 
 }  // namespace
@@ -77,23 +85,21 @@ Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connect
     if (at_extract > 0) parts = extract_part(input);
   }
   if (input.refusals.rows.get() > 0) {
+    TM_CHECK(make_refusals(input, connection));
     for (const RowOrigin& origin : input.refusals.origins) {
       parts += (parts.empty() ? "" : "\nUNION ALL ") + origin_part(input, origin);
     }
   }
   const Schema schema = quarantine_schema();
-  // The usual case; cheaper than an empty table.
-  if (parts.empty()) return StagedTable{no_rows(schema), schema, RowCount(0)};
-  TM_CHECK(
-      connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", table_name, parts)));
-  TM_TRY(const std::int64_t rows,
-         connection.count(fmt::format("SELECT count(*) FROM temp.{}", table_name)));
+  if (parts.empty()) return no_staged_rows(schema);
+  TM_TRY(StagedTable refused, make_staged_table(table_name, parts, schema, connection));
   // Every refused row has its reason and its original: a row without would have vanished.
-  TM_ASSERT(rows == expected);
-  return StagedTable{table_name, schema, RowCount(rows)};
+  TM_ASSERT(refused.rows.get() == expected);
+  return refused;
 }
 
 Status release_quarantine(duck::Connection& connection) {
+  TM_CHECK(connection.execute(fmt::format("DROP TABLE IF EXISTS temp.{}", refusals_table)));
   return connection.execute(fmt::format("DROP TABLE IF EXISTS temp.{}", table_name));
 }
 

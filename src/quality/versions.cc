@@ -4,55 +4,51 @@
 
 #include <map>
 
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 
 namespace tidemark {
 
 namespace {
 
 constexpr const char* table_name = "_tm_closed";
+constexpr const char* refused_versions = "_tm_refused_versions";
 
 std::string refused_key_sql(const RowKey& key) {
   return fmt::format("CASE WHEN _tm_reject.step = 0 OR _tm_reject.step > {} THEN {} END",
                      key.last_writer, row_key_sql(key.columns));
 }
 
-Result<StagedTable> make_table(const std::string& select, duck::Connection& connection) {
-  const Schema schema = closed_schema();
-  TM_CHECK(
-      connection.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS {}", table_name, select)));
-  TM_TRY(const std::int64_t rows,
-         connection.count(fmt::format("SELECT count(*) FROM temp.{}", table_name)));
-  return StagedTable{table_name, schema, RowCount(rows)};
-}
-
-StagedTable none() {
-  return {no_rows(closed_schema()), closed_schema(), RowCount(0)};
-}
-
 std::string resolution(const char* what, const RunId& run) {
   return duck::quote_text(std::string(what) + " by run " + run.get());
+}
+
+std::string order_sql(const RowKey& key) {
+  return key.order.empty() ? "0" : duck::quote_name(key.order);  // equal for all: as read
+}
+
+// The refused rows of this load, with the value that orders versions. A table: the engine then
+// knows that they are few, and does not keep the keys of all good rows in memory to find them.
+Status make_refused_versions(const VersionsInput& input, duck::Connection& connection) {
+  const RowKey& key = input.key;
+  return connection.execute(fmt::format(
+      "CREATE OR REPLACE TEMP TABLE {} AS SELECT {} AS row_key, {} AS v, _tm_segment AS s, _tm_row "
+      "AS r FROM {} WHERE _tm_reject IS NOT NULL AND NOT _tm_reject.dropped AND _tm_segment >= 0",
+      refused_versions, refused_key_sql(key), order_sql(key), input.marked));
 }
 
 // The refused rows of this load whose good version comes after them in the order.
 std::string own_superseded(const VersionsInput& input) {
   const RowKey& key = input.key;
-  const std::string order =
-      key.order.empty() ? "0" : duck::quote_name(key.order);  // equal for all: as read
-  const char* newer = key.newest_first ? ">" : "<";
   return fmt::format(
-      "SELECT {run}, concat('segment ', refused.s, ' row ', refused.r), {why} FROM (SELECT {bad} "
-      "AS "
-      "row_key, {order} AS v, _tm_segment AS s, _tm_row AS r FROM {marked} WHERE _tm_reject IS NOT "
-      "NULL AND NOT _tm_reject.dropped AND _tm_segment >= 0) AS refused JOIN (SELECT {key} AS "
-      "row_key, {order} AS v, _tm_segment AS s, _tm_row AS r FROM {marked} WHERE _tm_reject IS "
-      "NULL) AS good USING (row_key) WHERE good.v {newer} refused.v OR (refused.v IS NULL "
-      "AND good.v IS NOT NULL) OR (good.v IS NOT DISTINCT FROM refused.v AND (good.s, good.r) "
-      "{newer} (refused.s, refused.r))",
+      "SELECT {run}, concat('segment ', refused.s, ' row ', refused.r), {why} FROM {refused} AS "
+      "refused JOIN (SELECT {key} AS row_key, {order} AS v, _tm_segment AS s, _tm_row AS r FROM "
+      "{marked} WHERE _tm_reject IS NULL) AS good USING (row_key) WHERE good.v {newer} refused.v "
+      "OR (refused.v IS NULL AND good.v IS NOT NULL) OR (good.v IS NOT DISTINCT FROM refused.v AND "
+      "(good.s, good.r) {newer} (refused.s, refused.r))",
       fmt::arg("run", duck::quote_text(input.run.get())),
-      fmt::arg("why", resolution("superseded", input.run)), fmt::arg("bad", refused_key_sql(key)),
-      fmt::arg("order", order), fmt::arg("marked", input.marked),
-      fmt::arg("key", row_key_sql(key.columns)), fmt::arg("newer", newer));
+      fmt::arg("why", resolution("superseded", input.run)), fmt::arg("refused", refused_versions),
+      fmt::arg("order", order_sql(key)), fmt::arg("marked", input.marked),
+      fmt::arg("key", row_key_sql(key.columns)), fmt::arg("newer", key.newest_first ? ">" : "<"));
 }
 
 }  // namespace
@@ -80,20 +76,23 @@ std::string refused_keys_sql(const RowKey& key, const std::string& marked) {
 }
 
 Result<StagedTable> superseded_rows(const VersionsInput& input, duck::Connection& connection) {
-  if (input.key.columns.empty()) return none();
+  if (input.key.columns.empty()) return no_staged_rows(closed_schema());
   std::string select;
   if (input.open.rows.get() > 0) {
     select = fmt::format(
-        "SELECT run_id, locator, {} AS resolution FROM {} AS open WHERE row_key IN (SELECT {} FROM "
-        "{} WHERE _tm_reject IS NULL)",
+        "SELECT DISTINCT run_id, locator, {} AS resolution FROM {} AS open JOIN (SELECT {} AS "
+        "row_key FROM {} WHERE _tm_reject IS NULL) AS good USING (row_key)",
         resolution("superseded", input.run), input.open.relation, row_key_sql(input.key.columns),
         input.marked);
   }
-  if (input.refused.get() > 0 && !input.key.order_of_steps)
+  if (input.refused.get() > 0 && !input.key.order_of_steps) {
+    TM_CHECK(make_refused_versions(input, connection));
     select += (select.empty() ? "" : "\nUNION ALL ") + own_superseded(input);
-  if (select.empty()) return none();
-  return make_table("SELECT * FROM (" + select + ") AS closed(run_id, locator, resolution)",
-                    connection);
+  }
+  if (select.empty()) return no_staged_rows(closed_schema());
+  return make_staged_table(table_name,
+                           "SELECT * FROM (" + select + ") AS closed(run_id, locator, resolution)",
+                           closed_schema(), connection);
 }
 
 Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& connection) {
@@ -112,7 +111,7 @@ Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& con
         "WHERE open.segment IS DISTINCT FROM good.s OR open.row IS DISTINCT FROM good.r",
         resolution("superseded", input.run), input.open.relation);
   }
-  return make_table(select, connection);
+  return make_staged_table(table_name, select, closed_schema(), connection);
 }
 
 }  // namespace tidemark

@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 #include "quality/quarantine.h"
 #include "quality/thresholds.h"
 #include "quality/versions.h"
@@ -118,7 +118,7 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
                                rows.refusals.rows};
   if (again) {
     // What is refused again stands in quarantine already.
-    refined.refused = {no_rows(quarantine_schema()), quarantine_schema(), RowCount(0)};
+    refined.refused = no_staged_rows(quarantine_schema());
     TM_TRY(refined.closed, tried_rows(versions, engine));
   } else {
     TM_TRY(refined.refused,

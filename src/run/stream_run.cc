@@ -5,7 +5,7 @@
 
 #include "base/assert.h"
 #include "base/units.h"
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
@@ -36,6 +36,10 @@ std::string name_of_read(const StreamPlan& plan) {
   for (const Column& column : plan.input.columns)
     text += "\n" + column.name + " " + sql_name(column.type);
   return sha256_hex(text);
+}
+
+Supersedes superseded_by(const StreamPlan& plan) {
+  return supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo);
 }
 
 }  // namespace
@@ -207,11 +211,8 @@ Status StreamRun::refresh_tables_read(Cancel& cancel) {
 Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
   if (prepared_.again) return prepared_.again->open;
-  const Schema schema = open_refused_schema();
-  const StagedTable none{no_rows(schema), schema, RowCount(0)};
-  const bool all =
-      supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo) == Supersedes::all_windows;
-  if (plan.row_key.columns.empty() || all) return none;
+  const StagedTable none = no_staged_rows(open_refused_schema());
+  if (plan.row_key.columns.empty() || superseded_by(plan) == Supersedes::all_windows) return none;
   TM_TRY(StagedTable open, sink_.open_refused(plan.id.job, plan.id.stream, cancel));
   if (open.rows.get() == 0) return none;
   open.relation =
@@ -252,8 +253,7 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
                               std::to_string(counts_.rows_good.get()) +
                               " rows; the load was rolled back");
   }
-  TM_CHECK(txn->quarantine(
-      refined.refused, supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo), cancel));
+  TM_CHECK(txn->quarantine(refined.refused, superseded_by(plan), cancel));
   if (refined.closed.rows.get() > 0) TM_CHECK(txn->close_refused(refined.closed, cancel));
   TM_CHECK(cancel.check());
   show(RunStep::commit, counts_.rows_good.get(), 0);

@@ -1,10 +1,6 @@
 #include "stage/stage_writer.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <set>
 #include <system_error>

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 
 namespace tidemark::warehouse_ledger {
 
@@ -155,16 +155,14 @@ Result<StagedTable> open_refused(duck::Connection& engine, const std::string& ca
                                  const JobName& job, const std::optional<StreamName>& only) {
   const Schema schema = open_refused_schema();
   TM_TRY(const bool there, tables_exist(engine, catalog));
-  if (!there) return StagedTable{no_rows(schema), schema, RowCount(0)};
-  std::string columns;
-  for (const Column& column : schema.columns)
-    columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name);
+  if (!there) return no_staged_rows(schema);
   std::string from = " FROM " + table(catalog, "tidemark_quarantine") +
                      " WHERE resolved_at IS NULL AND job = " + duck::quote_text(job.get());
   if (only) from += " AND stream = " + duck::quote_text(only->get());
   TM_TRY(const std::int64_t rows, engine.count("SELECT count(*)" + from));
-  if (rows == 0) return StagedTable{no_rows(schema), schema, RowCount(0)};
-  return StagedTable{"(SELECT " + columns + from + ")", schema, RowCount(rows)};
+  if (rows == 0) return no_staged_rows(schema);
+  return StagedTable{"(SELECT " + duck::quote_list(schema.names()) + from + ")", schema,
+                     RowCount(rows)};
 }
 
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,

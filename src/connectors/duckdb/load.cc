@@ -13,25 +13,18 @@ namespace tidemark {
 
 namespace {
 
-std::string name_list(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(name);
-  return list;
-}
-
 std::string column_definitions(const Schema& schema, const std::vector<std::string>& key) {
   std::string text;
   for (const Column& column : schema.columns) {
     text += (text.empty() ? "" : ", ") + duck::quote_name(column.name) + " " +
             sql_name(column.type) + (column.nullable ? "" : " NOT NULL");
   }
-  if (!key.empty()) text += ", PRIMARY KEY (" + name_list(key) + ")";
+  if (!key.empty()) text += ", PRIMARY KEY (" + duck::quote_list(key) + ")";
   return text;
 }
 
 std::string insert_rows(const std::string& into, const Schema& rows, const std::string& relation) {
-  const std::string columns = name_list(rows.names());
+  const std::string columns = duck::quote_list(rows.names());
   return "INSERT INTO " + into + " (" + columns + ") SELECT " + columns + " FROM " + relation;
 }
 

@@ -157,10 +157,7 @@ Result<std::int64_t> open_refused_count(Connection& connection, const JobName& j
 }
 
 std::string select_open_refused(const JobName& job, const std::optional<StreamName>& only) {
-  std::string columns;
-  for (const Column& column : open_refused_schema().columns)
-    columns += (columns.empty() ? "" : ", ") + column.name;
-  return "select " + columns + from_open_refused(job, only);
+  return "select " + quote_list(open_refused_schema().names()) + from_open_refused(job, only);
 }
 
 Result<std::string> window_checksum(Connection& connection, const StreamId& stream, Seq seq,

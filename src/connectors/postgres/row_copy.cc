@@ -13,10 +13,7 @@ constexpr std::size_t message_bytes = 256 * 1024;
 }  // namespace
 
 std::string select_rows(const StagedTable& rows, const Schema& schema) {
-  std::string list;
-  for (const Column& column : schema.columns)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
-  return "SELECT " + list + " FROM " + rows.relation;
+  return "SELECT " + duck::quote_list(schema.names()) + " FROM " + rows.relation;
 }
 
 Status copy_rows(duck::Connection& engine, Connection& connection, const std::string& select,

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "connect/expression.h"
+#include "connect/staged_table.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
 #include "connectors/postgres/sink_table.h"
@@ -86,7 +86,7 @@ Result<StagedTable> PostgresSink::open_refused(const JobName& job,
   const Schema schema = open_refused_schema();
   TM_TRY(Connection * connection, reader(cancel));
   TM_TRY(const std::int64_t rows, ledger::open_refused_count(*connection, job, only, cancel));
-  if (rows == 0) return StagedTable{no_rows(schema), schema, RowCount(0)};
+  if (rows == 0) return no_staged_rows(schema);
   constexpr const char* copy = "_tm_open_refused";
   Status copied =
       copy_answer(options_, ledger::select_open_refused(job, only), copy, engine_, cancel);

@@ -5,8 +5,10 @@
 #include <fixtures/postgres_server.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -85,6 +87,39 @@ class PostgresSinkTest : public ::testing::Test {
   std::unique_ptr<duck::Connection> db_;
   std::unique_ptr<Connection> admin_;
   std::unique_ptr<PostgresSink> sink_;
+};
+
+// Another session that asks the same again and again, and is to hear the same each time.
+class SteadyReader {
+ public:
+  SteadyReader(const ConnectOptions& options, std::string sql, std::string wanted)
+      : thread_([this, options, sql = std::move(sql), wanted = std::move(wanted)] {
+          Cancel cancel;
+          auto session = Connection::connect(options, cancel).value();
+          while (!stop_) {
+            const auto seen = session->query(sql, cancel);
+            if (!seen.ok() || seen->string(0, 0) != wanted)
+              torn_ = seen.ok() ? seen->string(0, 0) : seen.error().describe();
+            ++reads_;
+          }
+        }) {}
+  ~SteadyReader() {
+    stop_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  // Once, at the end.
+  void expect_steady() {
+    stop_ = true;
+    thread_.join();
+    EXPECT_EQ(torn_, "");
+    EXPECT_GT(reads_, 0);
+  }
+
+ private:
+  std::atomic<bool> stop_ = false;
+  std::atomic<int> reads_ = 0;
+  std::string torn_;
+  std::thread thread_;  // last: it uses the others
 };
 
 inline ::testing::AssertionResult is(const Result<CommitOutcome>& result, CommitOutcome outcome) {

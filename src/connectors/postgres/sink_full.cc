@@ -29,10 +29,6 @@ Names each(const Names& names, const std::function<std::string(const std::string
   return list;
 }
 
-Names prefixed(const Names& names, const std::string& prefix) {
-  return each(names, [&](const std::string& name) { return prefix + quote_name(name); });
-}
-
 // The statements of one load: the names it uses, and the columns by the part they play.
 struct Parts {
   const TableState& state;
@@ -109,9 +105,8 @@ std::string found(const Parts& parts, const std::string& alias, const std::strin
 // 0 and -0, and json has no `=` at all. The cast keeps the parser from comparing column by column.
 std::string differ(const Parts& parts) {
   if (parts.compared.empty()) return "false";
-  return "row(" + join(prefixed(parts.compared, "t."), ", ") +
-         ")::record operator(pg_catalog.*<>) row(" + join(prefixed(parts.compared, "s."), ", ") +
-         ")::record";
+  return "row(" + quote_list(parts.compared, "t.") + ")::record operator(pg_catalog.*<>) row(" +
+         quote_list(parts.compared, "s.") + ")::record";
 }
 
 std::string compare(const Parts& parts) {
@@ -130,9 +125,9 @@ std::string compare(const Parts& parts) {
 
 std::string insert_into(const Parts& parts, const Names& more = {}) {
   const Names names = parts.target.schema.names();
-  return "insert into " + parts.table + " (" + join(prefixed(names, ""), ", ") +
-         (more.empty() ? "" : ", " + join(prefixed(more, ""), ", ")) +
-         ") overriding system value select " + join(prefixed(names, "s."), ", ");
+  return "insert into " + parts.table + " (" + quote_list(names) +
+         (more.empty() ? "" : ", " + quote_list(more)) + ") overriding system value select " +
+         quote_list(names, "s.");
 }
 
 // One statement, so that foreign keys are checked when all of it is done: a child may move to a new
@@ -162,21 +157,19 @@ std::string change_in_place(const Parts& parts) {
 }
 
 std::string change_by_insert(const Parts& parts) {
-  Names returned = prefixed(parts.key, "t.");
-  for (const std::string& name : prefixed(parts.kept, "t."))
-    returned.push_back(name);
-  const Names kept = prefixed(parts.kept, "g.");
-  return change(parts,
-                "delete from " + parts.table + " t using " + parts.difference + " d where " +
-                    found(parts, "t", "<> 'new'") + " returning " + join(returned, ", "),
-                insert_into(parts, parts.kept) + (kept.empty() ? "" : ", " + join(kept, ", ")) +
-                    " from gone g, " + parts.shadow + " s where " + same_key(parts, "g") +
-                    " and (select count(*) from gone) >= 0 returning 1");
+  const auto kept = [&](std::string_view prefix) {
+    return parts.kept.empty() ? std::string() : ", " + quote_list(parts.kept, prefix);
+  };
+  return change(
+      parts,
+      "delete from " + parts.table + " t using " + parts.difference + " d where " +
+          found(parts, "t", "<> 'new'") + " returning " + quote_list(parts.key, "t.") + kept("t."),
+      insert_into(parts, parts.kept) + kept("g.") + " from gone g, " + parts.shadow + " s where " +
+          same_key(parts, "g") + " and (select count(*) from gone) >= 0 returning 1");
 }
 
 std::string key_check(const Parts& parts, const Names& key, std::string_view kind) {
-  return "alter table " + parts.shadow + " add " + std::string(kind) + " (" +
-         join(prefixed(key, ""), ", ") + ")";
+  return "alter table " + parts.shadow + " add " + std::string(kind) + " (" + quote_list(key) + ")";
 }
 
 void set_rewrite(const Parts& parts, FullSteps& steps) {
@@ -197,8 +190,7 @@ void compose_difference(Parts& parts, FullSteps& steps) {
   if (!parts.target.key.empty() && parts.target.key != parts.key)
     steps.prepare.push_back(key_check(parts, parts.target.key, "unique"));
   // The server chooses how to join by what it knows of both sides.
-  steps.prepare.push_back("analyze " + parts.shadow + " (" + join(prefixed(parts.key, ""), ", ") +
-                          ")");
+  steps.prepare.push_back("analyze " + parts.shadow + " (" + quote_list(parts.key) + ")");
   // Joined by hash, many rows would be changed in the order of their hashes, all over the table.
   steps.compare = {compare(parts), "analyze " + parts.difference,
                    "set local enable_hashjoin = off"};
@@ -229,7 +221,7 @@ std::string why_no_key(const Parts& parts) {
     return "the table has no unique index over (" + join(wanted, ", ") +
            ") with NOT NULL columns; with one, only rows that differ would be touched: CREATE "
            "UNIQUE INDEX ON " +
-           parts.table + " (" + join(prefixed(wanted, ""), ", ") + ")";
+           parts.table + " (" + quote_list(wanted) + ")";
   }
   return "the table has no primary key, nor a unique index over NOT NULL columns, among the rows' "
          "columns; with one, only rows that differ would be touched";
@@ -307,7 +299,7 @@ Result<FullSteps> compose_full(const TableState& state, const LoadTarget& target
   steps.table = state.name;
   steps.shadow = create_shadow(parts);
   // FREEZE: nobody else sees the shadow, and its rows need no second look.
-  steps.copy = "copy " + parts.shadow + " (" + join(prefixed(target.schema.names(), ""), ", ") +
+  steps.copy = "copy " + parts.shadow + " (" + quote_list(target.schema.names()) +
                ") from stdin (format binary, freeze)";
   steps.lock = lock_sql(state.name, LockMode::share_row_exclusive);
   steps.verify = "select count(*) from " + parts.table;

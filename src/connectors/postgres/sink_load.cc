@@ -119,16 +119,14 @@ Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel&
 Status PostgresLoad::copy_refused(const StagedTable& rows, const std::string& table,
                                   Cancel& cancel) {
   std::vector<CopyColumn> columns;
-  std::string names;
   for (const Column& column : rows.schema.columns) {
-    names += (names.empty() ? "" : ", ") + quote_name(column.name);
     TM_TRY(CopyColumn copy, new_column(column));
     columns.push_back(std::move(copy));
   }
-  return copy_rows(engine_, *connection_,
-                   "SELECT " + quarantine_list(rows.schema) + " FROM " + rows.relation,
-                   "copy " + table + " (" + names + ") from stdin (format binary)",
-                   std::move(columns), rows.rows, cancel);
+  return copy_rows(
+      engine_, *connection_, "SELECT " + quarantine_list(rows.schema) + " FROM " + rows.relation,
+      "copy " + table + " (" + quote_list(rows.schema.names()) + ") from stdin (format binary)",
+      std::move(columns), rows.rows, cancel);
 }
 
 Status PostgresLoad::close_refused(const StagedTable& rows, Cancel& cancel) {

@@ -103,13 +103,6 @@ where old.indrelid = $1::oid and now.indrelid = $2::oid)";
 
 using Lines = std::vector<std::string>;
 
-std::string listed(const Lines& names) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + quote_name(name);
-  return list;
-}
-
 Result<Lines> lines(Connection& connection, const char* sql, const std::string& oid,
                     Cancel& cancel) {
   TM_TRY(const Rows rows, connection.query(sql, Parameters{oid}, cancel));
@@ -154,14 +147,14 @@ Result<FullSteps> compose_swap(const TableState& state, const LoadTarget& target
   const std::string made = steps.made.sql();
   steps.shadow = "create table " + made + " (like " + state.name.sql() + " including all)";
   // FREEZE: a snapshot older than the load sees the new table, so it had better see its rows too.
-  steps.copy = "copy " + made + " (" + listed(target.schema.names()) +
+  steps.copy = "copy " + made + " (" + quote_list(target.schema.names()) +
                ") from stdin (format binary, freeze)";
   if (!target.key.empty() &&
       std::none_of(state.unique_keys.begin(), state.unique_keys.end(),
                    [&](const UniqueKey& key) { return is_key_of(key, target.key); })) {
     const TableName check{state.name.schema, "tidemark_key_" + state.oid};
     steps.prepare = {"create unique index " + quote_name(check.table) + " on " + made + " (" +
-                         listed(target.key) + ")",
+                         quote_list(target.key) + ")",
                      "drop index " + check.sql()};
   }
   steps.prepare.push_back("analyze " + made);

@@ -170,29 +170,14 @@ TEST_F(PostgresSwapTest, ReadersSeeTheOldRowsOrTheNewOnesAlways) {
       "; insert into orders select i, '1' from generate_series(1, 500) i");
   ASSERT_TRUE(admin_->begin("isolation level repeatable read", cancel_).ok());
   ASSERT_EQ(ask("select 1"), "1");
-  std::atomic<bool> stop = false;
-  std::atomic<int> reads = 0;
-  std::string torn;
-  std::thread reader([&] {
-    Cancel cancel;
-    auto session = Connection::connect(options_, cancel).value();
-    while (!stop) {
-      const auto seen =
-          session->query("select count(*) || '/' || count(distinct name) from orders", cancel);
-      if (!seen.ok() || seen->string(0, 0) != "500/1")
-        torn = seen.ok() ? seen->string(0, 0) : seen.error().describe();
-      ++reads;
-    }
-  });
+  SteadyReader reader(options_, "select count(*) || '/' || count(distinct name) from orders",
+                      "500/1");
   for (int at = 2; at < 8; ++at) {
     EXPECT_TRUE(is(
         swap("SELECT i::INTEGER AS id, '" + std::to_string(at) + "' AS name FROM range(500) r(i)"),
         committed));
   }
-  stop = true;
-  reader.join();
-  EXPECT_EQ(torn, "");
-  EXPECT_GT(reads, 0);
+  reader.expect_steady();
   // A snapshot from before sees the new table, whole: the old one is gone.
   EXPECT_EQ(ask("select count(*) || '/' || min(name) || '/' || max(name) from orders"), "500/7/7");
   admin_->rollback();

@@ -74,15 +74,6 @@ select 'rule', rulename from pg_catalog.pg_rewrite
 where ev_class = $1::oid and ev_type in ('2', '3', '4') and ev_enabled in ('O', 'A')
 order by 1, 2)";
 
-std::string column_list(const std::vector<std::string>& names, std::string_view prefix = {}) {
-  std::string list;
-  for (const std::string& name : names) {
-    if (!list.empty()) list += ", ";
-    list += std::string(prefix) + quote_name(name);
-  }
-  return list;
-}
-
 std::string shown(const std::vector<std::string>& names) {
   std::string list;
   for (const std::string& name : names)
@@ -139,7 +130,7 @@ Status check_unique(const TableState& state, const LoadTarget& target) {
       "table " + state.name.show() + " has no unique index on (" + shown(target.key) +
           "), which `load: upsert` needs",
       Retry::never,
-      "run: CREATE UNIQUE INDEX ON " + state.name.sql() + " (" + column_list(target.key) + ")");
+      "run: CREATE UNIQUE INDEX ON " + state.name.sql() + " (" + quote_list(target.key) + ")");
 }
 
 Error column_missing(const TableState& state, const Column& column) {
@@ -213,13 +204,13 @@ Status compose_new(const TableState& state, const LoadTarget& target, LoadSteps&
     }
     steps.columns.push_back(std::move(copy));
   }
-  const std::string names = column_list(target.schema.names());
+  const std::string names = quote_list(target.schema.names());
   // FREEZE: a snapshot older than the load sees the new table, so it had better see its rows too.
   steps.copy = "copy " + state.name.sql() + " (" + names + ") from stdin (format binary, freeze)";
   // A key built after the rows costs two thirds of one kept up with each row.
   if (!target.key.empty()) {
     steps.finish =
-        "alter table " + state.name.sql() + " add primary key (" + column_list(target.key) + ")";
+        "alter table " + state.name.sql() + " add primary key (" + quote_list(target.key) + ")";
   }
   return {};
 }
@@ -233,9 +224,9 @@ std::string merge_sql(const TableState& state, const LoadTarget& target,
     set += (set.empty() ? "" : ", ") + quote_name(name) + " = excluded." + quote_name(name);
   }
   // Sorted by key the index is walked once, and two loads cannot wait for each other in a circle.
-  return "insert into " + state.name.sql() + " (" + column_list(names) +
-         ") overriding system value select " + column_list(names) + " from " + staging +
-         " order by " + column_list(target.key) + " on conflict (" + column_list(target.key) +
+  return "insert into " + state.name.sql() + " (" + quote_list(names) +
+         ") overriding system value select " + quote_list(names) + " from " + staging +
+         " order by " + quote_list(target.key) + " on conflict (" + quote_list(target.key) +
          ") do " + (set.empty() ? "nothing" : "update set " + set);
 }
 
@@ -382,7 +373,7 @@ Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fen
   }
   TM_CHECK(check_existing(state, target, steps));
   const std::string table = state.name.sql();
-  const std::string names = column_list(target.schema.names());
+  const std::string names = quote_list(target.schema.names());
   steps.copy = "copy " + table + " (" + names + ") from stdin (format binary)";
   switch (target.strategy) {
     case LoadStrategy::append:

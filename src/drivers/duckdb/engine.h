@@ -160,6 +160,8 @@ class Transaction {
 // The only functions that put names and texts into SQL. Injective; names with NUL are refused
 // before.
 std::string quote_name(std::string_view name);
+// `"a", "b"`
+std::string quote_list(const std::vector<std::string>& names);
 std::string quote_text(std::string_view text);
 // `a.b.c` of parts, each quoted.
 std::string quote_path(const std::vector<std::string>& parts);

@@ -23,6 +23,13 @@ std::string quote_text(std::string_view text) {
   return quoted(text, '\'');
 }
 
+std::string quote_list(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names)
+    list += (list.empty() ? "" : ", ") + quote_name(name);
+  return list;
+}
+
 std::string quote_path(const std::vector<std::string>& parts) {
   std::string path;
   for (const std::string& part : parts) {

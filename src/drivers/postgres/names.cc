@@ -11,6 +11,15 @@ std::string quote_name(std::string_view name) {
   return quoted + '"';
 }
 
+std::string quote_list(const std::vector<std::string>& names, std::string_view prefix) {
+  std::string list;
+  for (const std::string& name : names) {
+    if (!list.empty()) list += ", ";
+    list += std::string(prefix) + quote_name(name);
+  }
+  return list;
+}
+
 std::string quote_text(std::string_view text) {
   std::string quoted = text.find('\\') == std::string_view::npos ? "'" : " E'";
   for (const char c : text) {

@@ -9,6 +9,8 @@ namespace tidemark::postgres {
 
 // `"a""b"`. REQUIRES no NUL, which PostgreSQL has in no name.
 std::string quote_name(std::string_view name);
+// `t."a", t."b"` with the prefix `t.`
+std::string quote_list(const std::vector<std::string>& names, std::string_view prefix = {});
 // `'it''s'`, or ` E'..'` when a backslash is in it, so that standard_conforming_strings does not
 // matter.
 std::string quote_text(std::string_view text);
