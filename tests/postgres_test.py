@@ -141,6 +141,27 @@ class ManyTables(PostgresTest):
         self.assertEqual([["2"]], self.project.rows("select count(*) from public_orders"))
         self.assertEqual([["1"]], self.project.rows("select count(*) from s2_orders"))
 
+    def test_a_trial_has_a_new_table_for_each_stream(self):
+        self.shop("create schema s2; create table orders (id int primary key); create table s2.orders (id int primary "
+                  "key); insert into orders values (1), (2); insert into s2.orders values (3)")
+        self.project.job("copy", 'from: {connection: shop, tables: ["*.orders"]}\n'
+                                 'to: {connection: mirror, table: "mart.{schema}_{table}", load: upsert}\n')
+        run = self.run_job("copy")["run_id"]
+        before = self.target("select * from tidemark_ledger order by stream")
+        self.shop("drop table orders, s2.orders")
+        for to in ("mirror", "warehouse"):
+            done = self.project.call("replay", run, "--to", to, "--json")
+            self.assertEqual((0, "success"), (done.code, done.json["status"]), done.err)
+            trial = done.json["run_id"]
+            for table, rows in ((f"public_orders_{trial}", "2"), (f"s2_orders_{trial}", "1")):
+                count = f"select count(*) from {table}"
+                self.assertEqual(rows, self.target(count) if to == "mirror" else self.project.rows(count)[0][0])
+        one = self.project.call("replay", run, "--to", "mirror.one", "--json")
+        self.assertEqual("plan.shared_table", one.json["error"]["code"])
+        own = self.project.call("replay", run, "--to", "mirror.s2_orders", "--json")
+        self.assertEqual("user.trial_table", own.json["error"]["code"])
+        self.assertEqual(before, self.target("select * from tidemark_ledger where job = 'copy' order by stream"))
+
     def test_row_level_security_lowers_the_guarantee(self):
         self.shop("create table orders (id int); insert into orders values (1), (2); alter table orders enable row "
                   "level security; create policy p on orders using (id = 1); "

@@ -70,6 +70,130 @@ class ReplayTest(unittest.TestCase):
         self.data(1, 1, 2000, 4)
         self.assertEqual(self.call("run", "r")[1]["status"], "skipped")
 
+    def own_state(self):
+        return (self.rows("select * from tidemark_ledger where job = 'r'"), self.rows("select count(*), sum(v) from r"),
+                self.call("quarantine", "r")[1]["rows"], self.call("runs", "r")[1])
+
+    def two_windows(self, load="append"):
+        with open(self.folder / "tidemark.yaml", "a", encoding="utf-8") as project:
+            project.write("  lab: {duckdb: lab.duckdb}\n  alias: {duckdb: wh.duckdb}\n")
+        self.job(load)
+        runs = []
+        for number, first in ((1, 1), (2, 101)):
+            self.data(number, first, 100, 20)
+            code, run = self.call("run", "r")
+            self.assertEqual(code, 0, run)
+            runs.append(run["run_id"])
+        shutil.rmtree(self.folder / "data")
+        return runs
+
+    def test_a_trial_goes_into_a_new_table_and_touches_nothing_else(self):
+        for load in ("append", "upsert, key: [id]", "full"):
+            with self.subTest(load=load):
+                self.setUp()
+                first, second = self.two_windows(load)
+                before = self.own_state()
+                tables = []
+                for run, to in ((second, "lab"), (first, "wh"), (first, "wh.tried"), (first, "lab.tried"), (first, "alias")):
+                    code, trial = self.call("replay", run, "--to", to)
+                    self.assertEqual((code, trial["status"]), (0, "success"), trial)
+                    name = trial["job"]
+                    place, table = name.partition("@")[2].split(".", 1)
+                    self.assertEqual((to + ".").split(".")[0], place)
+                    self.assertEqual("tried" if "." in to else "r_" + trial["run_id"], table)
+                    tables.append((place, table))
+                    rows = self.call("query", place, f"select count(*), min(id) from {table}")[1]["rows"]
+                    self.assertEqual(rows, [[190 if load == "full" and run == second else 95,
+                                             101 if run == second and load != "full" else 1]])
+                    code, refused = self.call("quarantine", name)
+                    self.assertEqual((code, len(refused["rows"])), (0, 10 if rows[0][0] == 190 else 5))
+                    self.assertEqual([one["run_id"] for one in self.call("runs", name)[1]], [trial["run_id"]])
+                self.assertEqual(len(set(tables)), 5)
+                self.assertEqual(before, self.own_state())
+
+    def test_a_trial_never_changes_a_table(self):
+        first, _ = self.two_windows()
+        self.assertEqual(self.call("replay", first, "--to", "lab.tried")[0], 0)
+        for to, code in (("lab.tried", "user.trial_table"), ("LAB.tried", "user.no_connection"), ("lab.TRIED", "user.trial_table"),
+                         ("wh.r", "user.trial_table"), ("alias.R", "user.trial_table"), ("alias.main.r", "user.trial_table"),
+                         ("lab.r", "user.trial_table"), ("lab.", "user.trial_table"), ("landing", "user.no_target"),
+                         ("nowhere", "user.no_connection"), ("lab.tidemark_ledger", "user.trial_table")):
+            with self.subTest(to=to):
+                exit_code, answer = self.call("replay", first, "--to", to)
+                self.assertEqual(answer["error"]["code"], code, answer)
+                self.assertNotEqual(exit_code, 0)
+                self.assertTrue(answer["error"]["hint"])
+        self.assertEqual(self.call("query", "lab", "select count(*) from tried")[1]["rows"], [[95]])
+        # What a trial loaded is no run of the job: it is not replayed as one.
+        trial = self.call("runs", "r@lab.tried")[1][-1]["run_id"]
+        self.assertEqual(self.call("replay", trial)[1]["error"]["code"], "user.trial")
+        self.assertEqual(self.call("replay", trial, "--to", "lab")[0], 0)
+        self.assertEqual(self.call("run", "r@lab.tried")[1]["error"]["code"], "user.no_job")
+
+    def test_a_trial_that_is_killed_is_whole_or_not_there(self):
+        first, _ = self.two_windows("upsert, key: [id]")
+        before = self.own_state()
+        killed, whole = 0, 0
+        while True:
+            table = f"tried_{killed}"
+            fault = self.folder / f"fault-{killed}.log"
+            done = subprocess.run(
+                ["env", f"TIDEMARK_FAILPOINT=durable@{killed + 1}=kill", f"TIDEMARK_FAILPOINT_LOG={fault}", TIDEMARK,
+                 "replay", first, "--to", f"lab.{table}", "--project", self.folder], capture_output=True, check=False)
+            if not fault.exists():
+                self.assertEqual(done.returncode, 0, done.stderr)
+                break
+            killed += 1
+            with self.subTest(killed_at=killed):
+                # Whatever command runs next says what became of it.
+                code, again = self.call("replay", first, "--to", f"lab.{table}")
+                left = self.call("runs", f"r@lab.{table}")[1]
+                if code == 0:
+                    self.assertIn(left[-1]["status"], ("failed", "success"))
+                else:
+                    self.assertEqual((again["error"]["code"], left[-1]["status"]), ("user.trial_table", "success"))
+                    whole += 1
+                self.assertEqual(self.call("query", "lab", f"select count(*), count(distinct id) from {table}")[1]["rows"],
+                                 [[95, 95]])
+                self.assertEqual(len(self.call("quarantine", f"r@lab.{table}")[1]["rows"]), 5)
+        self.assertGreater(killed, 5)
+        self.assertGreater(whole, 0)
+        self.assertEqual(before, self.own_state())
+
+    def test_of_a_stopped_run_shows_what_would_be_loaded(self):
+        run = self.stopped_run("append")
+        code, trial = self.call("replay", run, "--to", "wh")
+        self.assertEqual((code, trial["streams"][0]["rows_loaded"]), (0, 1500))
+        # The blocked run is still the job's last, with the rows that it refused.
+        self.assertEqual(len(self.call("quarantine", "r", "--limit", "1000")[1]["rows"]), 500)
+        self.assertEqual(self.call("replay", run)[1]["status"], "success")
+        self.assertEqual(self.rows("select count(*) from r"), [[1500]])
+
+    def test_with_the_job_as_it_was(self):
+        (self.folder / "jobs/steps.sql").write_text("select id, v * 10 as v from rows")
+        job = STOPPED.replace("LOAD", "upsert, key: [id]").replace("to:", "transform: [{sql: steps.sql}]\nto:")
+        path = self.folder / "jobs/r.yaml"
+        path.write_text(job)
+        self.data(1, 1, 100, 20)
+        first = self.call("run", "r")[1]["run_id"]
+        self.assertEqual(self.rows("select count(*), sum(v) from r"), [[95, str((5050 - 300) * 10)]])
+        # Another rule, and another file behind the same name.
+        path.write_text(job.replace("v > 0", "v > 500"))
+        (self.folder / "jobs/steps.sql").write_text("select id, v * 100 as v from rows")
+        for more, loaded in (([], sum(i for i in range(6, 101) if i % 20) * 100),
+                             (["--as-it-was"], (5050 - 300) * 10)):
+            code, trial = self.call("replay", first, "--to", "wh", *more)
+            self.assertEqual(code, 0, trial)
+            self.assertEqual(self.rows(f"select sum(v) from r_{trial['run_id']}"), [[str(loaded)]])
+        self.assertEqual(self.call("replay", first, "--as-it-was")[1]["status"], "success")
+        self.assertEqual(self.rows("select count(*), sum(v) from r"), [[95, str((5050 - 300) * 10)]])
+        # As it was it loaded into another table, so its rows have no place in the present one.
+        path.write_text(job.replace("table: r,", "table: r2,"))
+        self.assertEqual(self.call("replay", first, "--as-it-was")[1]["error"]["code"], "user.other_target")
+        path.unlink()
+        code, gone = self.call("replay", first, "--as-it-was", "--to", "wh")
+        self.assertEqual((code, gone["streams"][0]["rows_loaded"]), (0, 95), gone)
+
     def test_loads_the_newest_window_again_with_the_mended_rule(self):
         self.job("upsert, key: [id]")
         self.data(1, 1, 100, 4)

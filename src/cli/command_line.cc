@@ -132,17 +132,30 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
       app, line,
       {.name = "replay",
        .about = "Load again what a past run staged",
-       .more = "With the job's steps and rules as they are now. The source is not read. This "
-               "is how a run\ngoes on that `stop_above` stopped.\n\nWith --quarantined the "
-               "refused rows of a job are tried again, after its rules, its steps or a\nlookup "
-               "table were mended: those that pass now are loaded, each once; the others stay in\n"
-               "quarantine. Of several versions of a key only the newest is taken, and none where "
-               "a newer\none is loaded.",
+       .more =
+           "With the job's steps and rules as they are now, or with --as-it-was as they were. "
+           "The source is\nnot read. This is how a run goes on that `stop_above` stopped.\n\nWith "
+           "--to the rows go into a new table, to look at: what a changed rule does to old "
+           "rows, what\na window held. The job's own table, watermark and quarantine stay as "
+           "they are.\n\nWith --quarantined the "
+           "refused rows of a job are tried again, after its rules, its steps or a\nlookup "
+           "table were mended: those that pass now are loaded, each once; the others stay in\n"
+           "quarantine. Of several versions of a key only the newest is taken, and none where "
+           "a newer\none is loaded.",
        .example = "replay RUN      (`tidemark runs` lists the ids)\n"
+                  "  tidemark replay RUN --to warehouse\n"
                   "  tidemark replay --quarantined orders"});
   add_names(replay, line, "RUN", 1, "The run's id; with --quarantined the job");
-  replay->add_flag("--quarantined", line.quarantined,
-                   "Load the refused rows of a job that pass now");
+  CLI::Option* quarantined = replay->add_flag("--quarantined", line.quarantined,
+                                              "Load the refused rows of a job that pass now");
+  replay
+      ->add_option("--to", line.to,
+                   "Load into a new table of that connection; without TABLE it is named after the "
+                   "run")
+      ->type_name("CONNECTION[.TABLE]")
+      ->excludes(quarantined);
+  replay->add_flag("--as-it-was", line.as_it_was, "With the job as it was in that run")
+      ->excludes(quarantined);
   add_run_options(replay, arguments);
 }
 

@@ -55,7 +55,7 @@ int validate(const Call& call) {
 int plan(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
+    TM_TRY(const JobSpec* job, workspace->finder().in_project(call.line.names.front()));
     TM_TRY(auto engine, workspace->engine().connect());
     TM_TRY(JobPlan made, workspace->plan(*job, *engine, call.cancel));
     if (call.line.json) {
@@ -72,7 +72,7 @@ Result<std::vector<const JobSpec*>> jobs_to_run(const Call& call, const Workspac
   if (call.line.all) return order_jobs(workspace.jobs());
   std::vector<const JobSpec*> jobs;
   for (const std::string& name : call.line.names) {
-    TM_TRY(const JobSpec* job, workspace.find_job(name));
+    TM_TRY(const JobSpec* job, workspace.finder().in_project(name));
     jobs.push_back(job);
   }
   if (jobs.empty()) return user_error("user.no_job", "name the jobs to run, or write --all");
@@ -146,10 +146,10 @@ int replay(const Call& call) {
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
     ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
                           call.around.clock);
-    auto replayed =
-        call.line.quarantined
-            ? workspace->replay_refused(name, progress, call.cancel)
-            : workspace->replay(RunId(name), {false, call.line.allow_empty}, progress, call.cancel);
+    const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};
+    auto replayed = call.line.quarantined
+                        ? workspace->replay_refused(name, progress, call.cancel)
+                        : workspace->replay(RunId(name), options, progress, call.cancel);
     show_recovered(*workspace, progress);
     TM_TRY(const RunRecord record, std::move(replayed));
     progress.end();
@@ -166,8 +166,8 @@ int runs(const Call& call) {
     RunFilter filter;
     filter.limit = call.line.limit;
     if (!call.line.names.empty()) {
-      TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
-      filter.job = job->name;
+      TM_TRY(const JobSpec job, workspace->finder().named(call.line.names.front()));
+      filter.job = job.name;
     }
     std::vector<RunRecord> records;
     if (workspace->has_store()) {
@@ -224,8 +224,8 @@ int query(const Call& call) {
 int quarantine(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    TM_TRY(const JobSpec* job, workspace->find_job(call.line.names.front()));
-    TM_TRY(RefusedRows refused, RefusedRows::find(*workspace, *job, call.cancel));
+    TM_TRY(const JobSpec job, workspace->finder().named(call.line.names.front()));
+    TM_TRY(RefusedRows refused, RefusedRows::find(*workspace, job, call.cancel));
     if (!call.line.export_file.empty()) {
       TM_TRY(const std::int64_t rows, refused.write(call.line.export_file));
       std::fprintf(stderr, "%s rows written to %s\n", show_count(rows).c_str(),

@@ -25,6 +25,8 @@ struct CommandLine {
   bool all = false;
   bool full = false;
   bool quarantined = false;
+  bool as_it_was = false;
+  std::string to;  // of a replay: CONNECTION or CONNECTION.TABLE; empty: the job's own
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;

@@ -84,7 +84,7 @@ Result<StageSurvey> survey_named(const Call& call, Workspace& workspace, StageFi
   filter.job = JobName(call.line.names.front());
   filter.give_up_gone = true;
   TM_TRY(StageSurvey survey, workspace.survey_stages(filter, call.cancel));
-  if (survey.stages.empty()) TM_CHECK(workspace.find_job(call.line.names.front()));
+  if (survey.stages.empty()) TM_CHECK(workspace.finder().in_project(call.line.names.front()));
   return survey;
 }
 

@@ -58,7 +58,7 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   PreparedStream prepared;
   StreamPlan& plan = prepared.plan;
   const Manifest& manifest = stage.manifest();
-  plan.id = manifest.key.stream;
+  plan.id = {job.name, manifest.key.stream.stream};
   plan.seq = manifest.key.seq;
   plan.bound.window = manifest.window;
   plan.bound.reason = "from the stage of run " + manifest.key.run_id.get();
@@ -68,8 +68,13 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
   plan.fence = head ? head->fence : Fence(0);
-  if (plan.seq.get() > loaded.get() + 1) return ahead(plan, loaded);
-  if (plan.seq.get() == loaded.get() + 1) {
+  if (!job.trial_of.get().empty()) {
+    plan.seq = Seq(loaded.get() + 1);
+    plan.replaces = true;
+    plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, options.run.get());
+  } else if (plan.seq.get() > loaded.get() + 1) {
+    return ahead(plan, loaded);
+  } else if (plan.seq.get() == loaded.get() + 1) {
     if (head && head->window.hi != manifest.window.lo && job.to.load != LoadStrategy::full &&
         manifest.window.lo) {
       return other_start(plan);
@@ -99,6 +104,7 @@ Result<JobPlan> Planner::plan_replay(const JobSpec& job, std::vector<Stage> stag
   for (Stage& stage : stages) {
     TM_TRY(PreparedStream prepared, plan_stage(job, std::move(stage), *plan.sink, options, cancel));
     prepared.plan.accept_refused = true;
+    TM_CHECK(check_own_table(job, plan.streams, prepared.plan));
     plan.streams.push_back(std::move(prepared));
   }
   return plan;
@@ -116,6 +122,7 @@ Result<JobPlan> Planner::plan_rest(const JobSpec& job, std::vector<LeftStream> l
              plan_stage(job, std::move(*one.stage), *plan.sink, options, cancel));
       prepared.plan.accept_refused = replays;
       prepared.stage_verified = true;
+      TM_CHECK(check_own_table(job, plan.streams, prepared.plan));
       if (!replays && prepared.plan.kind != LoadKind::window) return overtaken(prepared.plan, seq);
       plan.streams.push_back(std::move(prepared));
       continue;

@@ -24,13 +24,6 @@ std::string replace_all(std::string text, std::string_view mark, std::string_vie
   return text;
 }
 
-// Some targets fold case, so names that differ in it only are taken for one.
-bool same_name(const std::string& left, const std::string& right) {
-  return std::equal(
-      left.begin(), left.end(), right.begin(), right.end(),
-      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 // `raw.{table}` for stream `public.orders`: {schema} is `public`, {table} is `orders`.
 std::string target_table(const std::string& pattern, const std::string& stream) {
   const std::size_t dot = stream.find('.');
@@ -100,25 +93,6 @@ TransformStep one_version_step(const JobSpec& job, const std::vector<std::string
   return {std::move(dedupe), job.to.load_at};
 }
 
-// Streams may share a table on purpose, but not where each would replace the other's rows, nor
-// where `{table}` was to keep them apart.
-Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,
-                       const StreamPlan& plan) {
-  const bool may_share = job.to.load != LoadStrategy::full && !plan.replaces &&
-                         job.to.table.value.find("{table}") == std::string::npos;
-  if (may_share) return {};
-  for (const PreparedStream& other : others) {
-    if (!same_name(other.plan.target.table, plan.target.table)) continue;
-    return user_error(
-        "plan.shared_table",
-        "the streams `" + other.plan.id.stream.get() + "` and `" + plan.id.stream.get() +
-            "` would both load into " + plan.target.table,
-        "tell them apart in the job's `to`, for example `table: \"{schema}_{table}\"`, "
-        "or leave one out with `except`");
-  }
-  return {};
-}
-
 // Single rows that were refused by a load of all rows join the ones that were not.
 LoadStrategy strategy_of(const JobSpec& job, const StreamPlan& plan) {
   if (plan.kind == LoadKind::requarantine && job.to.load == LoadStrategy::full)
@@ -145,6 +119,15 @@ RowKey row_key_of(const JobSpec& job, const StreamPlan& plan) {
       job.transform.begin(), job.transform.end(),
       [](const TransformStep& step) { return std::holds_alternative<DedupeStep>(step.kind); });
   return key;
+}
+
+Error no_new_table(const JobSpec& job, const StreamPlan& plan) {
+  const std::string& to = job.to.connection.value;
+  return user_error("user.trial_table",
+                    "there is a table `" + plan.target.table + "` in " + to +
+                        " already, and a trial never changes one",
+                    "name another table, drop that one, or write `--to " + to +
+                        "` for a table that is named after the run");
 }
 
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
@@ -302,9 +285,10 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
   plan.target.replace = job.to.replace;
   TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
+  if (present && !job.trial_of.get().empty()) return no_new_table(job, plan);
   // Only the new window would be in a table made anew.
   const bool adds_window = plan.kind == LoadKind::window && plan.seq > Seq(1) &&
-                           job.to.load != LoadStrategy::full && !options.full;
+                           job.to.load != LoadStrategy::full && !options.full && !plan.replaces;
   if (!present && (adds_window || plan.kind == LoadKind::requarantine))
     return table_gone(plan.target.table);
   plan.target.was_there = present.has_value();
@@ -314,6 +298,29 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
     rules.push_back(std::move(rule));
   TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
   TM_TRY(plan.load, sink.plan(plan.target, cancel));
+  return {};
+}
+
+bool same_name(const std::string& left, const std::string& right) {
+  return std::equal(
+      left.begin(), left.end(), right.begin(), right.end(),
+      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
+
+Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,
+                       const StreamPlan& plan) {
+  const bool may_share = job.to.load != LoadStrategy::full && !plan.replaces &&
+                         job.to.table.value.find("{table}") == std::string::npos;
+  if (may_share) return {};
+  for (const PreparedStream& other : others) {
+    if (!same_name(other.plan.target.table, plan.target.table)) continue;
+    return user_error(
+        "plan.shared_table",
+        "the streams `" + other.plan.id.stream.get() + "` and `" + plan.id.stream.get() +
+            "` would both load into " + plan.target.table,
+        "tell them apart in the job's `to`, for example `table: \"{schema}_{table}\"`, "
+        "or leave one out with `except`");
+  }
   return {};
 }
 

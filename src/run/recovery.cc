@@ -24,8 +24,10 @@ class LeftRun {
     TM_CHECK(settle());
     if (!is_open()) return end(std::nullopt);
     if (job_ == nullptr) return give_up(died("the job's file is gone"));
-    TM_TRY(const bool same, is_same_job());
-    if (!same) return give_up(died("the job's file has been changed since"));
+    // A stage was read by the job as it was; one that reads something else now reads anew.
+    if (run_.spec_hash != job_->content_hash)
+      return give_up(died("the job's file has been changed since"));
+    if (!job_->trial_of.get().empty()) return give_up(died("a trial is begun anew"));
     if (!can_go_on()) return give_up(died("a replay that read no single stage is begun anew"));
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
@@ -104,12 +106,6 @@ class LeftRun {
            std::all_of(run_.streams.begin(), run_.streams.end(), [](const StreamRecord& stream) {
              return is_final(stream.mark.state) || stream.stage_dir;
            });
-  }
-
-  // A stage was read by the job as it was; one that reads something else now reads anew.
-  Result<bool> is_same_job() {
-    TM_TRY(const std::optional<JobRecord> known, parts_.store.find_job(run_.job));
-    return known && known->spec_hash == job_->content_hash;
   }
 
   Error died(const std::string& why) const {
@@ -193,15 +189,13 @@ class LeftRun {
 }  // namespace
 
 Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
-                                            const std::vector<JobSpec>& jobs,
                                             const RecoveryOptions& options, Cancel& cancel) {
   std::vector<RunRecord> recovered;
   TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs());
   for (RunRecord& run : left) {
-    const auto job = std::find_if(jobs.begin(), jobs.end(),
-                                  [&](const JobSpec& one) { return one.name == run.job; });
+    const std::optional<JobSpec> job = options.job_of(run);
     const bool go_on = options.go_on && options.go_on(run.job);
-    LeftRun one(parts, std::move(run), job == jobs.end() ? nullptr : &*job, cancel);
+    LeftRun one(parts, std::move(run), job ? &*job : nullptr, cancel);
     TM_TRY(std::optional<RunRecord> record, one.recover(go_on));
     if (record) recovered.push_back(std::move(*record));
   }

@@ -18,12 +18,13 @@ struct RecoveryOptions {
   // Whether a run of this job is to go on now. The others wait at `retry_wait` for who runs their
   // job: a person who starts one job does not want to wait for the reads of all.
   std::function<bool(const JobName&)> go_on;
+  // The job a run is gone on with; nothing when its file is gone.
+  std::function<std::optional<JobSpec>(const RunRecord&)> job_of;
 };
 
 // The runs that were ended or gone on with, as they now stand. Idempotent. A run that another
 // process has the lease of, or whose target cannot be asked now, stays as it is, for the next time.
 Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
-                                            const std::vector<JobSpec>& jobs,
                                             const RecoveryOptions& options, Cancel& cancel);
 
 }  // namespace tidemark

@@ -9,6 +9,7 @@
 #include "plan/plan_document.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/job_finder.h"
 #include "run/lease.h"
 #include "run/older_target.h"
 #include "run/stage_upkeep.h"
@@ -172,6 +173,7 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
   if (job.from.watermark) record.watermark_col = job.from.watermark->value;
   record.enabled = job.enabled;
   record.spec_hash = job.content_hash;
+  record.spec_text = kept_text(job.texts);
   record.updated_at = clock.now_utc();
   return record;
 }
@@ -185,8 +187,8 @@ Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOpti
 }
 
 Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunRecord& past,
-                                 const RunOptions& options, Cancel& cancel) {
-  const PlanOptions wanted{false, options.allow_empty, id, false};
+                                 bool allow_empty, Cancel& cancel) {
+  const PlanOptions wanted{false, allow_empty, id, false};
   return conduct(
       id, job, RunKind::replay,
       [&](Planner& planner) -> Result<JobPlan> {
@@ -233,6 +235,7 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   start.run = id;
   start.job = job.name;
   start.kind = kind;
+  start.spec_hash = job.content_hash;
   start.pid = ::getpid();
   start.started_at = parts_.clock.now_utc();
 

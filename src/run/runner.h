@@ -55,7 +55,7 @@ class Runner {
   // Loads what an earlier run of the job staged, with the job as it is now; its source is not
   // touched. `stop_above` does not hold it back: a person has looked.
   Result<RunRecord> replay(const RunId& id, const JobSpec& job, const RunRecord& past,
-                           const RunOptions& options, Cancel& cancel);
+                           bool allow_empty, Cancel& cancel);
 
   // Loads the open refused rows that the job takes now, each once; no source is touched. What it
   // still refuses stays in quarantine as it is.

@@ -199,7 +199,10 @@ class RunnerTest : public testing::Test {
     return {project_, connectors_, *store_, *engine_, files_, clock, randomness_, silent_};
   }
   std::vector<RunRecord> recover(bool go_on) {
-    auto runs = recover_runs(parts(), {job_}, {[&](const JobName&) { return go_on; }}, cancel_);
+    auto runs = recover_runs(parts(),
+                             {[&](const JobName&) { return go_on; },
+                              [&](const RunRecord&) { return std::optional(job_); }},
+                             cancel_);
     EXPECT_TRUE(runs.ok()) << runs.error().describe();
     return runs.ok() ? *runs : std::vector<RunRecord>();
   }

@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/nearest.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/recovery.h"
@@ -77,17 +76,6 @@ Workspace::~Workspace() {
     static_cast<void>(engine_.release());
 }
 
-Result<const JobSpec*> Workspace::find_job(const std::string& name) const {
-  std::vector<std::string> names;
-  for (const JobSpec& job : loaded_.jobs) {
-    if (job.name.get() == name) return &job;
-    names.push_back(job.name.get());
-  }
-  std::string hint = "a job is a file jobs/NAME.yaml";
-  if (auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
-  return user_error("user.no_job", "there is no job `" + name + "` in this project", hint);
-}
-
 Status Workspace::claim(const std::string& command, std::chrono::milliseconds wait,
                         const Cancel& cancel) {
   if (lock_) return {};
@@ -119,24 +107,45 @@ Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
       cancel);
 }
 
-Result<RunRecord> Workspace::replay(const RunId& past, const RunOptions& options,
+Result<RunRecord> Workspace::replay(const RunId& past, const ReplayOptions& options,
                                     RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());
   TM_TRY(RunHistory history, store->get_run(past));
-  TM_TRY(const JobSpec* job, find_job(history.run.job.get()));
-  TM_CHECK(recover({job->name}, observer, cancel));
+  TM_CHECK(recover({history.run.job}, observer, cancel));
   TM_TRY(history, store->get_run(past));
   return in_lock(
       *store, observer,
-      [&](Runner& runner, const RunId& id) {
-        return runner.replay(id, *job, history.run, options, cancel);
+      [&](Runner& runner, const RunId& id) -> Result<RunRecord> {
+        TM_TRY(const JobSpec job, job_to_replay(history.run, options, id, *store));
+        return runner.replay(id, job, history.run, options.allow_empty, cancel);
       },
       cancel);
 }
 
+Result<JobSpec> Workspace::job_to_replay(const RunRecord& past, const ReplayOptions& options,
+                                         const RunId& id, Store& store) const {
+  const JobFinder find = finder();
+  JobSpec job;
+  if (options.as_it_was) {
+    TM_TRY(job, find.as_in(past, store));
+  } else {
+    TM_TRY(const JobSpec* now, find.in_project(JobFinder::base_name(past.job)));
+    job = *now;
+  }
+  if (!options.to.empty()) return find.trial(job, options.to, id);
+  if (past.job != job.name) {
+    return user_error("user.trial",
+                      "run " + past.run.get() + " was a trial of job `" + job.name.get() +
+                          "`, which loaded nothing into its table",
+                      "replay the run it loaded the stage of, or add `--to CONNECTION`");
+  }
+  if (options.as_it_was) TM_CHECK(find.loads_as_now(job));
+  return job;
+}
+
 Result<RunRecord> Workspace::replay_refused(const std::string& name, RunObserver& observer,
                                             Cancel& cancel) {
-  TM_TRY(const JobSpec* job, find_job(name));
+  TM_TRY(const JobSpec* job, finder().in_project(name));
   TM_TRY(Store * store, this->store());
   TM_CHECK(recover({job->name}, observer, cancel));
   return in_lock(
@@ -187,8 +196,9 @@ Status Workspace::recover_now(RunObserver& observer, Cancel& cancel) {
   options.go_on = [&](const JobName& job) {
     return std::find(go_on_.begin(), go_on_.end(), job) != go_on_.end();
   };
-  TM_TRY(std::vector<RunRecord> runs,
-         recover_runs(parts(*store, observer), jobs(), options, cancel));
+  const JobFinder find = finder();
+  options.job_of = [&](const RunRecord& run) { return find.of_left(run, *store); };
+  TM_TRY(std::vector<RunRecord> runs, recover_runs(parts(*store, observer), options, cancel));
   for (RunRecord& run : runs)
     recovered_runs_.push_back(std::move(run));
   return {};
@@ -228,21 +238,10 @@ Result<StageSurvey> Workspace::survey_stages(const StageFilter& filter, Cancel& 
   return survey;
 }
 
-Result<const ConnectionSpec*> Workspace::find_connection(const std::string& name) const {
-  if (const ConnectionSpec* found = project().find_connection(name)) return found;
-  std::vector<std::string> names;
-  for (const ConnectionSpec& known : project().connections)
-    names.push_back(known.name.value);
-  std::string hint = "connections stand in tidemark.yaml";
-  if (auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
-  return user_error("user.no_connection", "there is no connection `" + name + "` in this project",
-                    hint);
-}
-
 Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& name,
                                                             const std::vector<std::string>& tables,
                                                             Cancel& cancel) {
-  TM_TRY(const ConnectionSpec* connection, find_connection(name));
+  TM_TRY(const ConnectionSpec* connection, finder().connection(name));
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const ConnectorContext context = looking(*engine);
@@ -274,7 +273,7 @@ Error Workspace::or_who_holds_it(Error error) const {
 
 Result<duck::Answer> Workspace::answer(const std::string& name, const std::string& sql,
                                        Cancel& cancel) {
-  TM_TRY(const ConnectionSpec* connection, find_connection(name));
+  TM_TRY(const ConnectionSpec* connection, finder().connection(name));
   TM_TRY(auto engine, engine_->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const CancelWatch watch(cancel, *engine);

@@ -21,6 +21,7 @@
 #include "env/randomness.h"
 #include "observe/run_event.h"
 #include "plan/plan.h"
+#include "run/job_finder.h"
 #include "run/runner.h"
 #include "run/stage_upkeep.h"
 #include "spec/connector_catalog.h"
@@ -42,6 +43,12 @@ struct Surroundings {
   bool process_ends = false;
 };
 
+struct ReplayOptions {
+  bool allow_empty = false;
+  bool as_it_was = false;  // with the job as it was in that run, not as it is now
+  std::string to;          // CONNECTION[.TABLE]: into a new table; empty: the job's own
+};
+
 class Workspace {
  public:
   // Reads and checks the project's files; faults do not stop it, see faults().
@@ -53,8 +60,7 @@ class Workspace {
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
   const Faults& faults() const { return loaded_.faults; }
-  // `user.no_job` with the nearest name.
-  Result<const JobSpec*> find_job(const std::string& name) const;
+  JobFinder finder() const { return {loaded_, around_.catalog, around_.connectors}; }
 
   // Becomes the project's owner. `run.project_busy` when somebody else is.
   Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
@@ -70,7 +76,7 @@ class Workspace {
   Result<RunRecord> run(const JobSpec& job, const RunOptions& options, RunObserver& observer,
                         Cancel& cancel);
   // Loads what the run staged again, under the lock. REQUIRES claim().
-  Result<RunRecord> replay(const RunId& past, const RunOptions& options, RunObserver& observer,
+  Result<RunRecord> replay(const RunId& past, const ReplayOptions& options, RunObserver& observer,
                            Cancel& cancel);
   // Loads the refused rows of a job that it takes now, under the lock. REQUIRES claim().
   Result<RunRecord> replay_refused(const std::string& job, RunObserver& observer, Cancel& cancel);
@@ -93,7 +99,6 @@ class Workspace {
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
  private:
-  Result<const ConnectionSpec*> find_connection(const std::string& name) const;
   explicit Workspace(const Surroundings& around) : around_(around) {}
   RunnerParts parts(Store& store, RunObserver& observer);
   // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
@@ -103,6 +108,8 @@ class Workspace {
                             const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct,
                             Cancel& cancel);
   Status recover_now(RunObserver& observer, Cancel& cancel);
+  Result<JobSpec> job_to_replay(const RunRecord& past, const ReplayOptions& options,
+                                const RunId& id, Store& store) const;
   ConnectorContext looking(duck::Connection& engine) const;
 
   Surroundings around_;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -201,10 +202,15 @@ struct ScheduleSpec {
   std::optional<std::chrono::milliseconds> timeout;
 };
 
+// What a job was read from: its file and the SQL files it names, by their paths in the project.
+using JobTexts = std::map<std::string, std::string>;
+
 struct JobSpec {
   JobName name;
-  std::string file;          // relative to the project folder, `jobs/orders.yaml`
-  std::string content_hash;  // of the file's bytes
+  std::string file;  // relative to the project folder, `jobs/orders.yaml`
+  JobTexts texts;
+  std::string content_hash;  // of `texts`
+  JobName trial_of;          // the job whose stages this one loads elsewhere; empty: none
   std::string description;
   bool enabled = true;
   std::vector<std::string> tags;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/result.h"
 #include "spec/connector_catalog.h"
 #include "spec/fault.h"
 #include "spec/job_spec.h"
@@ -30,5 +31,10 @@ struct LoadedProject {
 // read.
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
                            SqlCheck* sql_check, EnvironmentLookup environment = {});
+
+// A job from texts that were kept of it, against the project as it is now. The faults of texts that
+// do not fit it any more are in the Error.
+Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts, const ProjectSpec& project,
+                              const ConnectorCatalog& catalog, SqlCheck* sql_check);
 
 }  // namespace tidemark

@@ -172,6 +172,33 @@ to: {connection: warehouse, table: mart.shipments, load: append}
   EXPECT_EQ(shipments.rules.at(1).check.text, "country in (select code from warehouse.countries)");
 }
 
+TEST(ProjectLoad, AJobIsReadFromItsKeptTexts) {
+  TestProject project;
+  project.with_connections();
+  const std::string text =
+      "from: {connection: shop, table: t}\ntransform: [{sql: steps.sql}]\n"
+      "to: {connection: warehouse, table: t}\n";
+  project.write("jobs/a.yaml", text);
+  project.write("jobs/steps.sql", "select 1 as one from rows");
+  const LoadedProject before = project.load();
+  const JobSpec& then = *before.find_job("a");
+  EXPECT_EQ(then.texts,
+            (JobTexts{{"jobs/a.yaml", text}, {"jobs/steps.sql", "select 1 as one from rows"}}));
+  project.write("jobs/steps.sql", "select 2 as two from rows");
+  const LoadedProject after = project.load();
+  EXPECT_NE(after.find_job("a")->content_hash, then.content_hash) << "the SQL file counts too";
+  const auto kept = read_kept_job(then.name, then.texts, after.project, fake_catalog(), nullptr);
+  ASSERT_TRUE(kept.ok()) << kept.error().message;
+  EXPECT_EQ(kept->content_hash, then.content_hash);
+  EXPECT_EQ(std::get<SqlStep>(kept->transform.at(0).kind).query.text, "select 1 as one from rows");
+  // A file that was not kept is not taken from the disk, and a text that is wrong now says so.
+  const auto less =
+      read_kept_job(then.name, {{"jobs/a.yaml", text}}, after.project, fake_catalog(), nullptr);
+  ASSERT_FALSE(less.ok());
+  EXPECT_NE(less.error().describe().find("steps.sql"), std::string::npos)
+      << less.error().describe();
+}
+
 // The limit of the whole command is 0.5 s in a release build; this one holds
 // under sanitizers on a busy machine.
 TEST(ProjectLoad, AThousandJobsLoadFast) {

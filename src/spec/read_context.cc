@@ -56,8 +56,9 @@ std::optional<SqlText> ReadContext::sql_file(const YamlNode& scalar) {
   }
   const std::filesystem::path beside = std::filesystem::path(parts_.file).parent_path() / name;
   for (const std::filesystem::path& candidate : {beside, name}) {
-    Result<std::string> content = read_project_file(parts_.root / candidate, sql_bytes_max);
+    Result<std::string> content = read_sql(candidate);
     if (content.ok()) {
+      sql_files_[candidate.generic_string()] = *content;
       TextMap map = TextMap::of_file(*content);
       return SqlText{std::move(content).value(), candidate.generic_string(), std::move(map)};
     }
@@ -70,6 +71,13 @@ std::optional<SqlText> ReadContext::sql_file(const YamlNode& scalar) {
         "it was looked for as " + beside.generic_string() + " and " + name.generic_string() +
             "; SQL written here directly needs a blank in it");
   return std::nullopt;
+}
+
+Result<std::string> ReadContext::read_sql(const std::filesystem::path& file) const {
+  if (parts_.texts == nullptr) return read_project_file(parts_.root / file, sql_bytes_max);
+  const auto kept = parts_.texts->find(file.generic_string());
+  if (kept != parts_.texts->end()) return kept->second;
+  return user_error("spec.no_file", "no such file was kept");
 }
 
 void ReadContext::check_query(const SqlText& sql, std::string_view prefix) {

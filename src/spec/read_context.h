@@ -11,6 +11,7 @@
 
 #include "drivers/yaml/document.h"
 #include "spec/fault.h"
+#include "spec/job_spec.h"
 #include "spec/location.h"
 #include "spec/references.h"
 #include "spec/sql_check.h"
@@ -30,6 +31,7 @@ class ReadContext {
     Faults& faults;
     const References* references = nullptr;  // unset: `${...}` is a fault
     SqlCheck* sql_check = nullptr;           // unset: SQL is taken as it is
+    const JobTexts* texts = nullptr;         // set: SQL files are read from here, not from the disk
   };
   explicit ReadContext(Parts parts) : parts_(std::move(parts)) {}
 
@@ -42,6 +44,9 @@ class ReadContext {
   // A text with its references resolved; nothing, and a fault, where that fails.
   std::optional<std::string> resolve(const YamlNode& scalar);
 
+  // The SQL files that were read, by their paths in the project.
+  const JobTexts& sql_files() const { return sql_files_; }
+
   // SQL that stands in the scalar, or, where `may_be_file` and the scalar holds no blank, in the
   // file it names (beside the YAML file, or in the project folder).
   std::optional<SqlText> sql_text(const YamlNode& scalar, bool may_be_file);
@@ -53,10 +58,12 @@ class ReadContext {
 
  private:
   std::optional<SqlText> sql_file(const YamlNode& scalar);
+  Result<std::string> read_sql(const std::filesystem::path& file) const;
   void sql_fault(const SqlText& sql, const std::optional<SqlFault>& found,
                  std::size_t prefix_bytes);
 
   Parts parts_;
+  JobTexts sql_files_;
 };
 
 }  // namespace tidemark

@@ -39,7 +39,7 @@ JobRecord job() {
 RunStart start(const RunId& run) {
   PlannedStream plan{StreamName("orders"), Seq(3), Fence(7),
                      Window{std::nullopt, Position{"b"}, Position{"c"}}};
-  return {run, JobName("orders"), RunKind::run,           42,
+  return {run, JobName("orders"), RunKind::run,           "h1",  42,
           {},  Guarantee::exact,  std::string(2000, 'x'), {plan}};
 }
 

@@ -103,7 +103,17 @@ CREATE TABLE etl_leases (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2}};
+// What each run's job said, each text once. Runs of before have none.
+constexpr std::string_view version_3 = R"sql(
+CREATE TABLE etl_job_texts (
+  spec_hash TEXT PRIMARY KEY,
+  texts TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE etl_runs ADD COLUMN spec_hash TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
+                                    Migration{3, version_3}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

@@ -40,6 +40,9 @@ struct JobRecord {
   std::string watermark_col;
   bool enabled = true;
   std::string spec_hash;
+  // What has that hash: the job's files as they were read. Kept once, given back by
+  // Store::spec_text.
+  std::string spec_text;
   // Kept by set_last_watermark alone; upsert_job leaves it as it is. A copy for people: the ledger
   // decides.
   std::optional<std::string> last_watermark;
@@ -101,6 +104,7 @@ struct RunStart {
   RunId run;
   JobName job;
   RunKind kind = RunKind::run;
+  std::string spec_hash;  // of the job as this run uses it
   std::int64_t pid = 0;
   std::optional<UtcMicros> started_at;  // before planning; empty: now
   std::optional<Guarantee> guarantee;   // empty: the run ended before it was known
@@ -161,6 +165,7 @@ struct RunRecord {
   RunId run;
   JobName job;
   RunKind kind = RunKind::run;
+  std::string spec_hash;  // empty: a version of before that kept none
   UtcMicros started_at;
   std::optional<UtcMicros> ended_at;  // empty: running, or its process died
   // The sums of the streams'.

@@ -10,7 +10,7 @@ const std::string_view select_runs =
     "r.rows_rejected,"
     " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, "
     "r.watermark_snapshot,"
-    " r.guarantee, r.attempt, r.pid FROM etl_runs r JOIN etl_jobs j USING (job_id) ";
+    " r.guarantee, r.attempt, r.pid, r.spec_hash FROM etl_runs r JOIN etl_jobs j USING (job_id) ";
 
 namespace {
 
@@ -175,6 +175,7 @@ Result<RunRecord> read_run(const sqlite::Statement& row) {
   }
   run.attempt = row.int64_at(16);
   run.pid = row.int64_at(17);
+  run.spec_hash = string_at(row, 18);
   return run;
 }
 

@@ -109,6 +109,14 @@ Result<std::vector<JobRecord>> SqliteStore::list_jobs() {
   return sqlite_rows::list_jobs(database_);
 }
 
+Result<std::optional<std::string>> SqliteStore::spec_text(const std::string& spec_hash) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto rows, database_.prepare("SELECT texts FROM etl_job_texts WHERE spec_hash = ?"));
+  TM_TRY(const bool has_row, rows.bind_text(0, spec_hash).step());
+  if (!has_row) return std::optional<std::string>();
+  return rows.optional_text_at(0);
+}
+
 Status SqliteStore::set_last_watermark(const JobName& job, const std::string& watermark) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));

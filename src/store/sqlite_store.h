@@ -25,6 +25,7 @@ class SqliteStore final : public Store {
   Status upsert_job(const JobRecord& job) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
   Result<std::vector<JobRecord>> list_jobs() override;
+  Result<std::optional<std::string>> spec_text(const std::string& spec_hash) override;
   Status set_last_watermark(const JobName& job, const std::string& watermark) override;
   Result<Fence> claim(const LeaseClaim& claim) override;
   Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) override;

@@ -47,8 +47,8 @@ class StoreTest : public ::testing::Test {
   }
   RunStart start(const std::string& run, std::vector<PlannedStream> streams = {plan()}) {
     clock_.advance(std::chrono::seconds(1));
-    return {RunId(run), JobName("orders"), RunKind::run,   42,
-            {},         Guarantee::exact,  "{\"plan\":1}", std::move(streams)};
+    return {RunId(run),       JobName("orders"), RunKind::run,      "h1", 42, {},
+            Guarantee::exact, "{\"plan\":1}",    std::move(streams)};
   }
   static Transition step(const std::string& run, StreamMark from, RunState to) {
     Transition step;
@@ -95,6 +95,18 @@ TEST_F(StoreTest, AJobKeepsItsWatermarkWhenItsFileChanges) {
   EXPECT_FALSE(store_->find_job(JobName("none"))->has_value());
   EXPECT_EQ(store_->set_last_watermark(JobName("none"), "x").error().code, "store.unknown_job");
   EXPECT_EQ(store_->list_jobs()->size(), 1u);
+}
+
+TEST_F(StoreTest, WhatAJobSaidIsKeptForEachVersion) {
+  JobRecord changed = job();
+  changed.spec_hash = "h2";
+  changed.spec_text = "{\"jobs/orders.yaml\":\"from: b\"}";
+  ASSERT_TRUE(store_->upsert_job(changed).ok());
+  ASSERT_TRUE(store_->begin_run(start("r2")).ok());
+  EXPECT_EQ(store_->spec_text("h2").value(), changed.spec_text);
+  EXPECT_TRUE(store_->spec_text("h1")->has_value());
+  EXPECT_FALSE(store_->spec_text("h3")->has_value());
+  EXPECT_EQ(store_->get_run(RunId("r2"))->run.spec_hash, "h1") << "as the run says, not the job";
 }
 
 TEST_F(StoreTest, TheWindowIsStoredWhenTheRunBegins) {

@@ -241,6 +241,8 @@ Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros no
              " target_table = excluded.target_table, load_strategy = excluded.load_strategy,"
              " watermark_col = excluded.watermark_col, enabled = excluded.enabled,"
              " spec_hash = excluded.spec_hash, updated_at = excluded.updated_at"));
+  TM_TRY(auto keep, database.prepare("INSERT OR IGNORE INTO etl_job_texts VALUES (?, ?)"));
+  TM_CHECK(keep.bind_text(0, job.spec_hash).bind_text(1, job.spec_text).run());
   return upsert.bind_text(0, job_id_of(job.name).get())
       .bind_text(1, job.name.get())
       .bind_text(2, job.schedule_cron)
@@ -261,7 +263,7 @@ Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros no
   TM_TRY(auto insert,
          database.prepare(
              "INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
-             " pid, plan_json) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?)"));
+             " pid, plan_json, spec_hash) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)"));
   insert.bind_text(0, start.run.get())
       .bind_text(1, job_id_of(start.job).get())
       .bind_text(2, to_text(start.started_at.value_or(now)));
@@ -270,6 +272,7 @@ Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros no
   TM_CHECK(insert.bind_text(5, to_string(start.kind))
                .bind_int64(6, start.pid)
                .bind_text(7, start.plan_json)
+               .bind_text(8, start.spec_hash)
                .run());
   TM_CHECK(
       insert_event(database, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
