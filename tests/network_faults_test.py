@@ -131,6 +131,17 @@ def silent_answer(world, nth):
         return True
 
 
+def lost_row(world, nth):
+    """A row is lost on its way, and nothing else: the server's own count tells."""
+    with behind_proxies(world) as (cell, proxies):
+        proxies[SOURCE].arm("copy_out", nth, 0, "lose")
+        done = cell.run()
+        expect(proxies[SOURCE].fired, "nothing was lost")
+        expect(done.code == 1 and done.json["error"]["code"] == "source.count_mismatch", f"{done.code}: {done.err}")
+        settle(cell)
+        return True
+
+
 def silent_at_connect(world, side):
     """The server takes the connection and answers nothing more: the run ends by itself."""
     with behind_proxies(world) as (cell, proxies):
@@ -174,6 +185,7 @@ def main():
             named += [(f"silent {side} {place}, stopped",
                        lambda world, side=side, place=place: silent_and_stopped(world, side, place))
                       for side, place in ((SOURCE, "copy_out"), (TARGET, "copy_in"), (SOURCE, "startup"))]
+            named += [(f"row {nth} lost", lambda world, nth=nth: lost_row(world, nth)) for nth in (2, 9)]
             named += [(f"silent {side} at connect", lambda world, side=side: silent_at_connect(world, side))
                       for side in (SOURCE, TARGET)]
             for future in [pool.submit(report.cell, f"{both.name}: {name}", run, both) for name, run in named]:

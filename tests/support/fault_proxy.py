@@ -13,6 +13,7 @@ the message at that place `through` bytes go on (negative: all but so many; None
     cut      both ends are closed
     reset    the same, by RST: what was under way may be lost
     swallow  nothing more goes that way; the connection stands until the proxy is closed
+    lose     that message is left out, and all goes on
 
 `sliced` sends every byte by itself, `delay` waits before each piece. No TLS: the servers of the tests have none.
 
@@ -132,7 +133,7 @@ class _Link:
             if fault and fault.then == "swallow":
                 self.swallowed.add(way)
                 return b""
-            if fault:
+            if fault and fault.then != "lose":
                 self._cut(fault.then == "reset")
 
     def _send(self, sink, data):

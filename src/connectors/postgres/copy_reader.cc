@@ -60,6 +60,7 @@ void CopyReader::pull(CopyOut copy) {
   if (!block.empty() && !error && !hand_over(block)) return;
   const std::lock_guard lock(mutex_);
   error_ = std::move(error);
+  rows_sent_ = copy.rows();
   ended_ = true;
   changed_.notify_all();
 }
@@ -106,8 +107,17 @@ Result<std::size_t> CopyReader::next(BatchWriter& writer, Cancel& cancel) {
     if (decoder_.hungry()) {
       TM_TRY(const bool more, take(cancel));
       if (!more) {
-        if (decoder_.finished()) break;
-        return source_error("source.bad_copy", "COPY ended without its end mark", Retry::reconnect);
+        if (!decoder_.finished()) {
+          return source_error("source.bad_copy", "COPY ended without its end mark",
+                              Retry::reconnect);
+        }
+        if (decoder_.tuples() == rows_sent_) break;  // nobody writes it any more
+        return source_error("source.count_mismatch",
+                            "the server sent " + std::to_string(rows_sent_) + " rows and " +
+                                std::to_string(decoder_.tuples()) + " arrived",
+                            Retry::reconnect,
+                            "run again; if it stays, look for a proxy between Tidemark and "
+                            "PostgreSQL");
       }
       decoder_.feed(block_);
     }

@@ -58,6 +58,7 @@ class CopyReader : public Reader {
   std::vector<std::string> spare_;  // emptied blocks, so that memory is not asked for again
   std::optional<Error> error_;
   bool ended_ = false;
+  std::int64_t rows_sent_ = 0;  // once ended: the server's own count
 
   Cancel stop_;  // of the pulling thread
   std::thread thread_;

@@ -257,6 +257,16 @@ Status check_allowed(const TableState& state) {
                             state.rules.front() + "` would put other statements in their place",
                         Retry::never, "load into a table without rules; triggers are allowed");
   }
+  if (!state.children.empty()) {
+    return target_error("target.has_children",
+                        "`load: full` replaces all rows that " + state.name.show() +
+                            " shows, but those of " + state.children +
+                            ", which inherit from it, are among them and would be deleted there",
+                        Retry::never,
+                        "load into a table of its own, or take them out: ALTER TABLE ... NO "
+                        "INHERIT " +
+                            state.name.sql());
+  }
   if (state.row_security) {
     return target_error("target.row_security",
                         "`load: full` replaces all rows of " + state.name.show() +
@@ -303,7 +313,7 @@ Result<FullSteps> compose_full(const TableState& state, const LoadTarget& target
                ") from stdin (format binary, freeze)";
   steps.lock = lock_sql(state.name, LockMode::share_row_exclusive);
   steps.verify = "select count(*) from " + parts.table;
-  if (!state.has_children) parts.key = choose_key(parts);
+  parts.key = choose_key(parts);
   if (parts.key.empty()) {
     TM_CHECK(compose_rewrite(parts, steps));
     return steps;

@@ -149,7 +149,9 @@ Status replace_rows(duck::Connection& engine, Connection& connection, const Repl
     TM_CHECK(apply_difference(connection, full, rows, cancel));
   else
     TM_CHECK(rewrite(connection, full, rows, cancel));
-  // Whatever triggers did: the table has the rows of the source, as many as were loaded.
+  // Whatever triggers did, also those that wait for the end: the table has the rows of the source,
+  // as many as were loaded.
+  TM_CHECK(connection.execute("set constraints all immediate", cancel));
   TM_TRY(const Rows counted, connection.query(full.verify, cancel));
   if (counted.integer(0, 0) == rows) return {};
   return rows_lost(rows, counted.integer(0, 0));

@@ -314,8 +314,10 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   TM_TRY(Rows found,
          connection.query("select c.oid::int8, c.relkind, n.nspname, c.reltuples::int8, "
                           "pg_catalog.pg_relation_size(c.oid), "
-                          "pg_catalog.row_security_active(c.oid), c.relkind = 'r' and exists "
-                          "(select from pg_catalog.pg_inherits where inhparent = c.oid) "
+                          "pg_catalog.row_security_active(c.oid), case when c.relkind = 'r' then "
+                          "(select string_agg(inhrelid::regclass::text, ', ' order by "
+                          "inhrelid::regclass::text) from pg_catalog.pg_inherits where inhparent = "
+                          "c.oid) end "
                           "from pg_catalog.pg_class c "
                           "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
                           "where c.oid = pg_catalog.to_regclass($1)",
@@ -342,7 +344,7 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
                         Retry::never, "name a table below `to`");
   }
   state.row_security = found.boolean(0, 5);
-  state.has_children = found.boolean(0, 6);
+  state.children = found.text(0, 6).value_or("");
   state.oid = found.string(0, 0);
   const Parameters oid{state.oid};
   if (found.integer(0, 3) >= 0 && !(found.integer(0, 3) == 0 && found.integer(0, 4) > 0)) {

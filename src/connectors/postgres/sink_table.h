@@ -46,7 +46,7 @@ struct TableState {
   bool row_security = false;       // hides rows from this user
   // What a swap would lose, for people; read for loads with `replace: table` only.
   std::vector<std::string> losses;
-  bool has_children = false;  // by INHERITS; no index of the table spans them
+  std::string children;  // tables that are part of it by INHERITS, for people; empty: none
 };
 
 // Reads a table by the name the job wrote; one that does not exist has a name only. A view or

@@ -249,6 +249,7 @@ Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
   // The rows are whole only when the server says so.
   done_ = true;
   TM_TRY(const Rows end, session.collect(cancel));
+  rows_ = end.changed();
   return std::optional<std::string_view>();
 }
 

@@ -88,6 +88,8 @@ class CopyOut {
   // nothing at the end, and only after the server confirmed it. The view is valid until the next
   // call.
   Result<std::optional<std::string_view>> next(Cancel& cancel);
+  // After the end: how many rows the server says it sent.
+  std::int64_t rows() const { return rows_; }
 
  private:
   friend class Connection;
@@ -95,6 +97,7 @@ class CopyOut {
   Connection* connection_;
   char* buffer_ = nullptr;
   bool done_ = false;
+  std::int64_t rows_ = 0;
 };
 
 // The way in of a COPY ... FROM STDIN. Destroying it without finish() aborts the COPY.

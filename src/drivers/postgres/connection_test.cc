@@ -160,6 +160,7 @@ TEST(ConnectionTest, CopyOutAndIn) {
     all += **piece;
   }
   EXPECT_EQ("1\tx\n2\t\\N\n", all);
+  EXPECT_EQ(2, out->rows());
   EXPECT_EQ(2, db->query("select count(*) from t", cancel)->integer(0, 0));
 }
 
