@@ -6,5 +6,6 @@ from crash.world import World
 LOADS = ("full", "append", "upsert")
 
 if __name__ == "__main__":
-    main([lambda load=load: World("duckdb", load) for load in LOADS],
+    main([lambda load=load, again=again: World("duckdb", load, again=again)
+          for again in (False, True) for load in LOADS],
          must_fire=lambda name: not name.startswith("postgres."))

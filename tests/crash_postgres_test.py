@@ -8,6 +8,7 @@ LOADS = ("full", "append", "upsert")
 
 if __name__ == "__main__":
     with TemporaryPostgres() as server:
-        main([lambda load=load: World("postgres", load, server) for load in LOADS],
+        main([lambda load=load, again=again: World("postgres", load, server, again=again)
+              for again in (False, True) for load in LOADS],
              # What a DuckDB file and a PostgreSQL source do is in the tests beside this one.
              must_fire=lambda name: not name.startswith("engine.commit") and name != "postgres.copy_read")

@@ -12,6 +12,7 @@ the same lives again, up to what the clock decides; `--only` takes the worlds wh
 import argparse
 import concurrent.futures
 import contextlib
+import itertools
 import os
 import pathlib
 import random
@@ -143,11 +144,11 @@ def play(runs, seed, only):
     with TemporaryPostgres() as server, contextlib.ExitStack() as at_end:
         worlds = []
         for target in ("duckdb", "postgres"):
-            for many in (False, True):
+            for many, again in itertools.product((False, True), repeat=2):
                 for load in LOADS:
-                    name = f"{target} {load}{' many' if many else ''}"
+                    name = f"{target} {load}{' many' if many else ''}{' again' if again else ''}"
                     if only in name:
-                        worlds.append(World(target, load, server, many))
+                        worlds.append(World(target, load, server, many, again))
                         at_end.callback(worlds[-1].close)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
             while count.runs < runs and len(count.failed) < 10:

@@ -1,7 +1,8 @@
 """A small project whose run can be broken anywhere, and what its target must hold in the end.
 
 A World is one shape of job: target, load strategy, one stream or several. It stands right before its second window:
-the first one is loaded, the source has changed since. `fresh` gives a copy of it, a Cell, in which one fault is made.
+the first one is loaded, the source has changed since; or, with `again`, right before the rows that both windows
+refused are tried again by a mended rule. `fresh` gives a copy of it, a Cell, in which one fault is made.
 What must come out is computed here, from the source's own history, and never asked of the program.
 """
 
@@ -29,12 +30,14 @@ connections:
 """
 JOB = """\
 from: {{connection: shop, {source}, watermark: changed}}
-rules: {{positive: v >= 0}}
+rules: {{positive: {rule}}}
 to: {{connection: goal, table: "{table}", load: {load}}}
 """
+RULE, MENDED_RULE = "v >= 0", "v >= -400"  # what the mended one takes of the refused rows, and what it leaves
 STREAMS = ("orders", "lines")
 STATES = read_states()
 RUN_SECONDS = 60
+BEHIND_SECONDS = 1.5  # a watermark of PostgreSQL stands a second behind the clock
 
 
 class Mismatch(AssertionError):
@@ -76,6 +79,13 @@ def expected(load, many):
     return sorted(good), sorted(refused)
 
 
+def expected_again(load, many):
+    """The same after the refused rows were tried again: each that passes is loaded once, where none newer is."""
+    good, refused = expected(load, many)
+    passing = [row for row in refused if row[1] >= -400]
+    return sorted(good + passing), [row for row in refused if row not in passing]
+
+
 def environment(fault=None, log=None):
     env = program_environment()
     for name in ("TIDEMARK_FAILPOINT", "TIDEMARK_FAILPOINT_LOG"):
@@ -91,10 +101,10 @@ class World:
 
     number = 0
 
-    def __init__(self, target, load, server=None, many=False):
+    def __init__(self, target, load, server=None, many=False, again=False):
         World.number += 1
-        self.target, self.load, self.many, self.server = target, load, many, server
-        self.name = f"{target} {load}{' many' if many else ''}"
+        self.target, self.load, self.many, self.again, self.server = target, load, many, again, server
+        self.name = f"{target} {load}{' many' if many else ''}{' again' if again else ''}"
         self.id = f"world_{World.number}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-crash-"))
         self.cells = 0
@@ -113,14 +123,19 @@ class World:
             self.server.sql(f"create database {self.id}_0")
         if self.many:
             self.server.sql(f"create database {self.id}_source")
-        template = Cell(self, self.folder / "template", f"{self.id}_0")
-        template.write_project()
-        self._change_source(template.dir, first_batch(), create=True)
-        done = template.run()
+        self.template = Cell(self, self.folder / "template", f"{self.id}_0")
+        self.template.write_project(rule=RULE)
+        self._change_source(self.template.dir, first_batch(), create=True)
+        self._load_window("first")
+        self._change_source(self.template.dir, second_batch())
+        if self.again:
+            time.sleep(BEHIND_SECONDS if self.many else 0)
+            self._load_window("second")
+
+    def _load_window(self, which):
+        done = finish(self.template.start_command("run", "copy"), RUN_SECONDS)
         if done.code != 0:
-            raise Mismatch(f"the first window of {self.name} failed: {done.err}")
-        self._change_source(template.dir, second_batch())
-        self.template = template
+            raise Mismatch(f"the {which} window of {self.name} failed: {done.err}")
 
     def _change_source(self, folder, rows, create=False):
         values = ", ".join(f"({i}, {v}, '{at}')" for i, v, at in rows)
@@ -168,7 +183,7 @@ class Cell:
         if self.world.target == "postgres":
             self.world.server.sql(f"drop database {self.database} with (force)")
 
-    def write_project(self, more="", stage_of=None):
+    def write_project(self, more="", stage_of=None, rule=None):
         world = self.world
         (self.dir / "jobs").mkdir(parents=True, exist_ok=True)
         shop = "{sqlite: shop.db}"
@@ -183,12 +198,17 @@ class Cell:
         (self.dir / "tidemark.yaml").write_text(more + PROJECT.format(shop=shop, goal=goal, stage=stage))
         load = world.load + (", key: [id]" if world.load == "upsert" else "")
         (self.dir / "jobs" / "copy.yaml").write_text(
-            JOB.format(source=source, table="{table}" if world.many else "orders", load=load))
+            JOB.format(source=source, table="{table}" if world.many else "orders", load=load,
+                       rule=rule or (MENDED_RULE if world.again else RULE)))
 
     # --- running
 
     def start(self, fault=None, *more):
-        return subprocess.Popen([str(BINARY), "run", "copy", "--json", *more], cwd=self.dir, stdin=subprocess.DEVNULL,
+        command = ("replay", "--quarantined") if self.world.again else ("run",)
+        return self.start_command(*command, "copy", *more, fault=fault)
+
+    def start_command(self, *arguments, fault=None):
+        return subprocess.Popen([str(BINARY), *arguments, "--json"], cwd=self.dir, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment(fault, self.log))
 
     def run(self, fault=None, *more):
@@ -224,7 +244,7 @@ class Cell:
 
     def check(self):
         """Every row of the source's history is in the target or in quarantine, once; ledger and store agree."""
-        good, refused = expected(self.world.load, self.world.many)
+        good, refused = (expected_again if self.world.again else expected)(self.world.load, self.world.many)
         payload = "payload::json->>'id', payload::json->>'v'"
         queries = ["select stream, seq from tidemark_ledger order by stream",
                    "select job, stream, kind, seq, run_id from tidemark_loads order by stream, seq",
@@ -240,11 +260,13 @@ class Cell:
                           sorted((int(i), int(v)) for of, i, v in open_rows if of == name))
             # A full load reads and replaces everything each time it runs.
             last = 2
-            if self.world.load == "full":
+            if self.world.load == "full" and not self.world.again:
                 last = max([load.seq for load in loads if load.stream == name], default=0)
             self._compare(f"ledger of {name}", [str(last)], [seq for of, seq in ledger if of == name])
-            self._compare(f"loads of {name}", [("window", seq) for seq in range(1, last + 1)],
-                          [(load.kind, load.seq) for load in loads if load.stream == name])
+            self._compare(f"loads of {name}", [seq for seq in range(1, last + 1)],
+                          [load.seq for load in loads if load.stream == name and load.kind == "window"])
+            others = {load.kind for load in loads if load.stream == name} - {"window"}
+            self._compare(f"other loads of {name}", ["requarantine"] if self.world.again else [], sorted(others))
         self._check_store(loads)
 
     @staticmethod
