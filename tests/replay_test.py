@@ -1,9 +1,11 @@
 """Replay: a run's stage is loaded again without its source, once where twice would double."""
 
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import unittest
@@ -87,78 +89,123 @@ class ReplayTest(unittest.TestCase):
         shutil.rmtree(self.folder / "data")
         return runs
 
+    def trial_rows(self, trial, what="count(*)"):
+        """What the table of a trial, as its run describes it, answers."""
+        place, run = trial["job"].partition("@")[2].rsplit(".", 1)
+        return self.call("query", place, f"select {what} from tidemark_trials.r_{run}")[1]["rows"]
+
     def test_a_trial_goes_into_a_new_table_and_touches_nothing_else(self):
         for load in ("append", "upsert, key: [id]", "full"):
             with self.subTest(load=load):
                 self.setUp()
                 first, second = self.two_windows(load)
                 before = self.own_state()
-                tables = []
-                for run, to in ((second, "lab"), (first, "wh"), (first, "wh.tried"), (first, "lab.tried"), (first, "alias")):
+                names = set()
+                for run, to in ((second, "lab"), (first, "wh"), (first, "lab"), (first, "alias")):
                     code, trial = self.call("replay", run, "--to", to)
                     self.assertEqual((code, trial["status"]), (0, "success"), trial)
                     name = trial["job"]
-                    place, table = name.partition("@")[2].split(".", 1)
-                    self.assertEqual((to + ".").split(".")[0], place)
-                    self.assertEqual("tried" if "." in to else "r_" + trial["run_id"], table)
-                    tables.append((place, table))
-                    rows = self.call("query", place, f"select count(*), min(id) from {table}")[1]["rows"]
+                    names.add(name)
+                    self.assertEqual(f"r@{to}.{trial['run_id']}", name)
+                    rows = self.trial_rows(trial, "count(*), min(id)")
                     self.assertEqual(rows, [[190 if load == "full" and run == second else 95,
                                              101 if run == second and load != "full" else 1]])
                     code, refused = self.call("quarantine", name)
                     self.assertEqual((code, len(refused["rows"])), (0, 10 if rows[0][0] == 190 else 5))
                     self.assertEqual([one["run_id"] for one in self.call("runs", name)[1]], [trial["run_id"]])
-                self.assertEqual(len(set(tables)), 5)
+                self.assertEqual(len(names), 4)
                 self.assertEqual(before, self.own_state())
 
-    def test_a_trial_never_changes_a_table(self):
+    def test_a_trial_says_what_it_is_not(self):
         first, _ = self.two_windows()
-        self.assertEqual(self.call("replay", first, "--to", "lab.tried")[0], 0)
-        for to, code in (("lab.tried", "user.trial_table"), ("LAB.tried", "user.no_connection"), ("lab.TRIED", "user.trial_table"),
-                         ("wh.r", "user.trial_table"), ("alias.R", "user.trial_table"), ("alias.main.r", "user.trial_table"),
-                         ("lab.r", "user.trial_table"), ("lab.", "user.trial_table"), ("landing", "user.no_target"),
-                         ("nowhere", "user.no_connection"), ("lab.tidemark_ledger", "user.trial_table")):
+        for to, code in (("landing", "user.no_target"), ("nowhere", "user.no_connection"), ("LAB", "user.no_connection"),
+                         ("lab.r", "user.no_connection")):
             with self.subTest(to=to):
                 exit_code, answer = self.call("replay", first, "--to", to)
                 self.assertEqual(answer["error"]["code"], code, answer)
                 self.assertNotEqual(exit_code, 0)
                 self.assertTrue(answer["error"]["hint"])
-        self.assertEqual(self.call("query", "lab", "select count(*) from tried")[1]["rows"], [[95]])
+        # A variable of a shell that was not set, or the next option, is no connection.
+        for to in ("", "--quiet"):
+            self.assertEqual(self.call("replay", first, "--to", to)[0], 2)
+        self.assertEqual(len(self.call("runs")[1]), 2)
         # What a trial loaded is no run of the job: it is not replayed as one.
-        trial = self.call("runs", "r@lab.tried")[1][-1]["run_id"]
-        self.assertEqual(self.call("replay", trial)[1]["error"]["code"], "user.trial")
-        self.assertEqual(self.call("replay", trial, "--to", "lab")[0], 0)
-        self.assertEqual(self.call("run", "r@lab.tried")[1]["error"]["code"], "user.no_job")
+        trial = self.call("replay", first, "--to", "lab")[1]
+        self.assertEqual(self.call("replay", trial["run_id"])[1]["error"]["code"], "user.trial")
+        self.assertEqual(self.call("replay", trial["run_id"], "--to", "lab")[0], 0)
+        for command in (("run",), ("plan",), ("replay", "--quarantined")):
+            self.assertEqual(self.call(*command, trial["job"])[1]["error"]["code"], "user.no_job")
+        # It is there to look at when its job is gone.
+        (self.folder / "jobs/r.yaml").unlink()
+        self.assertEqual(len(self.call("runs", trial["job"])[1]), 1)
+        self.assertEqual(len(self.call("quarantine", trial["job"])[1]["rows"]), 5)
+        self.assertEqual(self.call("runs", "r@lab.never")[1]["error"]["code"], "user.no_job")
+
+    def killed(self, at, *arguments):
+        """False where the command ended before that durable step."""
+        log = self.folder / f"fault-{at}.log"
+        done = subprocess.run(["env", f"TIDEMARK_FAILPOINT=durable@{at}=kill", f"TIDEMARK_FAILPOINT_LOG={log}", TIDEMARK,
+                               *arguments, "--project", self.folder], capture_output=True, check=False)
+        self.assertEqual(done.returncode, -9 if log.exists() else 0, done.stderr)
+        return log.exists()
 
     def test_a_trial_that_is_killed_is_whole_or_not_there(self):
         first, _ = self.two_windows("upsert, key: [id]")
         before = self.own_state()
-        killed, whole = 0, 0
-        while True:
-            table = f"tried_{killed}"
-            fault = self.folder / f"fault-{killed}.log"
-            done = subprocess.run(
-                ["env", f"TIDEMARK_FAILPOINT=durable@{killed + 1}=kill", f"TIDEMARK_FAILPOINT_LOG={fault}", TIDEMARK,
-                 "replay", first, "--to", f"lab.{table}", "--project", self.folder], capture_output=True, check=False)
-            if not fault.exists():
-                self.assertEqual(done.returncode, 0, done.stderr)
-                break
-            killed += 1
-            with self.subTest(killed_at=killed):
+        at, whole = 1, 0
+        while self.killed(at, "replay", first, "--to", "lab"):
+            at += 1
+            with self.subTest(killed_at=at):
                 # Whatever command runs next says what became of it.
-                code, again = self.call("replay", first, "--to", f"lab.{table}")
-                left = self.call("runs", f"r@lab.{table}")[1]
-                if code == 0:
-                    self.assertIn(left[-1]["status"], ("failed", "success"))
-                else:
-                    self.assertEqual((again["error"]["code"], left[-1]["status"]), ("user.trial_table", "success"))
+                code, again = self.call("replay", first, "--to", "lab")
+                self.assertEqual((code, self.trial_rows(again)), (0, [[95]]))
+                left = self.call("runs")[1][1]
+                if left["run_id"] != again["run_id"] and left["status"] == "success" and "@" in left["job"]:
                     whole += 1
-                self.assertEqual(self.call("query", "lab", f"select count(*), count(distinct id) from {table}")[1]["rows"],
-                                 [[95, 95]])
-                self.assertEqual(len(self.call("quarantine", f"r@lab.{table}")[1]["rows"]), 5)
-        self.assertGreater(killed, 5)
+                    self.assertEqual(self.trial_rows(left, "count(*), count(distinct id)"), [[95, 95]])
+        self.assertGreater(at, 5)
+        tables = self.call("query", "lab", "select count(*) from duckdb_tables() where schema_name = 'tidemark_trials'")
+        trials = [run for run in self.call("runs", "--limit", "1000")[1] if "@" in run["job"] and run["status"] == "success"]
+        self.assertEqual(tables[1]["rows"], [[len(trials)]])
         self.assertGreater(whole, 0)
-        self.assertEqual(before, self.own_state())
+        self.assertEqual(before[:3], self.own_state()[:3])
+
+    def test_a_trial_leaves_a_run_of_its_job_that_died(self):
+        first, _ = self.two_windows()
+        (self.folder / "data").mkdir()
+        self.data(3, 201, 100, 20)
+        self.assertTrue(self.killed(8, "run", "r"))
+        rows = self.rows("select count(*) from r")
+        self.assertEqual(self.call("replay", first, "--to", "lab")[0], 0)
+        self.assertEqual(self.rows("select count(*) from r"), rows)
+        self.assertEqual(self.call("run", "r")[0], 0)
+        self.assertEqual(self.rows("select count(*) from r"), [[285]])
+
+    def test_a_replay_that_died_goes_on_with_the_same_job_only(self):
+        run = self.stopped_run("append")
+        self.assertTrue(self.killed(10, "replay", run))
+        text = (self.folder / "jobs/r.yaml").read_text()
+        (self.folder / "jobs/r.yaml").write_text(text.replace("v > 0", "v > 1000"))
+        code, again = self.call("replay", run)
+        self.assertEqual((code, again["status"]), (0, "success"), again)
+        self.assertEqual(self.rows("select count(*), min(v) from r"), [[750, 1001]])
+
+    def test_of_a_run_whose_target_was_changed_the_old_one_is_asked(self):
+        first, _ = self.two_windows()
+        (self.folder / "data").mkdir()
+        at = 9
+        while True:  # the step behind the commit of the target
+            at += 1
+            self.data(at, 1000 * at, 10, 20)
+            self.assertTrue(self.killed(at, "run", "r"))
+            if self.rows(f"select count(*) from r where id >= {1000 * at}") != [[0]]:
+                break
+            self.assertEqual(self.call("run", "r")[0], 0)
+        text = (self.folder / "jobs/r.yaml").read_text()
+        (self.folder / "jobs/r.yaml").write_text(text.replace("wh, table: r", "lab, table: r"))
+        self.call("run", "r")
+        left = self.call("runs", "r", "--limit", "2")[1][1]
+        self.assertEqual(left["status"], "success", left)
 
     def test_of_a_stopped_run_shows_what_would_be_loaded(self):
         run = self.stopped_run("append")
@@ -184,15 +231,21 @@ class ReplayTest(unittest.TestCase):
                              (["--as-it-was"], (5050 - 300) * 10)):
             code, trial = self.call("replay", first, "--to", "wh", *more)
             self.assertEqual(code, 0, trial)
-            self.assertEqual(self.rows(f"select sum(v) from r_{trial['run_id']}"), [[str(loaded)]])
+            self.assertEqual(self.trial_rows(trial, "sum(v)"), [[str(loaded)]])
         self.assertEqual(self.call("replay", first, "--as-it-was")[1]["status"], "success")
         self.assertEqual(self.rows("select count(*), sum(v) from r"), [[95, str((5050 - 300) * 10)]])
         # As it was it loaded into another table, so its rows have no place in the present one.
         path.write_text(job.replace("table: r,", "table: r2,"))
         self.assertEqual(self.call("replay", first, "--as-it-was")[1]["error"]["code"], "user.other_target")
         path.unlink()
+        self.assertEqual(self.call("replay", first, "--as-it-was")[1]["error"]["code"], "user.other_target")
+        (self.folder / "tidemark.yaml").write_text(PROJECT.replace("landing: {files: data}", "gone: {files: data}"))
         code, gone = self.call("replay", first, "--as-it-was", "--to", "wh")
         self.assertEqual((code, gone["streams"][0]["rows_loaded"]), (0, 95), gone)
+        # What was kept is held against its hash.
+        with contextlib.closing(sqlite3.connect(self.folder / ".tidemark/store.db")) as store, store:
+            store.execute("update etl_job_texts set texts = replace(texts, 'v > 0', 'v > 90')")
+        self.assertEqual(self.call("replay", first, "--as-it-was", "--to", "wh")[1]["error"]["code"], "store.kept_job")
 
     def test_loads_the_newest_window_again_with_the_mended_rule(self):
         self.job("upsert, key: [id]")

@@ -133,15 +133,16 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
       {.name = "replay",
        .about = "Load again what a past run staged",
        .more =
-           "With the job's steps and rules as they are now, or with --as-it-was as they were. "
-           "The source is\nnot read. This is how a run goes on that `stop_above` stopped.\n\nWith "
-           "--to the rows go into a new table, to look at: what a changed rule does to old "
-           "rows, what\na window held. The job's own table, watermark and quarantine stay as "
-           "they are.\n\nWith --quarantined the "
-           "refused rows of a job are tried again, after its rules, its steps or a\nlookup "
-           "table were mended: those that pass now are loaded, each once; the others stay in\n"
-           "quarantine. Of several versions of a key only the newest is taken, and none where "
-           "a newer\none is loaded.",
+           "With the job's steps and rules as they are now, or with --as-it-was as they were. The "
+           "source is\nnot read. This is how a run goes on that `stop_above` stopped.\n\nWith --to "
+           "the rows go into a new table of the schema tidemark_trials, to look at:\nwhat a "
+           "changed "
+           "rule does to old rows, what a window held. The job's own table, watermark\nand "
+           "quarantine stay as they are.\n\nWith --quarantined the refused rows of a job are tried "
+           "again, after its rules, its steps or a\nlookup table were mended: those that pass now "
+           "are loaded, each once; the others stay in\nquarantine. Of several versions of a key "
+           "only "
+           "the newest is taken, and none where a newer\none is loaded.",
        .example = "replay RUN      (`tidemark runs` lists the ids)\n"
                   "  tidemark replay RUN --to warehouse\n"
                   "  tidemark replay --quarantined orders"});
@@ -149,10 +150,14 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   CLI::Option* quarantined = replay->add_flag("--quarantined", line.quarantined,
                                               "Load the refused rows of a job that pass now");
   replay
-      ->add_option("--to", line.to,
-                   "Load into a new table of that connection; without TABLE it is named after the "
-                   "run")
-      ->type_name("CONNECTION[.TABLE]")
+      ->add_option("--to", line.to, "Load into a new table of that connection, named after the run")
+      ->type_name("CONNECTION")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return name.empty() || name.front() == '-' ? std::string("name a connection")
+                                                       : std::string();
+          },
+          ""))
       ->excludes(quarantined);
   replay->add_flag("--as-it-was", line.as_it_was, "With the job as it was in that run")
       ->excludes(quarantined);
@@ -242,6 +247,30 @@ void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
   add_wait(clean, arguments);
 }
 
+void add_commands_of_sources(CLI::App& app, CommandLine& line) {
+  CLI::App* source = app.add_subcommand("source", "Prepare the tables of a source");
+  source->group("Commands");
+  source->require_subcommand(1);
+  CLI::App* prepare =
+      add(*source, line,
+          {.name = "prepare",
+           .about = "Let the rows of a PostgreSQL table carry the transaction that wrote them",
+           .more = "Prints the statements that add a column, a trigger and an index, and changes "
+                   "nothing without\n--apply. With the column as `watermark` a job loses no row "
+                   "whose transaction commits late, and\nwaits for none (`exact-upsert`). Rows of "
+                   "before belong to a job's first window.",
+           .example = "source prepare shop public.orders"});
+  prepare->add_option("CONNECTION", line.names, "The name of a connection, and the table in it")
+      ->type_name("TABLE")
+      ->expected(2)
+      ->required();
+  prepare->add_option("--column", line.column, "The column's name; default: tidemark_xid")
+      ->type_name("NAME");
+  prepare->add_flag("--apply", line.apply,
+                    "Run the statements; the table is locked for a moment, and waited for at most "
+                    "two seconds");
+}
+
 void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
   CLI::App* schema = add(app, line,
                          {.name = "schema",
@@ -276,6 +305,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
   add_commands_that_look(*app, arguments);
+  add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;

@@ -14,6 +14,7 @@
 #include "cli/reference_folder.h"
 #include "cli/refused_rows.h"
 #include "cli/reports.h"
+#include "cli/source_commands.h"
 #include "cli/stage_commands.h"
 #include "spec/json_schema.h"
 
@@ -160,14 +161,24 @@ int replay(const Call& call) {
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 
+// Also one whose file is gone, as long as the store knows it.
+Result<JobName> job_with_runs(Workspace& workspace, const std::string& name) {
+  if (workspace.has_store()) {
+    TM_TRY(Store * store, workspace.store());
+    TM_TRY(const std::optional<JobRecord> known, store->find_job(JobName(name)));
+    if (known) return known->name;
+  }
+  TM_TRY(const JobSpec* job, workspace.finder().in_project(name));
+  return job->name;
+}
+
 int runs(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
     RunFilter filter;
     filter.limit = call.line.limit;
     if (!call.line.names.empty()) {
-      TM_TRY(const JobSpec job, workspace->finder().named(call.line.names.front()));
-      filter.job = job.name;
+      TM_TRY(filter.job, job_with_runs(*workspace, call.line.names.front()));
     }
     std::vector<RunRecord> records;
     if (workspace->has_store()) {
@@ -224,7 +235,7 @@ int query(const Call& call) {
 int quarantine(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    TM_TRY(const JobSpec job, workspace->finder().named(call.line.names.front()));
+    TM_TRY(const JobSpec job, workspace->finder().to_look_at(call.line.names.front()));
     TM_TRY(RefusedRows refused, RefusedRows::find(*workspace, job, call.cancel));
     if (!call.line.export_file.empty()) {
       TM_TRY(const std::int64_t rows, refused.write(call.line.export_file));
@@ -301,6 +312,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"replay", replay},
       {"schema", schema},
       {"version", show_version},
+      {"source prepare", prepare_source},
       {"stage list", list_stages},
       {"stage verify", verify_stages},
       {"stage clean", clean_stages}};

@@ -26,7 +26,9 @@ struct CommandLine {
   bool full = false;
   bool quarantined = false;
   bool as_it_was = false;
-  std::string to;  // of a replay: CONNECTION or CONNECTION.TABLE; empty: the job's own
+  std::string column = "tidemark_xid";  // of `source prepare`
+  bool apply = false;
+  std::optional<std::string> to;  // of a replay: a connection; nothing: the job's own target
   bool allow_empty = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;

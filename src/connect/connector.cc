@@ -35,6 +35,15 @@ Status Connector::refresh(const ConnectionSpec&, const std::vector<std::string>&
   return {};
 }
 
+Result<Preparation> Connector::prepare(const ConnectionSpec& connection, const std::string&,
+                                       const std::string&, bool, const ConnectorContext&,
+                                       Cancel&) const {
+  return user_error("source.nothing_to_prepare",
+                    "`" + connection.name.value + "` is a " + std::string(name()) +
+                        " connection, whose tables need no preparation",
+                    "`tidemark plan JOB` says what a watermark there promises");
+}
+
 Result<duck::Answer> Connector::answer(const ConnectionSpec& connection, const std::string& sql,
                                        const ConnectorContext& context, Cancel& cancel) const {
   TM_CHECK(attach(connection, {}, context, cancel));

@@ -27,6 +27,12 @@ struct ConnectorContext {
   bool read_only = false;
 };
 
+// What a source's table lacks to be followed exactly, as statements in the source's own SQL, in
+// their order. Empty: nothing.
+struct Preparation {
+  std::vector<std::string> statements;
+};
+
 // One table or feed of a job, by the name it has in {table} and in the ledger.
 struct StreamSpec {
   StreamName name;
@@ -62,6 +68,11 @@ class Connector {
   // the engine reads by itself is never old.
   virtual Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                          const ConnectorContext& context, Cancel& cancel) const;
+  // What would make `column` of the table carry the transaction of each write; with `apply` it is
+  // done. By default `source.nothing_to_prepare`.
+  virtual Result<Preparation> prepare(const ConnectionSpec& connection, const std::string& table,
+                                      const std::string& column, bool apply,
+                                      const ConnectorContext& context, Cancel& cancel) const;
   // The answer of one query of a person, in the connection's own SQL. By default the engine answers
   // it over the attached connection; a system with an SQL of its own answers it there, read-only.
   virtual Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,

@@ -40,6 +40,12 @@ Error fenced(const JobName& job, const std::string& found) {
       "look at `tidemark runs " + job.get() + "`; the next run goes on from what the ledger has");
 }
 
+Error table_taken(const std::string& table) {
+  return target_error("target.table_taken",
+                      "there is a table `" + table + "` already, and this load makes its own",
+                      Retry::never, "run it again: it then makes another");
+}
+
 Error table_gone(const std::string& table) {
   return target_error("target.table_gone",
                       "there is no table " + table +

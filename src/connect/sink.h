@@ -66,6 +66,8 @@ struct LoadTarget {
   Replace replace = Replace::rows;  // full
   // The plan saw the table: a load does not make it anew, since what it held would be missing.
   bool was_there = false;
+  // The load makes the table; one that is there is `target.table_taken`, and stays as it is.
+  bool must_be_new = false;
 };
 
 // A condition of the engine's SQL that a row must hold for the target to take it; NULL passes. Rows
@@ -78,6 +80,9 @@ struct Acceptance {
 
 // `target.table_gone`: a table that windows were loaded into is not there any more.
 Error table_gone(const std::string& table);
+
+// `target.table_taken`: a load that was to make its table found one.
+Error table_taken(const std::string& table);
 
 // `target.fenced`: the load, or the owner, came too late; `found` is what the ledger says. Nothing
 // was written.

@@ -68,9 +68,9 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
   plan.fence = head ? head->fence : Fence(0);
-  if (!job.trial_of.get().empty()) {
+  if (job.trial) {
     plan.seq = Seq(loaded.get() + 1);
-    plan.replaces = true;
+    plan.replaces = true;  // all of a table that is made for it, whatever the job's `load`
     plan.load_id = load_id_of(plan.id, LoadKind::window, plan.seq, options.run.get());
   } else if (plan.seq.get() > loaded.get() + 1) {
     return ahead(plan, loaded);

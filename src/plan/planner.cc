@@ -32,6 +32,22 @@ std::string target_table(const std::string& pattern, const std::string& stream) 
   return replace_all(replace_all(pattern, "{table}", table), "{schema}", schema);
 }
 
+// A trial's table is named after the job's and the run, in a schema of its own, so that nobody else
+// means it.
+std::string table_of(const JobSpec& job, const std::string& stream) {
+  const std::string table = target_table(job.to.table.value, stream);
+  if (!job.trial) return table;
+  // Beside a run's id, in the 63 bytes that PostgreSQL has for a name.
+  constexpr std::size_t stem_max = 40;
+  std::string stem = table.substr(table.rfind('.') + 1).substr(0, stem_max);
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  for (char& c : stem)
+    c = plain(c) ? c : '_';
+  return std::string(trial_schema) + "." + stem + "_" + job.trial->run.get();
+}
+
 Result<std::vector<std::string>> upsert_key(const TargetSpec& to, const Schema& source,
                                             const std::string& stream) {
   std::vector<std::string> key;
@@ -119,15 +135,6 @@ RowKey row_key_of(const JobSpec& job, const StreamPlan& plan) {
       job.transform.begin(), job.transform.end(),
       [](const TransformStep& step) { return std::holds_alternative<DedupeStep>(step.kind); });
   return key;
-}
-
-Error no_new_table(const JobSpec& job, const StreamPlan& plan) {
-  const std::string& to = job.to.connection.value;
-  return user_error("user.trial_table",
-                    "there is a table `" + plan.target.table + "` in " + to +
-                        " already, and a trial never changes one",
-                    "name another table, drop that one, or write `--to " + to +
-                        "` for a table that is named after the run");
 }
 
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
@@ -243,7 +250,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   // What was appended cannot be told from what is read again, so then the rows take the place of
   // all.
   plan.replaces = options.full && job.to.load == LoadStrategy::append;
-  plan.target.table = target_table(job.to.table.value, stream.name.get());
+  plan.target.table = table_of(job, stream.name.get());
   plan.target.strategy = strategy_of(job, plan);
   plan.idle_reason = "nothing new since the last window";
   if (plan.bound.nothing_new) return prepared;
@@ -258,7 +265,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
   TM_TRY(plan.reads, attach_references(job, context_of(job.name.get(), options), cancel));
-  plan.target.table = target_table(job.to.table.value, stream);
+  plan.target.table = table_of(job, stream);
   plan.target.strategy = strategy_of(job, plan);
   TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
   if (job.to.load == LoadStrategy::upsert) {
@@ -285,7 +292,8 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
   plan.target.replace = job.to.replace;
   TM_TRY(std::optional<Schema> present, sink.describe(plan.target.table, cancel));
-  if (present && !job.trial_of.get().empty()) return no_new_table(job, plan);
+  plan.target.must_be_new = job.trial.has_value();
+  if (present && plan.target.must_be_new) return table_taken(plan.target.table);
   // Only the new window would be in a table made anew.
   const bool adds_window = plan.kind == LoadKind::window && plan.seq > Seq(1) &&
                            job.to.load != LoadStrategy::full && !options.full && !plan.replaces;

@@ -98,9 +98,4 @@ Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connect
   return refused;
 }
 
-Status release_quarantine(duck::Connection& connection) {
-  TM_CHECK(connection.execute(fmt::format("DROP TABLE IF EXISTS temp.{}", refusals_table)));
-  return connection.execute(fmt::format("DROP TABLE IF EXISTS temp.{}", table_name));
-}
-
 }  // namespace tidemark

@@ -3,8 +3,8 @@
 //
 // A row refused at extract brings its raw bytes. A row refused by a step or a rule brings the row
 // as it was staged, as a JSON object of exact texts: every value as the engine prints it, blobs as
-// hex, NULL as null. One connection, one thread; the relation lives until release_quarantine() or
-// the next build.
+// hex, NULL as null. One connection, one thread; the relation lives until the next build, as
+// long as the connection.
 #pragma once
 
 #include <string>
@@ -35,7 +35,6 @@ inline constexpr std::string_view extract_rule = "extract";
 
 // Idempotent. Blocking: reads the origin of refused rows again, and nothing where none was refused.
 Result<StagedTable> build_quarantine(const QuarantineInput& input, duck::Connection& connection);
-Status release_quarantine(duck::Connection& connection);
 
 // SQL of the JSON text of a row of `schema`, whose columns stand under `alias`.
 std::string payload_sql(const Schema& schema, const std::string& alias);

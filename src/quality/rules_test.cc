@@ -192,7 +192,6 @@ TEST_F(Quality, QuarantineHoldsReasonAndOriginal) {
   auto none = build_quarantine(input, *connection_);
   ASSERT_TRUE(none.ok()) << none.error().describe();
   EXPECT_EQ(none->rows, RowCount(0));
-  EXPECT_TRUE(release_quarantine(*connection_).ok());
 }
 
 TEST(Thresholds, AboveMeansMoreThan) {

@@ -5,7 +5,6 @@
 
 #include "base/nearest.h"
 #include "drivers/json/json.h"
-#include "plan/planner.h"
 
 namespace tidemark {
 
@@ -13,22 +12,8 @@ namespace {
 
 constexpr char trial_mark = '@';
 
-std::string last_part(const std::string& table) {
-  return table.substr(table.rfind('.') + 1);
-}
-
-// Whether `pattern`, a job's `to.table`, may stand for `name`: a {...} stands for anything.
-bool may_be(const std::string& pattern, const std::string& name) {
-  const std::size_t open = pattern.find('{');
-  if (open == std::string::npos) return same_name(pattern, name);
-  if (name.size() < open || !same_name(pattern.substr(0, open), name.substr(0, open))) return false;
-  const std::size_t close = pattern.find('}', open);
-  if (close == std::string::npos) return false;
-  const std::string rest = pattern.substr(close + 1);
-  for (std::size_t at = open; at <= name.size(); ++at) {
-    if (may_be(rest, name.substr(at))) return true;
-  }
-  return false;
+bool is_trial(const JobName& job) {
+  return job.get().find(trial_mark) != std::string::npos;
 }
 
 bool same_target(const TargetSpec& a, const TargetSpec& b) {
@@ -40,6 +25,29 @@ bool same_target(const TargetSpec& a, const TargetSpec& b) {
   };
   return a.connection.value == b.connection.value && a.table.value == b.table.value &&
          a.load == b.load && texts(a.key) == texts(b.key);
+}
+
+// `job` under the name and with the target of a trial.
+JobSpec as_trial(JobSpec job, const std::string& connection, const RunId& run) {
+  job.trial = Trial{job.name, run};
+  job.name = JobName(job.name.get() + trial_mark + connection + "." + run.get());
+  job.to.connection.value = connection;
+  job.to.allow_empty = true;  // a new table loses nothing
+  job.to.replace = Replace::rows;
+  return job;
+}
+
+// The connection in the name of a trial; run ids have no dots.
+std::string connection_of(const std::string& trial) {
+  const std::size_t mark = trial.find(trial_mark) + 1;
+  return trial.substr(mark, trial.rfind('.') - mark);
+}
+
+Error damaged(const RunRecord& run, const std::string& what) {
+  return internal_error(
+      "store.kept_job",
+      "what the job said in run " + run.run.get() + " is damaged in the store: " + what,
+      Retry::never, "replay it with the job as it is now, without --as-it-was");
 }
 
 }  // namespace
@@ -54,7 +62,7 @@ std::string kept_text(const JobTexts& texts) {
 Result<const JobSpec*> JobFinder::in_project(const std::string& name) const {
   if (const JobSpec* job = loaded_.find_job(name)) return job;
   std::string hint = "a job is a file jobs/NAME.yaml";
-  if (name.find(trial_mark) != std::string::npos) {
+  if (is_trial(JobName(name))) {
     hint =
         "a trial is made by `tidemark replay RUN --to CONNECTION`, and looked at with `runs`, "
         "`quarantine` and `query`";
@@ -64,19 +72,20 @@ Result<const JobSpec*> JobFinder::in_project(const std::string& name) const {
   return user_error("user.no_job", "there is no job `" + name + "` in this project", hint);
 }
 
-std::string JobFinder::base_name(const JobName& job) {
-  return job.get().substr(0, job.get().find(trial_mark));
+JobName JobFinder::base_of(const JobName& job) {
+  return JobName(job.get().substr(0, job.get().find(trial_mark)));
 }
 
-Result<JobSpec> JobFinder::named(const std::string& name) const {
-  const std::size_t mark = name.find(trial_mark);
-  const std::size_t dot = mark == std::string::npos ? mark : name.find('.', mark);
-  if (dot == std::string::npos) {
+Result<JobSpec> JobFinder::to_look_at(const std::string& name) const {
+  if (!is_trial(JobName(name))) {
     TM_TRY(const JobSpec* job, in_project(name));
     return *job;
   }
-  TM_TRY(const JobSpec* job, in_project(name.substr(0, mark)));
-  return trial_in(*job, name.substr(mark + 1, dot - mark - 1), name.substr(dot + 1));
+  JobSpec trial;
+  trial.name = JobName(name);
+  trial.to.connection.value = connection_of(name);
+  TM_TRY([[maybe_unused]] const ConnectionSpec* there, connection(trial.to.connection.value));
+  return trial;
 }
 
 Result<JobSpec> JobFinder::as_in(const RunRecord& run, Store& store) const {
@@ -86,19 +95,29 @@ Result<JobSpec> JobFinder::as_in(const RunRecord& run, Store& store) const {
                       "what the job said in run " + run.run.get() + " was not kept",
                       "replay it with the job as it is now, without --as-it-was");
   }
-  TM_TRY(const JsonValue document, parse_json(*text));
+  auto document = parse_json(*text);
+  if (!document.ok()) return damaged(run, document.error().message);
   JobTexts texts;
-  if (const JsonObject* files = document.object()) {
+  if (const JsonObject* files = document->object()) {
     for (const JsonMember& file : *files) {
       if (const std::string* content = file.value.string()) texts[file.name] = *content;
     }
   }
-  return read_kept_job(JobName(base_name(run.job)), texts, loaded_.project, catalog_, nullptr);
+  auto job = read_kept_job(base_of(run.job), texts);
+  if (!job.ok()) return damaged(run, job.error().describe());
+  if (job->content_hash != run.spec_hash) return damaged(run, "it is not what was kept");
+  return job;
 }
 
 Status JobFinder::loads_as_now(const JobSpec& then) const {
   const JobSpec* now = loaded_.find_job(then.name.get());
-  if (now == nullptr || same_target(then.to, now->to)) return {};
+  if (now == nullptr) {
+    return user_error(
+        "user.other_target",
+        "job `" + then.name.get() + "` is gone, and nobody knows whose its table is now",
+        "look at it in a table of its own: add `--to CONNECTION`");
+  }
+  if (same_target(then.to, now->to)) return {};
   return user_error(
       "user.other_target",
       "job `" + then.name.get() + "` as it was then loads into " + then.to.connection.value + "." +
@@ -106,54 +125,41 @@ Status JobFinder::loads_as_now(const JobSpec& then) const {
       "look at it in a table of its own: add `--to " + now->to.connection.value + "`");
 }
 
-std::optional<JobSpec> JobFinder::of_left(const RunRecord& run, Store& store) const {
-  auto now = named(run.job.get());
-  if (!now.ok() || run.kind != RunKind::replay || now->content_hash == run.spec_hash ||
-      !now->trial_of.get().empty())
-    return now.ok() ? std::optional(std::move(*now)) : std::nullopt;
-  auto then = as_in(run, store);
-  return then.ok() ? std::optional(std::move(*then)) : std::optional(std::move(*now));
-}
-
-Result<JobSpec> JobFinder::trial(const JobSpec& job, const std::string& to,
-                                 const RunId& run) const {
-  const std::size_t dot = to.find('.');
-  const std::string name = to.substr(0, dot);
-  if (dot == std::string::npos)
-    return trial_in(job, name, last_part(job.to.table.value) + "_" + run.get());
-  const std::string table = to.substr(dot + 1);
-  for (const JobSpec& other : loaded_.jobs) {
-    if (!may_be(last_part(other.to.table.value), last_part(table))) continue;
-    return user_error(
-        "user.trial_table",
-        "`" + table + "` is, or may become, a table of job `" + other.name.get() + "`",
-        "name another one, or none: `--to " + name + "` makes one that is named after the run");
+LeftJob JobFinder::of_left(const RunRecord& run, Store& store) const {
+  LeftJob left;
+  const JobSpec* now = loaded_.find_job(base_of(run.job).get());
+  if (run.spec_hash.empty()) {
+    left.why_not = "an older Tidemark began it, and kept no text of its job";
+  } else if (now == nullptr) {
+    left.why_not = "the job's file is gone";
+  } else if (now->content_hash != run.spec_hash) {
+    left.why_not = "the job's file has been changed since, or it was a replay of an older one";
+  } else if (is_trial(run.job)) {
+    left.why_not = "a trial is begun anew";
   }
-  return trial_in(job, name, table);
+  // Also where it ends here, its own target must be asked what it has.
+  auto then = as_in(run, store);
+  if (then.ok()) {
+    left.job = std::move(*then);
+  } else if (now != nullptr) {
+    left.job = *now;
+  }
+  if (left.job && is_trial(run.job))
+    left.job = as_trial(std::move(*left.job), connection_of(run.job.get()), run.run);
+  return left;
 }
 
-Result<JobSpec> JobFinder::trial_in(const JobSpec& job, const std::string& connection,
-                                    const std::string& table) const {
-  TM_TRY(const ConnectionSpec* to, this->connection(connection));
+Result<JobSpec> JobFinder::trial(const JobSpec& job, const std::string& name,
+                                 const RunId& run) const {
+  TM_TRY(const ConnectionSpec* to, connection(name));
   TM_TRY(const Connector* connector, connectors_.of(*to));
   if (!connector->is_sink()) {
     return user_error("user.no_target",
-                      "`" + connection + "` is a source only: nothing can be loaded there",
+                      "`" + name + "` is a source only: nothing can be loaded there",
                       "name a connection that is a target, for example the job's own: --to " +
                           job.to.connection.value);
   }
-  if (table.empty()) {
-    return user_error("user.trial_table", "the name of the table is missing behind the dot",
-                      "write `--to " + connection + "`, or `--to " + connection + ".TABLE`");
-  }
-  JobSpec trial = job;
-  trial.trial_of = job.name;
-  trial.name = JobName(job.name.get() + trial_mark + connection + "." + table);
-  trial.to.connection.value = connection;
-  trial.to.table.value = table;
-  trial.to.allow_empty = true;  // a new table loses nothing
-  trial.to.replace = Replace::rows;
-  return trial;
+  return as_trial(job, name, run);
 }
 
 Result<const ConnectionSpec*> JobFinder::connection(const std::string& name) const {

@@ -1,9 +1,9 @@
 // JobFinder: which job a name or a past run means: one of the project, one as it was in an earlier
-// run, or a trial: a stage of a job loaded into a new table elsewhere (`tidemark replay --to`).
+// run, or a trial: a stage of a job loaded into a new table, to look at (`tidemark replay --to`).
 //
-// A trial is a job of its own in the store and in the ledger, under the name
-// `JOB@CONNECTION.TABLE`, so that it never touches the table, the watermark or the quarantine of
-// its job. Borrows what it is made of; one thread.
+// A trial is a job of its own in the store and in the ledger, under the name `JOB@CONNECTION.RUN`,
+// so that it never touches the table, the watermark or the quarantine of its job. Borrows what it
+// is made of; one thread.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 #include "connect/registry.h"
-#include "spec/connector_catalog.h"
+#include "run/recovery.h"
 #include "spec/project_load.h"
 #include "store/records.h"
 #include "store/store.h"
@@ -20,35 +20,30 @@ namespace tidemark {
 
 class JobFinder {
  public:
-  JobFinder(const LoadedProject& loaded, const ConnectorCatalog& catalog,
-            const ConnectorRegistry& connectors)
-      : loaded_(loaded), catalog_(catalog), connectors_(connectors) {}
+  JobFinder(const LoadedProject& loaded, const ConnectorRegistry& connectors)
+      : loaded_(loaded), connectors_(connectors) {}
 
   // `user.no_job` with the nearest name.
   Result<const JobSpec*> in_project(const std::string& name) const;
-  // The job or the trial of that name.
-  Result<JobSpec> named(const std::string& name) const;
+  // The job of that name, to look at what it loaded. Of a trial only its name and target are there:
+  // its job's file may be gone.
+  Result<JobSpec> to_look_at(const std::string& name) const;
   // The job whose stages the run loaded: of a trial the job it is a trial of.
-  static std::string base_name(const JobName& job);
-  // The job as it was in that run. `user.job_not_kept`, or the faults of a text that does not fit
-  // the project any more.
+  static JobName base_of(const JobName& job);
+  // The job as it was in that run. `user.job_not_kept`; `store.kept_job` where what was kept is
+  // damaged.
   Result<JobSpec> as_in(const RunRecord& run, Store& store) const;
   // `user.other_target` where the job as it was loaded elsewhere, or otherwise, than it does now.
   Status loads_as_now(const JobSpec& then) const;
-  // What a run that was left goes on with; nothing where its job is gone.
-  std::optional<JobSpec> of_left(const RunRecord& run, Store& store) const;
-  // The job as it loads into a new table. `to` is CONNECTION, for a table named after `run`, or
-  // CONNECTION.TABLE.
-  Result<JobSpec> trial(const JobSpec& job, const std::string& to, const RunId& run) const;
+  // A run that was left: the job it was begun with, and why it is not gone on with.
+  LeftJob of_left(const RunRecord& run, Store& store) const;
+  // The job as `run` loads it into a new table of that connection.
+  Result<JobSpec> trial(const JobSpec& job, const std::string& connection, const RunId& run) const;
   // `user.no_connection` with the nearest name.
   Result<const ConnectionSpec*> connection(const std::string& name) const;
 
  private:
-  Result<JobSpec> trial_in(const JobSpec& job, const std::string& connection,
-                           const std::string& table) const;
-
   const LoadedProject& loaded_;
-  const ConnectorCatalog& catalog_;
   const ConnectorRegistry& connectors_;
 };
 

@@ -14,8 +14,12 @@ namespace {
 // One run that was left behind, under a lease of its job.
 class LeftRun {
  public:
-  LeftRun(const RunnerParts& parts, RunRecord run, const JobSpec* job, Cancel& cancel)
-      : parts_(parts), run_(std::move(run)), job_(job), stop_(cancel) {}
+  LeftRun(const RunnerParts& parts, RunRecord run, const LeftJob& left, Cancel& cancel)
+      : parts_(parts),
+        run_(std::move(run)),
+        job_(left.job ? &*left.job : nullptr),
+        why_not_(left.why_not),
+        stop_(cancel) {}
 
   // Nothing where the run stays as it is for now.
   Result<std::optional<RunRecord>> recover(bool go_on) {
@@ -23,11 +27,8 @@ class LeftRun {
     if (!ours) return std::optional<RunRecord>();
     TM_CHECK(settle());
     if (!is_open()) return end(std::nullopt);
-    if (job_ == nullptr) return give_up(died("the job's file is gone"));
     // A stage was read by the job as it was; one that reads something else now reads anew.
-    if (run_.spec_hash != job_->content_hash)
-      return give_up(died("the job's file has been changed since"));
-    if (!job_->trial_of.get().empty()) return give_up(died("a trial is begun anew"));
+    if (!why_not_.empty()) return give_up(died(why_not_));
     if (!can_go_on()) return give_up(died("a replay that read no single stage is begun anew"));
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
@@ -52,8 +53,12 @@ class LeftRun {
     if (!lease.ok()) return std::move(lease).error();
     lease_ = std::move(*lease);
     TM_TRY(engine_, parts_.engine.connect());
-    if (job_ != nullptr) {
-      auto fenced = raise_fence();
+    const ConnectionSpec* to =
+        job_ == nullptr ? nullptr : parts_.project.find_connection(job_->to.connection.value);
+    // Nobody can tell of a load whose target is not in the project any more; it may come back.
+    if (to == nullptr && may_be_loaded()) return false;
+    if (to != nullptr) {
+      auto fenced = raise_fence(*to);
       if (!fenced.ok() && fenced.error().code == "run.cancelled") return std::move(fenced).error();
       if (!fenced.ok()) return false;
     }
@@ -61,8 +66,14 @@ class LeftRun {
     return true;
   }
 
-  Status raise_fence() {
-    const ConnectionSpec& to = *parts_.project.find_connection(job_->to.connection.value);
+  bool may_be_loaded() const {
+    return std::any_of(run_.streams.begin(), run_.streams.end(), [](const StreamRecord& stream) {
+      return stream.mark.state == RunState::loading ||
+             stream.mark.state == RunState::commit_unknown;
+    });
+  }
+
+  Status raise_fence(const ConnectionSpec& to) {
     TM_TRY(const Connector* connector, parts_.connectors.of(to));
     const ConnectorContext context{parts_.project, *engine_, "tidemark recovery " + run_.run.get()};
     TM_TRY(sink_, connector->open_sink(to, context, stop_));
@@ -179,7 +190,8 @@ class LeftRun {
 
   const RunnerParts& parts_;
   RunRecord run_;
-  const JobSpec* job_;  // nothing when its file is gone
+  const JobSpec* job_;  // with which it was begun; nothing where nobody knows
+  std::string why_not_;
   Cancel stop_;
   std::unique_ptr<Lease> lease_;
   std::unique_ptr<duck::Connection> engine_;
@@ -193,9 +205,9 @@ Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
   std::vector<RunRecord> recovered;
   TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs());
   for (RunRecord& run : left) {
-    const std::optional<JobSpec> job = options.job_of(run);
+    const LeftJob job = options.job_of(run);
     const bool go_on = options.go_on && options.go_on(run.job);
-    LeftRun one(parts, std::move(run), job ? &*job : nullptr, cancel);
+    LeftRun one(parts, std::move(run), job, cancel);
     TM_TRY(std::optional<RunRecord> record, one.recover(go_on));
     if (record) recovered.push_back(std::move(*record));
   }

@@ -14,12 +14,16 @@
 
 namespace tidemark {
 
+struct LeftJob {
+  std::optional<JobSpec> job;  // with which the run was begun; nothing where nobody knows
+  std::string why_not;         // it is not gone on with; empty: it is
+};
+
 struct RecoveryOptions {
   // Whether a run of this job is to go on now. The others wait at `retry_wait` for who runs their
   // job: a person who starts one job does not want to wait for the reads of all.
   std::function<bool(const JobName&)> go_on;
-  // The job a run is gone on with; nothing when its file is gone.
-  std::function<std::optional<JobSpec>(const RunRecord&)> job_of;
+  std::function<LeftJob(const RunRecord&)> job_of;
 };
 
 // The runs that were ended or gone on with, as they now stand. Idempotent. A run that another

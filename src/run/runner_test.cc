@@ -201,7 +201,11 @@ class RunnerTest : public testing::Test {
   std::vector<RunRecord> recover(bool go_on) {
     auto runs = recover_runs(parts(),
                              {[&](const JobName&) { return go_on; },
-                              [&](const RunRecord&) { return std::optional(job_); }},
+                              [&](const RunRecord& run) {
+                                return LeftJob{job_, run.spec_hash == job_.content_hash
+                                                         ? std::string()
+                                                         : "the job's file has been changed"};
+                              }},
                              cancel_);
     EXPECT_TRUE(runs.ok()) << runs.error().describe();
     return runs.ok() ? *runs : std::vector<RunRecord>();

@@ -111,7 +111,10 @@ Result<RunRecord> Workspace::replay(const RunId& past, const ReplayOptions& opti
                                     RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());
   TM_TRY(RunHistory history, store->get_run(past));
-  TM_CHECK(recover({history.run.job}, observer, cancel));
+  // A trial leaves its job, and what is left of it, as it is.
+  std::vector<JobName> go_on;
+  if (!options.to) go_on.push_back(history.run.job);
+  TM_CHECK(recover(go_on, observer, cancel));
   TM_TRY(history, store->get_run(past));
   return in_lock(
       *store, observer,
@@ -129,10 +132,15 @@ Result<JobSpec> Workspace::job_to_replay(const RunRecord& past, const ReplayOpti
   if (options.as_it_was) {
     TM_TRY(job, find.as_in(past, store));
   } else {
-    TM_TRY(const JobSpec* now, find.in_project(JobFinder::base_name(past.job)));
-    job = *now;
+    const JobName name = JobFinder::base_of(past.job);
+    auto now = find.in_project(name.get());
+    if (!now.ok()) {
+      return user_error("user.no_job", "job `" + name.get() + "` is gone",
+                        "look at what the run staged: add `--as-it-was --to CONNECTION`");
+    }
+    job = **now;
   }
-  if (!options.to.empty()) return find.trial(job, options.to, id);
+  if (options.to) return find.trial(job, *options.to, id);
   if (past.job != job.name) {
     return user_error("user.trial",
                       "run " + past.run.get() + " was a trial of job `" + job.name.get() +
@@ -280,6 +288,15 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
   auto answer = connector->answer(*connection, sql, looking(*engine), cancel);
   if (!answer.ok()) return or_who_holds_it(std::move(answer).error());
   return answer;
+}
+
+Result<Preparation> Workspace::prepare_source(const std::string& name, const std::string& table,
+                                              const std::string& column, bool apply,
+                                              Cancel& cancel) {
+  TM_TRY(const ConnectionSpec* connection, finder().connection(name));
+  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(const Connector* connector, around_.connectors.of(*connection));
+  return connector->prepare(*connection, table, column, apply, looking(*engine), cancel);
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {

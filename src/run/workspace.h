@@ -45,8 +45,8 @@ struct Surroundings {
 
 struct ReplayOptions {
   bool allow_empty = false;
-  bool as_it_was = false;  // with the job as it was in that run, not as it is now
-  std::string to;          // CONNECTION[.TABLE]: into a new table; empty: the job's own
+  bool as_it_was = false;         // with the job as it was in that run, not as it is now
+  std::optional<std::string> to;  // a connection: into a new table there, not into the job's own
 };
 
 class Workspace {
@@ -60,7 +60,7 @@ class Workspace {
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
   const Faults& faults() const { return loaded_.faults; }
-  JobFinder finder() const { return {loaded_, around_.catalog, around_.connectors}; }
+  JobFinder finder() const { return {loaded_, around_.connectors}; }
 
   // Becomes the project's owner. `run.project_busy` when somebody else is.
   Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
@@ -96,6 +96,9 @@ class Workspace {
   // The answer of a query in the connection's own SQL.
   Result<duck::Answer> answer(const std::string& connection, const std::string& sql,
                               Cancel& cancel);
+  // What a table of a source lacks to be followed exactly; with `apply` it is done.
+  Result<Preparation> prepare_source(const std::string& connection, const std::string& table,
+                                     const std::string& column, bool apply, Cancel& cancel);
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
  private:

@@ -205,12 +205,18 @@ struct ScheduleSpec {
 // What a job was read from: its file and the SQL files it names, by their paths in the project.
 using JobTexts = std::map<std::string, std::string>;
 
+// A stage of job `of`, loaded by `run` into a new table, to look at.
+struct Trial {
+  JobName of;
+  RunId run;
+};
+
 struct JobSpec {
   JobName name;
   std::string file;  // relative to the project folder, `jobs/orders.yaml`
   JobTexts texts;
   std::string content_hash;  // of `texts`
-  JobName trial_of;          // the job whose stages this one loads elsewhere; empty: none
+  std::optional<Trial> trial;
   std::string description;
   bool enabled = true;
   std::vector<std::string> tags;

@@ -82,18 +82,13 @@ std::string hash_of(const JobTexts& texts) {
   return xxh3_hex(all);
 }
 
-// One job with what can be seen of it without the other jobs. `project` is null where its
-// connections are not known.
-ReadJob read_one_job(const YamlDocument& document, ReadContext& context, const ProjectSpec* project,
-                     const ConnectorCatalog& catalog, SqlCheck* sql_check, Faults& faults) {
+// One job with what can be seen of it without the project and the other jobs.
+ReadJob read_one_job(const YamlDocument& document, ReadContext& context, Faults& faults) {
   ReadJob job = read_job(document, context);
   job.spec.texts = context.sql_files();
   job.spec.texts[context.file()] = document.source();
   job.spec.content_hash = hash_of(job.spec.texts);
   check_job(job, faults);
-  if (project == nullptr) return job;
-  check_connections(job, *project, catalog, faults);
-  check_query(job, *project, catalog, sql_check, faults);
   return job;
 }
 
@@ -144,8 +139,10 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
                          .document = *document,
                          .faults = faults,
                          .sql_check = sql_check});
-    jobs.push_back(read_one_job(*document, context, connections_known ? &loaded.project : nullptr,
-                                catalog, sql_check, faults));
+    jobs.push_back(read_one_job(*document, context, faults));
+    if (!connections_known) continue;
+    check_connections(jobs.back(), loaded.project, catalog, faults);
+    check_query(jobs.back(), loaded.project, catalog, sql_check, faults);
   }
   check_jobs(jobs, faults);
   for (ReadJob& job : jobs)
@@ -154,26 +151,21 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
   return loaded;
 }
 
-Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts, const ProjectSpec& project,
-                              const ConnectorCatalog& catalog, SqlCheck* sql_check) {
+Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts) {
   const std::string file = job_file(job);
   const auto text = texts.find(file);
   if (text == texts.end())
-    return internal_error("spec.kept_job", "the text of " + file + " is missing");
+    return internal_error("spec.kept_job", "the kept text of " + file + " is missing");
   Faults faults;
   const YamlDocument document = YamlDocument::parse(text->second);
   for (const YamlFault& fault : document.faults())
     faults.add(file, place(fault.at), fault.message, fault.hint);
-  ReadContext context({.root = project.root,
-                       .file = file,
-                       .document = document,
-                       .faults = faults,
-                       .sql_check = sql_check,
-                       .texts = &texts});
-  ReadJob read = read_one_job(document, context, &project, catalog, sql_check, faults);
+  ReadContext context(
+      {.root = {}, .file = file, .document = document, .faults = faults, .texts = &texts});
+  ReadJob read = read_one_job(document, context, faults);
   if (faults.empty()) return std::move(read.spec);
   faults.sort();
-  return faults.as_error().with_context("reading job `" + job.get() + "` as it was then");
+  return faults.as_error().with_context("reading the kept text of job `" + job.get() + "`");
 }
 
 }  // namespace tidemark

@@ -32,9 +32,8 @@ struct LoadedProject {
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
                            SqlCheck* sql_check, EnvironmentLookup environment = {});
 
-// A job from texts that were kept of it, against the project as it is now. The faults of texts that
-// do not fit it any more are in the Error.
-Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts, const ProjectSpec& project,
-                              const ConnectorCatalog& catalog, SqlCheck* sql_check);
+// A job from texts that were kept of it, as LoadedProject would have it. Whether its connections
+// are still there is for who uses them. Faults of the texts are in the Error.
+Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts);
 
 }  // namespace tidemark

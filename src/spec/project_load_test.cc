@@ -187,13 +187,12 @@ TEST(ProjectLoad, AJobIsReadFromItsKeptTexts) {
   project.write("jobs/steps.sql", "select 2 as two from rows");
   const LoadedProject after = project.load();
   EXPECT_NE(after.find_job("a")->content_hash, then.content_hash) << "the SQL file counts too";
-  const auto kept = read_kept_job(then.name, then.texts, after.project, fake_catalog(), nullptr);
+  const auto kept = read_kept_job(then.name, then.texts);
   ASSERT_TRUE(kept.ok()) << kept.error().message;
   EXPECT_EQ(kept->content_hash, then.content_hash);
   EXPECT_EQ(std::get<SqlStep>(kept->transform.at(0).kind).query.text, "select 1 as one from rows");
   // A file that was not kept is not taken from the disk, and a text that is wrong now says so.
-  const auto less =
-      read_kept_job(then.name, {{"jobs/a.yaml", text}}, after.project, fake_catalog(), nullptr);
+  const auto less = read_kept_job(then.name, {{"jobs/a.yaml", text}});
   ASSERT_FALSE(less.ok());
   EXPECT_NE(less.error().describe().find("steps.sql"), std::string::npos)
       << less.error().describe();

@@ -149,6 +149,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
   if (!present && target.was_there) return table_gone(target.table);
+  if (present && target.must_be_new) return table_taken(target.table);
   if (present) {
     TM_CHECK(check_fit(target.table, *present, target.schema));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));

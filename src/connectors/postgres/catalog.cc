@@ -47,7 +47,8 @@ Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
       "select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on "
       "n.oid = c.relnamespace "
       "where c.relkind in ('r', 'p', 'f') and not c.relispartition and n.nspname not like 'pg\\_%' "
-      "and n.nspname <> 'information_schema' and c.relname not in ('tidemark_ledger', "
+      "and n.nspname not in ('information_schema', 'tidemark_trials') and c.relname not in "
+      "('tidemark_ledger', "
       "'tidemark_loads', 'tidemark_quarantine') order by 1, 2",
       cancel);
 }

@@ -5,6 +5,7 @@
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
+#include "connectors/postgres/transaction_watermark.h"
 #include "connectors/postgres/type_tables.h"
 #include "connectors/postgres/whole_read.h"
 
@@ -107,6 +108,31 @@ Status PostgresConnector::refresh(const ConnectionSpec& connection,
                                   const std::vector<std::string>& tables,
                                   const ConnectorContext& context, Cancel& cancel) const {
   return copy_tables(connection, tables, postgres::CopyDepth::rows, context, cancel);
+}
+
+Result<Preparation> PostgresConnector::prepare(const ConnectionSpec& connection,
+                                               const std::string& table, const std::string& column,
+                                               bool apply, const ConnectorContext& context,
+                                               Cancel& cancel) const {
+  auto session = postgres::Connection::connect(
+      options_of(connection, context, postgres::Side::source), cancel);
+  if (!session.ok()) {
+    return std::move(session).error().with_context("opening connection `" + connection.name.value +
+                                                   "`");
+  }
+  TM_TRY(
+      const postgres::SourcePreparation wanted,
+      postgres::source_preparation(**session, postgres::TableName::parse(table), column, cancel));
+  if (apply) TM_CHECK(postgres::apply_preparation(**session, wanted, cancel));
+  Preparation preparation;
+  if (!wanted.together.empty()) {
+    preparation.statements.emplace_back("begin");
+    for (const std::string& statement : wanted.together)
+      preparation.statements.push_back(statement);
+    preparation.statements.emplace_back("commit");
+  }
+  if (!wanted.index.empty()) preparation.statements.push_back(wanted.index);
+  return preparation;
 }
 
 Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,

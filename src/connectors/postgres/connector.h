@@ -39,6 +39,10 @@ class PostgresConnector : public Connector {
                 const ConnectorContext& context, Cancel& cancel) const override;
   Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                  const ConnectorContext& context, Cancel& cancel) const override;
+  // A column of type xid8 with a trigger and an index.
+  Result<Preparation> prepare(const ConnectionSpec& connection, const std::string& table,
+                              const std::string& column, bool apply,
+                              const ConnectorContext& context, Cancel& cancel) const override;
   // PostgreSQL runs the query, so that names, functions and values are its own.
   Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
                               const ConnectorContext& context, Cancel& cancel) const override;

@@ -58,6 +58,7 @@ Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& 
 Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
   TM_TRY(TableState state, read_target(*connection_, target, cancel));
   if (!state.exists && target.was_there) return table_gone(target.table);
+  if (state.exists && target.must_be_new) return table_taken(target.table);
   TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
   TM_CHECK(check_null_key(engine_, rows, target));
   if (steps.full) {

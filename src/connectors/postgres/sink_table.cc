@@ -311,17 +311,19 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   if (state.name.table.empty() || table.find('\0') != std::string::npos) {
     return user_error("target.bad_name", "`" + table + "` is not the name of a table");
   }
-  TM_TRY(Rows found,
-         connection.query("select c.oid::int8, c.relkind, n.nspname, c.reltuples::int8, "
-                          "pg_catalog.pg_relation_size(c.oid), "
-                          "pg_catalog.row_security_active(c.oid), case when c.relkind = 'r' then "
-                          "(select string_agg(inhrelid::regclass::text, ', ' order by "
-                          "inhrelid::regclass::text) from pg_catalog.pg_inherits where inhparent = "
-                          "c.oid) end "
-                          "from pg_catalog.pg_class c "
-                          "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
-                          "where c.oid = pg_catalog.to_regclass($1)",
-                          Parameters{state.name.sql()}, cancel));
+  TM_TRY(
+      Rows found,
+      connection.query("select c.oid::int8, c.relkind, n.nspname, c.reltuples::int8, "
+                       "pg_catalog.pg_relation_size(c.oid), "
+                       "pg_catalog.row_security_active(c.oid), case when c.relkind = 'r' then "
+                       "(select string_agg(inhrelid::regclass::text, ', ' order by "
+                       "inhrelid::regclass::text) from pg_catalog.pg_inherits where inhparent = "
+                       // The chunks of a TimescaleDB table are its own, as partitions are.
+                       "c.oid and not starts_with(inhrelid::regclass::text, '_timescaledb_')) end "
+                       "from pg_catalog.pg_class c "
+                       "join pg_catalog.pg_namespace n on n.oid = c.relnamespace "
+                       "where c.oid = pg_catalog.to_regclass($1)",
+                       Parameters{state.name.sql()}, cancel));
   if (found.rows() == 0) {
     TM_TRY(Rows schema,
            connection.query("select coalesce(nullif($1, ''), current_schema()), $1 = '' or exists "

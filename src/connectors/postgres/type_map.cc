@@ -72,6 +72,7 @@ const std::vector<TypeRule>& type_rules() {
       {21, 1005, "smallint", int2, TypeKind::int16, ""},
       {23, 1007, "integer", int4, TypeKind::int32, ""},
       {20, 1016, "bigint", int8, TypeKind::int64, ""},
+      {5069, 271, "xid8", int8, TypeKind::int64, ""},
       {26, 1028, "oid", oid, TypeKind::uint32, ""},
       {700, 1021, "real", float4, TypeKind::float32, "NaN, infinities and -0 as they are"},
       {701, 1022, "double precision", float8, TypeKind::float64,

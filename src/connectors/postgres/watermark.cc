@@ -2,6 +2,7 @@
 
 #include "base/nearest.h"
 #include "base/units.h"
+#include "connectors/postgres/transaction_watermark.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -227,6 +228,9 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
       case 20:
         cursor.type_name = "bigint";
         return cursor;
+      case 5069:
+        cursor.kind = CursorKind::transaction, cursor.type_name = "xid8";
+        return cursor;
       case 1700:
         cursor.type_name = "numeric";
         return cursor;
@@ -234,7 +238,8 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
         return user_error(
             "plan.cursor_type",
             "column `" + name + "` is " + column.type.name + " and cannot be a watermark",
-            "use a timestamp, a date or a growing number");
+            "use a timestamp, a date, a growing number, or an xid8 that `tidemark source prepare` "
+            "makes");
     }
   }
   std::string hint;
@@ -246,6 +251,8 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
 Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request,
                                Cancel& cancel) {
   const Cursor& cursor = request.cursor;
+  if (cursor.kind == CursorKind::transaction)
+    return find_transaction_bound(connection, request, cancel);
   const bool clock = cursor.kind == CursorKind::timestamptz ||
                      (cursor.kind == CursorKind::timestamp && cursor.timezone);
   if (!clock) {
@@ -268,7 +275,8 @@ Result<WindowBound> find_bound(Connection& connection, const BoundRequest& reque
 
 Result<std::int64_t> count_null_cursors(Connection& connection, const std::string& relation,
                                         const Cursor& cursor, Cancel& cancel) {
-  if (cursor.not_null) return 0;
+  // Rows older than the column that stamps them belong to the first window.
+  if (cursor.not_null || cursor.kind == CursorKind::transaction) return 0;
   TM_TRY(const Rows rows,
          connection.query("select count(*) from (select 1 from " + relation + " where " +
                               quote_name(cursor.column) + " is null limit " +
@@ -278,6 +286,7 @@ Result<std::int64_t> count_null_cursors(Connection& connection, const std::strin
 }
 
 std::string window_condition(const Cursor& cursor, const Window& window, NullCursor nulls) {
+  if (cursor.kind == CursorKind::transaction) return transaction_condition(cursor, window);
   const std::string column = quote_name(cursor.column);
   std::string condition;
   if (window.lo) condition = column + " >= " + cast(cursor, window.lo->text);

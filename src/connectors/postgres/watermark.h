@@ -17,7 +17,7 @@
 
 namespace tidemark::postgres {
 
-enum class CursorKind { timestamptz, timestamp, date, number };
+enum class CursorKind { timestamptz, timestamp, date, number, transaction };
 
 struct Cursor {
   std::string column;
@@ -35,6 +35,7 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
 
 struct BoundRequest {
   std::string relation;  // for FROM
+  std::string table;     // the same where it is a table by name; empty: a query
   Cursor cursor;
   std::optional<Position> lo;
   // The target merges by key: the window stays open at the top and is read again from the oldest
