@@ -6,7 +6,7 @@ import time
 import unittest
 
 from support.duckdb_file import DuckdbFile
-from support.temporary_postgres import TemporaryPostgres
+from support.temporary_postgres import Standby, TemporaryPostgres
 from support.project import Project
 
 PROJECT = """\
@@ -251,6 +251,49 @@ class Transactions(PostgresTest):
         self.assertEqual("plan.watermark_changed", self.run_job("orders", 2)["error"]["code"])
         self.assertEqual("success", self.project.call("run", "orders", "--full", "--json").json["status"])
         self.assertEqual([["3"]], self.project.rows("select count(*) from orders"))
+
+
+class OnAStandby(PostgresTest):
+    def run_from(self, server, loaded):
+        self.project.write("tidemark.yaml", PROJECT.format(source=server.conninfo(self.source),
+                                                           mirror=self.server.conninfo(self.mirror)))
+        run = self.run_job("orders")
+        self.assertEqual(loaded, sum(stream["rows_loaded"] for stream in run["streams"]), run)
+        return run
+
+    def test_transactions_are_waited_for_and_nothing_comes_twice(self):
+        self.shop("create table orders (id int primary key, v int); insert into orders values (1, 10), (2, 20)")
+        self.project.job("orders", "from: {connection: shop, table: orders, watermark: tidemark_xid}\n"
+                                   "to: {connection: warehouse, table: orders, load: append}\n")
+        self.assertEqual(0, self.project.call("source", "prepare", "shop", "orders", "--apply").code)
+        with Standby(self.server) as standby:
+            standby.catch_up()
+            self.assertEqual("exact-upsert", self.run_from(standby, 2)["guarantee"])
+            held = subprocess.Popen(["psql", self.server.conninfo(self.source), "-Xqc",
+                                     "begin; insert into orders values (3, 30); select pg_sleep(3); commit"],
+                                    stdout=subprocess.DEVNULL)
+            while self.shop("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0":
+                time.sleep(0.02)
+            self.shop("insert into orders values (4, 40)")
+            standby.catch_up()
+            self.run_from(standby, 0)  # row 4 waits for row 3
+            self.assertIsNone(held.poll(), "the transaction ended before it was looked at")
+            self.run_from(self.server, 1)  # the primary knows that only row 3 is open
+            self.run_from(standby, 0)
+            self.assertEqual(0, held.wait())
+            standby.catch_up()
+            self.run_from(standby, 1)
+            # A standby that is behind what was read from its primary waits, and goes not back.
+            standby.sql("select pg_wal_replay_pause()")
+            self.shop("insert into orders values (5, 50)")
+            self.run_from(self.server, 1)
+            run = self.run_from(standby, 0)
+            self.assertEqual("skipped", run["status"])
+            standby.sql("select pg_wal_replay_resume()")
+            self.shop("insert into orders values (6, 60)")
+            standby.catch_up()
+            self.run_from(standby, 1)
+        self.assertEqual([[str(i)] for i in range(1, 7)], self.project.rows("select id from orders order by id"))
 
 
 class Questions(PostgresTest):

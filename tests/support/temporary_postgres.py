@@ -12,6 +12,7 @@ from support.postgres_server import POSTGRES_BIN, START_SECONDS, PostgresServer,
 # The superuser needs no password over TCP either, so that a project can name it; everyone else does.
 ACCESS = """\
 local all all trust
+local replication postgres trust
 host all postgres 127.0.0.1/32 trust
 host all all 127.0.0.1/32 scram-sha-256
 """
@@ -34,6 +35,10 @@ class TemporaryPostgres(PostgresServer):
     def __exit__(self, *_):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def flushed(self):
+        """Where its log ends now."""
+        return self.sql("select pg_current_wal_flush_lsn()")
 
     def start(self):
         """After a kill the old backends still hold the shared memory for a moment, so a start may need a second try."""
@@ -74,3 +79,32 @@ class TemporaryPostgres(PostgresServer):
     def json(self, text, database="postgres"):
         """The one value of a query, which is JSON."""
         return json.loads(self.sql(text, database))
+
+
+class Standby(TemporaryPostgres):
+    """A copy of a running server that follows it."""
+
+    def __init__(self, primary):
+        super().__init__()
+        self.primary = primary
+
+    def __enter__(self):
+        try:
+            if self.as_user:
+                shutil.chown(self.folder, "postgres")
+            self.program("pg_basebackup", "-D", self.data, "-R", "-X", "stream", "-c", "fast", "-h", self.primary.folder,
+                         "-p", self.primary.port, "-U", "postgres")
+            self.start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def catch_up(self):
+        """Until it has what its primary has now."""
+        end = self.primary.flushed()
+        deadline = time.monotonic() + START_SECONDS
+        while self.sql(f"select pg_last_wal_replay_lsn() >= '{end}'") != "t":
+            if time.monotonic() > deadline:
+                raise ServerError(f"the standby does not come to {end}")
+            time.sleep(0.02)
