@@ -241,10 +241,15 @@ class Transactions(PostgresTest):
         self.run_job("orders")
         self.shop("insert into orders values (3, 30)")
         with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
-            file.rows("update tidemark_ledger set hi = '99999999:99999999:'")
-        run = self.run_job("orders", 1)
-        self.assertEqual("source.server_changed", run["error"]["code"])
-        self.assertIn("--full", run["error"]["hint"])
+            at = file.rows("select hi from tidemark_ledger")[0][0]
+        snapshot, server = at.split("@")
+        system, timeline = server.split("/")
+        for other in (f"99999999:99999999:@{server}", f"{snapshot}@1{system}/{timeline}", f"{snapshot}@{system}/7"):
+            with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
+                file.rows(f"update tidemark_ledger set hi = '{other}'")
+            run = self.run_job("orders", 3)
+            self.assertEqual(("blocked", "blocked.source_changed"), (run["status"], run["error"]["code"]))
+            self.assertIn("--full", run["error"]["hint"])
         # A watermark of another kind is not taken for a snapshot.
         with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
             file.rows("update tidemark_ledger set hi = '2026-01-01 00:00:00+00'")

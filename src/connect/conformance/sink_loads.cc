@@ -264,6 +264,20 @@ TEST_P(SinkLoads, ATableThatIsGoneIsNotMadeAnewByAWindow) {
   EXPECT_FALSE(owner_.sink->describe("orders", cancel_)->has_value());
 }
 
+TEST_P(SinkLoads, ALoadThatMakesItsTableTakesNoneThatCameMeanwhile) {
+  const auto good = rows("SELECT 1 AS id");
+  LoadTarget full = target(good, LoadStrategy::full);
+  full.must_be_new = true;
+  full.allow_empty = true;
+  ASSERT_TRUE(owner_.sink->plan(full, cancel_).ok());
+  ask_("create table " + world_->sql_name("orders") + " (id integer)");
+  ask_("insert into " + world_->sql_name("orders") + " values (7)");
+  EXPECT_EQ(code_of(load(good, full, key(1))), "target.table_taken");
+  EXPECT_EQ(world_->rows("orders"), (Rows{"7"}));
+  ask_("drop table " + world_->sql_name("orders"));
+  EXPECT_TRUE(is(load(good, full, key(1)), committed));
+}
+
 TEST_P(SinkLoads, AnAbandonedOrCancelledLoadLeavesNothing) {
   const auto good = rows("SELECT 1 AS id");
   const auto append = target(good, LoadStrategy::append, {}, "mart.orders");
