@@ -320,8 +320,9 @@ TEST_F(LateRowsTest, NoKindOfWatermarkLosesARowThatCommitsLate) {
                 target.doubled, median_delay(target, committed));
     EXPECT_EQ(target.lost(table), std::vector<Version>()) << target.name;
     // A keyed target may be given a row again; the others never.
-    if (target.strategy == LoadStrategy::append || target.watermark == "written_by")
+    if (target.strategy == LoadStrategy::append || target.watermark == "written_by") {
       EXPECT_EQ(target.doubled, 0) << target.name;
+    }
   }
   std::printf("%-14s %-13s %6zu\n", "naive", "none", naive.lost(table).size());
   EXPECT_GT(naive.lost(table).size(), 0U) << "the control lost nothing, so nothing was shown";
