@@ -57,6 +57,15 @@ class PostgresTest(unittest.TestCase):
     def target(self, sql):
         return self.server.sql(sql, self.mirror)
 
+    def hold_open(self, row):
+        """The process of a session that has inserted a row and commits it three seconds later."""
+        held = subprocess.Popen(["psql", self.server.conninfo(self.source), "-Xqc",
+                                 f"begin; insert into orders values {row}; select pg_sleep(3); commit"],
+                                stdout=subprocess.DEVNULL)
+        while self.shop("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0":
+            time.sleep(0.02)
+        return held
+
     def run_job(self, name, code=0):
         done = self.project.call("run", name, "--json")
         self.assertEqual(code, done.code, done.err)
@@ -223,11 +232,7 @@ class Transactions(PostgresTest):
         self.prepare("--apply")
         self.assertEqual(2, self.run_job("orders")["streams"][0]["rows_loaded"])
         self.shop("insert into orders values (3, 30)")
-        held = subprocess.Popen(["psql", self.server.conninfo(self.source), "-Xqc",
-                                 "begin; insert into orders values (4, 40); select pg_sleep(3); commit"],
-                                stdout=subprocess.DEVNULL)
-        while self.shop("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0":
-            time.sleep(0.02)
+        held = self.hold_open("(4, 40)")
         self.shop("insert into orders values (5, 50)")
         self.assertEqual(2, self.run_job("orders")["streams"][0]["rows_loaded"])
         self.assertEqual("skipped", self.run_job("orders")["status"])
@@ -274,11 +279,7 @@ class OnAStandby(PostgresTest):
         with Standby(self.server) as standby:
             standby.catch_up()
             self.assertEqual("exact-upsert", self.run_from(standby, 2)["guarantee"])
-            held = subprocess.Popen(["psql", self.server.conninfo(self.source), "-Xqc",
-                                     "begin; insert into orders values (3, 30); select pg_sleep(3); commit"],
-                                    stdout=subprocess.DEVNULL)
-            while self.shop("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0":
-                time.sleep(0.02)
+            held = self.hold_open("(3, 30)")
             self.shop("insert into orders values (4, 40)")
             standby.catch_up()
             self.run_from(standby, 0)  # row 4 waits for row 3

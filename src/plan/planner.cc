@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "connect/expression.h"
 #include "connect/fit.h"
+#include "connect/trial_schema.h"
 #include "plan/load_id.h"
 #include "stage/stage.h"
 
@@ -22,6 +23,13 @@ std::string replace_all(std::string text, std::string_view mark, std::string_vie
     text.replace(at, mark.size(), value);
   }
   return text;
+}
+
+// Some targets fold case, so names that differ in it only are taken for one.
+bool same_name(const std::string& left, const std::string& right) {
+  return std::equal(
+      left.begin(), left.end(), right.begin(), right.end(),
+      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 // `raw.{table}` for stream `public.orders`: {schema} is `public`, {table} is `orders`.
@@ -307,12 +315,6 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
   TM_TRY(plan.load, sink.plan(plan.target, cancel));
   return {};
-}
-
-bool same_name(const std::string& left, const std::string& right) {
-  return std::equal(
-      left.begin(), left.end(), right.begin(), right.end(),
-      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,

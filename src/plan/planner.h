@@ -82,10 +82,6 @@ class Planner {
 
 // A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.
 std::string name_in_target(const JobSpec& job, const StreamName& stream);
-// The schema of the tables that trials make.
-inline constexpr std::string_view trial_schema = "tidemark_trials";
-// Whether two names of tables are one to a target that folds case.
-bool same_name(const std::string& left, const std::string& right);
 // Streams may share a table on purpose, but not where each would replace the other's rows, nor
 // where `{table}` was to keep them apart. `others` come before `plan` in one run.
 Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& others,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/nearest.h"
+#include "connect/trial_schema.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -47,10 +48,10 @@ Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
       "select n.nspname, c.relname from pg_catalog.pg_class c join pg_catalog.pg_namespace n on "
       "n.oid = c.relnamespace "
       "where c.relkind in ('r', 'p', 'f') and not c.relispartition and n.nspname not like 'pg\\_%' "
-      "and n.nspname not in ('information_schema', 'tidemark_trials') and c.relname not in "
+      "and n.nspname not in ('information_schema', $1) and c.relname not in "
       "('tidemark_ledger', "
       "'tidemark_loads', 'tidemark_quarantine') order by 1, 2",
-      cancel);
+      std::vector<std::optional<std::string>>{std::string(trial_schema)}, cancel);
 }
 
 Error table_missing(Connection& connection, const TableName& table, Cancel& cancel) {

@@ -145,8 +145,8 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     bound.reason = "the whole " + std::string(relation_->rows_estimated >= 0 ? "table" : "source") +
                    " is read in one snapshot";
   } else {
-    BoundRequest request{relation(), {}, *cursor_, std::nullopt, strategy_ == LoadStrategy::upsert};
-    if (std::holds_alternative<TableInput>(spec_.input)) request.table = request.relation;
+    BoundRequest request{relation(), std::holds_alternative<TableInput>(spec_.input), *cursor_,
+                         std::nullopt, strategy_ == LoadStrategy::upsert};
     if (!progress.full_requested) request.lo = progress.lo;
     TM_TRY(bound, find_bound(*connection, request, cancel));
     TM_CHECK(check_null_cursors(*connection, bound, cancel));

@@ -109,8 +109,8 @@ Result<WindowBound> find_transaction_bound(Connection& connection, const BoundRe
     if (!last) return other_watermark(cursor, *request.lo);
   }
   Stamps stamps;
-  if (!request.table.empty()) {
-    TM_TRY(stamps, read_stamps(connection, request.table, cursor.column, cancel));
+  if (request.is_table) {
+    TM_TRY(stamps, read_stamps(connection, request.relation, cursor.column, cancel));
   }
   std::optional<std::string> lo;
   if (last) lo = last->snapshot;

@@ -34,8 +34,8 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone);
 
 struct BoundRequest {
-  std::string relation;  // for FROM
-  std::string table;     // the same where it is a table by name; empty: a query
+  std::string relation;   // for FROM
+  bool is_table = false;  // `relation` is a table by its name, else a query
   Cursor cursor;
   std::optional<Position> lo;
   // The target merges by key: the window stays open at the top and is read again from the oldest
