@@ -17,6 +17,7 @@ from support.temporary_postgres import TemporaryPostgres
 
 LEASE = "lease: 3s\n"
 AT_ONCE = 6  # most of a cell is waiting
+RETRIES_MAX = 3  # a machine that is busy elsewhere may cost a run its short lease
 # Where the first process stands still. In the middle of a store transaction it would hold the SQLite file itself,
 # which only a store on PostgreSQL can share.
 PLACES = [*(f"store.committed@{n}" for n in range(2, 10)), "files.rename@1", "files.renamed@1", "postgres.query@12",
@@ -38,6 +39,10 @@ def takeover(world, report, place):
             expect(cell.wait_until_stopped(zombie), f"{place} was not reached")
             report.fired(cell)
             second = other.run(None, "--wait", "60s")
+            for _ in range(RETRIES_MAX):
+                if "lease was last renewed" not in second.err:
+                    break
+                second = other.run(None, "--wait", "60s")
             expect(second.code == 0, f"who takes over ended with {second.code}: {second.err}")
             os.kill(zombie.pid, signal.SIGCONT)
             woken = finish(zombie)
