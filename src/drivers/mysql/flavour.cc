@@ -39,13 +39,19 @@ std::string Flavour::exact_collation() const {
   return version >= 80017 ? "utf8mb4_0900_bin" : "utf8mb4_bin";
 }
 
-std::string Flavour::statement_number() const {
-  return mariadb() ? "query_id" : "0";
+std::string Flavour::statement_start() const {
+  return mariadb() ? "concat('m', round(unix_timestamp(sysdate(6)) * 1000 - time_ms))"
+                   : "concat('s', unix_timestamp(sysdate()) - time)";
+}
+
+std::string Flavour::list_prepared() const {
+  return mariadb() ? "xa recover format='SQL'" : "xa recover convert xid";
 }
 
 std::string Flavour::identity() const {
-  // MariaDB has no UUID of the server (before 11): the two that people set, and the folder's host.
-  return mariadb() ? "concat('mariadb:', @@server_id, ':', @@hostname, ':', @@port)"
+  // MariaDB's is younger than some versions, so it is looked up, not named.
+  return mariadb() ? "(select coalesce(max(variable_value), concat(@@hostname, ':', @@port)) from "
+                     "information_schema.global_variables where variable_name = 'server_uid')"
                    : "@@server_uuid";
 }
 

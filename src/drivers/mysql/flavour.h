@@ -24,12 +24,14 @@ struct Flavour {
   std::string no_statement_limit() const;
   // A collation in which equal texts are the same texts: no case, no accents, no blanks at the end.
   std::string exact_collation() const;
-  // A statement's number in information_schema.processlist, unique while the server runs; 0 where
-  // the server does not tell.
-  std::string statement_number() const;
-  // What tells this server from its copies.
+  // When a statement of information_schema.processlist started: an expression that gives `m` and
+  // milliseconds since 1970, or `s` and seconds.
+  std::string statement_start() const;
+  // Lists prepared XA transactions; the fourth column is the whole of each one's name.
+  std::string list_prepared() const;
+  // What tells this server from its copies: an expression.
   std::string identity() const;
-  // The schema of a session's own time limits, a grant that shows all sessions, for people.
+  // The grant that shows all sessions, for people.
   std::string process_grant(const std::string& user) const;
   // Names of the privileges that let a session end those of other users.
   std::string kill_right() const;
