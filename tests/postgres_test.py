@@ -57,10 +57,10 @@ class PostgresTest(unittest.TestCase):
     def target(self, sql):
         return self.server.sql(sql, self.mirror)
 
-    def hold_open(self, row):
-        """The process of a session that has inserted a row and commits it three seconds later."""
+    def hold_open(self, row, seconds=3):
+        """The process of a session that has inserted a row and commits it seconds later."""
         held = subprocess.Popen(["psql", self.server.conninfo(self.source), "-Xqc",
-                                 f"begin; insert into orders values {row}; select pg_sleep(3); commit"],
+                                 f"begin; insert into orders values {row}; select pg_sleep({seconds}); commit"],
                                 stdout=subprocess.DEVNULL)
         while self.shop("select count(*) from pg_stat_activity where wait_event = 'PgSleep'") == "0":
             time.sleep(0.02)
@@ -248,19 +248,54 @@ class Transactions(PostgresTest):
         with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
             at = file.rows("select hi from tidemark_ledger")[0][0]
         snapshot, server = at.split("@")
-        system, timeline = server.split("/")
-        for other in (f"99999999:99999999:@{server}", f"{snapshot}@1{system}/{timeline}", f"{snapshot}@{system}/7"):
+        system, timeline, table = server.split("/")
+        for other in (f"99999999:99999999:@{server}", f"{snapshot}@1{system}/{timeline}/{table}",
+                      f"{snapshot}@{system}/7/{table}", f"{snapshot}@{system}/{timeline}/7"):
             with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
                 file.rows(f"update tidemark_ledger set hi = '{other}'")
             run = self.run_job("orders", 3)
             self.assertEqual(("blocked", "blocked.source_changed"), (run["status"], run["error"]["code"]))
             self.assertIn("--full", run["error"]["hint"])
+        # Whoever knows that a failover lost nothing says so, once.
+        self.assertEqual("success", self.project.call("run", "orders", "--same-source", "--json").json["status"])
+        self.assertEqual("skipped", self.run_job("orders")["status"])
         # A watermark of another kind is not taken for a snapshot.
         with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
             file.rows("update tidemark_ledger set hi = '2026-01-01 00:00:00+00'")
         self.assertEqual("plan.watermark_changed", self.run_job("orders", 2)["error"]["code"])
         self.assertEqual("success", self.project.call("run", "orders", "--full", "--json").json["status"])
         self.assertEqual([["3"]], self.project.rows("select count(*) from orders"))
+
+
+class WithoutRights(PostgresTest):
+    def test_times_and_numbers_wait_from_run_to_run_for_whoever_is_open(self):
+        user = f"reader_{self.number}"
+        self.shop("create table orders (id int primary key, at timestamptz not null default now(), "
+                  "number int generated always as identity); insert into orders values (1), (2); "
+                  f"create role {user} login password 'letmein'; grant select on orders, orders_number_seq to {user}")
+        project = PROJECT.format(source=self.server.conninfo(self.source, user=user), mirror="dbname=mirror")
+        self.project.write("tidemark.yaml", project.replace(f'user={user}"', f'user={user}", password: "${{file:secret}}"'))
+        self.project.write("secret", "letmein")
+        jobs = {"at": "timed", "number": "numbered"}
+        for column, name in jobs.items():
+            self.project.job(name, f"from: {{connection: shop, table: orders, watermark: {column}}}\n"
+                                   f"to: {{connection: warehouse, table: {name}, load: append}}\n")
+        time.sleep(1.1)  # times stay a second behind the clock
+        for name in jobs.values():
+            run = self.run_job(name)
+            self.assertEqual(("bounded", 2), (run["guarantee"], run["streams"][0]["rows_loaded"]))
+        held = self.hold_open("(3)", 8)
+        self.shop("insert into orders values (4)")
+        for name in jobs.values():
+            run = self.run_job(name)
+            self.assertEqual("skipped", run["status"])
+        self.assertIn("waits for transactions that are open", self.project.call("plan", "numbered").out)
+        self.assertIsNone(held.poll(), "the transaction ended before it was looked at")
+        self.assertEqual(0, held.wait())
+        time.sleep(1.1)
+        for name in jobs.values():
+            self.assertEqual(2, self.run_job(name)["streams"][0]["rows_loaded"])
+            self.assertEqual([[str(i)] for i in range(1, 5)], self.project.rows(f"select id from {name} order by id"))
 
 
 class OnAStandby(PostgresTest):

@@ -122,6 +122,9 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
                    "Whatever\nhappens, run it again: nothing is lost and nothing is doubled.",
            .example = "run orders customers"});
   add_names(run, line, "JOB", 0, "The jobs, in the order to run them");
+  run->add_flag(
+      "--same-source", line.same_source,
+      "Go on where a run is blocked because the source changed: you know that it lost nothing");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");
   run->add_flag(
       "--full", line.full,

@@ -122,7 +122,8 @@ int run(const Call& call) {
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
       auto ran =
-          workspace->run(*job, {call.line.full, call.line.allow_empty}, progress, call.cancel);
+          workspace->run(*job, {call.line.full, call.line.allow_empty, call.line.same_source},
+                         progress, call.cancel);
       show_recovered(*workspace, progress);
       TM_TRY(const RunRecord record, std::move(ran));
       progress.end();

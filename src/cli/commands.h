@@ -30,6 +30,7 @@ struct CommandLine {
   bool apply = false;
   std::optional<std::string> to;  // of a replay: a connection; nothing: the job's own target
   bool allow_empty = false;
+  bool same_source = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;
   bool dry_run = false;

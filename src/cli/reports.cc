@@ -17,8 +17,13 @@ std::string duration_of(const RunRecord& run) {
 std::string short_position(const std::optional<Position>& position, const char* when_absent) {
   constexpr std::size_t shown_max = 60;
   if (!position) return when_absent;
-  return position->text.size() <= shown_max ? position->text
-                                            : position->text.substr(0, shown_max) + "...";
+  std::string text = position->text;
+  // Where it was taken (`@server/...`) is for the source.
+  const std::size_t place = text.rfind('@');
+  if (place != std::string::npos &&
+      text.find_first_not_of("0123456789/", place + 1) == std::string::npos)
+    text.resize(place);
+  return text.size() <= shown_max ? text : text.substr(0, shown_max) + "...";
 }
 
 bool is_number(const Type& type) {

@@ -25,6 +25,8 @@ struct Progress {
   std::vector<Position>
       history;  // hi of every committed window, oldest first; only if wants_history()
   bool full_requested = false;  // --full: read everything, whatever is loaded
+  bool same_source = false;     // a person says that nothing was lost where it looks like another
+  std::string memory;           // WindowBound::memory of the last run; empty: none, or it is lost
 };
 
 // How far a run may read now, and what that promises.
@@ -37,6 +39,9 @@ struct WindowBound {
   // Where the read finds no row, the window need not be recorded: the next one begins at the same
   // `lo` and sees the same.
   bool skip_if_empty = false;
+  // What the source wants to know at the next run, of this job and stream, beside what is loaded.
+  // Opaque. Kept before the first row is read; a source must stay right when it is lost or older.
+  std::string memory;
   // What one run will read, where the source can say cheaply.
   std::optional<std::int64_t> rows_expected;
   std::optional<std::int64_t> bytes_expected;

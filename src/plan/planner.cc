@@ -239,7 +239,11 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   plan.fence = head ? head->fence : Fence(0);
   Progress progress;
   progress.full_requested = options.full || job.to.load == LoadStrategy::full;
+  progress.same_source = options.same_source;
   if (head) progress.lo = head->window.hi;
+  if (store_ != nullptr) {
+    TM_TRY(progress.memory, store_->source_memory(plan.id));
+  }
   if (source.wants_history()) {
     TM_TRY(progress.history, sink.history(plan.id, cancel));
   }

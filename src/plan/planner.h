@@ -14,6 +14,7 @@
 #include "env/files.h"
 #include "plan/plan.h"
 #include "spec/project_spec.h"
+#include "store/store.h"
 
 namespace tidemark {
 
@@ -21,7 +22,17 @@ struct PlanOptions {
   bool full = false;         // read everything again
   bool allow_empty = false;  // an empty or shrunken source may replace a full target
   RunId run;
-  bool read_only = false;  // `plan`: creates nothing, not even a warehouse's empty file
+  bool read_only = false;    // `plan`: creates nothing, not even a warehouse's empty file
+  bool same_source = false;  // a person says that a source that looks like another is the one
+};
+
+// What a Planner works with; all of it outlives the Planner.
+struct PlannerParts {
+  const ProjectSpec& project;
+  const ConnectorRegistry& connectors;
+  duck::Connection& engine;
+  Files& files;
+  Store* store;  // for what sources remember; null where there is none yet
 };
 
 // A stream that a run left behind, with the stage it sealed, if it did.
@@ -33,9 +44,12 @@ struct LeftStream {
 
 class Planner {
  public:
-  Planner(const ProjectSpec& project, const ConnectorRegistry& connectors, duck::Connection& engine,
-          Files& files)
-      : project_(project), connectors_(connectors), engine_(engine), files_(files) {}
+  explicit Planner(const PlannerParts& parts)
+      : project_(parts.project),
+        connectors_(parts.connectors),
+        engine_(parts.engine),
+        files_(parts.files),
+        store_(parts.store) {}
 
   Result<JobPlan> plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   // The same from stages that an earlier run of the job sealed; no source is opened. A stage whose
@@ -78,6 +92,7 @@ class Planner {
   const ConnectorRegistry& connectors_;
   duck::Connection& engine_;
   Files& files_;
+  Store* store_;
 };
 
 // A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.

@@ -180,7 +180,7 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
 
 Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOptions& options,
                               Cancel& cancel) {
-  const PlanOptions wanted{options.full, options.allow_empty, id, false};
+  const PlanOptions wanted{options.full, options.allow_empty, id, false, options.same_source};
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
       [&](Planner& planner) { return planner.plan(job, wanted, cancel); }, cancel);
@@ -210,7 +210,7 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
                                        std::unique_ptr<Lease>& lease, Cancel& stop) {
   const CancelWatch watch(stop, engine);
   const auto plan = [&] {
-    Planner planner(parts_.project, parts_.connectors, engine, parts_.files);
+    Planner planner({parts_.project, parts_.connectors, engine, parts_.files, &parts_.store});
     return make_plan(planner);
   };
   TM_TRY(JobPlan planned, plan());
@@ -265,7 +265,8 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   std::vector<StreamMark> marks;
   for (const PreparedStream& stream : planned->streams) {
     const StreamPlan& plan = stream.plan;
-    start.streams.push_back({plan.id.stream, plan.seq, plan.fence, plan.bound.window});
+    start.streams.push_back(
+        {plan.id.stream, plan.seq, plan.fence, plan.bound.window, plan.bound.memory});
     marks.push_back({RunState::planned, 1, plan.fence});
   }
   if (is_idle(*planned)) {
@@ -304,7 +305,7 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
   Result<JobPlan> planned = [&] {
     const CancelWatch watch(cancel, *engine);
     const PlanOptions wanted{left.kind == RunKind::full, false, left.run, false};
-    Planner planner(parts_.project, parts_.connectors, *engine, parts_.files);
+    Planner planner({parts_.project, parts_.connectors, *engine, parts_.files, &parts_.store});
     return planner.plan_rest(job, std::move(streams), left.kind == RunKind::replay, wanted, cancel);
   }();
   if (!planned.ok()) return std::move(planned).error();

@@ -32,6 +32,7 @@ class Planner;
 struct RunOptions {
   bool full = false;
   bool allow_empty = false;
+  bool same_source = false;  // a person says that a source that looks like another is the one
 };
 
 // What a Runner works with; all of it outlives the Runner.

@@ -62,7 +62,8 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
   transition.message = message;
   if (to == RunState::planned) {
     const StreamPlan& plan = prepared_.plan;
-    transition.replanned = {plan.id.stream, plan.seq, plan.fence, plan.bound.window};
+    transition.replanned = {plan.id.stream, plan.seq, plan.fence, plan.bound.window,
+                            plan.bound.memory};
   }
   TM_TRY(mark_, parts_.store.transition(transition));
   return {};

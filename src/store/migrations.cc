@@ -112,8 +112,18 @@ CREATE TABLE etl_job_texts (
 ALTER TABLE etl_runs ADD COLUMN spec_hash TEXT NOT NULL DEFAULT '';
 )sql";
 
+// WindowBound::memory of each stream's last run that found its window.
+constexpr std::string_view version_4 = R"sql(
+CREATE TABLE etl_source_memory (
+  job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  stream TEXT NOT NULL,
+  memory TEXT NOT NULL,
+  PRIMARY KEY (job_id, stream)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
-                                    Migration{3, version_3}};
+                                    Migration{3, version_3}, Migration{4, version_4}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

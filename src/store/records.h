@@ -98,6 +98,7 @@ struct PlannedStream {
   Seq seq;
   Fence fence;
   Window window;
+  std::string memory;  // of the source, for the next run; empty: what is there stays
 };
 
 struct RunStart {

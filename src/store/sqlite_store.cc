@@ -117,6 +117,15 @@ Result<std::optional<std::string>> SqliteStore::spec_text(const std::string& spe
   return rows.optional_text_at(0);
 }
 
+Result<std::string> SqliteStore::source_memory(const StreamId& stream) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto rows,
+         database_.prepare("SELECT memory FROM etl_source_memory WHERE job_id = ? AND stream = ?"));
+  TM_TRY(const bool has_row,
+         rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get()).step());
+  return has_row ? std::string(rows.text_at(0)) : std::string();
+}
+
 Status SqliteStore::set_last_watermark(const JobName& job, const std::string& watermark) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));

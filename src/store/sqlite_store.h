@@ -26,6 +26,7 @@ class SqliteStore final : public Store {
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
   Result<std::vector<JobRecord>> list_jobs() override;
   Result<std::optional<std::string>> spec_text(const std::string& spec_hash) override;
+  Result<std::string> source_memory(const StreamId& stream) override;
   Status set_last_watermark(const JobName& job, const std::string& watermark) override;
   Result<Fence> claim(const LeaseClaim& claim) override;
   Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) override;

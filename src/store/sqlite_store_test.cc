@@ -432,6 +432,30 @@ TEST_F(StoreTest, TheEndOfARunGivesItsLeaseBack) {
   EXPECT_FALSE(store_->find_lease(JobName("orders")).value()->expires_at.has_value());
 }
 
+TEST_F(StoreTest, WhatASourceWantsToRememberIsKeptWithTheWindow) {
+  const StreamId orders{JobName("orders"), StreamName("orders")};
+  EXPECT_EQ(*store_->source_memory(orders), "");
+  PlannedStream planned = plan();
+  planned.memory = "one";
+  ASSERT_TRUE(store_->begin_run(start("r1", {planned})).ok());
+  EXPECT_EQ(*open()->source_memory(orders), "one");
+  EXPECT_EQ(*store_->source_memory({JobName("orders"), StreamName("lines")}), "");
+  // A window that says nothing leaves it, as one that was never stored does.
+  ASSERT_TRUE(store_->begin_run(start("r2")).ok());
+  planned.memory = "two";
+  EXPECT_FALSE(store_->begin_run(start("r2", {planned})).ok());
+  EXPECT_EQ(*store_->source_memory(orders), "one");
+  planned.stream = StreamName("lines");
+  ASSERT_TRUE(store_->plan_stream(RunId("r2"), planned).ok());
+  EXPECT_EQ(*store_->source_memory({JobName("orders"), StreamName("lines")}), "two");
+  ASSERT_TRUE(store_->transition(step("r1", planned_, RunState::retry_wait)).ok());
+  Transition again = step("r1", {RunState::retry_wait, 2, Fence(7)}, RunState::planned);
+  again.replanned = plan();
+  again.replanned->memory = "three";
+  ASSERT_TRUE(store_->transition(again).ok());
+  EXPECT_EQ(*store_->source_memory(orders), "three");
+}
+
 TEST_F(StoreTest, TextsAreKeptByteForByte) {
   PlannedStream odd = plan("a\"b'c\n\xff");
   odd.window.lo = Position{std::string("x\0y", 3)};

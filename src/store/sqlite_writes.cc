@@ -101,8 +101,20 @@ Status require_open(sqlite::Database& database, const RunId& run) {
       "another process took it over; look at it with `tidemark show " + run.get() + "`");
 }
 
+Status keep_memory(sqlite::Database& database, const RunId& run, const PlannedStream& plan) {
+  if (plan.memory.empty()) return {};
+  TM_TRY(auto keep,
+         database.prepare("INSERT OR REPLACE INTO etl_source_memory (job_id, stream, memory)"
+                          " SELECT job_id, ?, ? FROM etl_runs WHERE run_id = ?"));
+  return keep.bind_text(0, plan.stream.get())
+      .bind_text(1, plan.memory)
+      .bind_text(2, run.get())
+      .run();
+}
+
 Status insert_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan,
                      UtcMicros now) {
+  TM_CHECK(keep_memory(database, run, plan));
   TM_TRY(auto insert,
          database.prepare(
              "INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
@@ -177,6 +189,7 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
 
 // The window of a stream that is planned anew; what was counted of the old one is nothing.
 Status replan_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan) {
+  TM_CHECK(keep_memory(database, run, plan));
   TM_TRY(auto update,
          database.prepare("UPDATE etl_run_streams SET seq = ?, lo = ?, hi = ?, top = ?,"
                           " rows_read = 0, rows_staged = 0, rows_good = 0, rows_rejected = 0,"

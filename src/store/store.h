@@ -26,6 +26,8 @@ class Store {
   virtual Result<std::vector<JobRecord>> list_jobs() = 0;
   // What a job said whose record had this hash; nothing where none was kept.
   virtual Result<std::optional<std::string>> spec_text(const std::string& spec_hash) = 0;
+  // What the source of a stream wanted to be told at the next run; empty where nothing was kept.
+  virtual Result<std::string> source_memory(const StreamId& stream) = 0;
   virtual Status set_last_watermark(const JobName& job, const std::string& watermark) = 0;
 
   // Takes the job's lease: free, given back, not renewed in time, or of a process that is gone.

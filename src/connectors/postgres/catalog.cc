@@ -122,6 +122,7 @@ Result<Relation> describe_table(Connection& connection, const TableName& table, 
   relation.columns = columns_of(columns);
   for (std::size_t i = 0; i < keys.rows(); ++i)
     relation.key.push_back(keys.string(i, 0));
+  relation.kind = kind[0];
   relation.filtered = found.boolean(0, 4);
   if ((kind == "r" || kind == "m") && found.integer(0, 2) >= 0) {
     relation.rows_estimated = found.integer(0, 2);

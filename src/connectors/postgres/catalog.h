@@ -26,6 +26,7 @@ struct Relation {
   std::vector<std::string> key;      // of the primary key; empty where there is none
   std::int64_t rows_estimated = -1;  // -1: never analyzed, or a query
   std::int64_t bytes_estimated = -1;
+  char kind = 0;          // pg_class.relkind: r table, p partitioned, v view, m, f; 0: a query
   bool filtered = false;  // row-level security may hide rows from this user
 };
 

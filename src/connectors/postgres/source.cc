@@ -145,8 +145,13 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     bound.reason = "the whole " + std::string(relation_->rows_estimated >= 0 ? "table" : "source") +
                    " is read in one snapshot";
   } else {
-    BoundRequest request{relation(), std::holds_alternative<TableInput>(spec_.input), *cursor_,
-                         std::nullopt, strategy_ == LoadStrategy::upsert};
+    BoundRequest request{relation(),
+                         std::holds_alternative<TableInput>(spec_.input),
+                         *cursor_,
+                         std::nullopt,
+                         strategy_ == LoadStrategy::upsert,
+                         progress.memory,
+                         progress.same_source};
     if (!progress.full_requested) request.lo = progress.lo;
     TM_TRY(bound, find_bound(*connection, request, cancel));
     TM_CHECK(check_null_cursors(*connection, bound, cancel));
@@ -154,7 +159,6 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     const bool reads_nulls = spec_.null_cursor == NullCursor::every_run ||
                              (spec_.null_cursor == NullCursor::once && !bound.window.lo);
     if (reads_nulls) bound.nothing_new = false;
-    bound.skip_if_empty = bound.window.lo.has_value();
   }
   if (relation_->filtered) {
     bound.guarantee = Guarantee::best_effort;

@@ -60,6 +60,12 @@ class SourceTest : public ::testing::Test {
   // discover, upper, split, open and every row, as text of `expressions` over the staged columns.
   Result<ReadRows> read(Source& source, const Progress& progress = {},
                         const std::string& expressions = "*") {
+    return read_with(*duck_, source, progress, expressions);
+  }
+
+  // The same with an engine's connection of the caller, for threads.
+  Result<ReadRows> read_with(duck::Connection& duck, Source& source, const Progress& progress,
+                             const std::string& expressions) {
     ReadRows result;
     TM_TRY(result.schema, source.discover(cancel_));
     TM_TRY(result.bound, source.upper(progress, cancel_));
@@ -68,11 +74,11 @@ class SourceTest : public ::testing::Test {
     auto& reader = std::get<std::unique_ptr<Reader>>(extraction);
     TM_TRY(
         const std::string from,
-        duck_->register_feed(
+        duck.register_feed(
             result.schema, [&](BatchWriter& writer) { return reader->next(writer, cancel_); },
             [&](const RejectedRow& row) { result.rejected.emplace_back(row.column, row.reason); }));
-    auto answer = duck_->query("select " + expressions + " from " + from);
-    duck_->release_feed(from);
+    auto answer = duck.query("select " + expressions + " from " + from);
+    duck.release_feed(from);
     if (!answer.ok()) return std::move(answer).error();
     for (std::size_t row = 0; row < answer->rows(); ++row) {
       std::vector<std::optional<std::string>> values;

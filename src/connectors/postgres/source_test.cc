@@ -119,14 +119,37 @@ TEST_F(SourceTest, APreparedTransactionHoldsTheWatermark) {
   EXPECT_EQ(1u, read(table("t", "at"), LoadStrategy::append, progress)->rows.size());
 }
 
-TEST_F(SourceTest, AUserWhoSeesNoSessionsGetsABestEffortAndIsToldWhy) {
+TEST_F(SourceTest, AUserWhoSeesNoSessionsWaitsForWhoeverIsOpen) {
   psql("create table t (id int, at timestamptz not null); create role " + database_ +
        " login; grant select on t to " + database_);
   PostgresSource source(options(database_), table("t", "at"), LoadStrategy::append);
   auto bound = source.upper({}, cancel_);
   ASSERT_TRUE(bound.ok()) << bound.error().describe();
-  EXPECT_EQ(Guarantee::best_effort, bound->guarantee);
+  EXPECT_EQ(Guarantee::bounded, bound->guarantee);
   EXPECT_NE(std::string::npos, bound->reason.find("grant pg_read_all_stats to")) << bound->reason;
+  EXPECT_TRUE(bound->window.hi) << "sessions of other databases hold nothing up";
+
+  auto writer = Connection::connect(options(), cancel_);
+  ASSERT_TRUE(writer.ok() && (*writer)->begin("", cancel_).ok());
+  ASSERT_TRUE((*writer)->execute("insert into t values (1, now())", cancel_).ok());
+  const std::string began = (*writer)->query("select now()", cancel_)->string(0, 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  Progress progress;
+  progress.lo = bound->window.hi;
+  progress.memory = bound->memory;
+  auto held = source.upper(progress, cancel_);
+  ASSERT_TRUE(held.ok()) << held.error().describe();
+  EXPECT_LE(parse_position(*held->window.hi).value, began);
+  progress.memory = held->memory;
+  ASSERT_TRUE((*writer)->commit(cancel_).ok());
+  // Without a memory it begins anew, and is right as well.
+  for (const std::string& memory : {held->memory, std::string(), std::string("what?")}) {
+    progress.memory = memory;
+    PostgresSource again(options(database_), table("t", "at"), LoadStrategy::append);
+    auto rows = read(again, progress);
+    ASSERT_TRUE(rows.ok()) << rows.error().describe();
+    EXPECT_EQ(1u, rows->rows.size());
+  }
   psql("grant pg_read_all_stats to " + database_);
   PostgresSource granted(options(database_), table("t", "at"), LoadStrategy::append);
   EXPECT_EQ(Guarantee::bounded, granted.upper({}, cancel_)->guarantee);
@@ -139,13 +162,14 @@ TEST_F(SourceTest, NumbersAndDatesAreABestEffortBelowTheNewest) {
   auto ids = read(table("t", "id"), LoadStrategy::append);
   ASSERT_TRUE(ids.ok()) << ids.error().describe();
   EXPECT_EQ(Guarantee::best_effort, ids->bound.guarantee);
-  EXPECT_EQ("6", ids->bound.window.hi->text);
+  EXPECT_EQ("6", parse_position(*ids->bound.window.hi).value);
   EXPECT_EQ(5u, ids->rows.size());
   auto dates = read(table("t", "d"), LoadStrategy::append);
   ASSERT_TRUE(dates.ok()) << dates.error().describe();
-  EXPECT_EQ("2024-01-06", dates->bound.window.hi->text);
+  EXPECT_EQ("2024-01-06", parse_position(*dates->bound.window.hi).value);
   EXPECT_EQ(4u, dates->rows.size());
-  EXPECT_EQ("5", read(table("t", "x"), LoadStrategy::append)->bound.window.hi->text);
+  EXPECT_EQ("5",
+            parse_position(*read(table("t", "x"), LoadStrategy::append)->bound.window.hi).value);
   auto keyed = read(table("t", "id"), LoadStrategy::upsert);
   EXPECT_EQ(6u, keyed->rows.size());
   psql("create table e (id bigint)");
@@ -168,6 +192,118 @@ TEST_F(SourceTest, ATimestampWithoutZoneNeedsADeclaredOne) {
   psql("insert into t values (2, now() at time zone 'Europe/Berlin' - interval '59 minutes')");
   EXPECT_EQ(1u, read(spec, LoadStrategy::append)->rows.size())
       << "an hour is kept clear for the change of the clock";
+}
+
+TEST_F(SourceTest, NumbersOfASequenceWaitForWhoeverMayHoldOne) {
+  psql("create table t (id bigserial primary key, v int); insert into t (v) values (1), (2)");
+  auto first = read(table("t", "id"), LoadStrategy::append);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  EXPECT_EQ(Guarantee::bounded, first->bound.guarantee) << first->bound.reason;
+  EXPECT_EQ("3", parse_position(*first->bound.window.hi).value);
+  EXPECT_EQ(2u, first->rows.size());
+  auto writer = Connection::connect(options(), cancel_);
+  ASSERT_TRUE(writer.ok() && (*writer)->begin("", cancel_).ok());
+  ASSERT_TRUE((*writer)->execute("insert into t (v) values (3)", cancel_).ok());
+  psql("insert into t (v) values (4)");
+  Progress progress;
+  progress.lo = first->bound.window.hi;
+  progress.memory = first->bound.memory;
+  auto held = read(table("t", "id"), LoadStrategy::append, progress);
+  ASSERT_TRUE(held.ok()) << held.error().describe();
+  EXPECT_TRUE(held->bound.nothing_new);
+  EXPECT_EQ(progress.lo, held->bound.window.hi);
+  ASSERT_FALSE(held->bound.notes.empty());
+  ASSERT_TRUE((*writer)->commit(cancel_).ok());
+  progress.memory = held->bound.memory;
+  EXPECT_EQ(2u, read(table("t", "id"), LoadStrategy::append, progress)->rows.size());
+
+  for (const std::string how : {"cache 20", "increment 50", "cycle"}) {
+    psql("alter sequence t_id_seq cache 1 increment 1 no cycle; alter sequence t_id_seq " + how);
+    auto other = read(table("t", "id"), LoadStrategy::append);
+    ASSERT_TRUE(other.ok()) << other.error().describe();
+    EXPECT_EQ(Guarantee::best_effort, other->bound.guarantee) << how;
+    EXPECT_NE(std::string::npos, other->bound.reason.find("t_id_seq")) << other->bound.reason;
+  }
+}
+
+TEST_F(SourceTest, ATableAsItIsIsFollowedByTheTransactionsOfItsRows) {
+  psql("create table t (id int primary key, v int); insert into t values (1, 1), (2, 2)");
+  auto first = read(table("t", "xmin"), LoadStrategy::upsert);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  EXPECT_EQ(Guarantee::exact_upsert, first->bound.guarantee);
+  EXPECT_EQ(2u, first->rows.size());
+  Progress progress;
+  progress.lo = first->bound.window.hi;
+  EXPECT_EQ(0u, read(table("t", "xmin"), LoadStrategy::upsert, progress)->rows.size());
+  psql(
+      "begin; savepoint a; update t set v = 3 where id = 2; release a; insert into t values (3, "
+      "3); commit");
+  auto second = read(table("t", "xmin"), LoadStrategy::upsert, progress);
+  EXPECT_EQ(2u, second->rows.size());
+  progress.lo = second->bound.window.hi;
+  EXPECT_EQ(0u, read(table("t", "xmin"), LoadStrategy::upsert, progress)->rows.size());
+  // Two thousand million transactions later nothing can be told apart: all is read again.
+  PlacedValue far = parse_position(*progress.lo);
+  progress.lo =
+      position_at(std::to_string(std::atoll(far.value.c_str()) - (1LL << 31)), *far.place);
+  EXPECT_EQ(3u, read(table("t", "xmin"), LoadStrategy::upsert, progress)->rows.size());
+  EXPECT_EQ("plan.watermark_append", read(table("t", "xmin"), LoadStrategy::append).error().code);
+  SourceSpec all = query("select * from t");
+  all.watermark = Name{"xmin", {}};
+  EXPECT_EQ("plan.no_column", read(all, LoadStrategy::upsert).error().code);
+}
+
+TEST_F(SourceTest, AnotherServerOrTableIsNotTakenForTheOneBefore) {
+  psql(
+      "create table t (id bigserial primary key, at timestamptz not null default now());"
+      "insert into t (at) values (now() - interval '1 hour')");
+  for (const std::string cursor : {"at", "id", "xmin"}) {
+    auto first = read(table("t", cursor), LoadStrategy::upsert);
+    ASSERT_TRUE(first.ok()) << first.error().describe();
+    const PlacedValue last = parse_position(*first->bound.window.hi);
+    ASSERT_TRUE(last.place);
+    for (int part = 0; part < 3; ++part) {
+      SourcePlace other = *last.place;
+      (part == 0 ? other.system : part == 1 ? other.timeline : other.table) += "1";
+      Progress progress;
+      progress.lo = position_at(last.value, other);
+      auto stopped = read(table("t", cursor), LoadStrategy::upsert, progress);
+      ASSERT_FALSE(stopped.ok()) << cursor << part;
+      EXPECT_EQ("blocked.source_changed", stopped.error().code);
+      progress.same_source = true;
+      auto confirmed = read(table("t", cursor), LoadStrategy::upsert, progress);
+      if (cursor == "xmin" && part == 0) {
+        EXPECT_FALSE(confirmed.ok()) << "another server counts transactions anew";
+        continue;
+      }
+      ASSERT_TRUE(confirmed.ok()) << confirmed.error().describe();
+      EXPECT_FALSE(confirmed->bound.nothing_new || confirmed->bound.skip_if_empty)
+          << "the next run must find the new place";
+      EXPECT_EQ(last.place->table, parse_position(*confirmed->bound.window.hi).place->table);
+    }
+    // A position of before says nothing of its place.
+    Progress progress;
+    progress.lo = Position{last.value};
+    EXPECT_TRUE(read(table("t", cursor), LoadStrategy::upsert, progress).ok());
+  }
+}
+
+TEST_F(SourceTest, AClockThatWentBackStopsTheJob) {
+  psql("create table t (id int primary key, at timestamptz not null default now())");
+  auto first = read(table("t", "at"), LoadStrategy::append);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  Progress progress;
+  progress.lo = first->bound.window.hi;
+  progress.memory = first->bound.memory;
+  EXPECT_TRUE(read(table("t", "at"), LoadStrategy::append, progress).ok());
+  const std::size_t year = progress.memory.find("\"clock\":\"2");
+  ASSERT_NE(std::string::npos, year);
+  progress.memory[year + 9] = '3';
+  auto stopped = read(table("t", "at"), LoadStrategy::append, progress);
+  ASSERT_FALSE(stopped.ok());
+  EXPECT_EQ("blocked.clock_went_back", stopped.error().code);
+  progress.same_source = true;
+  EXPECT_TRUE(read(table("t", "at"), LoadStrategy::append, progress).ok());
 }
 
 TEST_F(SourceTest, NullCursorsFollowTheDeclaredRule) {

@@ -42,35 +42,9 @@ Result<Stamps> read_stamps(Connection& connection, const std::string& table,
   return Stamps{rows.integer(0, 0) > 0 && !rows.text(0, 1), rows.string(0, 1)};
 }
 
-// Where `lo` was taken, and where we are.
-struct Place {
-  std::string snapshot;
-  std::string system;    // identifier of the cluster; its copies have the same
-  std::string timeline;  // another after each failover and each restore
-};
-
-// Nothing where the position is of another kind of watermark.
-std::optional<Place> parse_place(const std::string& text) {
-  const std::size_t at = text.find('@');
-  const std::size_t slash = text.find('/', at == std::string::npos ? 0 : at);
-  if (at == std::string::npos || slash == std::string::npos) return std::nullopt;
-  Place place{text.substr(0, at), text.substr(at + 1, slash - at - 1), text.substr(slash + 1)};
-  const bool is_snapshot = std::count(place.snapshot.begin(), place.snapshot.end(), ':') == 2 &&
-                           place.snapshot.find_first_not_of("0123456789:,") == std::string::npos;
-  if (!is_snapshot) return std::nullopt;
-  return place;
-}
-
-Error source_changed(const std::string& what) {
-  return Error{"blocked.source_changed",
-               Fault::source,
-               Retry::never,
-               what +
-                   ". It may give numbers of transactions that the watermark knows to others, "
-                   "whose rows would be passed over",
-               {},
-               "compare the target with the source; `tidemark run JOB --full` reads everything "
-               "again and goes on from there"};
+bool is_snapshot(const std::string& text) {
+  return std::count(text.begin(), text.end(), ':') == 2 &&
+         text.find_first_not_of("0123456789:,") == std::string::npos;
 }
 
 Error other_watermark(const Cursor& cursor, const Position& lo) {
@@ -81,84 +55,72 @@ Error other_watermark(const Cursor& cursor, const Position& lo) {
                     "run JOB --full`");
 }
 
-// The snapshot now, whether it is a standby's, and whether all that `lo` calls ended has ended in
-// it.
+// The snapshot now, and whether all that `lo` calls ended has ended in it. On a standby ($2) only
+// what is older than every transaction is known.
 constexpr const char* snapshot_sql = R"(
-with here as (select pg_catalog.pg_is_in_recovery() as standby,
-                     pg_catalog.pg_current_snapshot() as s),
-bound as (select standby, case when standby
+with bound as (select case when $2::boolean
     then (pg_catalog.pg_snapshot_xmin(s)::text || ':' || pg_catalog.pg_snapshot_xmin(s)::text || ':')::pg_snapshot
-    else s end as s from here)
-select s::text, standby,
-  (select system_identifier from pg_catalog.pg_control_system()),
-  case when standby then (select timeline_id from pg_catalog.pg_control_checkpoint())
-    else ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::int end,
-  $1::pg_snapshot is null or (
+    else s end as s from pg_catalog.pg_current_snapshot() s)
+select s::text, $1::pg_snapshot is null or (
   pg_catalog.pg_snapshot_xmax(s) >= pg_catalog.pg_snapshot_xmax($1::pg_snapshot) and not exists (
     select from pg_catalog.pg_snapshot_xip(s) x where pg_catalog.pg_visible_in_snapshot(x, $1::pg_snapshot)))
 from bound)";
 
+std::string reason_of(const Stamps& stamps, const Cursor& cursor) {
+  if (stamps.all) {
+    return "each row carries the transaction that wrote it, and a window holds those that ended in "
+           "it; deleted rows are not seen";
+  }
+  return "every write must set `" + cursor.column + "` to its transaction, which " +
+         (stamps.missing.empty() ? "cannot be seen of a query or view"
+                                 : "nothing does for " + stamps.missing +
+                                       ": `tidemark source prepare` prints what would make it "
+                                       "`exact-upsert`");
+}
+
 }  // namespace
 
 Result<WindowBound> find_transaction_bound(Connection& connection, const BoundRequest& request,
-                                           Cancel& cancel) {
+                                           const Standing& standing, Cancel& cancel) {
   const Cursor& cursor = request.cursor;
-  std::optional<Place> last;
-  if (request.lo) {
-    last = parse_place(request.lo->text);
-    if (!last) return other_watermark(cursor, *request.lo);
-  }
+  if (standing.lo && !is_snapshot(*standing.lo)) return other_watermark(cursor, *request.lo);
   Stamps stamps;
   if (request.is_table) {
     TM_TRY(stamps, read_stamps(connection, request.relation, cursor.column, cancel));
   }
-  std::optional<std::string> lo;
-  if (last) lo = last->snapshot;
-  TM_TRY(const Rows rows,
-         connection.query(snapshot_sql, std::vector<std::optional<std::string>>{lo}, cancel));
-  const bool standby = rows.boolean(0, 1);
-  const Place here{rows.string(0, 0), rows.string(0, 2), rows.string(0, 3)};
-  if (last && last->system != here.system)
-    return source_changed("the source is another server than the last window was read from");
-  if (last && last->timeline != here.timeline) {
-    return source_changed(
-        "the source was failed over or restored since the last window (timeline " + last->timeline +
-        ", now " + here.timeline + ")");
-  }
+  TM_TRY(const Rows rows, connection.query(snapshot_sql,
+                                           std::vector<std::optional<std::string>>{
+                                               standing.lo, standing.here.standby ? "t" : "f"},
+                                           cancel));
   WindowBound bound;
   bound.window.lo = request.lo;
   bound.guarantee = stamps.all ? Guarantee::exact_upsert : Guarantee::bounded;
-  bound.reason =
-      stamps.all ? "each row carries the transaction that wrote it, and a window holds those that "
-                   "ended in it; deleted rows are not seen"
-                 : "every write must set `" + cursor.column + "` to its transaction, which " +
-                       (stamps.missing.empty() ? "cannot be seen of a query or view"
-                                               : "nothing does for " + stamps.missing +
-                                                     ": `tidemark source prepare` prints what "
-                                                     "would make it `exact-upsert`");
-  if (!rows.boolean(0, 4)) {
-    if (!standby)
+  bound.reason = reason_of(stamps, cursor);
+  if (!rows.boolean(0, 1)) {
+    if (!standing.here.standby)
       return source_changed(
-          "the server has not seen transactions that had ended at the last window");
-    bound.window.hi = bound.window.top = request.lo;
-    bound.nothing_new = true;
-    bound.notes.push_back(
-        "this standby has not come to where the last window ended; it is read "
-        "again when it has");
-    return bound;
+          "the server has not seen transactions that had ended at the last window", false);
+    return behind_the_last(std::move(bound));
   }
-  if (standby)
-    bound.notes.push_back("a standby: rows wait for the oldest transaction that was open");
-  bound.window.hi = bound.window.top =
-      Position{here.snapshot + "@" + here.system + "/" + here.timeline};
-  bound.nothing_new = request.lo == bound.window.hi;
+  if (standing.here.standby)
+    bound.notes.emplace_back("a standby: rows wait for the oldest transaction that was open");
+  bound.window.hi = bound.window.top = position_at(rows.string(0, 0), standing.here);
+  bound.nothing_new = standing.lo == rows.string(0, 0);
+  return bound;
+}
+
+WindowBound behind_the_last(WindowBound bound) {
+  bound.window.hi = bound.window.top = bound.window.lo;
+  bound.nothing_new = true;
+  bound.notes.emplace_back(
+      "this standby has not come to where the last window ended; it is read again when it has");
   return bound;
 }
 
 std::string transaction_condition(const Cursor& cursor, const Window& window) {
   const std::string column = quote_name(cursor.column);
   const auto snapshot = [](const Position& position) {
-    return quote_text(position.text.substr(0, position.text.find('@'))) + "::pg_snapshot";
+    return quote_text(parse_position(position).value) + "::pg_snapshot";
   };
   const auto ended = [&](const Position& position) {
     return "pg_catalog.pg_visible_in_snapshot(" + column + ", " + snapshot(position) + ")";

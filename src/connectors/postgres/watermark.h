@@ -1,11 +1,11 @@
-// How far a window of a PostgreSQL table may reach: rule PG-5 of docs/semantics.md where it can be
-// kept, a labelled best effort where not.
+// How far a window of a PostgreSQL table may reach: the rules PG-2 to PG-6 of docs/guarantees.md
+// where they can be kept, a labelled best effort where not.
 //
 // A transaction takes its timestamps when it starts and shows its rows when it commits, so the
-// largest value seen says nothing of what is still to come. What does: no transaction that is
-// running or prepared started before `hi`. That can be known on a primary by a user who sees all
-// sessions. Reads bounds only; blocking, idempotent; must run in autocommit, because a session sees
-// the activity of others once a transaction.
+// largest value seen says nothing of what is still to come. What does is what the server has in
+// flight. Every position names the server and the table it was taken from (source_place.h). Reads
+// bounds only; blocking, idempotent; REQUIRES autocommit, because a session sees the activity of
+// others once a transaction.
 #pragma once
 
 #include <optional>
@@ -13,11 +13,13 @@
 
 #include "connect/source.h"
 #include "connectors/postgres/catalog.h"
+#include "connectors/postgres/source_place.h"
 #include "spec/job_spec.h"
 
 namespace tidemark::postgres {
 
-enum class CursorKind { timestamptz, timestamp, date, number, transaction };
+// `transaction`: an xid8 that each write sets; `row_transaction`: the system column xmin.
+enum class CursorKind { timestamptz, timestamp, date, number, transaction, row_transaction };
 
 struct Cursor {
   std::string column;
@@ -41,8 +43,18 @@ struct BoundRequest {
   // The target merges by key: the window stays open at the top and is read again from the oldest
   // transaction. Otherwise it is cut below everything in flight, and every row is delivered once.
   bool keyed = false;
+  std::string memory;        // Progress::memory
+  bool same_source = false;  // Progress::same_source
 };
 
+// What `lo` says, and the place the next position will name.
+struct Standing {
+  std::optional<std::string> lo;
+  SourcePlace here;
+  bool moved = false;  // a person confirmed another place: the next position must be recorded
+};
+
+// `blocked.source_changed` where the source is another one than that of `lo`.
 Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request, Cancel& cancel);
 
 // Rows without a cursor value, up to 100,001; 0 at once where the column cannot be NULL.

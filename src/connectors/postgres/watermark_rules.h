@@ -1,0 +1,48 @@
+// How far a window may reach by each kind of cursor that is a value of the row: times and numbers.
+// What they share: the last position, and a memory from run to run. For this folder only.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/sample_ring.h"
+#include "connectors/postgres/watermark.h"
+
+namespace tidemark::postgres {
+
+// What a run tells the next one beside its position. Right also when it is lost.
+struct WatermarkMemory {
+  std::string clock;  // of the server, as late as it was seen; empty: never
+  SampleRing ring;
+  // `of` says what it belongs to: another cursor or server begins anew.
+  static WatermarkMemory parse(const std::string& text, const std::string& of);
+  std::string text(const std::string& of) const;
+};
+
+struct RuleRequest {
+  const BoundRequest& asked;
+  std::optional<std::string> lo;  // the value of asked.lo
+  bool standby = false;
+};
+
+struct Reach {
+  std::optional<std::string> hi;
+  bool nothing_new = false;
+  Guarantee guarantee = Guarantee::best_effort;
+  std::string reason;
+  std::vector<std::string> notes;
+};
+
+Result<Reach> reach_of_times(Connection& connection, const RuleRequest& request,
+                             WatermarkMemory& memory, Cancel& cancel);
+// Numbers that a sequence counts settle by what was in flight when it stood there; all else, also
+// dates and times without a zone, ends below the newest value.
+Result<Reach> reach_of_values(Connection& connection, const RuleRequest& request,
+                              WatermarkMemory& memory, Cancel& cancel);
+
+// `value` as a literal of the cursor's type, or NULL of it.
+std::string cast(const Cursor& cursor, const std::string& value);
+std::string or_null(const std::optional<std::string>& value, const Cursor& cursor);
+
+}  // namespace tidemark::postgres
