@@ -35,6 +35,7 @@ LIBRARIES = {
     "libpq-fe.h": "drivers/postgres",
     "libpq/": "drivers/postgres",
     "mysql.h": "drivers/mysql",
+    "errmsg.h": "drivers/mysql",
     "sqlite3.h": "drivers/sqlite",
     "yaml-cpp/": "drivers/yaml",
     "nlohmann/": "drivers/json",

@@ -21,15 +21,15 @@ Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
 }
 
 Error table_missing(Connection& connection, const TableName& table, Cancel& cancel) {
-  Error error = classify(
-      {1146, "there is no table " + table.show() + ", or this user may not see it"},
-      connection.side());
+  Error error =
+      classify({1146, "there is no table " + table.show() + ", or this user may not see it"},
+               connection.side());
   if (auto rows = all_tables(connection, cancel); rows.ok()) {
     std::vector<std::string> names;
     for (std::size_t at = 0; at < rows->rows(); ++at)
       names.push_back(rows->string(at, 0) + "." + rows->string(at, 1));
-    const TableName qualified{
-        table.database.empty() ? connection.database() : table.database, table.table};
+    const TableName qualified{table.database.empty() ? connection.database() : table.database,
+                              table.table};
     if (const auto near = nearest_word(qualified.show(), names))
       error.hint = "did you mean `" + *near + "`?";
   }
@@ -70,14 +70,12 @@ Result<Relation> describe_table(Connection& connection, const TableName& table, 
   TM_TRY(const std::string database, database_of(connection, table));
   const std::string name = quote_text(table.table);
   const std::string where = " where table_schema = " + database + " and table_name = " + name;
-  TM_TRY(const Rows found,
-         connection.query("select table_type, table_rows, data_length from "
-                          "information_schema.tables" +
-                              where,
-                          cancel));
+  TM_TRY(const Rows found, connection.query("select table_type, table_rows, data_length from "
+                                            "information_schema.tables" +
+                                                where,
+                                            cancel));
   if (found.rows() == 0) return table_missing(connection, table, cancel);
-  TM_TRY(Relation relation,
-         describe_query(connection, "select * from " + table.sql(), cancel));
+  TM_TRY(Relation relation, describe_query(connection, "select * from " + table.sql(), cancel));
   TM_TRY(const Rows names,
          connection.query("select column_name, column_type from information_schema.columns" +
                               where + " order by ordinal_position",
@@ -117,9 +115,8 @@ Result<std::vector<TableName>> find_tables(Connection& connection,
       wanted = true;
     }
     const bool left_out =
-        std::any_of(except.begin(), except.end(), [&](const std::string& pattern) {
-          return matches(pattern, name, database);
-        });
+        std::any_of(except.begin(), except.end(),
+                    [&](const std::string& pattern) { return matches(pattern, name, database); });
     if (wanted && !left_out) found.push_back({rows.string(at, 0), rows.string(at, 1)});
   }
   for (std::size_t p = 0; p < patterns.size(); ++p) {

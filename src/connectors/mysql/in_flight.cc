@@ -72,8 +72,8 @@ Result<std::optional<std::vector<ListedTransaction>>> transactions_now(Connectio
 }  // namespace
 
 Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
-  const auto listed = connection.query("select 1 from information_schema.innodb_trx limit 1",
-                                       cancel);
+  const auto listed =
+      connection.query("select 1 from information_schema.innodb_trx limit 1", cancel);
   if (!listed.ok() && listed.error().code != not_permitted) return listed.error();
   TM_TRY(const std::string user, account(connection, cancel));
   if (!listed.ok()) {
@@ -100,17 +100,19 @@ Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
                     "connect to the primary for a `bounded` watermark"};
   }
   if (facts.integer(0, 2) > 0) {
-    return Obstacle{"the server has a transactional engine beside InnoDB, whose transactions "
-                    "cannot be seen",
-                    "switch that engine off for a `bounded` watermark"};
+    return Obstacle{
+        "the server has a transactional engine beside InnoDB, whose transactions "
+        "cannot be seen",
+        "switch that engine off for a `bounded` watermark"};
   }
   TM_TRY(const Rows cluster,
          connection.query("show global variables where variable_name = 'wsrep_on' and value = 'ON'",
                           cancel));
   if (cluster.rows() > 0) {
-    return Obstacle{"the server is a node of a Galera cluster, which gets rows of other nodes "
-                    "after their time",
-                    "read such a table by `load: upsert`"};
+    return Obstacle{
+        "the server is a node of a Galera cluster, which gets rows of other nodes "
+        "after their time",
+        "read such a table by `load: upsert`"};
   }
   return Obstacle{};
 }
@@ -152,8 +154,7 @@ Result<std::optional<InFlight>> look(const ConnectOptions& options, Cancel& canc
 }
 
 Result<std::string> server_identity(Connection& connection, Cancel& cancel) {
-  TM_TRY(const Rows rows,
-         connection.query("select " + connection.flavour().identity(), cancel));
+  TM_TRY(const Rows rows, connection.query("select " + connection.flavour().identity(), cancel));
   return rows.string(0, 0);
 }
 

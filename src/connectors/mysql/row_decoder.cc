@@ -142,10 +142,10 @@ void print_value(const RowStream& stream, std::size_t column, const Field& field
   switch (field.type) {
     case FieldType::integer: {
       const std::int64_t value = stream.integer(column);
-      const auto [end, fault] =
-          field.is_unsigned ? std::to_chars(text.data(), text.data() + text.size(),
-                                            static_cast<std::uint64_t>(value))
-                            : std::to_chars(text.data(), text.data() + text.size(), value);
+      const auto [end, fault] = field.is_unsigned
+                                    ? std::to_chars(text.data(), text.data() + text.size(),
+                                                    static_cast<std::uint64_t>(value))
+                                    : std::to_chars(text.data(), text.data() + text.size(), value);
       out.append(text.data(), end);
       return;
     }
@@ -189,11 +189,16 @@ std::string print_row(const RowStream& stream, const std::vector<DecodedColumn>&
     if (columns[at].form.spatial_text) field.type = FieldType::text;
     print_value(stream, at, field, value);
     for (const char c : value) {
-      if (c == '\t') out += "\\t";
-      else if (c == '\n') out += "\\n";
-      else if (c == '\\') out += "\\\\";
-      else if (c == '\0') out += "\\0";
-      else out += c;
+      if (c == '\t')
+        out += "\\t";
+      else if (c == '\n')
+        out += "\\n";
+      else if (c == '\\')
+        out += "\\\\";
+      else if (c == '\0')
+        out += "\\0";
+      else
+        out += c;
     }
   }
   return out;

@@ -1,7 +1,7 @@
 // RowDecoder: the row a RowStream stands on, into one row of a batch.
 //
-// Pure but for the stream it reads; one thread. A row with a value its column cannot hold exactly is
-// rejected with its values as text; the other rows go on.
+// Pure but for the stream it reads; one thread. A row with a value its column cannot hold exactly
+// is rejected with its values as text; the other rows go on.
 #pragma once
 
 #include <string>

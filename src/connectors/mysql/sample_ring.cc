@@ -70,9 +70,9 @@ SampleRing SampleRing::parse(std::string_view memory, std::string_view server) {
       std::string_view word = take_word(line);
       if (word.size() < 2) continue;
       const std::size_t colon = word.find(':', 2);
-      Item item{word[0], std::string(word.substr(2, colon == std::string_view::npos
-                                                        ? std::string_view::npos
-                                                        : colon - 2)),
+      Item item{word[0],
+                std::string(word.substr(
+                    2, colon == std::string_view::npos ? std::string_view::npos : colon - 2)),
                 {}};
       if (colon != std::string_view::npos) item.b = std::string(word.substr(colon + 1));
       sample.items.push_back(std::move(item));
@@ -126,8 +126,7 @@ std::optional<SampleRing::Item> SampleRing::still_there(const Item& item, const 
 void SampleRing::add(const InFlight& now) {
   std::vector<std::string> fresh;
   for (const std::string& one : now.prepared) {
-    if (std::find(prepared_.begin(), prepared_.end(), one) == prepared_.end())
-      fresh.push_back(one);
+    if (std::find(prepared_.begin(), prepared_.end(), one) == prepared_.end()) fresh.push_back(one);
   }
   for (Sample& sample : samples_) {
     std::vector<Item> left;

@@ -44,7 +44,8 @@ TEST(SampleRingTest, AStatementThatWaitedIsFollowedIntoItsTransaction) {
   look(memory, {at(4), {{7, "75"}}, {{"900", 7}}, {}});
   EXPECT_EQ(released(memory), "none");
   look(memory, {at(5), {{7, "76"}}, {{"901", 7}}, {}});
-  EXPECT_EQ(released(memory), at(2));
+  // The last sample saw a statement of the session, which may be in its transaction of now.
+  EXPECT_EQ(released(memory), at(3));
   look(memory, {at(6), {}, {}, {}});
   EXPECT_EQ(released(memory), at(6));
 }
@@ -88,8 +89,8 @@ TEST(SampleRingTest, ItStaysBoundedAndMovesOnBehindALongChain) {
   for (int now = 0; now < 2000; ++now) {
     InFlight look;
     char text[32];
-    std::snprintf(text, sizeof(text), "2024-01-01 %02d:%02d:%02d.000000", now / 3600,
-                  now / 60 % 60, now % 60);
+    std::snprintf(text, sizeof(text), "2024-01-01 %02d:%02d:%02d.000000", now / 3600, now / 60 % 60,
+                  now % 60);
     look.moment = text;
     for (int id = std::max(0, now - 400); id <= now; id += 10)
       look.transactions.push_back({std::to_string(id - id % 10), 1});

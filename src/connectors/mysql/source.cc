@@ -165,8 +165,7 @@ Result<Extraction> MysqlSource::open(const Split& split, Cancel& cancel) {
   // read.
   TM_TRY([[maybe_unused]] Connection * present, control(cancel));
   auto reader = StreamReader::start(std::move(control_), split.text, columns_, cancel);
-  if (!reader.ok())
-    return std::move(reader).error().with_context("starting to read from MySQL");
+  if (!reader.ok()) return std::move(reader).error().with_context("starting to read from MySQL");
   return Extraction{std::move(*reader)};
 }
 

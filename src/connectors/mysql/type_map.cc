@@ -202,11 +202,12 @@ Result<ColumnForm> form_of(const Field& field, const std::optional<std::string>&
   if (declared) {
     TM_TRY(const Type wanted, parse_type(*declared));
     if (auto form = declared_form(field, wanted)) return *std::move(form);
-    return user_error("source.declared_type",
-                      "column " + field.name + " is " + type_name(field) +
-                          " in MySQL and cannot be read as " + *declared,
-                      "declare `varchar` (text), `decimal(p,s)` for a decimal, `time` for a time or "
-                      "`boolean` for a tinyint; for other types use a `cast` step");
+    return user_error(
+        "source.declared_type",
+        "column " + field.name + " is " + type_name(field) + " in MySQL and cannot be read as " +
+            *declared,
+        "declare `varchar` (text), `decimal(p,s)` for a decimal, `time` for a time or "
+        "`boolean` for a tinyint; for other types use a `cast` step");
   }
   if (auto own = own_form(field)) return ColumnForm{own->form, own->type, field};
   return not_readable(field);

@@ -29,13 +29,13 @@ constexpr std::chrono::milliseconds look_patience{1500};
 // A position comes from the ledger, which people can write into.
 Result<std::string> literal(const Cursor& cursor, const std::string& text) {
   const bool number = cursor.kind == CursorKind::number;
-  const bool plain = !text.empty() && text.find_first_not_of(number ? "+-.0123456789"
-                                                                    : "-.: 0123456789") ==
-                                          std::string::npos;
+  const bool plain =
+      !text.empty() &&
+      text.find_first_not_of(number ? "+-.0123456789" : "-.: 0123456789") == std::string::npos;
   if (!plain) {
-    return source_error("source.bad_position", "`" + text + "` is no position of `" +
-                                                   cursor.column + "`",
-                        Retry::never, "somebody changed the ledger, or the watermark's column");
+    return source_error("source.bad_position",
+                        "`" + text + "` is no position of `" + cursor.column + "`", Retry::never,
+                        "somebody changed the ledger, or the watermark's column");
   }
   if (number) return text;
   return (cursor.kind == CursorKind::date ? "date'" : "timestamp'") + text + "'";
@@ -81,8 +81,7 @@ std::string as_cursor(const Cursor& cursor, const std::string& moment) {
   // clear.
   std::string moves;
   for (const int month : {-10, -8, -6, -4, -2, 2, 4, 6, 8, 10}) {
-    const std::string other =
-        "(utc_timestamp() + interval " + std::to_string(month) + " month)";
+    const std::string other = "(utc_timestamp() + interval " + std::to_string(month) + " month)";
     moves += (moves.empty() ? "" : " or ") + offset(other) + " <> " + offset("utc_timestamp()");
   }
   return "(" + local(moment) + " - interval if(" + moves + ", 1, 0) hour)";
@@ -106,16 +105,15 @@ Result<std::optional<Position>> position_before(Connection& connection, const Bo
                               " as char)",
                           cancel));
   if (!rows.text(0, 0)) return std::optional<Position>();
-  return std::optional(
-      Position{later(request.lo, cut(request.cursor, rows.string(0, 0)))});
+  return std::optional(Position{later(request.lo, cut(request.cursor, rows.string(0, 0)))});
 }
 
 Error unknown_zone(const Cursor& cursor) {
-  return source_error("source.unknown_zone",
-                      "the MySQL server does not know the time zone " + *cursor.timezone,
-                      Retry::never,
-                      "load its tables of time zones there: mysql_tzinfo_to_sql "
-                      "/usr/share/zoneinfo | mysql -u root mysql; or write an offset like `+02:00`");
+  return source_error(
+      "source.unknown_zone", "the MySQL server does not know the time zone " + *cursor.timezone,
+      Retry::never,
+      "load its tables of time zones there: mysql_tzinfo_to_sql "
+      "/usr/share/zoneinfo | mysql -u root mysql; or write an offset like `+02:00`");
 }
 
 // Looks until a moment is free that the window can move to, or the patience is over.
@@ -146,9 +144,8 @@ Result<WindowBound> bounded(Connection& connection, const ConnectOptions& option
     if (!hi) return unknown_zone(request.cursor);
   }
   if (!hi && !request.keyed) {
-    return source_error("source.watermark_held",
-                        ring.holder() + " holds the first window", Retry::backoff,
-                        "the next try looks again; end it if it stays");
+    return source_error("source.watermark_held", ring.holder() + " holds the first window",
+                        Retry::backoff, "the next try looks again; end it if it stays");
   }
   WindowBound bound = window_to(request, std::move(hi));
   bound.guarantee = Guarantee::bounded;
@@ -206,9 +203,8 @@ Result<WindowBound> below_the_newest(Connection& connection, const BoundRequest&
     TM_TRY(const std::string lo, literal(cursor, request.lo->text));
     select = "greatest(" + lo + ", coalesce(" + newest + ", " + lo + "))";
   }
-  TM_TRY(const Rows rows, connection.query("select cast(" + select + " as char) from " +
-                                               request.relation,
-                                           cancel));
+  TM_TRY(const Rows rows,
+         connection.query("select cast(" + select + " as char) from " + request.relation, cancel));
   std::optional<Position> hi = request.lo;
   const bool empty = !rows.text(0, 0);
   if (!empty) hi = Position{cut(cursor, rows.string(0, 0))};
@@ -242,10 +238,10 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
       case FieldType::decimal:
         return cursor;
       default:
-        return user_error("plan.cursor_type",
-                          "column `" + name + "` is " + column.type_name +
-                              " and cannot be a watermark",
-                          "use a timestamp, a datetime, a date or a growing number");
+        return user_error(
+            "plan.cursor_type",
+            "column `" + name + "` is " + column.type_name + " and cannot be a watermark",
+            "use a timestamp, a datetime, a date or a growing number");
     }
   }
   std::string hint;

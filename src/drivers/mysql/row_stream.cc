@@ -1,4 +1,6 @@
 // RowStream: a prepared SELECT whose rows are fetched one by one into buffers of ours.
+#include <errmsg.h>
+
 #include <cstring>
 #include <utility>
 #include <variant>
@@ -66,6 +68,8 @@ FieldType type_of(const MYSQL_FIELD& field) {
       return FieldType::enumeration;
     case MYSQL_TYPE_SET:
       return FieldType::set;
+    case MYSQL_TYPE_NULL:
+      return FieldType::text;
     case MYSQL_TYPE_VARCHAR:
     case MYSQL_TYPE_VAR_STRING:
     case MYSQL_TYPE_STRING:
@@ -191,8 +195,11 @@ struct RowStream::Impl {
   bool grown = false;  // a buffer is larger than what is kept
 
   Error failure(Cancel& cancel) {
-    return session->failure(mysql_stmt_errno(statement.get()), mysql_stmt_error(statement.get()),
-                            cancel);
+    if (const unsigned number = mysql_stmt_errno(statement.get()); number != 0)
+      return session->failure(number, mysql_stmt_error(statement.get()), cancel);
+    if (mysql_errno(session->mysql) != 0) return session->failure(cancel);
+    // A session that was cut in the middle of the rows leaves no number anywhere.
+    return session->failure(CR_SERVER_LOST, "the session ended in the middle of the rows", cancel);
   }
   Status bind(Cancel& cancel);
   Status fetch_rest(Cancel& cancel);
