@@ -51,7 +51,7 @@ tidemark_folder(api LINK schedule)
 tidemark_folder(cli LINK schedule CLI11::CLI11)
 
 # 10
-tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/postgres connectors/sqlite)
+tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)
   add_executable(tidemark ${PROJECT_SOURCE_DIR}/src/app/main.cc)
