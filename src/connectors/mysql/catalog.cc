@@ -25,13 +25,19 @@ Error table_missing(Connection& connection, const TableName& table, Cancel& canc
       classify({1146, "there is no table " + table.show() + ", or this user may not see it"},
                connection.side());
   if (auto rows = all_tables(connection, cancel); rows.ok()) {
-    std::vector<std::string> names;
-    for (std::size_t at = 0; at < rows->rows(); ++at)
-      names.push_back(rows->string(at, 0) + "." + rows->string(at, 1));
-    const TableName qualified{table.database.empty() ? connection.database() : table.database,
-                              table.table};
-    if (const auto near = nearest_word(qualified.show(), names))
+    const std::string& database = table.database.empty() ? connection.database() : table.database;
+    std::vector<std::string> beside;
+    std::vector<std::string> all;
+    for (std::size_t at = 0; at < rows->rows(); ++at) {
+      all.push_back(rows->string(at, 0) + "." + rows->string(at, 1));
+      if (rows->string(at, 0) == database) beside.push_back(rows->string(at, 1));
+    }
+    const auto near = nearest_word(table.table, beside);
+    const auto far = nearest_word(database + "." + table.table, all);
+    if (near)
       error.hint = "did you mean `" + *near + "`?";
+    else if (far)
+      error.hint = "did you mean `" + *far + "`?";
   }
   return error;
 }

@@ -25,6 +25,8 @@ constexpr std::int64_t null_count_max = 100'001;
 // What is in flight at the first look has mostly ended a moment later.
 constexpr std::chrono::milliseconds look_again{250};
 constexpr std::chrono::milliseconds look_patience{1500};
+// Without a window there is nothing to keep samples with, so the first one waits longer.
+constexpr std::chrono::milliseconds first_patience{10'000};
 
 // A position comes from the ledger, which people can write into.
 Result<std::string> literal(const Cursor& cursor, const std::string& text) {
@@ -117,8 +119,9 @@ Error unknown_zone(const Cursor& cursor) {
 }
 
 // Looks until a moment is free that the window can move to, or the patience is over.
-Status look_around(const ConnectOptions& options, SampleRing& ring, Cancel& cancel) {
-  const auto deadline = SteadyClock::now() + look_patience;
+Status look_around(const ConnectOptions& options, SampleRing& ring,
+                   std::chrono::milliseconds patience, Cancel& cancel) {
+  const auto deadline = SteadyClock::now() + patience;
   std::optional<std::string> first;
   while (true) {
     TM_TRY(const std::optional<InFlight> now, look(options, cancel));
@@ -136,7 +139,8 @@ Result<WindowBound> bounded(Connection& connection, const ConnectOptions& option
                             const BoundRequest& request, Cancel& cancel) {
   TM_TRY(const std::string server, server_identity(connection, cancel));
   SampleRing ring = SampleRing::parse(request.memory, server);
-  TM_CHECK(look_around(options, ring, cancel));
+  const bool first = !request.lo && !request.keyed;
+  TM_CHECK(look_around(options, ring, first ? first_patience : look_patience, cancel));
   std::optional<Position> hi = request.lo;
   if (ring.released()) {
     TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.released() + "'", margin,

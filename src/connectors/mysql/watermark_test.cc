@@ -112,7 +112,9 @@ TEST_F(WatermarkTest, AnInsertThatWaitedForAMetadataLockIsNotLost) {
   run(*reader, "commit");
   alter.join();
   insert.join();
-  // The session sleeps now, and its transaction says that it is younger than its row.
+  // The session sleeps now, and its transaction says that it is younger than its row. The server
+  // gives an old list of transactions for a while.
+  std::this_thread::sleep_for(milliseconds(300));
   const auto facts = reader->query(
       "select count(*) from information_schema.innodb_trx where trx_mysql_thread_id = " +
           std::to_string(writer->session_id()) + " and trx_started > timestamp'" + before +
