@@ -125,6 +125,8 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   run->add_flag(
       "--same-source", line.same_source,
       "Go on where a run is blocked because the source changed: you know that it lost nothing");
+  run->add_flag("--in-quiet-hours", line.in_quiet_hours,
+                "Read from sources also in their quiet hours");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");
   run->add_flag(
       "--full", line.full,
@@ -274,6 +276,21 @@ void add_commands_of_sources(CLI::App& app, CommandLine& line) {
                     "two seconds");
 }
 
+void add_commands_of_connections(CLI::App& app, CommandLine& line) {
+  CLI::App* connection = app.add_subcommand("connection", "Look at the systems of a project");
+  connection->group("Commands");
+  connection->require_subcommand(1);
+  CLI::App* show = add(
+      *connection, line,
+      {.name = "show",
+       .about = "Show how a connection is protected, and what is in use of it",
+       .more = "The limits of its guard, the server and what the user may see of it, and "
+               "every session of Tidemark\nthat is open there, from whatever machine. Exit code "
+               "1 when a system cannot be asked.",
+       .example = "connection show shop"});
+  add_names(show, line, "CONNECTION", 0, "The connections; without a name all of them");
+}
+
 void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
   CLI::App* schema = add(app, line,
                          {.name = "schema",
@@ -308,6 +325,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
   add_commands_that_look(*app, arguments);
+  add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/call.h"
+#include "cli/connection_commands.h"
 #include "cli/documents.h"
 #include "cli/init.h"
 #include "cli/job_order.h"
@@ -121,9 +122,10 @@ int run(const Call& call) {
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
-      auto ran =
-          workspace->run(*job, {call.line.full, call.line.allow_empty, call.line.same_source},
-                         progress, call.cancel);
+      auto ran = workspace->run(
+          *job,
+          {call.line.full, call.line.allow_empty, call.line.same_source, call.line.in_quiet_hours},
+          progress, call.cancel);
       show_recovered(*workspace, progress);
       TM_TRY(const RunRecord record, std::move(ran));
       progress.end();
@@ -313,6 +315,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"replay", replay},
       {"schema", schema},
       {"version", show_version},
+      {"connection show", show_connections},
       {"source prepare", prepare_source},
       {"stage list", list_stages},
       {"stage verify", verify_stages},

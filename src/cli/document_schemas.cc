@@ -237,6 +237,18 @@ JsonValue faults() {
                                  "Empty: the files are right.")}});
 }
 
+JsonValue connections() {
+  const JsonValue facts = JsonValue().set("type", "object").set("additionalProperties", text());
+  const JsonValue session = object(
+      {{"id", text()}, {"for", text("`job/stream run`")}, {"state", text()}, {"since", text()}});
+  return object({{"connections", list(object({{"name", text()},
+                                              {"connector", text()},
+                                              {"limits", facts},
+                                              {"state", facts},
+                                              {"sessions", list(session)},
+                                              {"error", or_null(text())}}))}});
+}
+
 ReferencePage page(const std::string& name, const char* title, const JsonValue& body) {
   JsonValue schema;
   schema.set("$schema", "https://json-schema.org/draft/2020-12/schema").set("title", title);
@@ -264,6 +276,8 @@ std::vector<ReferencePage> document_schemas() {
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
       page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),
+      page("connection-show", "`tidemark connection show`: limits, state and sessions",
+           connections()),
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),
       page("version", "`tidemark version`",
            object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),

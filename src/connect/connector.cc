@@ -44,6 +44,11 @@ Result<Preparation> Connector::prepare(const ConnectionSpec& connection, const s
                     "`tidemark plan JOB` says what a watermark there promises");
 }
 
+Result<ConnectionState> Connector::state(const ConnectionSpec&, const ConnectorContext&,
+                                         Cancel&) const {
+  return ConnectionState{};
+}
+
 Result<duck::Answer> Connector::answer(const ConnectionSpec& connection, const std::string& sql,
                                        const ConnectorContext& context, Cancel& cancel) const {
   TM_CHECK(attach(connection, {}, context, cancel));

@@ -5,10 +5,12 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connect/guard.h"
 #include "connect/sink.h"
 #include "connect/source.h"
 #include "drivers/duckdb/engine.h"
@@ -25,12 +27,27 @@ struct ConnectorContext {
       application_name;  // `tidemark <job>/<stream> <run>`, for the system's own session list
   // `plan` and `query` look only: nothing is created or changed, not even an empty file.
   bool read_only = false;
+  // What protects the systems that are read; null where nothing does.
+  Guards* guards = nullptr;
+  std::string job = {};  // for whom, as the guards know it
 };
 
 // What a source's table lacks to be followed exactly, as statements in the source's own SQL, in
 // their order. Empty: nothing.
 struct Preparation {
   std::vector<std::string> statements;
+};
+
+// How a system stands, for people: facts as pairs of a name and a text, and who of us is there.
+struct ConnectionState {
+  struct Session {
+    std::string id;     // as the system names it
+    std::string what;   // `job/stream run`
+    std::string state;  // in the system's words; empty where this user may not see it
+    std::string since;
+  };
+  std::vector<std::pair<std::string, std::string>> facts;
+  std::vector<Session> sessions;  // of Tidemark, from anywhere
 };
 
 // One table or feed of a job, by the name it has in {table} and in the ledger.
@@ -73,6 +90,9 @@ class Connector {
   virtual Result<Preparation> prepare(const ConnectionSpec& connection, const std::string& table,
                                       const std::string& column, bool apply,
                                       const ConnectorContext& context, Cancel& cancel) const;
+  // How the system stands now. By default nothing is known.
+  virtual Result<ConnectionState> state(const ConnectionSpec& connection,
+                                        const ConnectorContext& context, Cancel& cancel) const;
   // The answer of one query of a person, in the connection's own SQL. By default the engine answers
   // it over the attached connection; a system with an SQL of its own answers it there, read-only.
   virtual Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,

@@ -230,7 +230,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 
   const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
   TM_TRY(const Connector* connector, connectors_.of(from));
-  const ConnectorContext context = context_of(job.name.get() + "/" + stream.name.get(), options);
+  const ConnectorContext context = context_of(job.name, "/" + stream.name.get(), options);
   TM_TRY(prepared.source, connector->open_source(from, stream, job.to.load, context, cancel));
   Source& source = *prepared.source;
 
@@ -270,13 +270,15 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   TM_TRY(std::vector<Split> splits, source.split(plan.bound.window, cancel));
   for (const Split& split : splits)
     plan.splits.push_back(split.text);
+  // Where tables are read for steps and rules, a connection of the source may be wanted by them.
+  if (guards_.of(from.name.value).spec().connections) source.rest();
   TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));
   return prepared;
 }
 
 Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
-  TM_TRY(plan.reads, attach_references(job, context_of(job.name.get(), options), cancel));
+  TM_TRY(plan.reads, attach_references(job, context_of(job.name, {}, options), cancel));
   plan.target.table = table_of(job, stream);
   plan.target.strategy = strategy_of(job, plan);
   TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
@@ -343,7 +345,7 @@ Result<JobPlan> Planner::open_target(const JobSpec& job, const PlanOptions& opti
   JobPlan plan;
   plan.job = job.name;
   const ConnectionSpec& to = *project_.find_connection(job.to.connection.value);
-  const ConnectorContext context = context_of(job.name.get(), options);
+  const ConnectorContext context = context_of(job.name, {}, options);
   TM_TRY(const Connector* connector, connectors_.of(to));
   TM_TRY(plan.sink, connector->open_sink(to, context, cancel));
   return plan;
@@ -353,14 +355,18 @@ Result<std::vector<StreamSpec>> Planner::streams_of(const JobSpec& job, const Pl
                                                     Cancel& cancel) {
   const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
   TM_TRY(const Connector* connector, connectors_.of(from));
-  return connector->streams(from, job.from, context_of(job.name.get(), options), cancel);
+  return connector->streams(from, job.from, context_of(job.name, {}, options), cancel);
 }
 
-ConnectorContext Planner::context_of(const std::string& what, const PlanOptions& options) {
-  return {project_, engine_, "tidemark " + what + " " + options.run.get(), options.read_only};
+ConnectorContext Planner::context_of(const JobName& job, const std::string& what,
+                                     const PlanOptions& options) {
+  return {project_,          engine_,  "tidemark " + job.get() + what + " " + options.run.get(),
+          options.read_only, &guards_, job.get()};
 }
 
 Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel) {
+  if (!options.read_only && !options.in_quiet_hours)
+    TM_CHECK(guards_.of(job.from.connection.value).check_hours());
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   TM_TRY(const std::vector<StreamSpec> streams, streams_of(job, options, cancel));
   const bool many = std::holds_alternative<TablesInput>(job.from.input);

@@ -22,8 +22,9 @@ struct PlanOptions {
   bool full = false;         // read everything again
   bool allow_empty = false;  // an empty or shrunken source may replace a full target
   RunId run;
-  bool read_only = false;    // `plan`: creates nothing, not even a warehouse's empty file
-  bool same_source = false;  // a person says that a source that looks like another is the one
+  bool read_only = false;       // `plan`: creates nothing, not even a warehouse's empty file
+  bool same_source = false;     // a person says that a source that looks like another is the one
+  bool in_quiet_hours = false;  // a person says that it may be read now
 };
 
 // What a Planner works with; all of it outlives the Planner.
@@ -33,6 +34,7 @@ struct PlannerParts {
   duck::Connection& engine;
   Files& files;
   Store* store;  // for what sources remember; null where there is none yet
+  Guards& guards;
 };
 
 // A stream that a run left behind, with the stage it sealed, if it did.
@@ -49,7 +51,8 @@ class Planner {
         connectors_(parts.connectors),
         engine_(parts.engine),
         files_(parts.files),
-        store_(parts.store) {}
+        store_(parts.store),
+        guards_(parts.guards) {}
 
   Result<JobPlan> plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   // The same from stages that an earlier run of the job sealed; no source is opened. A stage whose
@@ -75,7 +78,8 @@ class Planner {
                                              const PlanOptions& options, Cancel& cancel);
   Result<std::vector<StreamSpec>> streams_of(const JobSpec& job, const PlanOptions& options,
                                              Cancel& cancel);
-  ConnectorContext context_of(const std::string& what, const PlanOptions& options);
+  ConnectorContext context_of(const JobName& job, const std::string& what,
+                              const PlanOptions& options);
   // From the columns as staged to the statements of the load.
   Status plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan, Sink& sink,
                    const PlanOptions& options, Cancel& cancel);
@@ -93,6 +97,7 @@ class Planner {
   duck::Connection& engine_;
   Files& files_;
   Store* store_;
+  Guards& guards_;
 };
 
 // A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.

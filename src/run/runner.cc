@@ -180,7 +180,8 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
 
 Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOptions& options,
                               Cancel& cancel) {
-  const PlanOptions wanted{options.full, options.allow_empty, id, false, options.same_source};
+  const PlanOptions wanted{options.full, options.allow_empty, id,
+                           false,        options.same_source, options.in_quiet_hours};
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
       [&](Planner& planner) { return planner.plan(job, wanted, cancel); }, cancel);
@@ -210,7 +211,8 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
                                        std::unique_ptr<Lease>& lease, Cancel& stop) {
   const CancelWatch watch(stop, engine);
   const auto plan = [&] {
-    Planner planner({parts_.project, parts_.connectors, engine, parts_.files, &parts_.store});
+    Planner planner(
+        {parts_.project, parts_.connectors, engine, parts_.files, &parts_.store, parts_.guards});
     return make_plan(planner);
   };
   TM_TRY(JobPlan planned, plan());
@@ -305,7 +307,8 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
   Result<JobPlan> planned = [&] {
     const CancelWatch watch(cancel, *engine);
     const PlanOptions wanted{left.kind == RunKind::full, false, left.run, false};
-    Planner planner({parts_.project, parts_.connectors, *engine, parts_.files, &parts_.store});
+    Planner planner(
+        {parts_.project, parts_.connectors, *engine, parts_.files, &parts_.store, parts_.guards});
     return planner.plan_rest(job, std::move(streams), left.kind == RunKind::replay, wanted, cancel);
   }();
   if (!planned.ok()) return std::move(planned).error();

@@ -33,6 +33,7 @@ struct RunOptions {
   bool full = false;
   bool allow_empty = false;
   bool same_source = false;  // a person says that a source that looks like another is the one
+  bool in_quiet_hours = false;
 };
 
 // What a Runner works with; all of it outlives the Runner.
@@ -45,6 +46,7 @@ struct RunnerParts {
   const Clock& clock;
   Randomness& randomness;
   RunObserver& observer;
+  Guards& guards;
 };
 
 class Runner {

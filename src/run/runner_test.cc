@@ -187,6 +187,7 @@ class RunnerTest : public testing::Test {
     job_.to.load = LoadStrategy::append;
     connectors_.add(std::make_unique<ScriptedConnector>(script_));
     engine_ = duck::Engine::open({}).value();
+    guards_ = std::make_unique<Guards>(project_, clock_);
     store_ = SqliteStore::open(folder_ / "store.db", clock_).value();
   }
   void TearDown() override {
@@ -196,7 +197,8 @@ class RunnerTest : public testing::Test {
 
   RunnerParts parts() { return parts(clock_); }
   RunnerParts parts(const Clock& clock) {
-    return {project_, connectors_, *store_, *engine_, files_, clock, randomness_, silent_};
+    return {project_, connectors_, *store_, *engine_, files_,
+            clock,    randomness_, silent_, *guards_};
   }
   std::vector<RunRecord> recover(bool go_on) {
     auto runs = recover_runs(parts(),
@@ -238,6 +240,7 @@ class RunnerTest : public testing::Test {
   Silent silent_;
   Cancel cancel_;
   std::unique_ptr<duck::Engine> engine_;
+  std::unique_ptr<Guards> guards_;
   std::unique_ptr<SqliteStore> store_;
 };
 

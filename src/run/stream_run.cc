@@ -202,8 +202,12 @@ Status StreamRun::refresh_tables_read(Cancel& cancel) {
     const ConnectionSpec& connection = *parts_.project.find_connection(read.connection);
     TM_TRY(const Connector* connector, parts_.connectors.of(connection));
     const ConnectorContext context{
-        parts_.project, engine_,
-        "tidemark " + job_.name.get() + "/" + prepared_.plan.id.stream.get() + " " + run_.get()};
+        parts_.project,
+        engine_,
+        "tidemark " + job_.name.get() + "/" + prepared_.plan.id.stream.get() + " " + run_.get(),
+        false,
+        &parts_.guards,
+        job_.name.get()};
     TM_CHECK(connector->refresh(connection, read.tables, context, cancel));
   }
   return {};

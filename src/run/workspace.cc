@@ -64,6 +64,7 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
   EngineSqlCheck check(*connection);
   workspace->loaded_ = load_project(dir, around.catalog, &check);
   const ProjectSpec& project = workspace->loaded_.project;
+  workspace->guards_ = std::make_unique<Guards>(project, around.clock);
   options.memory_bytes_max = engine_share(project.memory_bytes);
   options.spill_dir = (project.root / state_folder / "spill").string();
   TM_CHECK(workspace->engine_->limit(options));
@@ -184,8 +185,8 @@ Result<RunRecord> Workspace::in_lock(
 }
 
 RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
-  return {project(),     around_.connectors, store,   *engine_, around_.files,
-          around_.clock, around_.randomness, observer};
+  return {project(),     around_.connectors, store,    *engine_, around_.files,
+          around_.clock, around_.randomness, observer, *guards_};
 }
 
 Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observer,
@@ -260,7 +261,7 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
 }
 
 ConnectorContext Workspace::looking(duck::Connection& engine) const {
-  return {project(), engine, "tidemark query", true};
+  return {project(), engine, "tidemark query", true, guards_.get(), "query"};
 }
 
 Error Workspace::or_who_holds_it(Error error) const {
@@ -290,6 +291,12 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
   return answer;
 }
 
+Result<ConnectionState> Workspace::state_of(const ConnectionSpec& connection, Cancel& cancel) {
+  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(const Connector* connector, around_.connectors.of(connection));
+  return connector->state(connection, looking(*engine), cancel);
+}
+
 Result<Preparation> Workspace::prepare_source(const std::string& name, const std::string& table,
                                               const std::string& column, bool apply,
                                               Cancel& cancel) {
@@ -304,7 +311,7 @@ Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Ca
   if (has_store()) {
     TM_TRY(known, store());
   }
-  auto planned = Planner({project(), around_.connectors, engine, around_.files, known})
+  auto planned = Planner({project(), around_.connectors, engine, around_.files, known, *guards_})
                      .plan(job, {false, false, RunId(), true}, cancel);
   if (!planned.ok()) return or_who_holds_it(std::move(planned).error());
   return planned;

@@ -96,6 +96,8 @@ class Workspace {
   // The answer of a query in the connection's own SQL.
   Result<duck::Answer> answer(const std::string& connection, const std::string& sql,
                               Cancel& cancel);
+  // How the system behind a connection stands now.
+  Result<ConnectionState> state_of(const ConnectionSpec& connection, Cancel& cancel);
   // What a table of a source lacks to be followed exactly; with `apply` it is done.
   Result<Preparation> prepare_source(const std::string& connection, const std::string& table,
                                      const std::string& column, bool apply, Cancel& cancel);
@@ -120,6 +122,7 @@ class Workspace {
   std::optional<OwnerLock> lock_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<duck::Engine> engine_;
+  std::unique_ptr<Guards> guards_;
   bool recovered_ = false;
   std::vector<JobName> go_on_;
   std::vector<RunRecord> recovered_runs_;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "spec/guard_yaml.h"
 #include "spec/job_yaml.h"
-#include "spec/project_yaml.h"
 
 namespace tidemark {
 

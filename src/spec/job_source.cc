@@ -29,6 +29,7 @@ struct RawSource {
   std::optional<Located<Guarantee>> min_guarantee;
   std::optional<Located<NullCursor>> null_cursor;
   std::optional<Name> timezone;
+  std::optional<Located<bool>> allow_seq_scan;
 };
 
 std::optional<FileFormat> format_of(std::string_view pattern) {
@@ -136,6 +137,7 @@ void check_company(const RawSource& raw, ReadContext& context) {
   needs(raw.delimiter, "delimiter", files, "files");
   needs(raw.null_cursor, "null_cursor", watermark, "watermark");
   needs(raw.timezone, "timezone", watermark, "watermark");
+  needs(raw.allow_seq_scan, "allow_seq_scan", watermark, "watermark");
   if (files && watermark) {
     context.fault(raw.watermark->at, "`watermark` does not work with `files`",
                   "remove it: each file is loaded once, found by path, size and content");
@@ -153,6 +155,7 @@ bool to_source(RawSource&& raw, const YamlNode& node, ReadContext& context, Sour
   source.min_guarantee = raw.min_guarantee;
   if (raw.null_cursor) source.null_cursor = raw.null_cursor->value;
   source.timezone = std::move(raw.timezone);
+  if (raw.allow_seq_scan) source.allow_seq_scan = raw.allow_seq_scan->value;
   return context.fault_count() == faults_before;
 }
 
@@ -240,6 +243,11 @@ void add_watermark_fields(ConfigSpec<RawSource>& spec) {
            .description = "The zone of a watermark column that holds local times. Without it such "
                           "a watermark is best-effort.",
            .example = "Europe/Berlin"})
+      .field("allow_seq_scan", &RawSource::allow_seq_scan, config::boolean(),
+             {.default_note = "false",
+              .description = "Whether each run may read the whole of a large table to find what is "
+                             "new, because the watermark has no index.",
+              .example = "true"})
       .field("min_guarantee", &RawSource::min_guarantee,
              config::choice<Guarantee>({{"exact", Guarantee::exact},
                                         {"exact-upsert", Guarantee::exact_upsert},

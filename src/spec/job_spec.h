@@ -68,6 +68,7 @@ struct SourceSpec {
   std::optional<Located<Guarantee>> min_guarantee;  // a weaker one refuses the plan
   NullCursor null_cursor = NullCursor::fail;
   std::optional<Name> timezone;  // of cursor values without one
+  bool allow_seq_scan = false;   // a watermark without an index may read a large table each run
 };
 
 // --- transform

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "spec/location.h"
+#include "spec/quiet_hours.h"
 
 namespace tidemark {
 
@@ -37,11 +38,25 @@ class ConnectionConfig {
   std::any value_;
 };
 
-// What protects the system behind a connection; shared by every job that uses it.
+// What becomes of a run whose replica is not where the primary was in time.
+enum class ReplicaLate { primary, fail };
+
+// What protects the system behind a connection; shared by every job that reads from it.
 struct GuardSpec {
   std::optional<std::int64_t> rows_per_second;
+  std::optional<std::int64_t> bytes_per_second;
   std::optional<std::int64_t> connections;
   std::optional<std::string> replica;
+  std::chrono::milliseconds replica_wait{30'000};
+  ReplicaLate replica_late = ReplicaLate::fail;
+  std::vector<QuietHours> quiet_hours;
+  Located<std::string> timezone{"UTC", {}};
+  std::optional<std::chrono::milliseconds> statement_timeout;
+  std::chrono::milliseconds lock_timeout{30'000};
+  std::chrono::milliseconds idle_in_transaction_timeout{3'600'000};
+  std::int64_t scan_limit_bytes = 1'000'000'000;
+  std::optional<std::chrono::milliseconds> slow_above;  // the answer to a small question
+  std::optional<std::int64_t> lag_above;                // bytes a standby is behind
 };
 
 struct ConnectionSpec {

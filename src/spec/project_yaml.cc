@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "spec/guard_yaml.h"
 
 namespace tidemark {
 
@@ -13,33 +14,6 @@ constexpr std::int64_t memory_bytes_min = 32'000'000;
 constexpr std::int64_t segment_bytes_min = 1'000;
 constexpr std::chrono::milliseconds lease_min{1'000};
 constexpr std::chrono::milliseconds lease_max{3'600'000};
-
-ConfigSpec<GuardSpec> make_guard_spec() {
-  ConfigSpec<GuardSpec> spec(
-      "guard",
-      "What protects the system behind the connection. The limits are shared by every job that "
-      "uses it.",
-      "{rows_per_second: 50000, connections: 4, replica: host=replica.example}");
-  spec.field("rows_per_second", &GuardSpec::rows_per_second, config::integer(1, 1'000'000'000),
-             {.default_note = "no limit",
-              .description = "Rows read from it each second, over all runs.",
-              .example = "50000"})
-      .field("connections", &GuardSpec::connections, config::integer(1, 1000),
-             {.default_note = "no limit",
-              .description = "Connections open to it at once.",
-              .example = "4"})
-      .field("replica", &GuardSpec::replica, config::text("what differs from the main argument"),
-             {.default_note = "none",
-              .description = "Where reads go instead, written as the main argument is; only what "
-                             "differs is needed.",
-              .example = "host=replica.example"});
-  return spec;
-}
-
-const ConfigSpec<GuardSpec>& guard_spec() {
-  static const ConfigSpec<GuardSpec> spec = make_guard_spec();
-  return spec;
-}
 
 bool is_word(std::string_view name) {
   const auto letter = [](char c) {
@@ -274,16 +248,6 @@ ProjectSpec read_project(const YamlDocument& document, ReadContext& context,
 
 std::shared_ptr<const ObjectDoc> project_doc(const ConnectorCatalog& catalog) {
   return make_project_spec(catalog).doc();
-}
-
-FieldDoc guard_field() {
-  FieldDoc field;
-  field.name = "guard";
-  field.value = config::object(guard_spec()).doc;
-  field.default_note = "no limits";
-  field.description = guard_spec().doc()->description;
-  field.example = guard_spec().doc()->example;
-  return field;
 }
 
 }  // namespace tidemark

@@ -20,7 +20,4 @@ ProjectSpec read_project(const YamlDocument& document, ReadContext& context,
 
 std::shared_ptr<const ObjectDoc> project_doc(const ConnectorCatalog& catalog);
 
-// The key `guard` of a connection.
-FieldDoc guard_field();
-
 }  // namespace tidemark

@@ -18,9 +18,32 @@ host all all 127.0.0.1/32 scram-sha-256
 """
 
 
+class Session:
+    def __init__(self, conninfo):
+        self.conninfo = conninfo
+        self.process = None
+
+    def __enter__(self):
+        self.process = subprocess.Popen(["psql", self.conninfo, "-XAtq"], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        self.run("select 1")
+        return self
+
+    def __exit__(self, *_):
+        self.process.communicate()
+
+    def run(self, sql):
+        """Statements; returns when they have ended."""
+        self.process.stdin.write(f"{sql};\n\\echo done\n")
+        self.process.stdin.flush()
+        while self.process.stdout.readline().strip() != "done":
+            if self.process.poll() is not None:
+                raise ServerError("the session has ended")
+
+
 class TemporaryPostgres(PostgresServer):
-    def __init__(self):
-        super().__init__(tempfile.mkdtemp(prefix="tidemark-pg-"), settings=("TimeZone=America/New_York",))
+    def __init__(self, settings=()):
+        super().__init__(tempfile.mkdtemp(prefix="tidemark-pg-"), settings=("TimeZone=America/New_York", *settings))
 
     def __enter__(self):
         try:
@@ -65,6 +88,10 @@ class TemporaryPostgres(PostgresServer):
     def conninfo(self, database, user="postgres"):
         return f"host=127.0.0.1 port={self.port} dbname={database} user={user}"
 
+    def session(self, database, name="a test"):
+        """A session that stays open for one `with`."""
+        return Session(f"{self.conninfo(database)} application_name='{name}'")
+
     def sql(self, text, database="postgres"):
         """Statements for their effect, or what they print: `|` between values, a line for each row."""
         done = subprocess.run(
@@ -85,7 +112,7 @@ class Standby(TemporaryPostgres):
     """A copy of a running server that follows it."""
 
     def __init__(self, primary):
-        super().__init__()
+        super().__init__(primary.settings)
         self.primary = primary
 
     def __enter__(self):

@@ -131,6 +131,22 @@ Result<Relation> describe_table(Connection& connection, const TableName& table, 
   return relation;
 }
 
+Result<std::int64_t> bytes_without_index(Connection& connection, const std::string& relation,
+                                         const std::string& column, Cancel& cancel) {
+  TM_TRY(
+      const Rows rows,
+      connection.query(
+          "with recursive part as (select pg_catalog.to_regclass($1)::oid as oid union select "
+          "i.inhrelid from part join pg_catalog.pg_inherits i on i.inhparent = part.oid) select "
+          "coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint from part join "
+          "pg_catalog.pg_class c on c.oid = part.oid where c.relkind in ('r', 'm') and not exists "
+          "(select from pg_catalog.pg_index i join pg_catalog.pg_attribute a on a.attrelid = "
+          "c.oid and a.attnum = i.indkey[0] where i.indrelid = c.oid and i.indisvalid and "
+          "i.indpred is null and a.attname = $2)",
+          std::vector<std::optional<std::string>>{relation, column}, cancel));
+  return rows.integer(0, 0);
+}
+
 Result<Relation> describe_query(Connection& connection, const std::string& query, Cancel& cancel) {
   TM_TRY(const Rows described, connection.describe(query, cancel));
   std::string names = "{";

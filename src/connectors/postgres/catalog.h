@@ -34,6 +34,11 @@ struct Relation {
 // names the nearest table there is.
 Result<Relation> describe_table(Connection& connection, const TableName& table, Cancel& cancel);
 
+// How many bytes of a table, its partitions or children have no index that begins with `column`.
+// `relation` is a table's name in SQL.
+Result<std::int64_t> bytes_without_index(Connection& connection, const std::string& relation,
+                                         const std::string& column, Cancel& cancel);
+
 // The columns of a query. The server parses and plans its types; it does not run.
 Result<Relation> describe_query(Connection& connection, const std::string& query, Cancel& cancel);
 

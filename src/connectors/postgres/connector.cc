@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connectors/postgres/catalog.h"
+#include "connectors/postgres/connection_state.h"
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
 #include "connectors/postgres/transaction_watermark.h"
@@ -11,6 +12,10 @@
 
 namespace tidemark {
 namespace {
+
+std::string milliseconds(std::chrono::milliseconds duration) {
+  return std::to_string(duration.count()) + "ms";
+}
 
 postgres::ConnectOptions options_of(const ConnectionSpec& connection,
                                     const ConnectorContext& context, postgres::Side side) {
@@ -24,6 +29,39 @@ postgres::ConnectOptions options_of(const ConnectionSpec& connection,
   return options;
 }
 
+// The same for reading: nothing is written, nothing is waited for too long, and the guard has let
+// the session in.
+postgres::SourceAccess access_of(const ConnectionSpec& connection,
+                                 const ConnectorContext& context) {
+  postgres::SourceAccess access{options_of(connection, context, postgres::Side::source)};
+  const GuardSpec& guard = connection.guard;
+  auto& settings = access.options.settings;
+  settings = {
+      {"default_transaction_read_only", "on"},
+      {"lock_timeout", milliseconds(guard.lock_timeout)},
+      {"idle_in_transaction_session_timeout", milliseconds(guard.idle_in_transaction_timeout)}};
+  if (guard.statement_timeout)
+    settings.emplace_back("statement_timeout", milliseconds(*guard.statement_timeout));
+  if (context.guards == nullptr) return access;
+  access.guard = &context.guards->of(connection.name.value);
+  access.job = context.job;
+  access.options.admit = [at = access.guard, job = access.job](Cancel& cancel) {
+    return at->enter(job, cancel);
+  };
+  return access;
+}
+
+// With the replica that the guard names, for rows.
+Result<postgres::SourceAccess> routed_access_of(const ConnectionSpec& connection,
+                                                const ConnectorContext& context) {
+  postgres::SourceAccess access = access_of(connection, context);
+  if (!connection.guard.replica || access.guard == nullptr) return access;
+  access.replica = access.options;
+  TM_TRY(access.replica->conninfo,
+         postgres::merge_conninfo(access.options.conninfo, *connection.guard.replica));
+  return access;
+}
+
 std::vector<std::string> texts(const std::vector<Name>& names) {
   std::vector<std::string> list;
   for (const Name& name : names)
@@ -33,10 +71,10 @@ std::vector<std::string> texts(const std::vector<Name>& names) {
 
 Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                    postgres::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
-  const auto options = options_of(connection, context, postgres::Side::source);
+  const postgres::SourceAccess access = access_of(connection, context);
   for (const std::string& table : tables) {
     Status copied =
-        postgres::copy_table(options, table, depth, connection.name.value, context.engine, cancel);
+        postgres::copy_table(access, table, depth, connection.name.value, context.engine, cancel);
     // Whoever names a table that is not there is told so by the engine, with the place in the job.
     if (copied.ok() || copied.error().code == "postgres.table_missing") continue;
     return std::move(copied).error().with_context("connection `" + connection.name.value + "`");
@@ -61,8 +99,7 @@ Result<std::vector<StreamSpec>> PostgresConnector::streams(const ConnectionSpec&
     return user_error("plan.bad_input",
                       "a PostgreSQL connection reads `table`, `tables` or `query`");
   }
-  auto session = postgres::Connection::connect(
-      options_of(connection, context, postgres::Side::source), cancel);
+  auto session = postgres::Connection::connect(access_of(connection, context).options, cancel);
   if (!session.ok()) {
     return std::move(session).error().with_context("opening connection `" + connection.name.value +
                                                    "`");
@@ -83,8 +120,9 @@ Result<std::unique_ptr<Source>> PostgresConnector::open_source(const ConnectionS
                                                                LoadStrategy strategy,
                                                                const ConnectorContext& context,
                                                                Cancel& cancel) const {
-  auto source = std::make_unique<postgres::PostgresSource>(
-      options_of(connection, context, postgres::Side::source), stream.source, strategy);
+  TM_TRY(postgres::SourceAccess access, routed_access_of(connection, context));
+  auto source =
+      std::make_unique<postgres::PostgresSource>(std::move(access), stream.source, strategy);
   source->start_connecting(cancel);
   return std::unique_ptr<Source>(std::move(source));
 }
@@ -135,12 +173,18 @@ Result<Preparation> PostgresConnector::prepare(const ConnectionSpec& connection,
   return preparation;
 }
 
+Result<ConnectionState> PostgresConnector::state(const ConnectionSpec& connection,
+                                                 const ConnectorContext& context,
+                                                 Cancel& cancel) const {
+  TM_TRY(const postgres::SourceAccess access, routed_access_of(connection, context));
+  return postgres::connection_state(access, cancel);
+}
+
 Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,
                                                const std::string& sql,
                                                const ConnectorContext& context,
                                                Cancel& cancel) const {
-  return postgres::read_answer(options_of(connection, context, postgres::Side::source), sql,
-                               context.engine, cancel);
+  return postgres::read_answer(access_of(connection, context), sql, context.engine, cancel);
 }
 
 ConnectorSpec postgres_connector_spec() {
@@ -167,11 +211,11 @@ ConnectorSpec postgres_connector_spec() {
   });
   return ConnectorSpec::of(std::move(spec),
                            {.source_keys = {"table", "tables", "except", "query", "watermark",
-                                            "null_cursor", "columns", "timezone"},
+                                            "null_cursor", "columns", "timezone", "allow_seq_scan"},
                             .own_sql = true,
                             .is_target = true,
                             .replaces_rows = true,
-                            .has_guard = false,
+                            .has_guard = true,
                             .type_tables = &postgres::type_tables});
 }
 

@@ -44,6 +44,8 @@ class PostgresConnector : public Connector {
                               const std::string& column, bool apply,
                               const ConnectorContext& context, Cancel& cancel) const override;
   // PostgreSQL runs the query, so that names, functions and values are its own.
+  Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
+                                Cancel& cancel) const override;
   Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
                               const ConnectorContext& context, Cancel& cancel) const override;
 };

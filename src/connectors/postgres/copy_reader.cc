@@ -9,7 +9,7 @@ Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> co
                                                   const std::string& select,
                                                   std::vector<DecodedColumn> columns,
                                                   const std::vector<std::uint32_t>& expected,
-                                                  Cancel& cancel) {
+                                                  ReadGuard guard, Cancel& cancel) {
   TM_CHECK(connection->begin("isolation level repeatable read read only", cancel));
   // A database without an encoding holds any bytes; the server would refuse the whole COPY for one
   // bad row, so they are taken as they are and each text is checked here.
@@ -27,7 +27,8 @@ Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> co
   }
   TM_TRY(CopyOut copy,
          connection->copy_out("copy (" + select + ") to stdout (format binary)", cancel));
-  std::unique_ptr<CopyReader> reader(new CopyReader(std::move(connection), std::move(columns)));
+  std::unique_ptr<CopyReader> reader(
+      new CopyReader(std::move(connection), std::move(columns), std::move(guard)));
   CopyReader* const self = reader.get();
   reader->thread_ =
       std::thread([self, copy = std::move(copy)]() mutable { self->pull(std::move(copy)); });
@@ -55,6 +56,10 @@ void CopyReader::pull(CopyOut copy) {
     }
     if (!*message) break;
     block.append(**message);
+    if (Status paid = guard_.toll.row((*message)->size(), stop_); !paid.ok()) {
+      error = std::move(paid).error();
+      break;
+    }
     if (block.size() >= block_bytes && !hand_over(block)) return;
   }
   if (!block.empty() && !error && !hand_over(block)) return;

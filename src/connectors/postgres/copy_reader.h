@@ -2,7 +2,8 @@
 //
 // A thread of its own pulls CopyData into blocks while next() decodes the one before, so the server
 // never waits for the decoder; at most `blocks_max` blocks of about `block_bytes` are held. Owns
-// its connection, which is closed with the reader. next() belongs to one thread.
+// its connection, which is closed with the reader. The pulling thread pays the guard's toll. next()
+// belongs to one thread.
 #pragma once
 
 #include <condition_variable>
@@ -14,11 +15,18 @@
 #include <thread>
 #include <vector>
 
+#include "connect/guard.h"
 #include "connect/source.h"
 #include "connectors/postgres/copy_decoder.h"
 #include "drivers/postgres/connection.h"
 
 namespace tidemark::postgres {
+
+// What a read pays, and who looks after its server meanwhile.
+struct ReadGuard {
+  Toll toll;
+  std::shared_ptr<void> watch;
+};
 
 class CopyReader : public Reader {
  public:
@@ -31,7 +39,7 @@ class CopyReader : public Reader {
                                                const std::string& select,
                                                std::vector<DecodedColumn> columns,
                                                const std::vector<std::uint32_t>& expected,
-                                               Cancel& cancel);
+                                               ReadGuard guard, Cancel& cancel);
   ~CopyReader() override;
   CopyReader(const CopyReader&) = delete;
   CopyReader& operator=(const CopyReader&) = delete;
@@ -39,8 +47,11 @@ class CopyReader : public Reader {
   Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override;
 
  private:
-  CopyReader(std::unique_ptr<Connection> connection, std::vector<DecodedColumn> columns)
-      : connection_(std::move(connection)), decoder_(std::move(columns)) {}
+  CopyReader(std::unique_ptr<Connection> connection, std::vector<DecodedColumn> columns,
+             ReadGuard guard)
+      : connection_(std::move(connection)),
+        decoder_(std::move(columns)),
+        guard_(std::move(guard)) {}
   void pull(CopyOut copy);
   // Hands a full block over, waiting for room; false when the reader is being destroyed.
   bool hand_over(std::string& block);
@@ -49,6 +60,7 @@ class CopyReader : public Reader {
 
   std::unique_ptr<Connection> connection_;
   CopyDecoder decoder_;
+  ReadGuard guard_;    // of the pulling thread
   std::string block_;  // what the decoder reads
 
   std::mutex mutex_;

@@ -5,6 +5,8 @@
 #include "base/nearest.h"
 #include "base/units.h"
 #include "connectors/postgres/copy_reader.h"
+#include "connectors/postgres/replica.h"
+#include "connectors/postgres/strain_watch.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -37,15 +39,14 @@ std::optional<std::string> declared_type(const SourceSpec& spec, const std::stri
 
 }  // namespace
 
-PostgresSource::PostgresSource(ConnectOptions options, const SourceSpec& spec,
-                               LoadStrategy strategy)
-    : options_(std::move(options)), spec_(spec), strategy_(strategy) {
-  options_.side = Side::source;
+PostgresSource::PostgresSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
+    : access_(std::move(access)), spec_(spec), strategy_(strategy) {
+  access_.options.side = Side::source;
 }
 
 void PostgresSource::start_connecting(Cancel& cancel) {
-  connecting_ = std::async(std::launch::async,
-                           [this, &cancel] { return Connection::connect(options_, cancel); });
+  connecting_ = std::async(
+      std::launch::async, [this, &cancel] { return Connection::connect(access_.options, cancel); });
 }
 
 Result<Connection*> PostgresSource::control(Cancel& cancel) {
@@ -53,7 +54,7 @@ Result<Connection*> PostgresSource::control(Cancel& cancel) {
     TM_TRY(control_, connecting_.get());
   }
   if (!control_ || control_->lost()) {
-    TM_TRY(control_, Connection::connect(options_, cancel));
+    TM_TRY(control_, Connection::connect(access_.options, cancel));
   }
   return control_.get();
 }
@@ -136,6 +137,27 @@ Status PostgresSource::check_null_cursors(Connection& connection, WindowBound& b
   return {};
 }
 
+Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
+  const std::int64_t limit = access_.guard == nullptr ? GuardSpec().scan_limit_bytes
+                                                      : access_.guard->spec().scan_limit_bytes;
+  if (!std::holds_alternative<TableInput>(spec_.input)) return {};
+  TM_TRY(const std::int64_t bytes,
+         bytes_without_index(connection, relation(), cursor_->column, cancel));
+  if (bytes <= limit) return {};
+  const bool no_index = cursor_->kind == CursorKind::row_transaction;
+  return Error{"blocked.seq_scan",
+               Fault::source,
+               Retry::never,
+               "each run would read all " + show_bytes(bytes) + " of " +
+                   std::get<TableInput>(spec_.input).table.value + ", because `" + cursor_->column +
+                   "` has no index",
+               {},
+               (no_index ? "prepare a column that has one with `tidemark source prepare`"
+                         : "`create index concurrently on " + relation() + " (" +
+                               quote_name(cursor_->column) + ")`") +
+                   std::string(", or write `allow_seq_scan: true` in the job's `from`")};
+}
+
 Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& cancel) {
   TM_CHECK(describe(cancel));
   TM_TRY(Connection * connection, control(cancel));
@@ -153,6 +175,7 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
                          progress.memory,
                          progress.same_source};
     if (!progress.full_requested) request.lo = progress.lo;
+    if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
     TM_TRY(bound, find_bound(*connection, request, cancel));
     TM_CHECK(check_null_cursors(*connection, bound, cancel));
     // Rows that belong to every run are there to read, whatever the window says.
@@ -183,12 +206,41 @@ Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& c
   return std::vector<Split>{{std::move(sql)}};
 }
 
-Result<Extraction> PostgresSource::open(const Split& split, Cancel& cancel) {
-  TM_CHECK(describe(cancel));
+Result<std::unique_ptr<Connection>> PostgresSource::session_to_read(Cancel& cancel) {
   // The first reader takes the control connection with it, since connecting costs more than a small
   // read.
-  TM_TRY([[maybe_unused]] Connection * present, control(cancel));
-  auto reader = CopyReader::start(std::move(control_), split.text, columns_, types_, cancel);
+  TM_TRY(Connection * primary, control(cancel));
+  if (!access_.replica) return std::move(control_);
+  TM_TRY(const ReplicaGoal goal, replica_goal(*primary, cancel));
+  control_.reset();
+  const GuardSpec& guard = access_.guard->spec();
+  auto replica = connect_to_replica(*access_.replica, goal, guard.replica_wait, cancel);
+  if (replica.ok() || guard.replica_late == ReplicaLate::fail || !replica_is_late(replica.error()))
+    return replica;
+  TM_CHECK(cancel.check());
+  TM_TRY([[maybe_unused]] Connection * again, control(cancel));
+  return std::move(control_);
+}
+
+ReadGuard PostgresSource::read_guard() const {
+  if (access_.guard == nullptr) return {};
+  Guard& guard = *access_.guard;
+  ReadGuard made{Toll(guard, access_.job), nullptr};
+  if (!guard.spec().slow_above && !guard.spec().lag_above) return made;
+  made.watch = guard.watch([&]() -> std::shared_ptr<void> {
+    ConnectOptions options = access_.options;
+    // It is part of the guard, and must not wait for those it looks after.
+    options.admit = nullptr;
+    return std::make_shared<StrainWatch>(std::move(options), guard);
+  });
+  return made;
+}
+
+Result<Extraction> PostgresSource::open(const Split& split, Cancel& cancel) {
+  TM_CHECK(describe(cancel));
+  TM_TRY(std::unique_ptr<Connection> session, session_to_read(cancel));
+  auto reader =
+      CopyReader::start(std::move(session), split.text, columns_, types_, read_guard(), cancel);
   if (!reader.ok())
     return std::move(reader).error().with_context("starting to read from PostgreSQL");
   return Extraction{std::move(*reader)};

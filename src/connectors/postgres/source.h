@@ -2,7 +2,8 @@
 //
 // Bounds are read by statements of their own, rows afterwards by COPY under one REPEATABLE READ
 // snapshot: a snapshot taken after the bound sees every row below it. One control connection,
-// opened at the first call and again after a loss; each open() has a connection of its own. One
+// opened at the first call and again after a loss; each open() has a connection of its own, to the
+// replica where there is one. One
 // thread, as Source says.
 #pragma once
 
@@ -12,20 +13,32 @@
 #include <string>
 #include <vector>
 
+#include "connect/guard.h"
 #include "connect/sink.h"
 #include "connect/source.h"
 #include "connectors/postgres/catalog.h"
-#include "connectors/postgres/copy_decoder.h"
+#include "connectors/postgres/copy_reader.h"
 #include "connectors/postgres/watermark.h"
 #include "drivers/postgres/connection.h"
 #include "spec/job_spec.h"
 
 namespace tidemark::postgres {
 
+// How a source is reached, and what protects it. The guard outlives the source.
+struct SourceAccess {
+  ConnectOptions options;
+  Guard* guard = nullptr;
+  std::string job = {};  // for whom, as the guard knows it
+  // Where rows are read instead, once it has come to where the primary was.
+  std::optional<ConnectOptions> replica = {};
+};
+
 class PostgresSource : public Source {
  public:
   // `options.side` is set to source. REQUIRES a table or a query as input.
-  PostgresSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy);
+  PostgresSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy);
+  PostgresSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy)
+      : PostgresSource(SourceAccess{std::move(options)}, spec, strategy) {}
 
   // Connects on a thread of its own, so that a plan need not wait for it; what goes wrong is told
   // by the first call that needs the connection. `cancel` outlives the source.
@@ -43,12 +56,16 @@ class PostgresSource : public Source {
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
   Status check_declared() const;
+  Status check_scan(Connection& connection, Cancel& cancel);
+  ReadGuard read_guard() const;
+  // The session that the rows are read in.
+  Result<std::unique_ptr<Connection>> session_to_read(Cancel& cancel);
   Status check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
   bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }
 
-  ConnectOptions options_;
+  SourceAccess access_;
   SourceSpec spec_;
   LoadStrategy strategy_;
   std::future<Result<std::unique_ptr<Connection>>> connecting_;

@@ -9,17 +9,17 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connectors/postgres/source.h"
 #include "drivers/duckdb/engine.h"
-#include "drivers/postgres/connection.h"
 
 namespace tidemark::postgres {
 
 // The rows of `sql`, which is PostgreSQL's own, in their order. Reads in a read-only transaction.
-Result<duck::Answer> read_answer(const ConnectOptions& options, const std::string& sql,
+Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& sql,
                                  duck::Connection& engine, Cancel& cancel);
 
 // The same rows as a temporary table of the engine, made or replaced.
-Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel);
 
 enum class CopyDepth { columns, rows };
@@ -27,7 +27,7 @@ enum class CopyDepth { columns, rows };
 // Makes or replaces `"database"."schema"."table"` of the engine, an in-memory copy of the table
 // that `written` (`[schema.]table`) names there. Without a schema it is found by the session's
 // search_path, and stands in the engine's default schema. With `columns` the copy stays empty.
-Status copy_table(const ConnectOptions& options, const std::string& written, CopyDepth depth,
+Status copy_table(const SourceAccess& access, const std::string& written, CopyDepth depth,
                   const std::string& database, duck::Connection& engine, Cancel& cancel);
 
 }  // namespace tidemark::postgres

@@ -24,10 +24,10 @@ class WholeReadTest : public SourceTest {
     return text;
   }
   std::string ask(const std::string& sql) {
-    return shown(read_answer(options(), sql, *duck_, cancel_));
+    return shown(read_answer({options()}, sql, *duck_, cancel_));
   }
   Status copy(const std::string& table, CopyDepth depth = CopyDepth::rows) {
-    return copy_table(options(), table, depth, "shop", *duck_, cancel_);
+    return copy_table({options()}, table, depth, "shop", *duck_, cancel_);
   }
 };
 
@@ -43,7 +43,7 @@ TEST_F(WholeReadTest, TheServerAnswersInItsOwnSql) {
 
 TEST_F(WholeReadTest, RowsKeepTheOrderOfTheQuery) {
   const auto answer =
-      read_answer(options(), "select i from generate_series(100000, 1, -1) i", *duck_, cancel_);
+      read_answer({options()}, "select i from generate_series(100000, 1, -1) i", *duck_, cancel_);
   ASSERT_TRUE(answer.ok()) << answer.error().describe();
   ASSERT_EQ(100'000U, answer->rows());
   for (std::size_t row = 0; row < answer->rows(); ++row)
@@ -55,13 +55,13 @@ TEST_F(WholeReadTest, AQuestionChangesNothing) {
       "create table t (id int); create function add() returns int language sql as "
       "'insert into t values (1) returning id'");
   EXPECT_NE(ask("select add()").find("postgres.read_only"), std::string::npos);
-  EXPECT_FALSE(read_answer(options(), "delete from t", *duck_, cancel_).ok());
+  EXPECT_FALSE(read_answer({options()}, "delete from t", *duck_, cancel_).ok());
   EXPECT_EQ(psql("select count(*) from t"), "0\n");
 }
 
 TEST_F(WholeReadTest, AValueTheEngineCannotHoldIsAnErrorAndNotLeftOut) {
   psql("create table t (id int, price numeric(10,2)); insert into t values (1, 1), (2, 'NaN')");
-  const auto answer = read_answer(options(), "select * from t", *duck_, cancel_);
+  const auto answer = read_answer({options()}, "select * from t", *duck_, cancel_);
   ASSERT_FALSE(answer.ok());
   EXPECT_EQ(answer.error().code, "source.value_not_held");
   EXPECT_NE(answer.error().hint.find("price::text"), std::string::npos);

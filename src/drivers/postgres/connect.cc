@@ -5,6 +5,7 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -136,6 +137,24 @@ std::vector<std::string_view> allowed_keywords() {
   return {std::begin(allowed), std::end(allowed)};
 }
 
+Result<std::string> merge_conninfo(const std::string& conninfo, const std::string& more) {
+  std::string merged;
+  std::map<std::string, std::string> values;
+  for (const std::string& text : {conninfo, more}) {
+    TM_TRY(const Conninfo options, parse(text));
+    for (const PQconninfoOption* option = options.get(); option->keyword != nullptr; ++option) {
+      if (option->val != nullptr) values[option->keyword] = option->val;
+    }
+  }
+  for (const auto& [keyword, value] : values) {
+    merged += (merged.empty() ? "" : " ") + keyword + "='";
+    for (const char c : value)
+      merged += (c == '\\' || c == '\'' ? "\\" : "") + std::string(1, c);
+    merged += "'";
+  }
+  return merged;
+}
+
 Status check_conninfo(const std::string& conninfo) {
   TM_TRY(const Conninfo options, parse(conninfo));
   return {};
@@ -148,6 +167,10 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
     return classify({"08006", "injected fault", {}, {}}, options.side);
   }
   TM_TRY(const Conninfo parsed, parse(options.conninfo));
+  std::shared_ptr<void> admitted;
+  if (options.admit) {
+    TM_TRY(admitted, options.admit(cancel));
+  }
   std::vector<const char*> keywords;
   std::vector<const char*> values;
   // Of two of a keyword libpq takes the later, so conninfo's own wins.
@@ -180,6 +203,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   values.push_back(nullptr);
 
   auto impl = std::make_unique<Impl>();
+  impl->admitted = std::move(admitted);
   impl->side = options.side;
   impl->commit_timeout = std::chrono::seconds(options.commit_timeout_s);
   impl->conn = PQconnectStartParams(keywords.data(), values.data(), 0);
@@ -208,7 +232,10 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   impl->cancel_key = PQgetCancel(impl->conn);
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
   connection->impl_->answer_by = deadline;
-  TM_TRY(const Rows settings, connection->query(session_settings, cancel));
+  std::string wanted = session_settings;
+  for (const auto& [name, value] : options.settings)
+    wanted += ", set_config(" + quote_text(name) + ", " + quote_text(value) + ", false)";
+  TM_TRY(const Rows settings, connection->query(wanted, cancel));
   connection->impl_->answer_by.reset();
   return connection;
 }

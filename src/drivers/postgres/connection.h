@@ -9,10 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/cancel.h"
@@ -34,10 +36,18 @@ struct ConnectOptions {
   // this is for a peer that stands still, or a middle that keeps the line up.
   int commit_timeout_s = 300;
   Side side = Side::source;
+  // Settings of the session, `statement_timeout` and the like, in their own units.
+  std::vector<std::pair<std::string, std::string>> settings;
+  // Asked before a session is opened, and may wait; what it gives is let go when the session has
+  // ended.
+  std::function<Result<std::shared_ptr<void>>(Cancel&)> admit;
 };
 
 // The keywords a project may write into a connection.
 std::vector<std::string_view> allowed_keywords();
+
+// `conninfo` with what `more` says otherwise; both may be in either form.
+Result<std::string> merge_conninfo(const std::string& conninfo, const std::string& more);
 
 // Is `conninfo` readable, with allowed keywords only? A user fault names the keyword. Connects to
 // nothing.

@@ -27,6 +27,7 @@ struct Rows::Impl {
 };
 
 struct Connection::Impl {
+  std::shared_ptr<void> admitted;  // let go last, when the session has ended
   PGconn* conn = nullptr;
   PGcancel* cancel_key = nullptr;
   Side side = Side::source;

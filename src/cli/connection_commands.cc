@@ -1,0 +1,113 @@
+#include "cli/connection_commands.h"
+
+#include <utility>
+#include <vector>
+
+#include "base/units.h"
+#include "cli/text_table.h"
+
+namespace tidemark {
+namespace {
+
+using Facts = std::vector<std::pair<std::string, std::string>>;
+
+std::string per_second(const std::optional<std::int64_t>& limit, std::string (*show)(std::int64_t),
+                       const char* unit) {
+  return limit ? show(*limit) + unit + " a second" : std::string();
+}
+
+// What is limited, in words; empty: nothing is.
+Facts limits_of(const GuardSpec& guard) {
+  Facts facts;
+  const auto add = [&](const char* name, std::string text) {
+    if (!text.empty()) facts.emplace_back(name, std::move(text));
+  };
+  add("rows", per_second(guard.rows_per_second, show_count, " rows"));
+  add("bytes", per_second(guard.bytes_per_second, show_bytes, ""));
+  add("connections",
+      guard.connections ? "at most " + show_count(*guard.connections) : std::string());
+  std::string hours;
+  for (const QuietHours& one : guard.quiet_hours)
+    hours += (hours.empty() ? "" : ", ") + one.text();
+  add("quiet hours", hours.empty() ? hours : hours + " " + guard.timezone.value);
+  return facts;
+}
+
+JsonValue json_of(const Facts& facts) {
+  JsonValue json{JsonObject{}};
+  for (const auto& [name, text] : facts)
+    json.set(name, text);
+  return json;
+}
+
+std::string text_of(const Facts& facts) {
+  constexpr std::size_t width = 14;
+  std::string text;
+  for (const auto& [name, value] : facts)
+    text += "  " + name + std::string(name.size() < width ? width - name.size() : 1, ' ') + value +
+            "\n";
+  return text;
+}
+
+std::string report(const ConnectionState& state) {
+  std::string text = text_of(state.facts);
+  if (state.sessions.empty()) return text;
+  TextTable table{{"session", "for", "state", "since"}, {true, false, false, false}, {}};
+  for (const ConnectionState::Session& session : state.sessions)
+    table.rows.push_back({session.id, session.what, session.state, session.since});
+  return text + "\n" + print_table(table);
+}
+
+JsonValue sessions_of(const ConnectionState& state) {
+  JsonValue list{JsonArray{}};
+  for (const ConnectionState::Session& session : state.sessions) {
+    list.append(JsonValue()
+                    .set("id", session.id)
+                    .set("for", session.what)
+                    .set("state", session.state)
+                    .set("since", session.since));
+  }
+  return list;
+}
+
+}  // namespace
+
+int show_connections(const Call& call) {
+  auto outcome = [&]() -> Result<int> {
+    TM_TRY(auto workspace, open_good(call));
+    std::vector<const ConnectionSpec*> wanted;
+    for (const std::string& name : call.line.names) {
+      TM_TRY(const ConnectionSpec* connection, workspace->finder().connection(name));
+      wanted.push_back(connection);
+    }
+    if (wanted.empty()) {
+      for (const ConnectionSpec& connection : workspace->project().connections)
+        wanted.push_back(&connection);
+    }
+    JsonValue list{JsonArray{}};
+    bool all_asked = true;
+    for (const ConnectionSpec* connection : wanted) {
+      const Facts limits = limits_of(connection->guard);
+      const auto state = workspace->state_of(*connection, call.cancel);
+      TM_CHECK(call.cancel.check());
+      all_asked = all_asked && state.ok();
+      JsonValue json;
+      json.set("name", connection->name.value)
+          .set("connector", connection->connector)
+          .set("limits", json_of(limits));
+      const ConnectionState known = state.ok() ? *state : ConnectionState{};
+      json.set("state", json_of(known.facts)).set("sessions", sessions_of(known));
+      json.set("error", state.ok() ? JsonValue() : JsonValue(state.error().describe()));
+      list.append(std::move(json));
+      if (call.line.json) continue;
+      print((connection == wanted.front() ? "" : "\n") + connection->name.value + " (" +
+            connection->connector + ": " + connection->shown + ")\n" + text_of(limits) +
+            (state.ok() ? report(known) : "  cannot be asked: " + state.error().describe() + "\n"));
+    }
+    if (call.line.json) print_json(JsonValue().set("connections", std::move(list)));
+    return all_asked ? exit_done : exit_failed;
+  }();
+  return outcome.ok() ? *outcome : fail(call, outcome.error());
+}
+
+}  // namespace tidemark

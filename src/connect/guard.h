@@ -1,0 +1,122 @@
+// Guard: what protects the system behind one connection. Shared by every run of this process that
+// reads from it, so that they keep its limits together.
+//
+// Guards owns one for each connection, as long as the process; every method is safe from any
+// thread. `enter` and `pay` block, and return soon after `cancel`.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "env/clock.h"
+#include "spec/project_spec.h"
+
+namespace tidemark {
+
+// A rate that is kept by waiting. What is read is paid for after it was read, in the order it came,
+// so a row of any size passes; a pause saves nothing up.
+class Pace {
+ public:
+  // Of units a second.
+  explicit Pace(double per_second) : per_second_(per_second) {}
+  // Until when to wait, on a clock that only goes forward, when `units` were read at `now`.
+  std::chrono::nanoseconds take(std::int64_t units, std::chrono::nanoseconds now);
+
+ private:
+  double per_second_;
+  std::chrono::nanoseconds paid_until_{0};
+};
+
+class Guard {
+ public:
+  Guard(const GuardSpec& spec, const Clock& clock);
+
+  // A session with the system; given back when the last owner lets it go. `who` is the job: whoever
+  // holds fewest comes first, then whoever has read least, so that a small run need not wait for
+  // the end of a large one; one that has waited for ten seconds comes before all. `guard.too_few`
+  // where `who` holds all there are.
+  Result<std::shared_ptr<void>> enter(const std::string& who, Cancel& cancel);
+  // Nothing where all are taken: for whoever can go on without.
+  std::shared_ptr<void> try_enter(const std::string& who);
+
+  // `who` has read so much, and took `took` for it: waits until that is paid for.
+  Status pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
+             std::chrono::nanoseconds took, Cancel& cancel);
+
+  // Whether the system is slower than it may be, as somebody who looks at it says now and then: all
+  // who read go at half the pace, down to a sixty-fourth, and come back bit by bit.
+  void strained(bool is_strained);
+  // Of the pace that they would have: 1 where all is well.
+  double share() const;
+  // Who looks: one for all who read, made by the first, gone with the last.
+  std::shared_ptr<void> watch(const std::function<std::shared_ptr<void>()>& make);
+  std::chrono::nanoseconds now() const { return clock_.monotonic(); }
+
+  // `blocked.quiet_hours` when no run may begin now.
+  Status check_hours() const;
+
+  const GuardSpec& spec() const { return spec_; }
+
+ private:
+  struct Waiter {
+    std::string who;
+    std::int64_t number;
+    std::chrono::nanoseconds since;
+  };
+  bool is_next(std::int64_t number) const;
+  std::shared_ptr<void> take(const std::string& who);
+  void give_back(const std::string& who);
+
+  const GuardSpec spec_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::optional<Pace> rows_;
+  std::optional<Pace> bytes_;
+  std::map<std::string, std::int64_t> held_;  // sessions by job
+  std::map<std::string, std::int64_t> read_;  // bytes by job
+  std::int64_t in_use_ = 0;
+  std::vector<Waiter> waiting_;
+  std::weak_ptr<void> watch_;
+  double share_ = 1;
+  std::int64_t last_number_ = 0;
+};
+
+class Guards {
+ public:
+  Guards(const ProjectSpec& project, const Clock& clock);
+  // REQUIRES a connection of the project.
+  Guard& of(const std::string& connection) const { return *guards_.at(connection); }
+
+ private:
+  std::map<std::string, std::unique_ptr<Guard>> guards_;
+};
+
+// A guard as one run uses it: what one reader reads, paid for in pieces of a fiftieth of a second.
+class Toll {
+ public:
+  Toll() = default;  // free
+  Toll(Guard& guard, std::string who)
+      : guard_(&guard), who_(std::move(who)), paid_at_(guard.now()) {}
+  // One row of so many bytes was read.
+  Status row(std::size_t bytes, Cancel& cancel);
+
+ private:
+  Guard* guard_ = nullptr;
+  std::string who_;
+  std::int64_t rows_ = 0;
+  std::int64_t bytes_ = 0;
+  std::chrono::nanoseconds paid_at_{0};
+};
+
+}  // namespace tidemark
