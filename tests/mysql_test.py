@@ -112,8 +112,9 @@ class Targets(MysqlTest):
         wanted = wanted.replace(".500\t", ".500000\t").replace("00:00:00.000\t", "00:00:00.000000\t")
         wanted = wanted.replace("838:59:59.000\t", "838:59:59.000000\t")
         self.assertEqual(wanted, self.target(ask % "mart_orders"))
-        self.assertEqual("id", self.target("select column_name from information_schema.statistics where index_name = "
-                                           f"'PRIMARY' and table_name = 'mart_orders' and table_schema = '{self.mirror}'"))
+        self.assertEqual("id", self.target(
+            "select column_name from information_schema.statistics where index_name = 'PRIMARY' and table_name = "
+            f"'mart_orders' and table_schema = '{self.mirror}'"))
 
     def test_refused_rows_are_in_the_quarantine_of_the_target(self):
         self.shop(ORDERS)
@@ -158,8 +159,9 @@ to: {connection: mirror, table: priced, load: full}
 
     def test_a_question_is_answered_in_mysqls_own_words(self):
         self.shop(ORDERS)
-        done = self.project.call("query", "shop", "select concat(country, '!') as c, if(id > 1, 'b', 'a') as d from orders "
-                                 "order by id desc limit 2", "--json")
+        done = self.project.call(
+            "query", "shop", "select concat(country, '!') as c, if(id > 1, 'b', 'a') as d from orders order by id desc "
+            "limit 2", "--json")
         self.assertEqual(0, done.code, done.err)
         self.assertIn("XX!", done.out)
 

@@ -73,7 +73,8 @@ class TemporaryMariadb:
                 return self.sql("select 1", "mysql")
             except ServerError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise ServerError("the server did not start:\n" + (self.folder / "server.log").read_text()) from None
+                    log = (self.folder / "server.log").read_text()
+                    raise ServerError("the server did not start:\n" + log) from None
                 time.sleep(0.05)
 
     def address(self, database, user="root"):
@@ -82,8 +83,8 @@ class TemporaryMariadb:
     def sql(self, text, database):
         """Statements for their effect, or what they print: tabs between values, a line for each row."""
         done = subprocess.run(
-            ["mariadb", "--no-defaults", "--batch", "--skip-column-names", f"--socket={self.folder}/socket", "--user=root",
-             "--default-character-set=utf8mb4", database],
+            ["mariadb", "--no-defaults", "--batch", "--skip-column-names", f"--socket={self.folder}/socket",
+             "--user=root", "--default-character-set=utf8mb4", database],
             input="set time_zone = '+00:00'; " + text, capture_output=True, encoding="utf-8", check=False)
         if done.returncode != 0:
             raise ServerError(f"mariadb: {done.stderr.strip()}")

@@ -67,10 +67,6 @@ bool is_blob(const std::string& data_type) {
   return data_type == "varbinary" || data_type.ends_with("blob");
 }
 
-struct Misfit {
-  std::string hint;
-};
-
 // Everything but the checks of one value, or why not.
 struct Match {
   std::optional<Fit> fit;
