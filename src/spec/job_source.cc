@@ -223,10 +223,11 @@ void add_file_fields(ConfigSpec<RawSource>& spec) {
 }
 
 void add_watermark_fields(ConfigSpec<RawSource>& spec) {
-  spec.field("watermark", &RawSource::watermark, config::text("the name of a column"),
+  spec.field("watermark", &RawSource::watermark, config::text("a column or an expression"),
              {.default_note = "none: every run reads everything",
               .description = "The column that tells new rows from rows already loaded. Each run "
-                             "reads one window of it.",
+                             "reads one window of it. PostgreSQL also takes an expression, such as "
+                             "`coalesce(updated_at, created_at)`, and `xmin`.",
               .example = "updated_at"})
       .field("null_cursor", &RawSource::null_cursor,
              config::choice<NullCursor>({{"fail", NullCursor::fail},

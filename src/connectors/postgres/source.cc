@@ -104,7 +104,12 @@ Status PostgresSource::describe(Cancel& cancel) {
   if (spec_.watermark) {
     std::optional<std::string> zone;
     if (spec_.timezone) zone = spec_.timezone->value;
-    TM_TRY(cursor_, cursor_of(found, spec_.watermark->value, zone));
+    const std::string& watermark = spec_.watermark->value;
+    if (is_expression(found, watermark)) {
+      TM_TRY(cursor_, expression_cursor(*connection, relation(), watermark, zone, cancel));
+    } else {
+      TM_TRY(cursor_, cursor_of(found, watermark, zone));
+    }
   }
   relation_ = std::move(found);
   return {};
@@ -141,21 +146,20 @@ Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
   const std::int64_t limit = access_.guard == nullptr ? GuardSpec().scan_limit_bytes
                                                       : access_.guard->spec().scan_limit_bytes;
   if (!std::holds_alternative<TableInput>(spec_.input)) return {};
-  TM_TRY(const std::int64_t bytes,
-         bytes_without_index(connection, relation(), cursor_->column, cancel));
+  TM_TRY(const std::int64_t bytes, bytes_scanned(connection, relation(), *cursor_, cancel));
   if (bytes <= limit) return {};
   const bool no_index = cursor_->kind == CursorKind::row_transaction;
-  return Error{"blocked.seq_scan",
-               Fault::source,
-               Retry::never,
-               "each run would read all " + show_bytes(bytes) + " of " +
-                   std::get<TableInput>(spec_.input).table.value + ", because `" + cursor_->column +
-                   "` has no index",
-               {},
-               (no_index ? "prepare a column that has one with `tidemark source prepare`"
-                         : "`create index concurrently on " + relation() + " (" +
-                               quote_name(cursor_->column) + ")`") +
-                   std::string(", or write `allow_seq_scan: true` in the job's `from`")};
+  return Error{
+      "blocked.seq_scan",
+      Fault::source,
+      Retry::never,
+      "each run would read all " + show_bytes(bytes) + " of " +
+          std::get<TableInput>(spec_.input).table.value + ", because `" + cursor_->column +
+          "` has no index",
+      {},
+      (no_index ? "prepare a column that has one with `tidemark source prepare`"
+                : "`create index concurrently on " + relation() + " (" + cursor_->sql + ")`") +
+          std::string(", or write `allow_seq_scan: true` in the job's `from`")};
 }
 
 Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& cancel) {

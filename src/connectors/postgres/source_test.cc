@@ -253,6 +253,45 @@ TEST_F(SourceTest, ATableAsItIsIsFollowedByTheTransactionsOfItsRows) {
   EXPECT_EQ("plan.no_column", read(all, LoadStrategy::upsert).error().code);
 }
 
+TEST_F(SourceTest, AnExpressionMayBeTheWatermark) {
+  psql(
+      "create table t (id int primary key, made timestamptz not null default now(), changed "
+      "timestamptz);"
+      "insert into t values (1, now() - interval '2 hours', null), (2, now() - interval '3 hours', "
+      "now() - interval '1 hour')");
+  const std::string latest = "coalesce(changed, made) -- the latest";
+  auto first = read(table("t", latest), LoadStrategy::append);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  EXPECT_EQ(Guarantee::bounded, first->bound.guarantee) << first->bound.reason;
+  EXPECT_EQ(2u, first->rows.size());
+  Progress progress;
+  progress.lo = first->bound.window.hi;
+  psql("update t set changed = now() where id = 1");
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+  auto second = read(table("t", latest), LoadStrategy::append, progress);
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_EQ(1u, second->rows.size());
+  auto numbers = read(table("t", "greatest(id, 0)"), LoadStrategy::append);
+  ASSERT_TRUE(numbers.ok()) << numbers.error().describe();
+  EXPECT_EQ(1u, read(table("t", "greatest(id, 0)"), LoadStrategy::append)->rows.size());
+  psql("insert into t values (3, now(), null); update t set made = now() where false");
+  EXPECT_EQ("source.null_cursor",
+            read(table("t", "nullif(id, 2)"), LoadStrategy::append).error().code);
+  for (const char* wrong :
+       {"coalesce(changd, made)", "coalesce(changed", "lower('a')", "count(*)"}) {
+    auto refused = read(table("t", wrong), LoadStrategy::append);
+    ASSERT_FALSE(refused.ok()) << wrong;
+    EXPECT_NE(Fault::internal, refused.error().fault) << refused.error().describe();
+  }
+  // Its index is one of the same expression.
+  auto session = Connection::connect(options(), cancel_);
+  auto cursor = expression_cursor(**session, "\"t\"", latest, std::nullopt, cancel_);
+  ASSERT_TRUE(cursor.ok()) << cursor.error().describe();
+  EXPECT_GT(*bytes_scanned(**session, "\"t\"", *cursor, cancel_), 0);
+  psql("create index on t (coalesce(changed, made))");
+  EXPECT_EQ(0, *bytes_scanned(**session, "\"t\"", *cursor, cancel_));
+}
+
 TEST_F(SourceTest, AnotherServerOrTableIsNotTakenForTheOneBefore) {
   psql(
       "create table t (id bigserial primary key, at timestamptz not null default now());"

@@ -118,7 +118,7 @@ WindowBound behind_the_last(WindowBound bound) {
 }
 
 std::string transaction_condition(const Cursor& cursor, const Window& window) {
-  const std::string column = quote_name(cursor.column);
+  const std::string& column = cursor.sql;
   const auto snapshot = [](const Position& position) {
     return quote_text(parse_position(position).value) + "::pg_snapshot";
   };

@@ -30,7 +30,8 @@ join pg_catalog.pg_sequence p on p.seqrelid = s.oid)";
 
 Result<Sequence> sequence_of(Connection& connection, const RuleRequest& request, Cancel& cancel) {
   const Cursor& cursor = request.asked.cursor;
-  if (!request.asked.is_table || cursor.type_name != "bigint") return Sequence{};
+  const bool may_have = request.asked.is_table && !cursor.is_expression;
+  if (!may_have || cursor.type_name != "bigint") return Sequence{};
   TM_TRY(const Rows rows, connection.query(sequence_sql,
                                            std::vector<std::optional<std::string>>{
                                                request.asked.relation, cursor.column},
@@ -86,8 +87,7 @@ Result<Reach> below_the_newest(Connection& connection, const RuleRequest& reques
   const std::string finite = cursor.kind == CursorKind::number
                                  ? " <> 'NaN'::numeric"
                                  : " not in ('infinity', '-infinity')";
-  std::string newest = "max(" + quote_name(cursor.column) + ") filter (where " +
-                       quote_name(cursor.column) +
+  std::string newest = "max(" + cursor.sql + ") filter (where " + cursor.sql +
                        (cursor.type_name == "bigint" ? " is not null" : finite) + ")";
   std::string note = "rows at the newest `" + cursor.column + "` are read again by the next run";
   if (cursor.kind == CursorKind::timestamp) {

@@ -1,5 +1,7 @@
 #include "connectors/postgres/watermark.h"
 
+#include <algorithm>
+
 #include "base/nearest.h"
 #include "connectors/postgres/row_transaction_watermark.h"
 #include "connectors/postgres/transaction_watermark.h"
@@ -50,12 +52,12 @@ WindowBound window_to(const BoundRequest& request, const Standing& standing, Rea
 Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone) {
   if (name == row_transaction_column && std::string("rpm").find(relation.kind) != std::string::npos)
-    return Cursor{name, CursorKind::row_transaction, {}, std::nullopt, true};
+    return Cursor{name, name, CursorKind::row_transaction, {}, std::nullopt, true};
   std::vector<std::string> names;
   for (const CatalogColumn& column : relation.columns) {
     names.push_back(column.name);
     if (column.name != name) continue;
-    Cursor cursor{name, CursorKind::number, {}, timezone, column.not_null};
+    Cursor cursor{name, quote_name(name), CursorKind::number, {}, timezone, column.not_null};
     switch (column.type.oid) {
       case 1184:
         cursor.kind = CursorKind::timestamptz, cursor.type_name = "timestamptz";
@@ -89,6 +91,49 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
   if (const auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
   return user_error("plan.no_column", "the source has no column `" + name + "` to be the watermark",
                     hint);
+}
+
+bool is_expression(const Relation& relation, const std::string& watermark) {
+  const bool is_column =
+      std::any_of(relation.columns.begin(), relation.columns.end(),
+                  [&](const CatalogColumn& column) { return column.name == watermark; });
+  return !is_column && watermark.find('(') != std::string::npos;
+}
+
+Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
+                                 const std::string& expression,
+                                 const std::optional<std::string>& timezone, Cancel& cancel) {
+  // The newline ends a comment it may end with.
+  const std::string sql = "(" + expression + "\n)";
+  auto described =
+      describe_query(connection, "select " + sql + " as watermark from " + from, cancel);
+  if (!described.ok())
+    return std::move(described).error().with_context("reading `watermark: " + expression + "`");
+  if (described->columns.size() == 1) described->columns[0].name = expression;
+  TM_TRY(Cursor cursor, cursor_of(*described, expression, timezone));
+  cursor.sql = sql;
+  cursor.is_expression = true;
+  return cursor;
+}
+
+Result<std::int64_t> bytes_scanned(Connection& connection, const std::string& relation,
+                                   const Cursor& cursor, Cancel& cancel) {
+  if (!cursor.is_expression)
+    return bytes_without_index(connection, relation, cursor.column, cancel);
+  // Only the planner knows which index is for an expression.
+  const std::string least = cursor.kind == CursorKind::number ? "0" : "2000-01-01";
+  TM_TRY(Transaction transaction, Transaction::begin(connection, "read only", cancel));
+  TM_CHECK(connection.execute("set local enable_seqscan = off", cancel));
+  TM_TRY(const Rows plan,
+         connection.query("explain (costs off) select 1 from " + relation + " where " + cursor.sql +
+                              " >= " + cast(cursor, least),
+                          cancel));
+  TM_CHECK(transaction.commit(cancel));
+  for (std::size_t row = 0; row < plan.rows(); ++row) {
+    if (plan.string(row, 0).find("Seq Scan") != std::string::npos)
+      return bytes_without_index(connection, relation, {}, cancel);
+  }
+  return std::int64_t{0};
 }
 
 Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request,
@@ -125,18 +170,17 @@ Result<std::int64_t> count_null_cursors(Connection& connection, const std::strin
   if (cursor.not_null || cursor.kind == CursorKind::transaction ||
       cursor.kind == CursorKind::row_transaction)
     return 0;
-  TM_TRY(const Rows rows,
-         connection.query("select count(*) from (select 1 from " + relation + " where " +
-                              quote_name(cursor.column) + " is null limit " +
-                              std::to_string(null_count_max) + ") nulls",
-                          cancel));
+  TM_TRY(const Rows rows, connection.query("select count(*) from (select 1 from " + relation +
+                                               " where " + cursor.sql + " is null limit " +
+                                               std::to_string(null_count_max) + ") nulls",
+                                           cancel));
   return rows.integer(0, 0);
 }
 
 std::string window_condition(const Cursor& cursor, const Window& window, NullCursor nulls) {
   if (cursor.kind == CursorKind::transaction) return transaction_condition(cursor, window);
   if (cursor.kind == CursorKind::row_transaction) return row_transaction_condition(window);
-  const std::string column = quote_name(cursor.column);
+  const std::string& column = cursor.sql;
   std::string condition;
   if (window.lo) condition = column + " >= " + cast(cursor, parse_position(*window.lo).value);
   if (window.top)

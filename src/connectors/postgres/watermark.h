@@ -22,18 +22,32 @@ namespace tidemark::postgres {
 enum class CursorKind { timestamptz, timestamp, date, number, transaction, row_transaction };
 
 struct Cursor {
-  std::string column;
+  std::string column;  // its name, or the expression as the job writes it; for people
+  std::string sql;     // the same for SQL
   CursorKind kind = CursorKind::timestamptz;
   std::string type_name;  // for casts of literals: `timestamp with time zone`, `bigint`, ...
   // timestamp only: the zone its values are written in, as the job declares it.
   std::optional<std::string> timezone;
   bool not_null = false;
+  bool is_expression = false;
 };
 
 // The column `name` of `relation` as a cursor; a user fault when it is missing or has no usable
 // order.
 Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone);
+
+// Whether a job's watermark that names no column is an expression in the server's SQL:
+// `coalesce(updated_at, created_at)`.
+bool is_expression(const Relation& relation, const std::string& watermark);
+// It as a cursor over the rows of `from` (for FROM).
+Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
+                                 const std::string& expression,
+                                 const std::optional<std::string>& timezone, Cancel& cancel);
+
+// How many bytes of a table each run would read to find a window, because the cursor has no index.
+Result<std::int64_t> bytes_scanned(Connection& connection, const std::string& relation,
+                                   const Cursor& cursor, Cancel& cancel);
 
 struct BoundRequest {
   std::string relation;   // for FROM
