@@ -12,6 +12,7 @@ tidemark_folder(observe LINK base)
 # 2
 tidemark_folder(drivers/duckdb LINK model env observe duckdb)
 tidemark_folder(drivers/postgres LINK model env observe PostgreSQL::PostgreSQL TEST_LINK postgres_server)
+tidemark_folder(drivers/mysql LINK model env observe PkgConfig::mariadb TEST_LINK mariadb_server)
 tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
@@ -29,6 +30,7 @@ tidemark_folder(connect/conformance TESTING LINK connect)
 # 5
 tidemark_folder(connectors/duckdb LINK connect drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(connectors/files LINK connect drivers/duckdb TEST_LINK connect/conformance)
+tidemark_folder(connectors/mysql LINK connect drivers/mysql drivers/duckdb TEST_LINK connect/conformance mariadb_server)
 tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb TEST_LINK connect/conformance postgres_server)
 tidemark_folder(connectors/sqlite LINK connect drivers/sqlite drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(transform LINK connect drivers/duckdb)
@@ -49,7 +51,7 @@ tidemark_folder(api LINK schedule)
 tidemark_folder(cli LINK schedule CLI11::CLI11)
 
 # 10
-tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/postgres connectors/sqlite)
+tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)
   add_executable(tidemark ${PROJECT_SOURCE_DIR}/src/app/main.cc)

@@ -14,6 +14,7 @@ find_package(CLI11 REQUIRED)
 find_package(PostgreSQL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
@@ -38,6 +39,8 @@ if(TIDEMARK_TESTS)
   # What several test programs start: included as <fixtures/x.h>.
   add_library(postgres_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/postgres_server.cc)
   target_include_directories(postgres_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+  add_library(mariadb_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/mariadb_server.cc)
+  target_include_directories(mariadb_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
   # Loaded before the program by tests of failing disks; without a sanitizer, so that any program can be tested.
   add_library(io_faults MODULE ${PROJECT_SOURCE_DIR}/tests/support/io_faults.cc)
   set_target_properties(io_faults PROPERTIES

@@ -34,6 +34,8 @@ LIBRARIES = {
     "duckdb_extension.h": "drivers/duckdb",
     "libpq-fe.h": "drivers/postgres",
     "libpq/": "drivers/postgres",
+    "mysql.h": "drivers/mysql",
+    "errmsg.h": "drivers/mysql",
     "sqlite3.h": "drivers/sqlite",
     "yaml-cpp/": "drivers/yaml",
     "nlohmann/": "drivers/json",

@@ -4,6 +4,7 @@
 
 #include "connectors/duckdb/connector.h"
 #include "connectors/files/files_connector.h"
+#include "connectors/mysql/connector.h"
 #include "connectors/postgres/connector.h"
 #include "connectors/sqlite/source.h"
 
@@ -16,6 +17,7 @@ void register_connectors(ConnectorCatalog& catalog, ConnectorRegistry& registry)
   };
   add(files_connector_spec(), std::make_unique<FilesConnector>());
   add(postgres_connector_spec(), std::make_unique<PostgresConnector>());
+  add(mysql_connector_spec(), std::make_unique<MysqlConnector>());
   add(sqlite_connector_spec(), std::make_unique<SqliteConnector>());
   add(duckdb_connector_spec(), std::make_unique<DuckdbConnector>());
 }

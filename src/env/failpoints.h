@@ -42,6 +42,10 @@
   POINT(postgres_copy_end, "postgres.copy_end", false)   \
   POINT(postgres_commit, "postgres.commit", true)        \
   POINT(postgres_committed, "postgres.committed", true)  \
+  POINT(mysql_query, "mysql.query", false)               \
+  POINT(mysql_fetch, "mysql.fetch", false)               \
+  POINT(mysql_commit, "mysql.commit", true)              \
+  POINT(mysql_committed, "mysql.committed", true)        \
   POINT(engine_query, "engine.query", false)             \
   POINT(engine_commit, "engine.commit", true)            \
   POINT(engine_committed, "engine.committed", true)

@@ -46,6 +46,12 @@ struct SinkKind {
   // Quirks.
   std::size_t name_bytes_max = 0;  // of tables and columns it makes; 0: any
   std::string hostile_table;       // as a job writes it: in a schema, with what could end a name
+  bool names_end_in_blanks = true;
+  // Values, as the suite writes them, that the target cannot hold: each must be refused.
+  std::vector<std::string> lacks = {};
+  // Values that arrive as another type, or without what the target does not keep, by what they are
+  // read back as.
+  std::vector<std::pair<std::string, std::string>> arrives_as = {};
 };
 
 // What a case starts with: an empty target, one owner, one client.

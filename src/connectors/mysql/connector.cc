@@ -1,0 +1,149 @@
+#include "connectors/mysql/connector.h"
+
+#include <utility>
+
+#include "connectors/mysql/catalog.h"
+#include "connectors/mysql/sink.h"
+#include "connectors/mysql/source.h"
+#include "connectors/mysql/type_tables.h"
+#include "connectors/mysql/whole_read.h"
+
+namespace tidemark {
+namespace {
+
+mysql::ConnectOptions options_of(const ConnectionSpec& connection, const ConnectorContext& context,
+                                 mysql::Side side) {
+  const auto* config = connection.config.get<MysqlConnection>();
+  TM_ASSERT(config != nullptr);
+  auto address = mysql::parse_address(config->address);
+  TM_ASSERT(address.ok());  // checked when the project was read
+  mysql::ConnectOptions options;
+  options.address = *std::move(address);
+  options.password = config->password;
+  options.program = context.application_name;
+  options.side = side;
+  return options;
+}
+
+std::vector<std::string> texts(const std::vector<Name>& names) {
+  std::vector<std::string> list;
+  for (const Name& name : names)
+    list.push_back(name.value);
+  return list;
+}
+
+Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
+                   mysql::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
+  const auto options = options_of(connection, context, mysql::Side::source);
+  for (const std::string& table : tables) {
+    Status copied =
+        mysql::copy_table(options, table, depth, connection.name.value, context.engine, cancel);
+    // Whoever names a table that is not there is told so by the engine, with the place in the job.
+    if (copied.ok() || copied.error().code == "mysql.table_missing") continue;
+    return std::move(copied).error().with_context("connection `" + connection.name.value + "`");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<StreamSpec>> MysqlConnector::streams(const ConnectionSpec& connection,
+                                                        const SourceSpec& source,
+                                                        const ConnectorContext& context,
+                                                        Cancel& cancel) const {
+  if (const auto* table = std::get_if<TableInput>(&source.input)) {
+    return std::vector<StreamSpec>{{StreamName(table->table.value), source}};
+  }
+  if (std::holds_alternative<QueryInput>(source.input)) {
+    return std::vector<StreamSpec>{{StreamName("query"), source}};
+  }
+  const auto* many = std::get_if<TablesInput>(&source.input);
+  if (many == nullptr) {
+    return user_error("plan.bad_input", "a MySQL connection reads `table`, `tables` or `query`");
+  }
+  auto session =
+      mysql::Connection::connect(options_of(connection, context, mysql::Side::source), cancel);
+  if (!session.ok()) {
+    return std::move(session).error().with_context("opening connection `" + connection.name.value +
+                                                   "`");
+  }
+  TM_TRY(const std::vector<mysql::TableName> tables,
+         mysql::find_tables(**session, texts(many->tables), texts(many->except), cancel));
+  std::vector<StreamSpec> streams;
+  for (const mysql::TableName& table : tables) {
+    StreamSpec stream{StreamName(table.written()), source};
+    stream.source.input = TableInput{{table.written(), source.input_at}};
+    streams.push_back(std::move(stream));
+  }
+  return streams;
+}
+
+Result<std::unique_ptr<Source>> MysqlConnector::open_source(const ConnectionSpec& connection,
+                                                            const StreamSpec& stream,
+                                                            LoadStrategy strategy,
+                                                            const ConnectorContext& context,
+                                                            Cancel&) const {
+  return std::unique_ptr<Source>(std::make_unique<mysql::MysqlSource>(
+      options_of(connection, context, mysql::Side::source), stream.source, strategy));
+}
+
+Result<std::unique_ptr<Sink>> MysqlConnector::open_sink(const ConnectionSpec& connection,
+                                                        const ConnectorContext& context,
+                                                        Cancel&) const {
+  return std::unique_ptr<Sink>(std::make_unique<mysql::MysqlSink>(
+      context.engine, options_of(connection, context, mysql::Side::target)));
+}
+
+Status MysqlConnector::attach(const ConnectionSpec& connection,
+                              const std::vector<std::string>& tables,
+                              const ConnectorContext& context, Cancel& cancel) const {
+  TM_CHECK(context.engine.execute("ATTACH IF NOT EXISTS ':memory:' AS " +
+                                  duck::quote_name(connection.name.value)));
+  return copy_tables(connection, tables, mysql::CopyDepth::columns, context, cancel);
+}
+
+Status MysqlConnector::refresh(const ConnectionSpec& connection,
+                               const std::vector<std::string>& tables,
+                               const ConnectorContext& context, Cancel& cancel) const {
+  return copy_tables(connection, tables, mysql::CopyDepth::rows, context, cancel);
+}
+
+Result<duck::Answer> MysqlConnector::answer(const ConnectionSpec& connection,
+                                            const std::string& sql, const ConnectorContext& context,
+                                            Cancel& cancel) const {
+  return mysql::read_answer(options_of(connection, context, mysql::Side::source), sql,
+                            context.engine, cancel);
+}
+
+ConnectorSpec mysql_connector_spec() {
+  ConfigSpec<MysqlConnection> spec(
+      "mysql", "A MySQL or MariaDB database, as a source and as a target.",
+      "{mysql: host=db.example dbname=shop user=etl, password: \"${env:SHOP_PASSWORD}\"}");
+  spec.field(
+      "mysql", &MysqlConnection::address, config::text("a connection text"),
+      {.required = true,
+       .description = "`key=value` pairs without a password: `host` and `port`, or `socket`; "
+                      "`dbname`, `user`; `sslmode` (`disable`, `prefer`, `require`, "
+                      "`verify-full`; `prefer` unless it says otherwise), `sslrootcert`, "
+                      "`sslcert`, `sslkey`; `connect_timeout` in seconds, 10 unless it says "
+                      "otherwise. A value with blanks stands in single quotes."});
+  spec.field("password", &MysqlConnection::password, config::secret(),
+             {.description = "The user's password."});
+  spec.check([](const MysqlConnection& connection, const YamlNode& node, ReadContext& context) {
+    const auto parsed = mysql::parse_address(connection.address);
+    if (parsed.ok()) return;
+    const YamlNode* place = node.find("mysql");
+    context.fault((place == nullptr ? node : *place).at, parsed.error().message,
+                  parsed.error().hint);
+  });
+  return ConnectorSpec::of(std::move(spec),
+                           {.source_keys = {"table", "tables", "except", "query", "watermark",
+                                            "null_cursor", "columns", "timezone"},
+                            .own_sql = true,
+                            .is_target = true,
+                            .replaces_rows = false,
+                            .has_guard = false,
+                            .type_tables = &mysql::type_tables});
+}
+
+}  // namespace tidemark

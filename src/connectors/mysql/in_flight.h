@@ -1,0 +1,31 @@
+// Looks at a server: may it tell what is in flight, and what is in flight now.
+//
+// Free functions; blocking. Each look has a session of its own, because only a session that was not
+// there before can tell a fresh list of transactions from one the server kept.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "connectors/mysql/sample_ring.h"
+#include "drivers/mysql/connection.h"
+
+namespace tidemark::mysql {
+
+// Why a server, or this user, cannot tell everything that is in flight; empty: it can.
+struct Obstacle {
+  std::string what;
+  std::string hint;
+};
+Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel);
+
+// Nothing: the server's list of transactions did not become fresh in time, because somebody else
+// reads it all the while.
+Result<std::optional<InFlight>> look(const ConnectOptions& options, Cancel& cancel);
+
+// What tells this server from others.
+Result<std::string> server_identity(Connection& connection, Cancel& cancel);
+
+}  // namespace tidemark::mysql

@@ -1,0 +1,51 @@
+// MysqlSink: one database of MySQL or MariaDB as a target. Rows, refused rows and the ledger commit
+// in one transaction of InnoDB; the ledger (ledger.h) stands in the connection's database.
+//
+// Owned by one run, used from one thread. Reading (committed, history, loaded, describe, plan)
+// touches nothing and works on a replica and before the ledger exists; it shares one connection,
+// opened at the first call and again after a loss. Each load has a connection of its own. The
+// engine connection outlives the sink.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/sink.h"
+#include "drivers/duckdb/engine.h"
+#include "drivers/mysql/connection.h"
+
+namespace tidemark::mysql {
+
+class MysqlSink : public Sink {
+ public:
+  // `options.side` is set to target. Connects to nothing yet.
+  MysqlSink(duck::Connection& engine, ConnectOptions options);
+
+  SinkTraits traits() const override;
+  Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;
+  // Creates the ledger where it is missing: the fence stands in it before the first load.
+  Result<std::vector<LedgerRow>> take_over(const JobName& job, Fence token,
+                                           Cancel& cancel) override;
+  Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) override;
+  Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) override;
+  Result<StagedTable> open_refused(const JobName& job, const std::optional<StreamName>& only,
+                                   Cancel& cancel) override;
+  Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) override;
+  Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) override;
+  Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
+  Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
+  Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel) override;
+  // Creates the ledger where it is missing.
+  Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
+
+ private:
+  Result<Connection*> reader(Cancel& cancel);
+
+  duck::Connection& engine_;
+  ConnectOptions options_;
+  std::unique_ptr<Connection> reader_;
+};
+
+}  // namespace tidemark::mysql

@@ -1,0 +1,62 @@
+// MysqlSource: a table, view or query of MySQL or MariaDB as a stream.
+//
+// Bounds are read by statements of their own, rows afterwards by one SELECT under a consistent
+// snapshot: a snapshot taken after the bound sees every row below it. One control connection,
+// opened at the first call and again after a loss; each open() has a connection of its own. One
+// thread, as Source says.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/sink.h"
+#include "connect/source.h"
+#include "connectors/mysql/catalog.h"
+#include "connectors/mysql/row_decoder.h"
+#include "connectors/mysql/watermark.h"
+#include "drivers/mysql/connection.h"
+#include "spec/job_spec.h"
+
+namespace tidemark::mysql {
+
+class MysqlSource : public Source {
+ public:
+  // `options.side` is set to source. REQUIRES a table or a query as input.
+  MysqlSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy);
+
+  void rest() override { control_.reset(); }
+  Result<Schema> discover(Cancel& cancel) override;
+  Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
+  Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
+  Result<Extraction> open(const Split& split, Cancel& cancel) override;
+  // The read is one snapshot; what changed after it is the next window's.
+  Status verify(const Window&, Cancel&) override { return {}; }
+
+ private:
+  Result<Connection*> control(Cancel& cancel);
+  Status describe(Cancel& cancel);
+  Status check_declared() const;
+  Status check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel);
+  // For FROM: the table, or the query in parentheses.
+  std::string relation() const;
+  // All rows: the query as it is written, so that its order is kept.
+  std::string whole(const std::string& columns) const;
+  bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }
+
+  ConnectOptions options_;
+  SourceSpec spec_;
+  LoadStrategy strategy_;
+  std::unique_ptr<Connection> control_;
+
+  // What describe() found; empty before.
+  std::optional<Relation> relation_;
+  std::optional<Cursor> cursor_;
+  Schema schema_;
+  std::vector<DecodedColumn> columns_;
+  std::string select_list_;
+  bool plain_ = true;  // every column is asked for as it is
+};
+
+}  // namespace tidemark::mysql

@@ -1,0 +1,56 @@
+#include "connectors/mysql/stream_reader.h"
+
+#include <utility>
+
+namespace tidemark::mysql {
+namespace {
+
+// What the decoder goes by.
+bool same_values(const Field& now, const ColumnForm& planned) {
+  const Field& then = planned.field;
+  if (planned.spatial_text) return now.type == FieldType::text;
+  return now.type == then.type && now.bytes == then.bytes && now.is_unsigned == then.is_unsigned &&
+         now.precision == then.precision && now.scale == then.scale &&
+         (now.type != FieldType::bit || now.length == then.length);
+}
+
+}  // namespace
+
+StreamReader::StreamReader(std::unique_ptr<Connection> connection,
+                           std::vector<DecodedColumn> columns, RowStream stream)
+    : connection_(std::move(connection)),
+      decoder_(std::move(columns)),
+      stream_(std::move(stream)) {}
+
+Result<std::unique_ptr<Reader>> StreamReader::start(std::unique_ptr<Connection> connection,
+                                                    const std::string& select,
+                                                    std::vector<DecodedColumn> columns,
+                                                    Cancel& cancel) {
+  TM_CHECK(connection->execute("set transaction isolation level repeatable read", cancel));
+  TM_CHECK(connection->begin("with consistent snapshot, read only", cancel));
+  TM_TRY(RowStream stream, connection->stream(select, cancel));
+  const std::vector<Field>& fields = stream.fields();
+  for (std::size_t at = 0; at < columns.size(); ++at) {
+    if (fields.size() == columns.size() && same_values(fields[at], columns[at].form)) continue;
+    return source_error("source.column_changed",
+                        "column " + columns[at].name + " has changed its type since the plan",
+                        Retry::never, "plan again; the target's column may have to change too");
+  }
+  TM_CHECK(stream.execute(cancel));
+  return std::unique_ptr<Reader>(
+      new StreamReader(std::move(connection), std::move(columns), std::move(stream)));
+}
+
+Result<std::size_t> StreamReader::next(BatchWriter& writer, Cancel& cancel) {
+  decoder_.open(writer);
+  std::size_t row = 0;
+  while (row < writer.capacity()) {
+    TM_CHECK(cancel.check());
+    TM_TRY(const bool more, stream_->next(cancel));
+    if (!more) break;
+    row += decoder_.decode(*stream_, writer, row) ? 1 : 0;
+  }
+  return row;
+}
+
+}  // namespace tidemark::mysql

@@ -1,0 +1,36 @@
+// StreamReader: the rows of one SELECT, under one snapshot, as batches.
+//
+// Owns its connection, which is closed with the reader. next() belongs to one thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "connect/source.h"
+#include "connectors/mysql/row_decoder.h"
+#include "drivers/mysql/connection.h"
+
+namespace tidemark::mysql {
+
+class StreamReader : public Reader {
+ public:
+  // Takes the snapshot and starts the SELECT. A column that is not what it was at the plan is the
+  // Error `source.column_changed`.
+  static Result<std::unique_ptr<Reader>> start(std::unique_ptr<Connection> connection,
+                                               const std::string& select,
+                                               std::vector<DecodedColumn> columns, Cancel& cancel);
+
+  Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override;
+
+ private:
+  StreamReader(std::unique_ptr<Connection> connection, std::vector<DecodedColumn> columns,
+               RowStream stream);
+
+  std::unique_ptr<Connection> connection_;
+  RowDecoder decoder_;
+  std::optional<RowStream> stream_;  // gone before its connection
+};
+
+}  // namespace tidemark::mysql

@@ -1,0 +1,34 @@
+// Whole reads: a table or the answer of a query, from MySQL into the engine in one snapshot.
+//
+// For dimensions and for people's questions, not for streams: there is no stage and no quarantine,
+// so a value the engine cannot hold exactly is an Error. Free functions; blocking; they block the
+// engine connection of the caller, which is in no transaction.
+#pragma once
+
+#include <string>
+
+#include "base/cancel.h"
+#include "base/result.h"
+#include "drivers/duckdb/engine.h"
+#include "drivers/mysql/connection.h"
+
+namespace tidemark::mysql {
+
+// The rows of `sql`, which is MySQL's own, in their order. Reads in a read-only transaction.
+Result<duck::Answer> read_answer(const ConnectOptions& options, const std::string& sql,
+                                 duck::Connection& engine, Cancel& cancel);
+
+// The same rows as a temporary table of the engine, made or replaced.
+Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+                   duck::Connection& engine, Cancel& cancel);
+
+enum class CopyDepth { columns, rows };
+
+// Makes or replaces `"database"."schema"."table"` of the engine, an in-memory copy of the table
+// that `written` (`[database.]table`) names there; a database of MySQL is a schema of the engine.
+// Without one it is the connection's, and the copy stands in the engine's default schema. With
+// `columns` the copy stays empty.
+Status copy_table(const ConnectOptions& options, const std::string& written, CopyDepth depth,
+                  const std::string& database, duck::Connection& engine, Cancel& cancel);
+
+}  // namespace tidemark::mysql
