@@ -166,6 +166,60 @@ to: {connection: mirror, table: priced, load: full}
         self.assertIn("XX!", done.out)
 
 
+class Guards(MysqlTest):
+    def guard(self, text):
+        project = PROJECT.format(source=self.server.address(self.source), mirror=self.server.address(self.mirror))
+        self.project.write("tidemark.yaml", project.replace(f'{self.server.address(self.source)}"',
+                                                            f'{self.server.address(self.source)}", guard: {{{text}}}'))
+
+    def job(self, name, source, load="full"):
+        self.project.job(name, f"from: {{connection: shop, {source}}}\n"
+                               f"to: {{connection: warehouse, table: {name}, load: {load}}}\n")
+
+    def test_rows_are_read_no_faster_than_allowed_over_one_session(self):
+        self.shop("create table t (id int primary key, s varchar(100)); "
+                  "insert into t select seq, repeat('x', 90) from seq_1_to_4000")
+        self.job("t", "table: t")
+        for limit in ("rows_per_second: 2000", "bytes_per_second: 190KB"):
+            self.guard(limit + ", connections: 1")
+            begin = time.monotonic()
+            self.assertEqual(4000, self.run_job("t")["streams"][0]["rows_loaded"])
+            self.assertGreater(time.monotonic() - begin, 1.8, limit)
+        shown = self.project.call("connection", "show", "shop")
+        self.assertIn("MariaDB", shown.out)
+        self.assertIn("at most 1", shown.out)
+
+    def test_nothing_is_waited_for_too_long_and_nothing_is_written(self):
+        self.shop("create table t (id int primary key); insert into t values (1); create sequence numbers")
+        self.guard("lock_timeout: 1s, statement_timeout: 1s")
+        self.job("writes", "query: \"select nextval(numbers) as n\"")
+        self.assertIn("READ ONLY", self.run_job("writes", 1)["error"]["message"])
+        self.job("slow", "query: select sleep(5) as a")
+        self.assertIn("max_statement_time", self.run_job("slow", 1)["error"]["message"])
+
+    def test_a_large_table_is_not_followed_without_an_index(self):
+        self.shop("create table t (id int primary key, at timestamp(6) not null default current_timestamp(6)); "
+                  "insert into t (id) select seq from seq_1_to_1000; analyze table t")
+        self.guard("scan_limit: 8KB")
+        self.job("t", "table: t, watermark: at", "upsert")
+        error = self.run_job("t", 3)["error"]
+        self.assertEqual("blocked.seq_scan", error["code"])
+        self.assertIn("create index", error["hint"])
+        self.shop("create index at_index on t (at)")
+        self.run_job("t")
+        self.guard("replica: host=x")
+        self.assertIn("`replica` does not work", self.project.call("validate").out)
+
+    def test_another_server_is_not_taken_for_the_one_before(self):
+        self.shop(ORDERS)
+        self.project.write("jobs/orders.yaml", ORDERS_JOB.replace("TARGET", "mirror"))
+        self.run_job("orders")
+        self.target("update tidemark_ledger set hi = concat(substring_index(hi, '@', 1), '@another')")
+        self.assertEqual("blocked.source_changed", self.run_job("orders", 3)["error"]["code"])
+        self.assertEqual(0, self.project.call("run", "orders", "--same-source").code)
+        self.run_job("orders")
+
+
 class Faults(MysqlTest):
     def fault(self, connection, *words):
         self.project.write("tidemark.yaml", PROJECT.format(source=connection, mirror="user=x"))

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "cli/text_table.h"
+#include "connect/placed_position.h"
 
 namespace tidemark {
 
@@ -17,12 +18,8 @@ std::string duration_of(const RunRecord& run) {
 std::string short_position(const std::optional<Position>& position, const char* when_absent) {
   constexpr std::size_t shown_max = 60;
   if (!position) return when_absent;
-  std::string text = position->text;
-  // Where it was taken (`@server/...`) is for the source.
-  const std::size_t place = text.rfind('@');
-  if (place != std::string::npos &&
-      text.find_first_not_of("0123456789/", place + 1) == std::string::npos)
-    text.resize(place);
+  // Where it was taken is for the source.
+  const std::string text = parse_placed(*position).value;
   return text.size() <= shown_max ? text : text.substr(0, shown_max) + "...";
 }
 

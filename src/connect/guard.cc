@@ -168,6 +168,17 @@ Status Guard::check_hours() const {
   return {};
 }
 
+Error seq_scan(const std::string& table, const std::string& column, std::int64_t bytes,
+               const std::string& mend) {
+  return Error{"blocked.seq_scan",
+               Fault::source,
+               Retry::never,
+               "each run would read all " + show_bytes(bytes) + " of " + table + ", because `" +
+                   column + "` has no index",
+               {},
+               mend + ", or write `allow_seq_scan: true` in the job's `from`"};
+}
+
 Guards::Guards(const ProjectSpec& project, const Clock& clock) {
   for (const ConnectionSpec& connection : project.connections)
     guards_.emplace(connection.name.value, std::make_unique<Guard>(connection.guard, clock));

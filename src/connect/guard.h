@@ -92,6 +92,11 @@ class Guard {
   std::int64_t last_number_ = 0;
 };
 
+// `blocked.seq_scan`: each run would read all `bytes` of the table. `mend` says what to do about
+// it, beside allowing it.
+Error seq_scan(const std::string& table, const std::string& column, std::int64_t bytes,
+               const std::string& mend);
+
 class Guards {
  public:
   Guards(const ProjectSpec& project, const Clock& clock);

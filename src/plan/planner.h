@@ -33,7 +33,9 @@ struct PlannerParts {
   const ConnectorRegistry& connectors;
   duck::Connection& engine;
   Files& files;
-  Store* store;  // for what sources remember; null where there is none yet
+  // For what sources remember; null: they plan without, and may see less far. Opening the store
+  // writes to its file, and a person who only looks changes nothing.
+  Store* store;
   Guards& guards;
 };
 

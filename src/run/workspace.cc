@@ -307,11 +307,7 @@ Result<Preparation> Workspace::prepare_source(const std::string& name, const std
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {
-  Store* known = nullptr;
-  if (has_store()) {
-    TM_TRY(known, store());
-  }
-  auto planned = Planner({project(), around_.connectors, engine, around_.files, known, *guards_})
+  auto planned = Planner({project(), around_.connectors, engine, around_.files, nullptr, *guards_})
                      .plan(job, {false, false, RunId(), true}, cancel);
   if (!planned.ok()) return or_who_holds_it(std::move(planned).error());
   return planned;

@@ -10,13 +10,14 @@ namespace tidemark {
 ConnectorSpec::ConnectorSpec(const std::shared_ptr<ObjectDoc>& doc, ConnectorTraits traits)
     : traits_(std::move(traits)) {
   auto described = std::make_shared<ObjectDoc>(*doc);
-  if (traits_.has_guard) described->fields.push_back(guard_field());
+  if (!traits_.guard_keys.empty()) described->fields.push_back(guard_field(traits_.guard_keys));
   doc_ = std::move(described);
 }
 
 bool ConnectorSpec::read(const YamlNode& node, ReadContext& context, ConnectionConfig& out) const {
-  return read_(node, context, out,
-               traits_.has_guard ? std::vector<std::string>{"guard"} : std::vector<std::string>{});
+  return read_(
+      node, context, out,
+      traits_.guard_keys.empty() ? std::vector<std::string>{} : std::vector<std::string>{"guard"});
 }
 
 void ConnectorCatalog::add(ConnectorSpec connector) {

@@ -25,8 +25,8 @@ struct ConnectorTraits {
   bool is_target = false;
   // A target whose full load can keep the table, so that `replace` has a choice.
   bool replaces_rows = false;
-  // Whether `guard` may be set on its connections.
-  bool has_guard = false;
+  // The keys of `guard` that its connections may have; empty: no guard.
+  std::vector<std::string> guard_keys = {};
   // Its part of the page of type mappings; a function, because only that page wants them.
   std::vector<TypeTable> (*type_tables)() = nullptr;
 };

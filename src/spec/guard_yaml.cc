@@ -1,5 +1,7 @@
 #include "spec/guard_yaml.h"
 
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "spec/job_parts.h"
@@ -99,17 +101,41 @@ ConfigSpec<GuardSpec> make_guard_spec() {
   return spec;
 }
 
-}  // namespace
-
 const ConfigSpec<GuardSpec>& guard_spec() {
   static const ConfigSpec<GuardSpec> spec = make_guard_spec();
   return spec;
 }
 
-FieldDoc guard_field() {
+}  // namespace
+
+std::vector<std::string> guard_keys() {
+  std::vector<std::string> keys;
+  for (const FieldDoc& field : guard_spec().doc()->fields)
+    keys.push_back(field.name);
+  return keys;
+}
+
+void read_guard(const YamlNode& node, ReadContext& context, const std::vector<std::string>& keys,
+                GuardSpec& guard) {
+  const std::vector<std::string> all = guard_keys();
+  for (const YamlEntry& entry : node.entries) {
+    const bool known = std::find(all.begin(), all.end(), entry.key) != all.end();
+    if (!known || std::find(keys.begin(), keys.end(), entry.key) != keys.end()) continue;
+    context.fault(entry.key_at, "`" + entry.key + "` does not work with this connector",
+                  "the keys here are " + list_words(keys));
+  }
+  guard_spec().read(node, context, guard);
+}
+
+FieldDoc guard_field(const std::vector<std::string>& keys) {
   FieldDoc field;
   field.name = "guard";
   field.value = config::object(guard_spec()).doc;
+  auto some = std::make_shared<ObjectDoc>(*guard_spec().doc());
+  std::erase_if(some->fields, [&](const FieldDoc& one) {
+    return std::find(keys.begin(), keys.end(), one.name) == keys.end();
+  });
+  field.value.object = std::move(some);
   field.default_note = "no limits";
   field.description = guard_spec().doc()->description;
   field.example = guard_spec().doc()->example;

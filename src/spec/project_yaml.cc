@@ -71,8 +71,8 @@ ConnectionSpec read_connection(const YamlEntry& entry, ReadContext& context,
   if (connector == nullptr) return connection;
   const bool good = connector->read(node, context, connection.config);
   if (const YamlNode* guard = node.find("guard");
-      guard != nullptr && connector->traits().has_guard) {
-    guard_spec().read(*guard, context, connection.guard);
+      guard != nullptr && !connector->traits().guard_keys.empty()) {
+    read_guard(*guard, context, connector->traits().guard_keys, connection.guard);
   }
   if (good) connection.connector = connector->name();
   if (const YamlNode* main = node.find(connector->name())) connection.shown = main->text;

@@ -183,6 +183,9 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"guard_elsewhere",
                   "connections: {w: {duckdb: x, guard: {connections: 1}}}\n",
                   {"1:30: unknown key `guard`"}},
+        FaultCase{"guard_of_another",
+                  "connections: {m: {files: x, guard: {connections: 1, replica: y}}}\n",
+                  {"1:53: `replica` does not work with this connector"}},
         FaultCase{
             "guard_unknown", shop("postgres: x, guard: {rows: 1}"), {"2:31: unknown key `rows`"}},
         FaultCase{"guard_zero",

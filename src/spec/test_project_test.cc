@@ -5,6 +5,7 @@
 #include <atomic>
 #include <fstream>
 
+#include "spec/guard_yaml.h"
 #include "spec/test_project.h"
 
 namespace tidemark {
@@ -39,7 +40,7 @@ ConnectorCatalog fake_catalog() {
                                 {.source_keys = {"table", "tables", "except", "query", "watermark",
                                                  "null_cursor", "timezone", "columns"},
                                  .is_target = true,
-                                 .has_guard = true,
+                                 .guard_keys = guard_keys(),
                                  .type_tables = &fake_type_tables}));
   ConfigSpec<FakePath> duckdb("duckdb", "A DuckDB file.", "{duckdb: warehouse.duckdb}");
   duckdb.field("duckdb", &FakePath::path, config::text("a path"),
@@ -48,9 +49,9 @@ ConnectorCatalog fake_catalog() {
   ConfigSpec<FakePath> files("files", "A folder of files.", "{files: data}");
   files.field("files", &FakePath::path, config::text("a path"),
               {.required = true, .description = "The folder."});
-  catalog.add(ConnectorSpec::of(
-      std::move(files),
-      {.source_keys = {"files", "format", "columns", "nulls", "header", "delimiter"}}));
+  catalog.add(ConnectorSpec::of(std::move(files), {.source_keys = {"files", "format", "columns",
+                                                                   "nulls", "header", "delimiter"},
+                                                   .guard_keys = {"connections", "quiet_hours"}}));
   return catalog;
 }
 

@@ -7,6 +7,7 @@ What must come out is computed here, from the source's own history, and never as
 """
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -107,7 +108,7 @@ class World:
         self.name = f"{target} {load}{' many' if many else ''}{' again' if again else ''}"
         self.id = f"world_{World.number}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tidemark-crash-"))
-        self.cells = 0
+        self.numbers = itertools.count(1)  # taken by several threads
         self._make()
 
     def close(self):
@@ -159,8 +160,8 @@ class World:
     # --- cells
 
     def fresh(self):
-        self.cells += 1
-        cell = Cell(self, self.folder / f"cell-{self.cells}", f"{self.id}_{self.cells}")
+        number = next(self.numbers)
+        cell = Cell(self, self.folder / f"cell-{number}", f"{self.id}_{number}")
         shutil.copytree(self.template.dir, cell.dir)
         cell.write_project()
         if self.target == "postgres":

@@ -28,10 +28,8 @@ ConnectorSpec duckdb_connector_spec() {
               .description = "The file, relative to the project's folder; made at the first load. "
                              "While Tidemark runs, "
                              "no other process can open it."});
-  return ConnectorSpec::of(std::move(spec), {.source_keys = {},
-                                             .is_target = true,
-                                             .has_guard = false,
-                                             .type_tables = &duckdb_type_tables});
+  return ConnectorSpec::of(
+      std::move(spec), {.source_keys = {}, .is_target = true, .type_tables = &duckdb_type_tables});
 }
 
 }  // namespace tidemark

@@ -60,7 +60,6 @@ ConnectorSpec files_connector_spec() {
   return ConnectorSpec::of(std::move(spec), {.source_keys = {"files", "format", "header",
                                                              "delimiter", "nulls", "columns"},
                                              .is_target = false,
-                                             .has_guard = false,
                                              .type_tables = &files_type_tables});
 }
 

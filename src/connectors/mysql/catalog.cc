@@ -134,4 +134,20 @@ Result<std::vector<TableName>> find_tables(Connection& connection,
   return found;
 }
 
+Result<std::int64_t> bytes_without_index(Connection& connection, const TableName& table,
+                                         const std::string& column, Cancel& cancel) {
+  TM_TRY(const std::string database, database_of(connection, table));
+  const std::string named =
+      "table_schema = " + database + " and table_name = " + quote_text(table.table);
+  TM_TRY(const Rows rows,
+         connection.query(
+             "select coalesce(sum(data_length), 0) from information_schema.tables "
+             "where " +
+                 named + " and not exists (select 1 from information_schema.statistics where " +
+                 named + " and seq_in_index = 1 and lower(column_name) = lower(" +
+                 quote_text(column) + "))",
+             cancel));
+  return rows.integer(0, 0);
+}
+
 }  // namespace tidemark::mysql

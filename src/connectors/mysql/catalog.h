@@ -32,6 +32,10 @@ Result<Relation> describe_table(Connection& connection, const TableName& table, 
 // The columns of a query. The server parses it; it does not run.
 Result<Relation> describe_query(Connection& connection, const std::string& query, Cancel& cancel);
 
+// How many bytes a table has where no index begins with `column`; else 0.
+Result<std::int64_t> bytes_without_index(Connection& connection, const TableName& table,
+                                         const std::string& column, Cancel& cancel);
+
 // Tables whose `database.table` matches one of `patterns` (`*` and `?`; without a dot: in the
 // connection's database) and none of `except`; sorted. Views are not tables. A pattern that finds
 // nothing is a user fault.

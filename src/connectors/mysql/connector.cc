@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connectors/mysql/catalog.h"
+#include "connectors/mysql/connection_state.h"
 #include "connectors/mysql/sink.h"
 #include "connectors/mysql/source.h"
 #include "connectors/mysql/type_tables.h"
@@ -25,6 +26,23 @@ mysql::ConnectOptions options_of(const ConnectionSpec& connection, const Connect
   return options;
 }
 
+// The same for reading: nothing is written, nothing is waited for too long, and the guard has let
+// the session in.
+mysql::SourceAccess access_of(const ConnectionSpec& connection, const ConnectorContext& context) {
+  mysql::SourceAccess access{options_of(connection, context, mysql::Side::source)};
+  const GuardSpec& guard = connection.guard;
+  access.options.read_only = true;
+  access.options.lock_timeout = std::chrono::ceil<std::chrono::seconds>(guard.lock_timeout);
+  access.options.statement_timeout = guard.statement_timeout;
+  if (context.guards == nullptr) return access;
+  access.guard = &context.guards->of(connection.name.value);
+  access.job = context.job;
+  access.options.admit = [at = access.guard, job = access.job](Cancel& cancel) {
+    return at->enter(job, cancel);
+  };
+  return access;
+}
+
 std::vector<std::string> texts(const std::vector<Name>& names) {
   std::vector<std::string> list;
   for (const Name& name : names)
@@ -34,10 +52,10 @@ std::vector<std::string> texts(const std::vector<Name>& names) {
 
 Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                    mysql::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
-  const auto options = options_of(connection, context, mysql::Side::source);
+  const mysql::SourceAccess access = access_of(connection, context);
   for (const std::string& table : tables) {
     Status copied =
-        mysql::copy_table(options, table, depth, connection.name.value, context.engine, cancel);
+        mysql::copy_table(access, table, depth, connection.name.value, context.engine, cancel);
     // Whoever names a table that is not there is told so by the engine, with the place in the job.
     if (copied.ok() || copied.error().code == "mysql.table_missing") continue;
     return std::move(copied).error().with_context("connection `" + connection.name.value + "`");
@@ -61,8 +79,7 @@ Result<std::vector<StreamSpec>> MysqlConnector::streams(const ConnectionSpec& co
   if (many == nullptr) {
     return user_error("plan.bad_input", "a MySQL connection reads `table`, `tables` or `query`");
   }
-  auto session =
-      mysql::Connection::connect(options_of(connection, context, mysql::Side::source), cancel);
+  auto session = mysql::Connection::connect(access_of(connection, context).options, cancel);
   if (!session.ok()) {
     return std::move(session).error().with_context("opening connection `" + connection.name.value +
                                                    "`");
@@ -84,7 +101,7 @@ Result<std::unique_ptr<Source>> MysqlConnector::open_source(const ConnectionSpec
                                                             const ConnectorContext& context,
                                                             Cancel&) const {
   return std::unique_ptr<Source>(std::make_unique<mysql::MysqlSource>(
-      options_of(connection, context, mysql::Side::source), stream.source, strategy));
+      access_of(connection, context), stream.source, strategy));
 }
 
 Result<std::unique_ptr<Sink>> MysqlConnector::open_sink(const ConnectionSpec& connection,
@@ -108,11 +125,16 @@ Status MysqlConnector::refresh(const ConnectionSpec& connection,
   return copy_tables(connection, tables, mysql::CopyDepth::rows, context, cancel);
 }
 
+Result<ConnectionState> MysqlConnector::state(const ConnectionSpec& connection,
+                                              const ConnectorContext& context,
+                                              Cancel& cancel) const {
+  return mysql::connection_state(access_of(connection, context), cancel);
+}
+
 Result<duck::Answer> MysqlConnector::answer(const ConnectionSpec& connection,
                                             const std::string& sql, const ConnectorContext& context,
                                             Cancel& cancel) const {
-  return mysql::read_answer(options_of(connection, context, mysql::Side::source), sql,
-                            context.engine, cancel);
+  return mysql::read_answer(access_of(connection, context), sql, context.engine, cancel);
 }
 
 ConnectorSpec mysql_connector_spec() {
@@ -136,14 +158,16 @@ ConnectorSpec mysql_connector_spec() {
     context.fault((place == nullptr ? node : *place).at, parsed.error().message,
                   parsed.error().hint);
   });
-  return ConnectorSpec::of(std::move(spec),
-                           {.source_keys = {"table", "tables", "except", "query", "watermark",
-                                            "null_cursor", "columns", "timezone"},
-                            .own_sql = true,
-                            .is_target = true,
-                            .replaces_rows = false,
-                            .has_guard = false,
-                            .type_tables = &mysql::type_tables});
+  return ConnectorSpec::of(
+      std::move(spec),
+      {.source_keys = {"table", "tables", "except", "query", "watermark", "null_cursor", "columns",
+                       "timezone", "allow_seq_scan"},
+       .own_sql = true,
+       .is_target = true,
+       .replaces_rows = false,
+       .guard_keys = {"rows_per_second", "bytes_per_second", "connections", "quiet_hours",
+                      "timezone", "statement_timeout", "lock_timeout", "scan_limit"},
+       .type_tables = &mysql::type_tables});
 }
 
 }  // namespace tidemark

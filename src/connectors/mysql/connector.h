@@ -40,6 +40,8 @@ class MysqlConnector : public Connector {
   Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                  const ConnectorContext& context, Cancel& cancel) const override;
   // MySQL runs the query, so that names, functions and values are its own.
+  Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
+                                Cancel& cancel) const override;
   Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
                               const ConnectorContext& context, Cancel& cancel) const override;
 };

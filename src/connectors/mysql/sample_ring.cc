@@ -142,8 +142,7 @@ void SampleRing::add(const InFlight& now) {
     sample.items = std::move(left);
   }
   prepared_ = now.prepared;
-  const std::string& newest = samples_.empty() ? released_.value_or("") : samples_.back().moment;
-  clock_went_back_ = now.moment < newest;
+  clock_went_back_ = now.moment < newest();
   if (!clock_went_back_) {
     Sample sample{now.moment, {}};
     for (const InFlight::Statement& statement : now.statements)
@@ -159,6 +158,10 @@ void SampleRing::add(const InFlight& now) {
     samples_.erase(samples_.begin());
   }
   if (samples_.size() > samples_max) thin_out();
+}
+
+std::string SampleRing::newest() const {
+  return samples_.empty() ? released_.value_or("") : samples_.back().moment;
 }
 
 // Each sample stands for itself, so any may go; the oldest is the first that can be released, and

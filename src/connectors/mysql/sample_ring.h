@@ -56,6 +56,8 @@ class SampleRing {
   // How many samples wait, and what the oldest of them waits for, for people.
   std::size_t waiting() const { return samples_.size(); }
   std::string holder() const;
+  // The moment of the last look that was taken; empty: none.
+  std::string newest() const;
   // The clock was behind an earlier look at the last add().
   bool clock_went_back() const { return clock_went_back_; }
 

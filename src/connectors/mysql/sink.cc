@@ -88,7 +88,7 @@ Result<StagedTable> MysqlSink::open_refused(const JobName& job,
   if (rows == 0) return no_staged_rows(schema);
   constexpr const char* copy = "_tm_open_refused";
   Status copied =
-      copy_answer(options_, ledger::select_open_refused(job, only), copy, engine_, cancel);
+      copy_answer({options_}, ledger::select_open_refused(job, only), copy, engine_, cancel);
   if (!copied.ok()) return std::move(copied).error().with_context("reading tidemark_quarantine");
   return StagedTable{copy, schema, RowCount(rows)};
 }

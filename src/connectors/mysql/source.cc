@@ -25,14 +25,14 @@ std::optional<std::string> declared_type(const SourceSpec& spec, const std::stri
 
 }  // namespace
 
-MysqlSource::MysqlSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy)
-    : options_(std::move(options)), spec_(spec), strategy_(strategy) {
-  options_.side = Side::source;
+MysqlSource::MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
+    : access_(std::move(access)), spec_(spec), strategy_(strategy) {
+  access_.options.side = Side::source;
 }
 
 Result<Connection*> MysqlSource::control(Cancel& cancel) {
   if (!control_ || control_->lost()) {
-    TM_TRY(control_, Connection::connect(options_, cancel));
+    TM_TRY(control_, Connection::connect(access_.options, cancel));
   }
   return control_.get();
 }
@@ -123,6 +123,20 @@ Status MysqlSource::check_null_cursors(Connection& connection, WindowBound& boun
   return {};
 }
 
+Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
+  const auto* table = std::get_if<TableInput>(&spec_.input);
+  if (table == nullptr) return {};
+  const std::int64_t limit = access_.guard == nullptr ? GuardSpec().scan_limit_bytes
+                                                      : access_.guard->spec().scan_limit_bytes;
+  TM_TRY(const std::int64_t bytes,
+         bytes_without_index(connection, TableName::parse(table->table.value), cursor_->column,
+                             cancel));
+  if (bytes <= limit) return {};
+  return seq_scan(table->table.value, cursor_->column, bytes,
+                  "`create index " + cursor_->column + "_index on " + relation() + " (" +
+                      quote_name(cursor_->column) + ")`");
+}
+
 Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel) {
   TM_CHECK(describe(cancel));
   TM_TRY(Connection * connection, control(cancel));
@@ -132,16 +146,20 @@ Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel)
     bound.reason = "the whole " + std::string(relation_->rows_estimated >= 0 ? "table" : "source") +
                    " is read in one snapshot";
   } else {
-    BoundRequest request{relation(), *cursor_, std::nullopt, progress.memory,
-                         strategy_ == LoadStrategy::upsert};
+    BoundRequest request{relation(),
+                         *cursor_,
+                         std::nullopt,
+                         progress.memory,
+                         strategy_ == LoadStrategy::upsert,
+                         progress.same_source};
     if (!progress.full_requested) request.lo = progress.lo;
-    TM_TRY(bound, find_bound(*connection, options_, request, cancel));
+    if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
+    TM_TRY(bound, find_bound(*connection, access_.options, request, cancel));
     TM_CHECK(check_null_cursors(*connection, bound, cancel));
     // Rows that belong to every run are there to read, whatever the window says.
     const bool reads_nulls = spec_.null_cursor == NullCursor::every_run ||
                              (spec_.null_cursor == NullCursor::once && !bound.window.lo);
     if (reads_nulls) bound.nothing_new = false;
-    bound.skip_if_empty = bound.window.lo.has_value();
   }
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
@@ -164,7 +182,9 @@ Result<Extraction> MysqlSource::open(const Split& split, Cancel& cancel) {
   // The first reader takes the control connection with it, since connecting costs more than a small
   // read.
   TM_TRY([[maybe_unused]] Connection * present, control(cancel));
-  auto reader = StreamReader::start(std::move(control_), split.text, columns_, cancel);
+  Toll toll = access_.guard == nullptr ? Toll() : Toll(*access_.guard, access_.job);
+  auto reader =
+      StreamReader::start(std::move(control_), split.text, columns_, std::move(toll), cancel);
   if (!reader.ok()) return std::move(reader).error().with_context("starting to read from MySQL");
   return Extraction{std::move(*reader)};
 }

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "connect/guard.h"
 #include "connect/sink.h"
 #include "connect/source.h"
 #include "connectors/mysql/catalog.h"
@@ -21,10 +22,19 @@
 
 namespace tidemark::mysql {
 
+// How a source is reached, and what protects it. The guard outlives the source.
+struct SourceAccess {
+  ConnectOptions options;
+  Guard* guard = nullptr;
+  std::string job = {};  // for whom, as the guard knows it
+};
+
 class MysqlSource : public Source {
  public:
   // `options.side` is set to source. REQUIRES a table or a query as input.
-  MysqlSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy);
+  MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy);
+  MysqlSource(ConnectOptions options, const SourceSpec& spec, LoadStrategy strategy)
+      : MysqlSource(SourceAccess{std::move(options)}, spec, strategy) {}
 
   void rest() override { control_.reset(); }
   Result<Schema> discover(Cancel& cancel) override;
@@ -38,6 +48,7 @@ class MysqlSource : public Source {
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
   Status check_declared() const;
+  Status check_scan(Connection& connection, Cancel& cancel);
   Status check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
@@ -45,7 +56,7 @@ class MysqlSource : public Source {
   std::string whole(const std::string& columns) const;
   bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }
 
-  ConnectOptions options_;
+  SourceAccess access_;
   SourceSpec spec_;
   LoadStrategy strategy_;
   std::unique_ptr<Connection> control_;

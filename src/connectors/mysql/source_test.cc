@@ -1,6 +1,7 @@
 #include <chrono>
 #include <thread>
 
+#include "connect/placed_position.h"
 #include "connectors/mysql/catalog.h"
 #include "connectors/mysql/source_fixture_test.h"
 
@@ -110,7 +111,7 @@ TEST_F(MysqlSourceTest, NumbersOfAnyWidthAreComparedExactly) {
       "(18446744073709551615, 1.0000000003)");
   const auto first = read(table("t", "id"), LoadStrategy::append);
   ASSERT_TRUE(first.ok()) << first.error().describe();
-  EXPECT_EQ(first->bound.window.hi->text, "18446744073709551615");
+  EXPECT_EQ(parse_placed(*first->bound.window.hi).value, "18446744073709551615");
   EXPECT_EQ(first->rows.size(), 2U);
   EXPECT_EQ(first->bound.guarantee, Guarantee::best_effort);
   const auto second =
@@ -118,9 +119,9 @@ TEST_F(MysqlSourceTest, NumbersOfAnyWidthAreComparedExactly) {
   ASSERT_TRUE(second.ok()) << second.error().describe();
   EXPECT_EQ(second->rows.size(), 2U);
   const auto keyed = read(table("t", "id"), LoadStrategy::upsert);
-  EXPECT_EQ(keyed->bound.window.hi->text, "18446744073709550615");
+  EXPECT_EQ(parse_placed(*keyed->bound.window.hi).value, "18446744073709550615");
   const auto decimal = read(table("t", "d"), LoadStrategy::append);
-  EXPECT_EQ(decimal->bound.window.hi->text, "1.0000000003");
+  EXPECT_EQ(parse_placed(*decimal->bound.window.hi).value, "1.0000000003");
   EXPECT_EQ(decimal->rows.size(), 2U);
   const auto forged = read(table("t", "id"), LoadStrategy::append, {.lo = Position{"0 or 1"}});
   ASSERT_FALSE(forged.ok());

@@ -17,14 +17,15 @@ bool same_values(const Field& now, const ColumnForm& planned) {
 }  // namespace
 
 StreamReader::StreamReader(std::unique_ptr<Connection> connection,
-                           std::vector<DecodedColumn> columns, RowStream stream)
+                           std::vector<DecodedColumn> columns, RowStream stream, Toll toll)
     : connection_(std::move(connection)),
       decoder_(std::move(columns)),
+      toll_(std::move(toll)),
       stream_(std::move(stream)) {}
 
 Result<std::unique_ptr<Reader>> StreamReader::start(std::unique_ptr<Connection> connection,
                                                     const std::string& select,
-                                                    std::vector<DecodedColumn> columns,
+                                                    std::vector<DecodedColumn> columns, Toll toll,
                                                     Cancel& cancel) {
   TM_CHECK(connection->execute("set transaction isolation level repeatable read", cancel));
   TM_CHECK(connection->begin("with consistent snapshot, read only", cancel));
@@ -37,8 +38,8 @@ Result<std::unique_ptr<Reader>> StreamReader::start(std::unique_ptr<Connection> 
                         Retry::never, "plan again; the target's column may have to change too");
   }
   TM_CHECK(stream.execute(cancel));
-  return std::unique_ptr<Reader>(
-      new StreamReader(std::move(connection), std::move(columns), std::move(stream)));
+  return std::unique_ptr<Reader>(new StreamReader(std::move(connection), std::move(columns),
+                                                  std::move(stream), std::move(toll)));
 }
 
 Result<std::size_t> StreamReader::next(BatchWriter& writer, Cancel& cancel) {
@@ -48,6 +49,7 @@ Result<std::size_t> StreamReader::next(BatchWriter& writer, Cancel& cancel) {
     TM_CHECK(cancel.check());
     TM_TRY(const bool more, stream_->next(cancel));
     if (!more) break;
+    TM_CHECK(toll_.row(stream_->row_bytes(), cancel));
     row += decoder_.decode(*stream_, writer, row) ? 1 : 0;
   }
   return row;

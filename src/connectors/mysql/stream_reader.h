@@ -1,6 +1,7 @@
 // StreamReader: the rows of one SELECT, under one snapshot, as batches.
 //
-// Owns its connection, which is closed with the reader. next() belongs to one thread.
+// Owns its connection, which is closed with the reader; pays the guard's toll. next() belongs to
+// one thread.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "connect/guard.h"
 #include "connect/source.h"
 #include "connectors/mysql/row_decoder.h"
 #include "drivers/mysql/connection.h"
@@ -20,16 +22,18 @@ class StreamReader : public Reader {
   // Error `source.column_changed`.
   static Result<std::unique_ptr<Reader>> start(std::unique_ptr<Connection> connection,
                                                const std::string& select,
-                                               std::vector<DecodedColumn> columns, Cancel& cancel);
+                                               std::vector<DecodedColumn> columns, Toll toll,
+                                               Cancel& cancel);
 
   Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override;
 
  private:
   StreamReader(std::unique_ptr<Connection> connection, std::vector<DecodedColumn> columns,
-               RowStream stream);
+               RowStream stream, Toll toll);
 
   std::unique_ptr<Connection> connection_;
   RowDecoder decoder_;
+  Toll toll_;
   std::optional<RowStream> stream_;  // gone before its connection
 };
 

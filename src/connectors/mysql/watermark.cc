@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/nearest.h"
+#include "connect/placed_position.h"
 #include "connectors/mysql/in_flight.h"
 
 namespace tidemark::mysql {
@@ -22,6 +23,8 @@ constexpr const char* overlap_words = "60 seconds";
 // Of numbers: a keyed target reads this many again.
 constexpr int number_overlap = 1000;
 constexpr std::int64_t null_count_max = 100'001;
+// The margin is for a clock that is set by a little.
+constexpr std::int64_t clock_slack_us = 500'000;
 // What is in flight at the first look has mostly ended a moment later.
 constexpr std::chrono::milliseconds look_again{250};
 constexpr std::chrono::milliseconds look_patience{1500};
@@ -52,15 +55,21 @@ std::string cut(const Cursor& cursor, std::string moment) {
   return moment;
 }
 
+// The value of a position.
+std::optional<std::string> value_of(const std::optional<Position>& position) {
+  if (!position) return std::nullopt;
+  return parse_placed(*position).value;
+}
+
 // The later of two moments as texts, with or without a fraction.
-std::string later(const std::optional<Position>& lo, const std::string& moment) {
+std::string later(const std::optional<std::string>& lo, const std::string& moment) {
   if (!lo) return moment;
   const auto full = [](std::string text) {
     if (text.find('.') == std::string::npos) text += '.';
     text.resize(26, '0');
     return text;
   };
-  return full(lo->text) < full(moment) ? moment : lo->text;
+  return full(*lo) < full(moment) ? moment : *lo;
 }
 
 // A zone as MySQL takes it without tables of zones, where that is possible.
@@ -89,11 +98,13 @@ std::string as_cursor(const Cursor& cursor, const std::string& moment) {
   return "(" + local(moment) + " - interval if(" + moves + ", 1, 0) hour)";
 }
 
+// `hi` without its place, which find_bound() adds.
 WindowBound window_to(const BoundRequest& request, std::optional<Position> hi) {
   WindowBound bound;
   bound.window.lo = request.lo;
   bound.window.hi = hi;
   if (!request.keyed) bound.window.top = std::move(hi);
+  bound.nothing_new = !request.keyed && value_of(request.lo) == value_of(bound.window.hi);
   return bound;
 }
 
@@ -107,7 +118,8 @@ Result<std::optional<Position>> position_before(Connection& connection, const Bo
                               " as char)",
                           cancel));
   if (!rows.text(0, 0)) return std::optional<Position>();
-  return std::optional(Position{later(request.lo, cut(request.cursor, rows.string(0, 0)))});
+  return std::optional(
+      Position{later(value_of(request.lo), cut(request.cursor, rows.string(0, 0)))});
 }
 
 Error unknown_zone(const Cursor& cursor) {
@@ -135,13 +147,32 @@ Status look_around(const ConnectOptions& options, SampleRing& ring,
   }
 }
 
+// How far the server's clock is behind a moment, in microseconds.
+Result<std::int64_t> behind(Connection& connection, const std::string& moment, Cancel& cancel) {
+  TM_TRY(const Rows rows,
+         connection.query("select timestampdiff(microsecond, utc_timestamp(6), timestamp" +
+                              quote_text(moment) + ")",
+                          cancel));
+  return rows.integer(0, 0);
+}
+
 Result<WindowBound> bounded(Connection& connection, const ConnectOptions& options,
                             const BoundRequest& request, Cancel& cancel) {
   TM_TRY(const std::string server, server_identity(connection, cancel));
   SampleRing ring = SampleRing::parse(request.memory, server);
   const bool first = !request.lo && !request.keyed;
   TM_CHECK(look_around(options, ring, first ? first_patience : look_patience, cancel));
-  std::optional<Position> hi = request.lo;
+  if (ring.clock_went_back() && request.lo) {
+    TM_TRY(const std::int64_t back_us, behind(connection, ring.newest(), cancel));
+    if (back_us > clock_slack_us && !request.same_source)
+      return clock_went_back(std::to_string(back_us / 1'000'000) + " s");
+    if (request.same_source) {
+      ring = SampleRing::parse({}, server);
+      TM_CHECK(look_around(options, ring, look_patience, cancel));
+    }
+  }
+  std::optional<Position> hi;
+  if (request.lo) hi = Position{*value_of(request.lo)};
   if (ring.released()) {
     TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.released() + "'", margin,
                                cancel));
@@ -158,13 +189,7 @@ Result<WindowBound> bounded(Connection& connection, const ConnectOptions& option
       "` must be set by the database to the time of the statement or later (CURRENT_TIMESTAMP, ON "
       "UPDATE, a trigger); nothing still in flight started before the window's end";
   if (ring.waiting() > 0) bound.notes.push_back("the watermark waits for " + ring.holder());
-  if (ring.clock_went_back()) {
-    bound.notes.emplace_back(
-        "the server's clock went back; the watermark waits until it has caught up, and rows "
-        "written meanwhile have times below it");
-  }
   bound.memory = ring.text();
-  if (bound.window.top && bound.window.lo == bound.window.top) bound.nothing_new = true;
   return bound;
 }
 
@@ -204,17 +229,41 @@ Result<WindowBound> below_the_newest(Connection& connection, const BoundRequest&
            "` wait for the next run, since more of them may come";
   std::string select = newest;
   if (request.lo) {
-    TM_TRY(const std::string lo, literal(cursor, request.lo->text));
+    TM_TRY(const std::string lo, literal(cursor, *value_of(request.lo)));
     select = "greatest(" + lo + ", coalesce(" + newest + ", " + lo + "))";
   }
   TM_TRY(const Rows rows,
          connection.query("select cast(" + select + " as char) from " + request.relation, cancel));
-  std::optional<Position> hi = request.lo;
+  std::optional<Position> hi;
+  if (request.lo) hi = Position{*value_of(request.lo)};
   const bool empty = !rows.text(0, 0);
   if (!empty) hi = Position{cut(cursor, rows.string(0, 0))};
   WindowBound bound = window_to(request, std::move(hi));
   bound.notes.push_back(std::move(note));
-  bound.nothing_new = empty || (!request.keyed && bound.window.lo == bound.window.hi);
+  if (empty) bound.nothing_new = true;
+  return bound;
+}
+
+Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& options,
+                                  const BoundRequest& request, Cancel& cancel) {
+  const Cursor& cursor = request.cursor;
+  const bool clock = cursor.kind == CursorKind::timestamp ||
+                     (cursor.kind == CursorKind::datetime && cursor.timezone);
+  if (!clock) {
+    TM_TRY(WindowBound bound, below_the_newest(connection, request, cancel));
+    bound.reason =
+        cursor.kind == CursorKind::datetime
+            ? "`" + cursor.column +
+                  "` has no time zone: write `timezone:` in the job's `from`, the zone it is "
+                  "written in"
+            : "`" + cursor.column +
+                  "` is no time, so a row that commits late can stand below the watermark";
+    return bound;
+  }
+  TM_TRY(const Obstacle obstacle, find_obstacle(connection, cancel));
+  if (obstacle.what.empty()) return bounded(connection, options, request, cancel);
+  TM_TRY(WindowBound bound, behind_the_clock(connection, request, cancel));
+  bound.reason = obstacle.what + "; " + obstacle.hint;
   return bound;
 }
 
@@ -256,24 +305,21 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
 
 Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
                                const BoundRequest& request, Cancel& cancel) {
-  const Cursor& cursor = request.cursor;
-  const bool clock = cursor.kind == CursorKind::timestamp ||
-                     (cursor.kind == CursorKind::datetime && cursor.timezone);
-  if (!clock) {
-    TM_TRY(WindowBound bound, below_the_newest(connection, request, cancel));
-    bound.reason =
-        cursor.kind == CursorKind::datetime
-            ? "`" + cursor.column +
-                  "` has no time zone: write `timezone:` in the job's `from`, the zone it is "
-                  "written in"
-            : "`" + cursor.column +
-                  "` is no time, so a row that commits late can stand below the watermark";
-    return bound;
+  TM_TRY(const std::string here, server_identity(connection, cancel));
+  std::optional<std::string> place;
+  if (request.lo) place = parse_placed(*request.lo).place;
+  const bool moved = place && *place != here;
+  if (moved && !request.same_source) {
+    return source_changed("the source is another server than the last window was read from", true);
   }
-  TM_TRY(const Obstacle obstacle, find_obstacle(connection, cancel));
-  if (obstacle.what.empty()) return bounded(connection, options, request, cancel);
-  TM_TRY(WindowBound bound, behind_the_clock(connection, request, cancel));
-  bound.reason = obstacle.what + "; " + obstacle.hint;
+  TM_TRY(WindowBound bound, bound_by_kind(connection, options, request, cancel));
+  const bool stays = value_of(bound.window.hi) == value_of(request.lo) && !moved;
+  for (std::optional<Position>* end : {&bound.window.hi, &bound.window.top}) {
+    // A position that stays is the same to the letter.
+    if (*end) *end = stays ? request.lo : std::optional(position_at((*end)->text, here));
+  }
+  if (moved) bound.nothing_new = false;
+  bound.skip_if_empty = request.lo.has_value() && !moved;
   return bound;
 }
 
@@ -292,11 +338,11 @@ Result<std::string> window_condition(const Cursor& cursor, const Window& window,
   const std::string column = quote_name(cursor.column);
   std::string condition;
   if (window.lo) {
-    TM_TRY(const std::string lo, literal(cursor, window.lo->text));
+    TM_TRY(const std::string lo, literal(cursor, *value_of(window.lo)));
     condition = column + " >= " + lo;
   }
   if (window.top) {
-    TM_TRY(const std::string top, literal(cursor, window.top->text));
+    TM_TRY(const std::string top, literal(cursor, *value_of(window.top)));
     condition += (condition.empty() ? "" : " and ") + column + " < " + top;
   }
   const bool with_nulls =

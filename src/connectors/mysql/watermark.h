@@ -35,9 +35,11 @@ struct BoundRequest {
   // The target merges by key: the window stays open at the top and is read again from what was in
   // flight. Otherwise it is cut below that, and every row is delivered once.
   bool keyed = false;
+  bool same_source = false;  // Progress::same_source
 };
 
 // `options` are those of the connection, for sessions that look at the server.
+// `blocked.source_changed` where the server is another one than that of `lo`.
 Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
                                const BoundRequest& request, Cancel& cancel);
 

@@ -6,16 +6,15 @@
 #include <variant>
 
 #include "connect/expression.h"
-#include "connectors/mysql/source.h"
 
 namespace tidemark::mysql {
 namespace {
 
 // Runs `before` + a SELECT of all rows of the source.
-Result<duck::Answer> read_whole(const ConnectOptions& options, const SourceSpec& spec,
+Result<duck::Answer> read_whole(const SourceAccess& access, const SourceSpec& spec,
                                 const std::string& before, duck::Connection& engine,
                                 Cancel& cancel) {
-  MysqlSource source(options, spec, LoadStrategy::full);
+  MysqlSource source(access, spec, LoadStrategy::full);
   TM_TRY(const Schema schema, source.discover(cancel));
   TM_TRY(const std::vector<Split> splits, source.split(Window{}, cancel));
   TM_TRY(Extraction extraction, source.open(splits.front(), cancel));
@@ -37,37 +36,37 @@ Result<duck::Answer> read_whole(const ConnectOptions& options, const SourceSpec&
   return answer;
 }
 
-Status make_full(const ConnectOptions& options, const SourceSpec& spec, const std::string& create,
+Status make_full(const SourceAccess& access, const SourceSpec& spec, const std::string& create,
                  duck::Connection& engine, Cancel& cancel) {
   TM_TRY([[maybe_unused]] const duck::Answer made,
-         read_whole(options, spec, create, engine, cancel));
+         read_whole(access, spec, create, engine, cancel));
   return {};
 }
 
-Status make_empty(const ConnectOptions& options, const SourceSpec& spec, const std::string& create,
+Status make_empty(const SourceAccess& access, const SourceSpec& spec, const std::string& create,
                   duck::Connection& engine, Cancel& cancel) {
-  MysqlSource source(options, spec, LoadStrategy::full);
+  MysqlSource source(access, spec, LoadStrategy::full);
   TM_TRY(const Schema schema, source.discover(cancel));
   return engine.execute(create + "SELECT * FROM " + no_rows(schema));
 }
 
 }  // namespace
 
-Result<duck::Answer> read_answer(const ConnectOptions& options, const std::string& sql,
+Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& sql,
                                  duck::Connection& engine, Cancel& cancel) {
   SourceSpec spec;
   spec.input = QueryInput{SqlText{sql, {}, {}}};
-  return read_whole(options, spec, {}, engine, cancel);
+  return read_whole(access, spec, {}, engine, cancel);
 }
 
-Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel) {
   SourceSpec spec;
   spec.input = QueryInput{SqlText{sql, {}, {}}};
-  return make_full(options, spec, "CREATE OR REPLACE TEMP TABLE " + table + " AS ", engine, cancel);
+  return make_full(access, spec, "CREATE OR REPLACE TEMP TABLE " + table + " AS ", engine, cancel);
 }
 
-Status copy_table(const ConnectOptions& options, const std::string& written, CopyDepth depth,
+Status copy_table(const SourceAccess& access, const std::string& written, CopyDepth depth,
                   const std::string& database, duck::Connection& engine, Cancel& cancel) {
   const TableName name = TableName::parse(written);
   std::vector<std::string> path{database};
@@ -81,8 +80,8 @@ Status copy_table(const ConnectOptions& options, const std::string& written, Cop
   SourceSpec spec;
   spec.input = TableInput{{written, {}}};
   const std::string create = "CREATE OR REPLACE TABLE " + duck::quote_path(path) + " AS ";
-  Status copied = depth == CopyDepth::rows ? make_full(options, spec, create, engine, cancel)
-                                           : make_empty(options, spec, create, engine, cancel);
+  Status copied = depth == CopyDepth::rows ? make_full(access, spec, create, engine, cancel)
+                                           : make_empty(access, spec, create, engine, cancel);
   if (copied.ok()) return {};
   return std::move(copied).error().with_context("reading " + name.show() +
                                                 " for lookups and rules");

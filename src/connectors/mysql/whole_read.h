@@ -9,17 +9,17 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connectors/mysql/source.h"
 #include "drivers/duckdb/engine.h"
-#include "drivers/mysql/connection.h"
 
 namespace tidemark::mysql {
 
 // The rows of `sql`, which is MySQL's own, in their order. Reads in a read-only transaction.
-Result<duck::Answer> read_answer(const ConnectOptions& options, const std::string& sql,
+Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& sql,
                                  duck::Connection& engine, Cancel& cancel);
 
 // The same rows as a temporary table of the engine, made or replaced.
-Status copy_answer(const ConnectOptions& options, const std::string& sql, const std::string& table,
+Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel);
 
 enum class CopyDepth { columns, rows };
@@ -28,7 +28,7 @@ enum class CopyDepth { columns, rows };
 // that `written` (`[database.]table`) names there; a database of MySQL is a schema of the engine.
 // Without one it is the connection's, and the copy stands in the engine's default schema. With
 // `columns` the copy stays empty.
-Status copy_table(const ConnectOptions& options, const std::string& written, CopyDepth depth,
+Status copy_table(const SourceAccess& access, const std::string& written, CopyDepth depth,
                   const std::string& database, duck::Connection& engine, Cancel& cancel);
 
 }  // namespace tidemark::mysql

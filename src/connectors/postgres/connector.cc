@@ -9,6 +9,7 @@
 #include "connectors/postgres/transaction_watermark.h"
 #include "connectors/postgres/type_tables.h"
 #include "connectors/postgres/whole_read.h"
+#include "spec/guard_yaml.h"
 
 namespace tidemark {
 namespace {
@@ -215,7 +216,7 @@ ConnectorSpec postgres_connector_spec() {
                             .own_sql = true,
                             .is_target = true,
                             .replaces_rows = true,
-                            .has_guard = true,
+                            .guard_keys = guard_keys(),
                             .type_tables = &postgres::type_tables});
 }
 

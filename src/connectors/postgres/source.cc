@@ -148,18 +148,11 @@ Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
   if (!std::holds_alternative<TableInput>(spec_.input)) return {};
   TM_TRY(const std::int64_t bytes, bytes_scanned(connection, relation(), *cursor_, cancel));
   if (bytes <= limit) return {};
-  const bool no_index = cursor_->kind == CursorKind::row_transaction;
-  return Error{
-      "blocked.seq_scan",
-      Fault::source,
-      Retry::never,
-      "each run would read all " + show_bytes(bytes) + " of " +
-          std::get<TableInput>(spec_.input).table.value + ", because `" + cursor_->column +
-          "` has no index",
-      {},
-      (no_index ? "prepare a column that has one with `tidemark source prepare`"
-                : "`create index concurrently on " + relation() + " (" + cursor_->sql + ")`") +
-          std::string(", or write `allow_seq_scan: true` in the job's `from`")};
+  const std::string mend =
+      cursor_->kind == CursorKind::row_transaction
+          ? "prepare a column that has one with `tidemark source prepare`"
+          : "`create index concurrently on " + relation() + " (" + cursor_->sql + ")`";
+  return seq_scan(std::get<TableInput>(spec_.input).table.value, cursor_->column, bytes, mend);
 }
 
 Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& cancel) {

@@ -22,36 +22,20 @@ Result<SourcePlace> read_place(Connection& connection, const std::string& relati
 }
 
 PlacedValue parse_position(const Position& position) {
-  const std::string& text = position.text;
-  const std::size_t at = text.rfind('@');
-  if (at == std::string::npos) return {text, std::nullopt};
-  const std::size_t timeline = text.find('/', at);
-  if (timeline == std::string::npos) return {text, std::nullopt};
-  const std::size_t table = text.find('/', timeline + 1);
+  const PlacedPosition read = parse_placed(position);
+  const std::size_t timeline = read.place ? read.place->find('/') : std::string::npos;
+  if (timeline == std::string::npos) return {position.text, std::nullopt};
+  const std::size_t table = read.place->find('/', timeline + 1);
   SourcePlace place;
-  place.system = text.substr(at + 1, timeline - at - 1);
-  place.timeline = text.substr(timeline + 1, table - timeline - 1);
-  if (table != std::string::npos) place.table = text.substr(table + 1);
-  return {text.substr(0, at), std::move(place)};
+  place.system = read.place->substr(0, timeline);
+  place.timeline = read.place->substr(timeline + 1, table - timeline - 1);
+  if (table != std::string::npos) place.table = read.place->substr(table + 1);
+  return {read.value, std::move(place)};
 }
 
 Position position_at(const std::string& value, const SourcePlace& place) {
-  return Position{value + "@" + place.system + "/" + place.timeline +
-                  (place.table.empty() ? "" : "/" + place.table)};
-}
-
-Error source_changed(const std::string& what, bool can_confirm) {
-  return Error{
-      "blocked.source_changed",
-      Fault::source,
-      Retry::never,
-      what + ". Rows may stand below the watermark that were never read",
-      {},
-      "compare the target with the source; `tidemark run JOB --full` reads everything again and "
-      "goes on from there" +
-          std::string(can_confirm ? ", `tidemark run JOB --same-source` goes on where it was, if "
-                                    "you know that no transaction was lost"
-                                  : "")};
+  return tidemark::position_at(
+      value, place.system + "/" + place.timeline + (place.table.empty() ? "" : "/" + place.table));
 }
 
 Status check_server(const SourcePlace& last, const SourcePlace& here) {

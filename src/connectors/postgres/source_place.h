@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "connect/placed_position.h"
 #include "connect/source.h"
 #include "drivers/postgres/connection.h"
 
@@ -34,6 +35,5 @@ Position position_at(const std::string& value, const SourcePlace& place);
 Status check_place(const SourcePlace& last, const SourcePlace& here, bool confirmed);
 // The same for numbers of transactions, which another server counts anew: nobody can confirm that.
 Status check_server(const SourcePlace& last, const SourcePlace& here);
-Error source_changed(const std::string& what, bool can_confirm);
 
 }  // namespace tidemark::postgres

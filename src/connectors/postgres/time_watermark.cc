@@ -36,18 +36,6 @@ Result<Probe> probe(Connection& connection, const std::string& last_clock, Cance
                rows.string(0, 4)};
 }
 
-Error clock_went_back(const std::string& by) {
-  return Error{"blocked.clock_went_back",
-               Fault::source,
-               Retry::never,
-               "the source's clock has gone back by " + by +
-                   " since the last run: rows written since may have times below the watermark",
-               {},
-               "compare the target with the source; `tidemark run JOB --full` reads everything "
-               "again and goes on from there, `tidemark run JOB --same-source` goes on where it "
-               "was, if you know that no row was written with an earlier time"};
-}
-
 // `moment` (a timestamptz) as a value of the cursor's type, never later than any row written from
 // then on.
 std::string as_cursor(const Cursor& cursor, const std::string& moment) {
@@ -147,7 +135,7 @@ Result<Reach> reach_of_times(Connection& connection, const RuleRequest& request,
                              WatermarkMemory& memory, Cancel& cancel) {
   TM_TRY(const Probe found, probe(connection, memory.clock, cancel));
   if (found.clock_went_back && request.lo && !request.asked.same_source)
-    return clock_went_back(found.back_by);
+    return tidemark::clock_went_back(found.back_by);
   memory.clock = found.clock;
   Reach reach;
   if (request.standby) {

@@ -349,7 +349,6 @@ ConnectorSpec sqlite_connector_spec() {
       std::move(spec), {.source_keys = {"table", "query", "watermark", "null_cursor", "columns"},
                         .own_sql = true,
                         .is_target = false,
-                        .has_guard = false,
                         .type_tables = &sqlite_type_tables});
 }
 

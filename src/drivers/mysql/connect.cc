@@ -12,14 +12,21 @@ constexpr const char* sql_mode =
     "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO";
 
-std::string session_settings(const Flavour& flavour) {
-  return std::string("SET SESSION sql_mode = '") + sql_mode +
-         "', time_zone = '+00:00', autocommit = 1, sql_auto_is_null = 0, "
-         "sql_select_limit = 18446744073709551615, sql_big_selects = 1, foreign_key_checks = 1, "
-         "unique_checks = 1, innodb_lock_wait_timeout = 10, lock_wait_timeout = 60, "
-         // The engine may spill for a while before it takes the next rows.
-         "net_write_timeout = 3600, net_read_timeout = 600, " +
-         flavour.no_statement_limit();
+std::string session_settings(const Flavour& flavour, const ConnectOptions& options) {
+  std::string settings =
+      std::string("SET SESSION sql_mode = '") + sql_mode +
+      "', time_zone = '+00:00', autocommit = 1, sql_auto_is_null = 0, "
+      "sql_select_limit = 18446744073709551615, sql_big_selects = 1, foreign_key_checks = 1, "
+      "unique_checks = 1, innodb_lock_wait_timeout = 10, lock_wait_timeout = 60, "
+      // The engine may spill for a while before it takes the next rows.
+      "net_write_timeout = 3600, net_read_timeout = 600, " +
+      flavour.statement_limit(options.statement_timeout.value_or(std::chrono::milliseconds(0)));
+  if (options.read_only) settings += ", " + flavour.read_only();
+  if (options.lock_timeout) {
+    const std::string seconds = std::to_string(options.lock_timeout->count());
+    settings += ", lock_wait_timeout = " + seconds + ", innodb_lock_wait_timeout = " + seconds;
+  }
+  return settings;
 }
 
 }  // namespace
@@ -67,6 +74,9 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   static const bool library_ready = mysql_library_init(0, nullptr, nullptr) == 0;
   auto impl = std::make_unique<Impl>();
   impl->options = options;
+  if (options.admit) {
+    TM_TRY(impl->admitted, options.admit(cancel));
+  }
   impl->mysql = library_ready ? mysql_init(nullptr) : nullptr;
   if (impl->mysql == nullptr)
     return internal_error("base.out_of_memory", "no memory for a connection");
@@ -92,7 +102,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
     return classify({2026, "the server offers no TLS, and `sslmode` asks for it"}, options.side);
   }
   impl->flavour = Flavour::of(mysql_get_server_info(impl->mysql));
-  TM_TRY(const Rows set, impl->ask(session_settings(impl->flavour), cancel));
+  TM_TRY(const Rows set, impl->ask(session_settings(impl->flavour, options), cancel));
   TM_TRY(const Rows limits, impl->ask("select @@max_allowed_packet", cancel));
   impl->packet_bytes_max = limits.integer(0, 0);
   impl->answer_by.reset();

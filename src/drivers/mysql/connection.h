@@ -7,8 +7,10 @@
 // nothing else may run on it. After a failure the session can go on, unless `lost()`.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -32,6 +34,12 @@ struct ConnectOptions {
   // Silence after COMMIT that counts as a lost answer.
   int commit_timeout_s = 300;
   Side side = Side::source;
+  bool read_only = false;                            // the session can change nothing
+  std::optional<std::chrono::seconds> lock_timeout;  // for tables and rows
+  std::optional<std::chrono::milliseconds> statement_timeout;
+  // Asked before a session is opened, and may wait; what it gives is let go when the session has
+  // ended. The short session that stops another one is not asked for.
+  std::function<Result<std::shared_ptr<void>>(Cancel&)> admit;
 };
 
 // What a column of a result is.
@@ -128,6 +136,8 @@ class RowStream {
   double float64(std::size_t column) const;
   Moment moment(std::size_t column) const;
   std::string_view bytes(std::size_t column) const;  // good until the next next()
+  // How many bytes its values had on their way.
+  std::size_t row_bytes() const;
 
  private:
   friend class Connection;

@@ -29,8 +29,14 @@ std::string Flavour::show() const {
          std::to_string(version / 100 % 100) + "." + std::to_string(version % 100);
 }
 
-std::string Flavour::no_statement_limit() const {
-  return mariadb() ? "max_statement_time = 0" : "max_execution_time = 0";
+std::string Flavour::statement_limit(std::chrono::milliseconds limit) const {
+  const std::string text = std::to_string(limit.count());
+  return mariadb() ? "max_statement_time = " + text + " / 1000" : "max_execution_time = " + text;
+}
+
+std::string Flavour::read_only() const {
+  // Of MySQL's newer name MariaDB knows nothing before 11.1.
+  return mariadb() ? "tx_read_only = 1" : "transaction_read_only = 1";
 }
 
 std::string Flavour::exact_collation() const {

@@ -4,6 +4,7 @@
 // A value; pure; any thread.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,10 @@ struct Flavour {
   bool mariadb() const { return product == Product::mariadb; }
   // `MariaDB 10.11.19`, for people.
   std::string show() const;
-  // Settings of a session that bound how long a statement may run, off: for SET SESSION.
-  std::string no_statement_limit() const;
+  // Settings of a session, for SET SESSION: how long a statement may run (0: without end), and that
+  // it can change nothing.
+  std::string statement_limit(std::chrono::milliseconds limit) const;
+  std::string read_only() const;
   // A collation in which equal texts are the same texts: no case, no accents, no blanks at the end.
   std::string exact_collation() const;
   // When a statement of information_schema.processlist started: an expression that gives `m` and

@@ -341,6 +341,13 @@ Moment RowStream::moment(std::size_t column) const {
   return found;
 }
 
+std::size_t RowStream::row_bytes() const {
+  std::size_t sum = 0;
+  for (const Place& place : impl_->places)
+    sum += place.null != 0 ? 0 : place.length;
+  return sum;
+}
+
 std::string_view RowStream::bytes(std::size_t column) const {
   const Place& place = impl_->places[column];
   return std::string_view(std::get<std::string>(place.value)).substr(0, place.length);

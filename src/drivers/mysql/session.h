@@ -32,6 +32,7 @@ struct Rows::Impl {
 
 struct Connection::Impl {
   MYSQL* mysql = nullptr;
+  std::shared_ptr<void> admitted;  // let go last, when the session has ended
   ConnectOptions options;
   Flavour flavour;
   std::int64_t packet_bytes_max = 0;
