@@ -51,7 +51,7 @@ std::vector<std::string> texts(const std::vector<Name>& names) {
 }
 
 Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
-                   mysql::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
+                   CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
   const mysql::SourceAccess access = access_of(connection, context);
   for (const std::string& table : tables) {
     Status copied =
@@ -116,13 +116,13 @@ Status MysqlConnector::attach(const ConnectionSpec& connection,
                               const ConnectorContext& context, Cancel& cancel) const {
   TM_CHECK(context.engine.execute("ATTACH IF NOT EXISTS ':memory:' AS " +
                                   duck::quote_name(connection.name.value)));
-  return copy_tables(connection, tables, mysql::CopyDepth::columns, context, cancel);
+  return copy_tables(connection, tables, CopyDepth::columns, context, cancel);
 }
 
 Status MysqlConnector::refresh(const ConnectionSpec& connection,
                                const std::vector<std::string>& tables,
                                const ConnectorContext& context, Cancel& cancel) const {
-  return copy_tables(connection, tables, mysql::CopyDepth::rows, context, cancel);
+  return copy_tables(connection, tables, CopyDepth::rows, context, cancel);
 }
 
 Result<ConnectionState> MysqlConnector::state(const ConnectionSpec& connection,

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connect/key_check.h"
+#include "connect/load_check.h"
 #include "connectors/mysql/ledger.h"
 #include "connectors/mysql/load_session.h"
 #include "connectors/mysql/row_insert.h"
@@ -92,24 +93,7 @@ Status MysqlLoad::guard(const StagedTable& rows, const LoadTarget& target, const
   TM_TRY(const Rows counted,
          connection_->query("select count(*) from " + state.name.sql(), cancel));
   const std::int64_t present = counted.integer(0, 0);
-  if (given == 0 && present > 0) {
-    return target_error(
-        "blocked.empty_source",
-        "the source gave no rows, and " + target.table + " holds " + std::to_string(present) +
-            ": nothing was replaced",
-        Retry::never, "check the source; if it is really empty now, run again with --allow-empty");
-  }
-  if (given > 0 &&
-      static_cast<double>(given) < static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
-    return target_error("blocked.shrunk_source",
-                        "the source gave " + std::to_string(given) + " rows, and " + target.table +
-                            " holds " + std::to_string(present) +
-                            ": fewer than the limit allows, nothing was replaced",
-                        Retry::never,
-                        "check the source; if so many rows are really gone, run again with "
-                        "--allow-empty or raise `shrink_limit`");
-  }
-  return {};
+  return check_replacement(target, given, present);
 }
 
 Status MysqlLoad::move_rows(const LoadSteps& steps, RowCount expected, Cancel& cancel) {

@@ -2,29 +2,10 @@
 
 #include <utility>
 
-#include "base/nearest.h"
-#include "base/units.h"
+#include "connect/table_source.h"
 #include "connectors/mysql/stream_reader.h"
 
 namespace tidemark::mysql {
-namespace {
-
-// The text of a query without the semicolon people end it with.
-std::string trimmed(std::string text) {
-  while (!text.empty() && std::string(" \t\r\n;").find(text.back()) != std::string::npos)
-    text.pop_back();
-  return text;
-}
-
-std::optional<std::string> declared_type(const SourceSpec& spec, const std::string& column) {
-  for (const DeclaredColumn& declared : spec.columns) {
-    if (declared.name.value == column) return declared.type.value;
-  }
-  return std::nullopt;
-}
-
-}  // namespace
-
 MysqlSource::MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
     : access_(std::move(access)), spec_(spec), strategy_(strategy) {
   access_.options.side = Side::source;
@@ -41,25 +22,13 @@ std::string MysqlSource::relation() const {
   if (const auto* table = std::get_if<TableInput>(&spec_.input))
     return TableName::parse(table->table.value).sql();
   // The newline ends a comment the query may end with.
-  return "(" + trimmed(std::get<QueryInput>(spec_.input).query.text) + "\n) as `rows`";
+  return "(" + without_semicolon(std::get<QueryInput>(spec_.input).query.text) + "\n) as `rows`";
 }
 
 std::string MysqlSource::whole(const std::string& columns) const {
   if (const auto* query = std::get_if<QueryInput>(&spec_.input); query != nullptr && plain_)
-    return trimmed(query->query.text);
+    return without_semicolon(query->query.text);
   return "select " + columns + " from " + relation();
-}
-
-Status MysqlSource::check_declared() const {
-  for (const DeclaredColumn& declared : spec_.columns) {
-    if (schema_.find(declared.name.value)) continue;
-    std::string hint;
-    if (const auto near = nearest_word(declared.name.value, schema_.names()))
-      hint = "did you mean `" + *near + "`?";
-    return user_error("plan.no_column", "the source has no column `" + declared.name.value + "`",
-                      hint);
-  }
-  return {};
 }
 
 Status MysqlSource::describe(Cancel& cancel) {
@@ -87,7 +56,7 @@ Status MysqlSource::describe(Cancel& cancel) {
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
-  TM_CHECK(check_declared());
+  TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
     if (spec_.timezone) zone = spec_.timezone->value;
@@ -100,27 +69,6 @@ Status MysqlSource::describe(Cancel& cancel) {
 Result<Schema> MysqlSource::discover(Cancel& cancel) {
   TM_CHECK(describe(cancel));
   return schema_;
-}
-
-Status MysqlSource::check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel) {
-  TM_TRY(const std::int64_t nulls, count_null_cursors(connection, relation(), *cursor_, cancel));
-  if (nulls == 0) return {};
-  const std::string counted = (nulls > 100'000 ? "more than 100,000" : show_count(nulls)) +
-                              " rows have no value in `" + cursor_->column + "`";
-  switch (spec_.null_cursor) {
-    case NullCursor::fail:
-      return source_error(
-          "source.null_cursor", counted + ", so they belong to no window", Retry::never,
-          "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
-    case NullCursor::every_run:
-      bound.notes.push_back(counted + "; they are read in every run");
-      return {};
-    case NullCursor::once:
-      bound.notes.push_back(counted + (bound.window.lo ? "; they were read by the first run only"
-                                                       : "; this run reads them"));
-      return {};
-  }
-  return {};
 }
 
 Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
@@ -155,11 +103,10 @@ Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel)
     if (!progress.full_requested) request.lo = progress.lo;
     if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
     TM_TRY(bound, find_bound(*connection, access_.options, request, cancel));
-    TM_CHECK(check_null_cursors(*connection, bound, cancel));
+    TM_TRY(const std::int64_t nulls, count_null_cursors(*connection, relation(), *cursor_, cancel));
+    TM_CHECK(judge_null_cursors(spec_, cursor_->column, nulls, bound));
     // Rows that belong to every run are there to read, whatever the window says.
-    const bool reads_nulls = spec_.null_cursor == NullCursor::every_run ||
-                             (spec_.null_cursor == NullCursor::once && !bound.window.lo);
-    if (reads_nulls) bound.nothing_new = false;
+    if (reads_null_cursors(spec_.null_cursor, bound.window)) bound.nothing_new = false;
   }
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;

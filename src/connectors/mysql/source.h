@@ -47,9 +47,7 @@ class MysqlSource : public Source {
  private:
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
-  Status check_declared() const;
   Status check_scan(Connection& connection, Cancel& cancel);
-  Status check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
   // All rows: the query as it is written, so that its order is kept.

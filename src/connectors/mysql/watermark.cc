@@ -7,6 +7,7 @@
 
 #include "base/nearest.h"
 #include "connect/placed_position.h"
+#include "connect/table_source.h"
 #include "connectors/mysql/in_flight.h"
 
 namespace tidemark::mysql {
@@ -22,7 +23,6 @@ constexpr const char* overlap = "interval 60 second";
 constexpr const char* overlap_words = "60 seconds";
 // Of numbers: a keyed target reads this many again.
 constexpr int number_overlap = 1000;
-constexpr std::int64_t null_count_max = 100'001;
 // The margin is for a clock that is set by a little.
 constexpr std::int64_t clock_slack_us = 500'000;
 // What is in flight at the first look has mostly ended a moment later.
@@ -329,7 +329,7 @@ Result<std::int64_t> count_null_cursors(Connection& connection, const std::strin
   TM_TRY(const Rows rows,
          connection.query("select count(*) from (select 1 from " + relation + " where " +
                               quote_name(cursor.column) + " is null limit " +
-                              std::to_string(null_count_max) + ") as `nulls`",
+                              std::to_string(null_cursors_counted_max + 1) + ") as `nulls`",
                           cancel));
   return rows.integer(0, 0);
 }
@@ -345,9 +345,7 @@ Result<std::string> window_condition(const Cursor& cursor, const Window& window,
     TM_TRY(const std::string top, literal(cursor, *value_of(window.top)));
     condition += (condition.empty() ? "" : " and ") + column + " < " + top;
   }
-  const bool with_nulls =
-      nulls == NullCursor::every_run || (nulls == NullCursor::once && !window.lo);
-  if (with_nulls)
+  if (reads_null_cursors(nulls, window))
     return condition.empty() ? condition : "(" + condition + ") or " + column + " is null";
   // A row that got a NULL since the probe must not slip into an open window.
   if (condition.empty() && !cursor.not_null) return column + " is not null";

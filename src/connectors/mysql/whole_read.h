@@ -9,6 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connect/whole_read.h"
 #include "connectors/mysql/source.h"
 #include "drivers/duckdb/engine.h"
 
@@ -21,8 +22,6 @@ Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& 
 // The same rows as a temporary table of the engine, made or replaced.
 Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel);
-
-enum class CopyDepth { columns, rows };
 
 // Makes or replaces `"database"."schema"."table"` of the engine, an in-memory copy of the table
 // that `written` (`[database.]table`) names there; a database of MySQL is a schema of the engine.

@@ -71,7 +71,7 @@ std::vector<std::string> texts(const std::vector<Name>& names) {
 }
 
 Status copy_tables(const ConnectionSpec& connection, const std::vector<std::string>& tables,
-                   postgres::CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
+                   CopyDepth depth, const ConnectorContext& context, Cancel& cancel) {
   const postgres::SourceAccess access = access_of(connection, context);
   for (const std::string& table : tables) {
     Status copied =
@@ -140,13 +140,13 @@ Status PostgresConnector::attach(const ConnectionSpec& connection,
                                  const ConnectorContext& context, Cancel& cancel) const {
   TM_CHECK(context.engine.execute("ATTACH IF NOT EXISTS ':memory:' AS " +
                                   duck::quote_name(connection.name.value)));
-  return copy_tables(connection, tables, postgres::CopyDepth::columns, context, cancel);
+  return copy_tables(connection, tables, CopyDepth::columns, context, cancel);
 }
 
 Status PostgresConnector::refresh(const ConnectionSpec& connection,
                                   const std::vector<std::string>& tables,
                                   const ConnectorContext& context, Cancel& cancel) const {
-  return copy_tables(connection, tables, postgres::CopyDepth::rows, context, cancel);
+  return copy_tables(connection, tables, CopyDepth::rows, context, cancel);
 }
 
 Result<Preparation> PostgresConnector::prepare(const ConnectionSpec& connection,

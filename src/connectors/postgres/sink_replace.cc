@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "connect/key_check.h"
+#include "connect/load_check.h"
 #include "connectors/postgres/row_copy.h"
 #include "connectors/postgres/sink_swap.h"
 
@@ -62,24 +63,7 @@ Status guard(Connection& connection, const Replacement& work, Cancel& cancel) {
   if (target.allow_empty || (rows > 0 && !target.shrink_limit)) return {};
   TM_TRY(const Rows counted, connection.query(work.steps.full->verify, cancel));
   const std::int64_t present = counted.integer(0, 0);
-  if (rows == 0 && present > 0) {
-    return target_error(
-        "blocked.empty_source",
-        "the source gave no rows, and " + target.table + " holds " + std::to_string(present) +
-            ": nothing was replaced",
-        Retry::never, "check the source; if it is really empty now, run again with --allow-empty");
-  }
-  if (rows > 0 &&
-      static_cast<double>(rows) < static_cast<double>(present) * (1.0 - *target.shrink_limit)) {
-    return target_error("blocked.shrunk_source",
-                        "the source gave " + std::to_string(rows) + " rows, and " + target.table +
-                            " holds " + std::to_string(present) +
-                            ": fewer than the limit allows, nothing was replaced",
-                        Retry::never,
-                        "check the source; if so many rows are really gone, run again with "
-                        "--allow-empty or raise `shrink_limit`");
-  }
-  return {};
+  return check_replacement(target, rows, present);
 }
 
 // The other way counts changed rows among the gone ones too.

@@ -2,8 +2,7 @@
 
 #include <utility>
 
-#include "base/nearest.h"
-#include "base/units.h"
+#include "connect/table_source.h"
 #include "connectors/postgres/copy_reader.h"
 #include "connectors/postgres/replica.h"
 #include "connectors/postgres/strain_watch.h"
@@ -14,13 +13,6 @@ namespace {
 constexpr std::uint32_t text_oid = 25;
 constexpr std::uint32_t inet_oid = 869;
 
-// The text of a query without the semicolon people end it with.
-std::string trimmed(std::string text) {
-  while (!text.empty() && std::string(" \t\r\n;").find(text.back()) != std::string::npos)
-    text.pop_back();
-  return text;
-}
-
 // What is asked of a column so that it comes in its form.
 std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
   const std::string name = quote_name(column.name);
@@ -28,13 +20,6 @@ std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
   // Its cast to text adds a mask (`::1/128`) that its own text does not have.
   if (column.type.oid == inet_oid) return "pg_catalog.textin(pg_catalog.inet_out(" + name + "))";
   return name + "::text";
-}
-
-std::optional<std::string> declared_type(const SourceSpec& spec, const std::string& column) {
-  for (const DeclaredColumn& declared : spec.columns) {
-    if (declared.name.value == column) return declared.type.value;
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -63,19 +48,7 @@ std::string PostgresSource::relation() const {
   if (const auto* table = std::get_if<TableInput>(&spec_.input))
     return TableName::parse(table->table.value).sql();
   // The newline ends a comment the query may end with.
-  return "(" + trimmed(std::get<QueryInput>(spec_.input).query.text) + "\n) as \"rows\"";
-}
-
-Status PostgresSource::check_declared() const {
-  for (const DeclaredColumn& declared : spec_.columns) {
-    if (schema_.find(declared.name.value)) continue;
-    std::string hint;
-    if (const auto near = nearest_word(declared.name.value, schema_.names()))
-      hint = "did you mean `" + *near + "`?";
-    return user_error("plan.no_column", "the source has no column `" + declared.name.value + "`",
-                      hint);
-  }
-  return {};
+  return "(" + without_semicolon(std::get<QueryInput>(spec_.input).query.text) + "\n) as \"rows\"";
 }
 
 Status PostgresSource::describe(Cancel& cancel) {
@@ -100,7 +73,7 @@ Status PostgresSource::describe(Cancel& cancel) {
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
-  TM_CHECK(check_declared());
+  TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
     if (spec_.timezone) zone = spec_.timezone->value;
@@ -118,28 +91,6 @@ Status PostgresSource::describe(Cancel& cancel) {
 Result<Schema> PostgresSource::discover(Cancel& cancel) {
   TM_CHECK(describe(cancel));
   return schema_;
-}
-
-Status PostgresSource::check_null_cursors(Connection& connection, WindowBound& bound,
-                                          Cancel& cancel) {
-  TM_TRY(const std::int64_t nulls, count_null_cursors(connection, relation(), *cursor_, cancel));
-  if (nulls == 0) return {};
-  const std::string counted = (nulls > 100'000 ? "more than 100,000" : show_count(nulls)) +
-                              " rows have no value in `" + cursor_->column + "`";
-  switch (spec_.null_cursor) {
-    case NullCursor::fail:
-      return source_error(
-          "source.null_cursor", counted + ", so they belong to no window", Retry::never,
-          "set `null_cursor: every_run` or `once` in the job's `from`, or mend the rows");
-    case NullCursor::every_run:
-      bound.notes.push_back(counted + "; they are read in every run");
-      return {};
-    case NullCursor::once:
-      bound.notes.push_back(counted + (bound.window.lo ? "; they were read by the first run only"
-                                                       : "; this run reads them"));
-      return {};
-  }
-  return {};
 }
 
 Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
@@ -174,11 +125,10 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
     if (!progress.full_requested) request.lo = progress.lo;
     if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
     TM_TRY(bound, find_bound(*connection, request, cancel));
-    TM_CHECK(check_null_cursors(*connection, bound, cancel));
+    TM_TRY(const std::int64_t nulls, count_null_cursors(*connection, relation(), *cursor_, cancel));
+    TM_CHECK(judge_null_cursors(spec_, cursor_->column, nulls, bound));
     // Rows that belong to every run are there to read, whatever the window says.
-    const bool reads_nulls = spec_.null_cursor == NullCursor::every_run ||
-                             (spec_.null_cursor == NullCursor::once && !bound.window.lo);
-    if (reads_nulls) bound.nothing_new = false;
+    if (reads_null_cursors(spec_.null_cursor, bound.window)) bound.nothing_new = false;
   }
   if (relation_->filtered) {
     bound.guarantee = Guarantee::best_effort;

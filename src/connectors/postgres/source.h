@@ -55,12 +55,10 @@ class PostgresSource : public Source {
  private:
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
-  Status check_declared() const;
   Status check_scan(Connection& connection, Cancel& cancel);
   ReadGuard read_guard() const;
   // The session that the rows are read in.
   Result<std::unique_ptr<Connection>> session_to_read(Cancel& cancel);
-  Status check_null_cursors(Connection& connection, WindowBound& bound, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
   bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }

@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "base/nearest.h"
+#include "connect/table_source.h"
 #include "connectors/postgres/row_transaction_watermark.h"
 #include "connectors/postgres/transaction_watermark.h"
 #include "connectors/postgres/watermark_rules.h"
 
 namespace tidemark::postgres {
 namespace {
-
-constexpr std::int64_t null_count_max = 100'001;
 
 // What would earn a better label than times and numbers can.
 std::string better(const BoundRequest& request) {
@@ -170,10 +169,11 @@ Result<std::int64_t> count_null_cursors(Connection& connection, const std::strin
   if (cursor.not_null || cursor.kind == CursorKind::transaction ||
       cursor.kind == CursorKind::row_transaction)
     return 0;
-  TM_TRY(const Rows rows, connection.query("select count(*) from (select 1 from " + relation +
-                                               " where " + cursor.sql + " is null limit " +
-                                               std::to_string(null_count_max) + ") nulls",
-                                           cancel));
+  TM_TRY(const Rows rows,
+         connection.query("select count(*) from (select 1 from " + relation + " where " +
+                              cursor.sql + " is null limit " +
+                              std::to_string(null_cursors_counted_max + 1) + ") nulls",
+                          cancel));
   return rows.integer(0, 0);
 }
 
@@ -186,9 +186,7 @@ std::string window_condition(const Cursor& cursor, const Window& window, NullCur
   if (window.top)
     condition += (condition.empty() ? "" : " and ") + column + " < " +
                  cast(cursor, parse_position(*window.top).value);
-  const bool with_nulls =
-      nulls == NullCursor::every_run || (nulls == NullCursor::once && !window.lo);
-  if (with_nulls)
+  if (reads_null_cursors(nulls, window))
     return condition.empty() ? condition : "(" + condition + ") or " + column + " is null";
   // A row that got a NULL since the probe must not slip into an open window.
   if (condition.empty() && !cursor.not_null) return column + " is not null";

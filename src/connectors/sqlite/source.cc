@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/nearest.h"
 #include "base/units.h"
+#include "connect/table_source.h"
 #include "connectors/sqlite/config.h"
 #include "connectors/sqlite/position.h"
 #include "connectors/sqlite/types.h"
@@ -85,12 +86,7 @@ std::string SqliteSource::relation() const {
   if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
     return sqlite::quote_identifier(table->table.value);
   }
-  // People end a query with a semicolon.
-  std::string query = std::get<QueryInput>(spec_.input).query.text;
-  while (!query.empty() &&
-         std::string_view(" \t\r\n;").find(query.back()) != std::string_view::npos)
-    query.pop_back();
-  return "(" + query + "\n)";
+  return "(" + without_semicolon(std::get<QueryInput>(spec_.input).query.text) + "\n)";
 }
 
 Result<Type> SqliteSource::declared_or_staged(const std::string& column,
@@ -136,14 +132,7 @@ Result<Schema> SqliteSource::discover(Cancel& cancel) {
     TM_TRY(Type type, declared_or_staged(name, statement->declared_type(at)));
     schema.columns.push_back({name, type, true, statement->declared_type(at)});
   }
-  for (const DeclaredColumn& wanted : spec_.columns) {
-    if (schema.find(wanted.name.value)) continue;
-    std::string hint;
-    if (auto near = nearest_word(wanted.name.value, schema.names()))
-      hint = "did you mean `" + *near + "`?";
-    return user_error("plan.no_column", "the source has no column `" + wanted.name.value + "`",
-                      hint);
-  }
+  TM_CHECK(check_declared(spec_, schema));
   if (const auto* table = std::get_if<TableInput>(&spec_.input)) {
     TM_TRY(sqlite::Statement keys,
            database_.prepare("SELECT name FROM pragma_table_info(?1) WHERE pk > 0 ORDER BY pk"));
@@ -286,8 +275,7 @@ std::string SqliteSource::where(const Window& window) const {
   };
   bind(window.lo, " >= ");
   bind(window.top, " < ");
-  if (spec_.null_cursor == NullCursor::every_run ||
-      (spec_.null_cursor == NullCursor::once && !window.lo)) {
+  if (reads_null_cursors(spec_.null_cursor, window)) {
     if (!condition.empty()) condition = "(" + condition + ") OR " + cursor + " IS NULL";
   } else {
     condition += (condition.empty() ? "" : " AND ") + cursor + " IS NOT NULL";

@@ -1,0 +1,16 @@
+// What a load asks before it replaces or reports rows; the same for every target with an SQL server
+// behind it. Pure; any thread.
+#pragma once
+
+#include <cstdint>
+
+#include "connect/sink.h"
+
+namespace tidemark {
+
+// `blocked.empty_source` and `blocked.shrunk_source`: `given` rows are to take the place of
+// `present` ones, and the target does not allow so few. REQUIRES a shrink limit where `given` is
+// not 0.
+Status check_replacement(const LoadTarget& target, std::int64_t given, std::int64_t present);
+
+}  // namespace tidemark
