@@ -119,6 +119,26 @@ std::string history_report(const RunHistory& history) {
   return text;
 }
 
+namespace {
+
+// Pieces of one text are told together.
+std::string reads_report(const std::vector<Split>& splits) {
+  std::string text;
+  for (std::size_t at = 0; at < splits.size();) {
+    std::size_t end = at + 1;
+    while (end < splits.size() && splits[end].text == splits[at].text)
+      ++end;
+    text += indent(splits[at].text) + "\n";
+    if (end - at > 1)
+      text += "    in " + show_count(static_cast<std::int64_t>(end - at)) +
+              " parts: " + splits[at].range + ", ..., " + splits[end - 1].range + "\n";
+    at = end;
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string plan_report(const JobPlan& plan) {
   std::string text =
       "job " + plan.job.get() + ", guarantee " + std::string(to_string(plan.guarantee)) + "\n";
@@ -142,8 +162,7 @@ std::string plan_report(const JobPlan& plan) {
       text += "  bytes expected " + show_bytes(*stream.bound.bytes_expected) + "\n";
     text += stream.can_go_on ? "  reads (a read that dies goes on behind its last segment)\n"
                              : "  reads (a read that dies is begun again)\n";
-    for (const std::string& split : stream.splits)
-      text += indent(split) + "\n";
+    text += reads_report(stream.splits);
     text += "  loads into " + stream.target.table + " by " +
             std::string(to_string(stream.target.strategy));
     text += stream.load.table_exists ? "\n" : ", a new table\n";

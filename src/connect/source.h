@@ -1,8 +1,8 @@
 // Source: one stream of a job's input. A connector implements it; run/ drives it.
 //
 // Life: discover -> upper -> (the window is stored) -> split -> open each -> verify -> ... ->
-// acknowledge. Owned by one run and used from one thread, except that Readers of different splits
-// may run in parallel.
+// acknowledge. Owned by one run; one call at a time, from any thread, while Readers of different
+// splits run in parallel.
 #pragma once
 
 #include <memory>
@@ -47,10 +47,13 @@ struct WindowBound {
   std::optional<std::int64_t> bytes_expected;
 };
 
-// A piece of a window that is read on its own; `text` is the source's own description, shown by
-// `plan` (the SQL, or the file).
+// A piece of a window that is read on its own: `text` is the source's own description (the SQL, or
+// the file), `range` which part of it, empty where it is all. `plan` shows both. A split is good
+// for every process that reads the same window.
 struct Split {
   std::string text;
+  std::string range = {};
+  friend bool operator==(const Split&, const Split&) = default;
 };
 
 // Decodes rows into batches. Destroying it ends the read and frees its connection.
@@ -60,7 +63,8 @@ class Reader {
   // Fills up to writer.capacity() rows; returns how many; 0 means the end. Blocks; returns soon
   // after `cancel`. Rejected rows are not counted. After an error the reader is dead.
   virtual Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) = 0;
-  // Where the next row stands, for Source::open_at; nothing where a read cannot begin there.
+  // Where the next row stands, for Source::open_at; nothing where a read cannot begin there, which
+  // may be so for some rows only.
   virtual std::optional<Position> place() const { return std::nullopt; }
 };
 
@@ -94,9 +98,20 @@ class Source {
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;
   virtual Result<Extraction> open(const Split& split, Cancel& cancel) = 0;
-  // True: a split of one window always gives the same rows in the same order, so that another
-  // process can go on with a read that died, at the last place that was kept.
+  // How many splits may be read at a time.
+  virtual int readers_max() const { return 1; }
+  // As open_at(), or open() without a place, for a reader beside others: nothing where what it
+  // needs is wanted by others now.
+  virtual Result<std::optional<Extraction>> open_beside(const Split&,
+                                                        const std::optional<Position>&, Cancel&) {
+    return std::optional<Extraction>();
+  }
+  // True: a read of a window that died can be gone on with, by this process or another, at the
+  // places that were kept, and what it gives is what the window means.
   virtual bool can_go_on() const { return false; }
+  // What the places of rows depend on beside window, columns and split, such as the file of a
+  // table: where it is another the read begins anew. After discover().
+  virtual std::string places_depend_on() const { return {}; }
   // As open(), from a place that a Reader of the same split and window gave. REQUIRES can_go_on().
   virtual Result<Extraction> open_at(const Split&, const Position&, Cancel&) {
     return internal_error("source.cannot_go_on", "this source reads its splits from the beginning");

@@ -14,8 +14,6 @@ Result<duck::Answer> read_whole(Source& source, const std::string& before,
                                 duck::Connection& engine, Cancel& cancel) {
   TM_TRY(const Schema schema, source.discover(cancel));
   TM_TRY(const std::vector<Split> splits, source.split(Window{}, cancel));
-  TM_TRY(Extraction extraction, source.open(splits.front(), cancel));
-  auto& reader = std::get<std::unique_ptr<Reader>>(extraction);
   std::optional<Error> refused;
   const auto refuse = [&](const RejectedRow& row) {
     if (refused) return;
@@ -24,9 +22,20 @@ Result<duck::Answer> read_whole(Source& source, const std::string& before,
         Retry::never,
         "read the column as text: `" + as_text(row.column) + "`, in the query or in a view");
   };
-  TM_TRY(const std::string from,
-         engine.register_feed(
-             schema, [&](BatchWriter& writer) { return reader->next(writer, cancel); }, refuse));
+  Extraction extraction;
+  std::size_t opened = 0;
+  const auto next = [&](BatchWriter& writer) -> Result<std::size_t> {
+    while (true) {
+      auto& reader = std::get<std::unique_ptr<Reader>>(extraction);
+      std::size_t rows = 0;
+      if (reader) {
+        TM_TRY(rows, reader->next(writer, cancel));
+      }
+      if (rows > 0 || opened == splits.size()) return rows;
+      TM_TRY(extraction, source.open(splits[opened++], cancel));
+    }
+  };
+  TM_TRY(const std::string from, engine.register_feed(schema, next, refuse));
   auto answer = engine.query(before + "SELECT * FROM " + from);
   engine.release_feed(from);
   if (refused) return *std::move(refused);

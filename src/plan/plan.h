@@ -34,11 +34,11 @@ struct StreamPlan {
   LoadKind kind = LoadKind::window;
   bool replaces = false;  // --full of an append: what is read takes the place of all rows
   std::string load_id;
-  bool accept_refused = false;      // a person has looked: `stop_above` does not hold it back
-  std::string idle_reason;          // what to say when there is nothing to do
-  std::vector<std::string> splits;  // what the source will be asked, in its own words
-  bool can_go_on = false;           // a read that dies goes on at its last segment, not anew
-  Schema input;                     // as staged
+  bool accept_refused = false;  // a person has looked: `stop_above` does not hold it back
+  std::string idle_reason;      // what to say when there is nothing to do
+  std::vector<Split> splits;    // what the source will be asked
+  bool can_go_on = false;       // a read that dies goes on at its last segment, not anew
+  Schema input;                 // as staged
   CompiledTransform transform;
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
   std::vector<TablesRead> reads;  // attached; to be refreshed before the transform

@@ -39,7 +39,10 @@ JsonValue plan_document(const JobPlan& plan) {
         array.emplace_back(text);
       return array;
     };
-    item.set("reads", texts(stream.splits))
+    JsonArray reads;
+    for (const Split& split : stream.splits)
+      reads.emplace_back(split.text + (split.range.empty() ? "" : "\n-- " + split.range));
+    item.set("reads", std::move(reads))
         .set("ddl", texts(stream.load.ddl))
         .set("load", texts(stream.load.sql));
     JsonArray columns;

@@ -267,9 +267,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   plan.idle_reason = "nothing new since the last window";
   if (plan.bound.nothing_new) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
-  TM_TRY(std::vector<Split> splits, source.split(plan.bound.window, cancel));
-  for (const Split& split : splits)
-    plan.splits.push_back(split.text);
+  TM_TRY(plan.splits, source.split(plan.bound.window, cancel));
   // Where tables are read for steps and rules, a connection of the source may be wanted by them.
   if (guards_.of(from.name.value).spec().connections) source.rest();
   TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));

@@ -1,6 +1,8 @@
 #include "run/stream_run.h"
 
 #include <algorithm>
+#include <mutex>
+#include <set>
 #include <utility>
 
 #include "base/assert.h"
@@ -10,6 +12,7 @@
 #include "plan/load_id.h"
 #include "plan/planner.h"
 #include "run/refine.h"
+#include "run/split_reads.h"
 
 namespace tidemark {
 
@@ -28,11 +31,15 @@ std::int64_t segment_bytes_max(const ProjectSpec& project) {
   return std::min(project.segment_bytes, project.memory_bytes / memory_share);
 }
 
-// Everything that decides which rows a read gives, and how they are staged.
-std::string name_of_read(const StreamPlan& plan) {
-  std::string text = window_text(plan.bound.window);
-  for (const std::string& split : plan.splits)
-    text += "\n" + split;
+// Everything that decides which rows a read gives, and how they are staged; in which pieces it is
+// read is written down with what is staged.
+std::string name_of_read(const StreamPlan& plan, const Source& source) {
+  std::string text = window_text(plan.bound.window) + "\n" + source.places_depend_on();
+  std::set<std::string> asked;
+  for (const Split& split : plan.splits)
+    asked.insert(split.text);
+  for (const std::string& one : asked)
+    text += "\n" + one;
   for (const Column& column : plan.input.columns)
     text += "\n" + column.name + " " + sql_name(column.type);
   return sha256_hex(text);
@@ -128,24 +135,25 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   options.segment_bytes_max = segment_bytes_max(parts_.project);
   options.replaces = plan.replaces;
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
-  if (plan.can_go_on) options.read = name_of_read(plan);
-  TM_TRY(auto writer, StageWriter::create(options, key, plan.input, parts_.files, cancel));
-  const auto& resumed = writer->resumed();
-  const std::size_t first = resumed ? resumed->split : 0;
+  Source& source = *prepared_.source;
+  if (plan.can_go_on) options.read = name_of_read(plan, source);
+  TM_TRY(auto writer,
+         StageWriter::create(options, key, plan.input, plan.splits, parts_.files, cancel));
   const std::int64_t before = writer->rows_staged() + writer->rows_rejected();
-  const auto progress = [this](std::int64_t rows, std::int64_t bytes) {
+  std::mutex shows;
+  const auto progress = [&](std::int64_t rows, std::int64_t bytes) {
+    const std::lock_guard lock(shows);
     show(RunStep::extract, rows, bytes);
   };
-  for (std::size_t at = first; at < plan.splits.size(); ++at) {
-    const Split split{plan.splits[at]};
-    const bool in_the_middle = resumed && at == first && resumed->place;
-    TM_TRY(Extraction extraction, in_the_middle
-                                      ? prepared_.source->open_at(split, *resumed->place, cancel)
-                                      : prepared_.source->open(split, cancel));
-    auto written = writer->write(engine_, at, extraction, cancel, progress);
-    if (!written.ok()) return std::move(written).error().with_context("reading the source");
-  }
-  TM_CHECK(prepared_.source->verify(plan.bound.window, cancel));
+  const auto read_again = [&](const Error& error) {
+    const std::lock_guard lock(shows);
+    show(RunStep::extract, writer->rows_staged() + writer->rows_rejected(), 0,
+         "reading on behind the last segment after: " + error.describe());
+  };
+  SplitReads reads(source, *writer, parts_.engine, {progress, read_again}, cancel);
+  Status read = reads.read(engine_);
+  if (!read.ok()) return std::move(read).error().with_context("reading the source");
+  TM_CHECK(source.verify(plan.bound.window, cancel));
   if (plan.bound.skip_if_empty && writer->rows_staged() + writer->rows_rejected() == 0)
     return std::optional<Stage>();
   show(RunStep::stage, writer->rows_staged(), 0);

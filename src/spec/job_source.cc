@@ -30,6 +30,7 @@ struct RawSource {
   std::optional<Located<NullCursor>> null_cursor;
   std::optional<Name> timezone;
   std::optional<Located<bool>> allow_seq_scan;
+  std::optional<Located<std::int64_t>> readers;
 };
 
 std::optional<FileFormat> format_of(std::string_view pattern) {
@@ -156,6 +157,7 @@ bool to_source(RawSource&& raw, const YamlNode& node, ReadContext& context, Sour
   if (raw.null_cursor) source.null_cursor = raw.null_cursor->value;
   source.timezone = std::move(raw.timezone);
   if (raw.allow_seq_scan) source.allow_seq_scan = raw.allow_seq_scan->value;
+  if (raw.readers) source.readers = static_cast<int>(raw.readers->value);
   return context.fault_count() == faults_before;
 }
 
@@ -260,6 +262,16 @@ void add_watermark_fields(ConfigSpec<RawSource>& spec) {
               .example = "exact"});
 }
 
+void add_read_fields(ConfigSpec<RawSource>& spec) {
+  constexpr std::int64_t readers_max = 64;
+  spec.field("readers", &RawSource::readers, config::integer(1, readers_max),
+             {.default_note = "2",
+              .description = "How many sessions read a large table at a time, each a part of it, "
+                             "all under one snapshot. Those beyond the first are taken only while "
+                             "`connections` of the guard leaves them free.",
+              .example = "4"});
+}
+
 }  // namespace
 
 ValueSpec<SourceSpec> source_value() {
@@ -268,6 +280,7 @@ ValueSpec<SourceSpec> source_value() {
       "connection: shop\ntable: public.orders\nwatermark: updated_at\n");
   add_input_fields(spec);
   add_watermark_fields(spec);
+  add_read_fields(spec);
   add_file_fields(spec);
   return config::converted<SourceSpec, RawSource>(config::object(std::move(spec)), to_source);
 }

@@ -69,6 +69,7 @@ struct SourceSpec {
   NullCursor null_cursor = NullCursor::fail;
   std::optional<Name> timezone;  // of cursor values without one
   bool allow_seq_scan = false;   // a watermark without an index may read a large table each run
+  int readers = 2;               // sessions that read one table at a time, at most
 };
 
 // --- transform

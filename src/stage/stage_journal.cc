@@ -17,7 +17,34 @@ namespace fs = std::filesystem;
 
 constexpr const char* journal_name = "journal.json";
 constexpr std::int64_t journal_bytes_max = 256'000'000;
-constexpr std::int64_t format_version = 1;
+constexpr std::int64_t format_version = 2;
+
+std::optional<std::vector<Split>> splits_of(const JsonValue* list) {
+  if (list == nullptr || list->array() == nullptr) return std::nullopt;
+  std::vector<Split> splits;
+  for (const JsonValue& item : *list->array()) {
+    auto text = item.string_at("text");
+    auto range = item.string_at("range");
+    if (!text.ok() || !range.ok()) return std::nullopt;
+    splits.push_back({std::move(*text), std::move(*range)});
+  }
+  return splits;
+}
+
+std::optional<std::vector<SplitLeft>> left_of(const JsonValue* list, std::size_t splits) {
+  if (list == nullptr || list->array() == nullptr) return std::nullopt;
+  std::vector<SplitLeft> left;
+  for (const JsonValue& item : *list->array()) {
+    const auto number = item.integer_at("split");
+    if (!number.ok() || *number < 0 || static_cast<std::size_t>(*number) >= splits)
+      return std::nullopt;
+    SplitLeft one{static_cast<std::size_t>(*number), std::nullopt};
+    if (const JsonValue* place = item.find("place"); place != nullptr && place->string())
+      one.place = Position{*place->string()};
+    left.push_back(std::move(one));
+  }
+  return left;
+}
 
 // Nothing where it cannot be read: then the read begins anew, and nothing is lost.
 std::optional<StageJournal> read_journal(const fs::path& dir, Files& files) {
@@ -27,21 +54,15 @@ std::optional<StageJournal> read_journal(const fs::path& dir, Files& files) {
   if (!document.ok()) return std::nullopt;
   auto version = document->integer_at("format_version");
   auto read = document->string_at("read");
-  auto split = document->integer_at("split");
   auto manifest_text = document->string_at("manifest");
-  if (!version.ok() || *version != format_version || !read.ok() || !split.ok() || *split < 0 ||
-      !manifest_text.ok()) {
+  if (!version.ok() || *version != format_version || !read.ok() || !manifest_text.ok())
     return std::nullopt;
-  }
+  auto splits = splits_of(document->find("splits"));
+  if (!splits) return std::nullopt;
+  auto left = left_of(document->find("left"), splits->size());
   auto manifest = parse_manifest(*manifest_text);
-  if (!manifest.ok()) return std::nullopt;
-  StageJournal journal;
-  journal.read = std::move(*read);
-  journal.manifest = std::move(*manifest);
-  journal.split = static_cast<std::size_t>(*split);
-  if (const JsonValue* place = document->find("place"); place != nullptr && place->string())
-    journal.place = Position{*place->string()};
-  return journal;
+  if (!left || !manifest.ok()) return std::nullopt;
+  return StageJournal{std::move(*read), std::move(*splits), std::move(*left), std::move(*manifest)};
 }
 
 Result<bool> is_whole(const fs::path& dir, const std::vector<Segment>& segments, Cancel& cancel) {
@@ -88,8 +109,16 @@ Result<std::vector<StageFolder>> older_partials(const fs::path& root, const Stag
 Status write_journal(const fs::path& dir, const StageJournal& journal, Files& files) {
   JsonValue document;
   document.set("format_version", format_version).set("read", journal.read);
-  document.set("split", static_cast<std::int64_t>(journal.split));
-  document.set("place", journal.place ? JsonValue(journal.place->text) : JsonValue());
+  JsonArray splits;
+  for (const Split& split : journal.splits)
+    splits.push_back(JsonValue().set("text", split.text).set("range", split.range));
+  JsonArray left;
+  for (const SplitLeft& one : journal.left) {
+    JsonValue item;
+    item.set("split", static_cast<std::int64_t>(one.number));
+    left.push_back(item.set("place", one.place ? JsonValue(one.place->text) : JsonValue()));
+  }
+  document.set("splits", std::move(splits)).set("left", std::move(left));
   document.set("manifest", to_json_text(journal.manifest));
   return files.write_durably(dir / journal_name, to_json(document, JsonLayout::compact));
 }

@@ -5,25 +5,25 @@
 // what it says is on disk. Gone with the rename that seals the stage. Free functions; one writer.
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/result.h"
 #include "env/files.h"
 #include "stage/manifest.h"
+#include "stage/stage_writer.h"
 
 namespace tidemark {
 
 struct StageJournal {
-  // Names what is read, to the last byte: window, splits and columns. Another read with the same
-  // name gives the same rows in the same order.
+  // Names what is read: window, columns, and what the places of rows depend on.
   std::string read;
-  Manifest manifest;              // of the segments so far, with their hashes
-  std::size_t split = 0;          // that is being read; those before are whole
-  std::optional<Position> place;  // of its next row; nothing: its beginning
+  std::vector<Split> splits;
+  std::vector<SplitLeft> left;  // of the splits, those that are not staged whole
+  Manifest manifest;            // of the segments so far, with their hashes
 };
 
 // All segments it names must be synced before.

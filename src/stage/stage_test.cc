@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <thread>
 
 #include "drivers/duckdb/engine.h"
 #include "stage/exact_types.h"
@@ -72,9 +73,9 @@ class StageTest : public testing::Test {
   }
   void TearDown() override { fs::remove_all(root_); }
 
-  std::unique_ptr<StageWriter> writer(const Schema& schema) {
+  std::unique_ptr<StageWriter> writer(const Schema& schema, std::size_t splits = 1) {
     Result<std::unique_ptr<StageWriter>> made =
-        StageWriter::create(options_, key_, schema, files_, cancel_);
+        StageWriter::create(options_, key_, schema, std::vector<Split>(splits), files_, cancel_);
     EXPECT_TRUE(made.ok()) << made.error().describe();
     return std::move(*made);
   }
@@ -146,8 +147,44 @@ TEST_F(StageTest, refused_rows_are_kept_with_their_bytes) {
   EXPECT_TRUE(stage.verify(HashDepth::xxh3_and_sha256, cancel_).ok());
 }
 
+TEST_F(StageTest, splits_are_written_at_the_same_time) {
+  options_.segment_bytes_max = 100'000;
+  constexpr std::size_t count = 4;
+  std::unique_ptr<StageWriter> to = writer(schema_, count);
+  std::vector<std::thread> threads;
+  for (std::size_t number = 0; number < count; ++number) {
+    threads.emplace_back([&, number] {
+      auto engine = std::move(engine_->connect()).value();
+      Extraction extraction = std::make_unique<CountingReader>(20'000, 100);
+      const Status written = to->write(*engine, number, extraction, cancel_, {});
+      EXPECT_TRUE(written.ok()) << written.error().describe();
+    });
+  }
+  for (std::thread& thread : threads)
+    thread.join();
+  EXPECT_TRUE(to->left().empty());
+  const Stage stage = seal(*to);
+  EXPECT_EQ(stage.manifest().rows_read, 80'000);
+  EXPECT_EQ(stage.manifest().rows_rejected, 800);
+  EXPECT_EQ(ask("SELECT count(*) || ' ' || count(DISTINCT n) FROM (" + stage.relation_sql() + ")"),
+            "79200 19800");
+  EXPECT_TRUE(stage.verify(HashDepth::xxh3_and_sha256, cancel_).ok());
+}
+
+TEST_F(StageTest, a_split_that_failed_is_written_again_and_nothing_is_staged_twice) {
+  std::unique_ptr<StageWriter> to = writer(schema_, 2);
+  EXPECT_FALSE(write(*to, std::make_unique<FailingReader>()).ok());
+  EXPECT_EQ(to->left().size(), 2u);
+  EXPECT_EQ(to->rows_staged(), 0);
+  EXPECT_TRUE(write(*to, std::make_unique<CountingReader>(10, 0)).ok());
+  ASSERT_EQ(to->left(), (std::vector<SplitLeft>{{1, std::nullopt}}));
+  Extraction second = std::make_unique<CountingReader>(5, 0);
+  EXPECT_TRUE(to->write(*connection_, 1, second, cancel_, {}).ok());
+  EXPECT_EQ(seal(*to).manifest().rows_read, 15);
+}
+
 TEST_F(StageTest, an_empty_window_is_a_stage_too) {
-  std::unique_ptr<StageWriter> to = writer(schema_);
+  std::unique_ptr<StageWriter> to = writer(schema_, 0);
   const Stage stage = seal(*to);
   EXPECT_TRUE(stage.manifest().segments.empty());
   EXPECT_EQ(ask("SELECT count(*) FROM (" + stage.relation_sql() + ")"), "0");
@@ -164,7 +201,7 @@ TEST_F(StageTest, only_refused_rows) {
 
 TEST_F(StageTest, a_sealed_stage_is_never_written_again) {
   const Stage stage = stage_rows(5, 0);
-  EXPECT_EQ(StageWriter::create(options_, key_, schema_, files_, cancel_).error().code,
+  EXPECT_EQ(StageWriter::create(options_, key_, schema_, {}, files_, cancel_).error().code,
             "stage.exists");
   const std::string checksum = stage.checksum();
   EXPECT_EQ(Stage::open(stage.dir(), files_)->checksum(), checksum);
@@ -183,7 +220,7 @@ TEST_F(StageTest, what_a_dead_run_left_is_redone_under_a_larger_fence_only) {
   fs::create_directories(partial);
   std::ofstream(partial / "segment-000001.parquet") << "half";
   // Under the same fence it may be somebody's who lives.
-  EXPECT_EQ(StageWriter::create(options_, key_, schema_, files_, cancel_).error().code,
+  EXPECT_EQ(StageWriter::create(options_, key_, schema_, {}, files_, cancel_).error().code,
             "stage.exists");
   EXPECT_TRUE(fs::exists(partial / "segment-000001.parquet"));
   key_.fence = Fence(key_.fence.get() + 1);
@@ -335,7 +372,7 @@ TEST_F(StageTest, names_that_cannot_be_told_apart) {
   for (const char* second : {"A", "_tm_row", ""}) {
     Schema schema;
     schema.columns = {{"a", Type::of(TypeKind::int32)}, {second, Type::of(TypeKind::int32)}};
-    EXPECT_EQ(StageWriter::create(options_, key_, schema, files_, cancel_).error().code,
+    EXPECT_EQ(StageWriter::create(options_, key_, schema, {}, files_, cancel_).error().code,
               "stage.bad_schema")
         << second;
   }

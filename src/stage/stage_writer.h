@@ -1,10 +1,10 @@
 // StageWriter: turns what a source gives into a sealed stage.
 //
-// Life: create -> (resumed) -> write for each split -> seal. Everything is written into
+// Life: create -> write for each split that is left -> seal. Everything is written into
 // `<seq>-<fence>.partial` beside the final folder; seal() syncs all and renames it, and only then
-// the rows count as staged. Destroying an unsealed writer removes the folder. Owned by one run; one
-// call at a time. Memory is bounded: rows leave as Parquet row groups, refused rows are written
-// when 8 MB of them wait.
+// the rows count as staged. Destroying an unsealed writer removes the folder. Splits may be written
+// by several threads, each with a connection and a split of its own. Memory is bounded for each of
+// them: rows leave as Parquet row groups, refused rows are written when 8 MB of them wait.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "base/result.h"
@@ -43,40 +44,49 @@ struct StageOptions {
 // one call at a time, while rows flow; return quickly.
 using StageProgress = std::function<void(std::int64_t rows, std::int64_t bytes)>;
 
+// A split that is not staged whole: `number` counts from 0, its rest begins at `place`, or at its
+// beginning.
+struct SplitLeft {
+  std::size_t number = 0;
+  std::optional<Position> place;
+  friend bool operator==(const SplitLeft&, const SplitLeft&) = default;
+};
+
+class PartialStage;
+
 class StageWriter {
  public:
   // Makes the partial folder, after taking over or removing what older owners left unsealed.
-  // `stage.exists` when a folder of this key stands already, sealed or begun; `stage.bad_schema`
-  // for column names that the engine cannot tell apart.
+  // `splits` are those of the read; one that is taken over goes on with its own. `stage.exists`
+  // when a folder of this key stands already, sealed or begun; `stage.bad_schema` for column names
+  // that the engine cannot tell apart.
   static Result<std::unique_ptr<StageWriter>> create(const StageOptions& options,
                                                      const StageKey& key, const Schema& schema,
-                                                     Files& files, Cancel& cancel);
-  // Where to go on, when an older owner's read of the same name was taken over.
-  struct Resumed {
-    std::size_t split = 0;  // splits before are staged already
-    std::optional<Position> place;
-  };
-  const std::optional<Resumed>& resumed() const;
+                                                     std::vector<Split> splits, Files& files,
+                                                     Cancel& cancel);
   ~StageWriter();
   StageWriter(const StageWriter&) = delete;
   StageWriter& operator=(const StageWriter&) = delete;
 
-  // Reads one split to its end. The connection must be outside a transaction. An EngineScan is one
-  // statement: it ends early only by Connection::interrupt. After an error the writer is dead;
-  // destroy it. A full disk is `env.disk_full`.
-  // `split` counts from 0.
-  Status write(duck::Connection& engine, std::size_t split, Extraction& extraction, Cancel& cancel,
+  const std::vector<Split>& splits() const;
+  // In the order to write them; less with each that was written.
+  std::vector<SplitLeft> left() const;
+
+  // Reads the rest of one split to its end; `extraction` begins at its place. The connection must
+  // be outside a transaction. An EngineScan is one statement: it ends early only by
+  // Connection::interrupt. A full disk is `env.disk_full`. After an error nothing is kept of the
+  // segment that was begun, and left() says where the rest begins: it may be written again.
+  Status write(duck::Connection& engine, std::size_t number, Extraction& extraction, Cancel& cancel,
                const StageProgress& progress);
-  // Durable when it returns. REQUIRES: no failed write.
+  // Durable when it returns. REQUIRES: nothing is left.
   Result<Stage> seal(const Window& window);
 
   std::int64_t rows_staged() const;
   std::int64_t rows_rejected() const;
 
  private:
-  struct Impl;
-  explicit StageWriter(std::unique_ptr<Impl> impl);
-  std::unique_ptr<Impl> impl_;
+  explicit StageWriter(std::unique_ptr<PartialStage> partial);
+  std::unique_ptr<PartialStage> partial_;
 };
 
 }  // namespace tidemark

@@ -210,14 +210,15 @@ ConnectorSpec postgres_connector_spec() {
     context.fault((place == nullptr ? node : *place).at, checked.error().message,
                   checked.error().hint);
   });
-  return ConnectorSpec::of(std::move(spec),
-                           {.source_keys = {"table", "tables", "except", "query", "watermark",
-                                            "null_cursor", "columns", "timezone", "allow_seq_scan"},
-                            .own_sql = true,
-                            .is_target = true,
-                            .replaces_rows = true,
-                            .guard_keys = guard_keys(),
-                            .type_tables = &postgres::type_tables});
+  return ConnectorSpec::of(
+      std::move(spec),
+      {.source_keys = {"table", "tables", "except", "query", "watermark", "null_cursor", "columns",
+                       "timezone", "allow_seq_scan", "readers"},
+       .own_sql = true,
+       .is_target = true,
+       .replaces_rows = true,
+       .guard_keys = guard_keys(),
+       .type_tables = &postgres::type_tables});
 }
 
 }  // namespace tidemark

@@ -19,6 +19,11 @@ CopyDecoder::CopyDecoder(std::vector<DecodedColumn> columns) : columns_(std::mov
   writers_.resize(columns_.size());
 }
 
+void CopyDecoder::begin_copy() {
+  header_read_ = finished_ = false;
+  tuples_ = 0;
+}
+
 void CopyDecoder::feed(std::string_view block) {
   TM_ASSERT(hungry());
   at_ = block.data();

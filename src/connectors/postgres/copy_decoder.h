@@ -27,6 +27,8 @@ class CopyDecoder {
  public:
   explicit CopyDecoder(std::vector<DecodedColumn> columns);
 
+  // Another COPY of the same columns begins. REQUIRES finished() and hungry().
+  void begin_copy();
   // The next bytes. REQUIRES that all of the last block was decoded; the block must live until
   // then.
   void feed(std::string_view block);

@@ -3,35 +3,42 @@
 #include <chrono>
 #include <utility>
 
+#include "base/assert.h"
+
 namespace tidemark::postgres {
 
-Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
-                                                  const std::string& select,
-                                                  std::vector<DecodedColumn> columns,
-                                                  const std::vector<std::uint32_t>& expected,
-                                                  ReadGuard guard, Cancel& cancel) {
-  TM_CHECK(connection->begin("isolation level repeatable read read only", cancel));
-  // A database without an encoding holds any bytes; the server would refuse the whole COPY for one
-  // bad row, so they are taken as they are and each text is checked here.
-  if (connection->parameter("server_encoding") == "SQL_ASCII") {
-    TM_TRY([[maybe_unused]] const std::int64_t none,
-           connection->execute("set local client_encoding = 'SQL_ASCII'", cancel));
-  }
-  // Parsing it takes the locks that keep the columns as they are until the transaction ends.
-  TM_TRY(const Rows described, connection->describe(select, cancel));
+namespace {
+
+// Parsing it takes the locks that keep the columns as they are until the transaction ends.
+Status check_columns(Connection& connection, const std::string& select,
+                     const std::vector<DecodedColumn>& columns,
+                     const std::vector<std::uint32_t>& expected, Cancel& cancel) {
+  TM_TRY(const Rows described, connection.describe(select, cancel));
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (described.columns() == columns.size() && described.type_oid(i) == expected[i]) continue;
     return source_error("source.column_changed",
                         "column " + columns[i].name + " has changed its type since the plan",
                         Retry::never, "plan again; the target's column may have to change too");
   }
-  TM_TRY(CopyOut copy,
-         connection->copy_out("copy (" + select + ") to stdout (format binary)", cancel));
-  std::unique_ptr<CopyReader> reader(
-      new CopyReader(std::move(connection), std::move(columns), std::move(guard)));
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
+                                                  std::unique_ptr<Walk> walk,
+                                                  std::vector<DecodedColumn> columns,
+                                                  const std::vector<std::uint32_t>& expected,
+                                                  ReadGuard guard, Keep keep, Cancel& cancel) {
+  TM_TRY(std::optional<Leg> leg, walk->next(*connection, cancel));
+  TM_ASSERT(leg);
+  TM_CHECK(check_columns(*connection, leg->select, columns, expected, cancel));
+  std::unique_ptr<CopyReader> reader(new CopyReader(std::move(connection), std::move(walk),
+                                                    std::move(columns), std::move(guard),
+                                                    std::move(keep)));
   CopyReader* const self = reader.get();
   reader->thread_ =
-      std::thread([self, copy = std::move(copy)]() mutable { self->pull(std::move(copy)); });
+      std::thread([self, leg = *std::move(leg)]() mutable { self->pull(std::move(leg)); });
   return std::unique_ptr<Reader>(std::move(reader));
 }
 
@@ -42,44 +49,51 @@ CopyReader::~CopyReader() {
     changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
+  if (keep_ && ended_ && !error_ && !connection_->lost()) keep_(std::move(connection_));
 }
 
-void CopyReader::pull(CopyOut copy) {
-  std::string block;
-  block.reserve(block_bytes + block_bytes / 8);
-  std::optional<Error> error;
+Result<bool> CopyReader::pull_leg(const Leg& leg, Block& block) {
+  TM_TRY(CopyOut copy,
+         connection_->copy_out("copy (" + leg.select + ") to stdout (format binary)", stop_));
   while (true) {
-    auto message = copy.next(stop_);
-    if (!message.ok()) {
-      error = std::move(message).error();
-      break;
-    }
-    if (!*message) break;
-    block.append(**message);
-    if (Status paid = guard_.toll.row((*message)->size(), stop_); !paid.ok()) {
-      error = std::move(paid).error();
-      break;
-    }
-    if (block.size() >= block_bytes && !hand_over(block)) return;
+    TM_TRY(const auto message, copy.next(stop_));
+    if (!message) break;
+    block.bytes.append(*message);
+    TM_CHECK(guard_.toll.row(message->size(), stop_));
+    if (block.bytes.size() >= block_bytes && !hand_over(block)) return false;
   }
-  if (!block.empty() && !error && !hand_over(block)) return;
+  block.end = LegEnd{copy.rows(), leg.after};
+  return hand_over(block);
+}
+
+void CopyReader::pull(Leg leg) {
+  Block block;
+  block.bytes.reserve(block_bytes + block_bytes / 8);
+  std::optional<Error> error;
+  for (std::optional<Leg> next = std::move(leg); next;) {
+    auto pulled = pull_leg(*next, block);
+    if (pulled.ok() && !*pulled) return;
+    Result<std::optional<Leg>> following =
+        pulled.ok() ? walk_->next(*connection_, stop_) : std::move(pulled).error();
+    if (!following.ok()) error = std::move(following).error();
+    next = following.ok() ? *std::move(following) : std::nullopt;
+  }
   const std::lock_guard lock(mutex_);
   error_ = std::move(error);
-  rows_sent_ = copy.rows();
   ended_ = true;
   changed_.notify_all();
 }
 
-bool CopyReader::hand_over(std::string& block) {
+bool CopyReader::hand_over(Block& block) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return full_.size() < blocks_max || stop_.requested(); });
   if (stop_.requested()) return false;
   full_.push_back(std::move(block));
-  block = std::string();
+  block = Block();
   if (!spare_.empty()) {
-    block = std::move(spare_.back());
+    block.bytes = std::move(spare_.back());
     spare_.pop_back();
-    block.clear();
+    block.bytes.clear();
   }
   changed_.notify_all();
   return true;
@@ -88,9 +102,8 @@ bool CopyReader::hand_over(std::string& block) {
 Result<bool> CopyReader::take(Cancel& cancel) {
   std::unique_lock lock(mutex_);
   // A block grown by one huge row is not kept.
-  if (block_.capacity() != 0 && block_.capacity() <= 2 * block_bytes)
-    spare_.push_back(std::move(block_));
-  block_ = std::string();
+  if (block_.bytes.capacity() <= 2 * block_bytes) spare_.push_back(std::move(block_.bytes));
+  block_ = Block();
   while (full_.empty() && !ended_) {
     TM_CHECK(cancel.check());
     changed_.wait_for(lock, std::chrono::milliseconds(50));
@@ -105,27 +118,39 @@ Result<bool> CopyReader::take(Cancel& cancel) {
   return true;
 }
 
+Status CopyReader::end_leg() {
+  const LegEnd end = *std::move(block_.end);
+  block_.end.reset();
+  if (!decoder_.finished())
+    return source_error("source.bad_copy", "COPY ended without its end mark", Retry::reconnect);
+  if (decoder_.tuples() != end.rows) {
+    return source_error("source.count_mismatch",
+                        "the server sent " + std::to_string(end.rows) + " rows and " +
+                            std::to_string(decoder_.tuples()) + " arrived",
+                        Retry::reconnect,
+                        "run again; if it stays, look for a proxy between Tidemark and "
+                        "PostgreSQL");
+  }
+  decoder_.begin_copy();
+  place_ = end.after;
+  return {};
+}
+
 Result<std::size_t> CopyReader::next(BatchWriter& writer, Cancel& cancel) {
   std::size_t row = 0;
   while (row < writer.capacity()) {
     TM_CHECK(cancel.check());
+    if (decoder_.hungry() && block_.end) {
+      TM_CHECK(end_leg());
+      // The place is of the next row only while that is not in the batch.
+      if (row > 0 && place_) return row;
+    }
     if (decoder_.hungry()) {
       TM_TRY(const bool more, take(cancel));
-      if (!more) {
-        if (!decoder_.finished()) {
-          return source_error("source.bad_copy", "COPY ended without its end mark",
-                              Retry::reconnect);
-        }
-        if (decoder_.tuples() == rows_sent_) break;  // nobody writes it any more
-        return source_error("source.count_mismatch",
-                            "the server sent " + std::to_string(rows_sent_) + " rows and " +
-                                std::to_string(decoder_.tuples()) + " arrived",
-                            Retry::reconnect,
-                            "run again; if it stays, look for a proxy between Tidemark and "
-                            "PostgreSQL");
-      }
-      decoder_.feed(block_);
+      if (!more) break;
+      decoder_.feed(block_.bytes);
     }
+    place_.reset();
     TM_TRY(row, decoder_.decode(writer, row));
   }
   return row;

@@ -1,5 +1,6 @@
 #include "connectors/postgres/source.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "connect/table_source.h"
@@ -136,6 +137,7 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
         "row-level security hides rows from this user, and nobody here can tell which or since "
         "when; read as a user with BYPASSRLS to load the whole table";
   }
+  TM_CHECK(find_pages_of(bound.window, cancel));
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
     bound.bytes_expected = relation_->bytes_estimated;
@@ -143,25 +145,65 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
   return bound;
 }
 
+// A window that begins somewhere is found by an index, which knows nothing of pages.
+Status PostgresSource::find_pages_of(const Window& window, Cancel& cancel) {
+  pages_.reset();
+  can_go_on_ = false;
+  if (window.lo || !std::holds_alternative<TableInput>(spec_.input)) return {};
+  TM_TRY(Connection * connection, control(cancel));
+  TM_TRY(pages_, find_pages(*connection, relation(), cancel));
+  if (pages_ && pages_->bytes < access_.sizes.split_bytes) pages_.reset();
+  can_go_on_ = pages_ && moves_with_changes(window);
+  return {};
+}
+
+// Whether every change of a row takes it out of the window.
+bool PostgresSource::moves_with_changes(const Window& window) const {
+  if (!windowed()) return false;
+  if (!cursor_->not_null && reads_null_cursors(spec_.null_cursor, window)) return false;
+  return cursor_->kind != CursorKind::number && cursor_->kind != CursorKind::date;
+}
+
+RowsAsked PostgresSource::rows_asked(const Window& window) const {
+  RowsAsked asked{select_list_, relation(), {}};
+  if (windowed()) asked.condition = window_condition(*cursor_, window, spec_.null_cursor);
+  return asked;
+}
+
 Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& cancel) {
   TM_CHECK(describe(cancel));
-  std::string sql = "select " + select_list_ + " from " + relation();
-  if (windowed()) {
-    const std::string condition = window_condition(*cursor_, window, spec_.null_cursor);
-    if (!condition.empty()) sql += " where " + condition;
+  TM_CHECK(find_pages_of(window, cancel));
+  asked_ = rows_asked(window);
+  std::vector<Split> splits;
+  const std::int64_t count =
+      pages_ ? std::clamp<std::int64_t>(pages_->bytes / access_.sizes.split_bytes, 1,
+                                        std::min(access_.sizes.splits_max, pages_->pages))
+             : 1;
+  for (std::int64_t number = 0; number < count; ++number) {
+    const auto begin = [&](std::int64_t at) { return pages_->pages * at / count; };
+    Split split{asked_.select()};
+    if (pages_) {
+      PageRange range{begin(number), begin(number + 1)};
+      if (number + 1 == count) range.to.reset();
+      split.range = range.text();
+    }
+    splits.push_back(std::move(split));
   }
-  return std::vector<Split>{{std::move(sql)}};
+  sessions_ = std::make_shared<ReadSessions>(count > 1);
+  return splits;
 }
 
 Result<std::unique_ptr<Connection>> PostgresSource::session_to_read(Cancel& cancel) {
   // The first reader takes the control connection with it, since connecting costs more than a small
   // read.
   TM_TRY(Connection * primary, control(cancel));
+  on_replica_ = false;
   if (!access_.replica) return std::move(control_);
   TM_TRY(const ReplicaGoal goal, replica_goal(*primary, cancel));
   control_.reset();
   const GuardSpec& guard = access_.guard->spec();
   auto replica = connect_to_replica(*access_.replica, goal, guard.replica_wait, cancel);
+  on_replica_ = replica.ok();
   if (replica.ok() || guard.replica_late == ReplicaLate::fail || !replica_is_late(replica.error()))
     return replica;
   TM_CHECK(cancel.check());
@@ -183,14 +225,95 @@ ReadGuard PostgresSource::read_guard() const {
   return made;
 }
 
-Result<Extraction> PostgresSource::open(const Split& split, Cancel& cancel) {
-  TM_CHECK(describe(cancel));
-  TM_TRY(std::unique_ptr<Connection> session, session_to_read(cancel));
-  auto reader =
-      CopyReader::start(std::move(session), split.text, columns_, types_, read_guard(), cancel);
+Result<std::unique_ptr<Walk>> PostgresSource::walk_of(const Split& split,
+                                                      const std::optional<Position>& place,
+                                                      Connection& connection,
+                                                      Cancel& cancel) const {
+  if (split.range.empty()) return one_leg(split.text);
+  std::optional<PageRange> range = PageRange::parse(split.range);
+  if (range && place) range = rest_of(*range, *place);
+  if (!range || !pages_)
+    return internal_error("source.bad_range", "no such range of pages: " + split.range);
+  // The read holds the table from now on, so that it stays as it is.
+  TM_TRY(const Rows locked, connection.describe(asked_.select(), cancel));
+  TM_TRY(const std::optional<TablePages> now, find_pages(connection, relation(), cancel));
+  if (!now || now->files != pages_->files) {
+    return source_error("source.rewritten", relation() + " was rewritten since the plan",
+                        Retry::never, "run again: the read begins anew");
+  }
+  const std::int64_t page_bytes = std::max<std::int64_t>(1, pages_->bytes / pages_->pages);
+  const std::int64_t step =
+      can_go_on_ ? std::max<std::int64_t>(1, access_.sizes.step_bytes / page_bytes) : 0;
+  return page_walk(asked_, *range, step, now->pages);
+}
+
+Result<Extraction> PostgresSource::start(std::unique_ptr<Connection> session, const Split& split,
+                                         const std::optional<Position>& place,
+                                         CopyReader::Keep keep, Cancel& cancel) {
+  TM_TRY(std::unique_ptr<Walk> walk, walk_of(split, place, *session, cancel));
+  auto reader = CopyReader::start(std::move(session), std::move(walk), columns_, types_,
+                                  read_guard(), std::move(keep), cancel);
   if (!reader.ok())
     return std::move(reader).error().with_context("starting to read from PostgreSQL");
   return Extraction{std::move(*reader)};
+}
+
+Result<Extraction> PostgresSource::open_from(const Split& split,
+                                             const std::optional<Position>& place, Cancel& cancel) {
+  TM_CHECK(describe(cancel));
+  std::unique_ptr<Connection> session = sessions_->kept();
+  if (!session) {
+    TM_TRY(session, session_to_read(cancel));
+    TM_CHECK(sessions_->lead(*session, cancel));
+  }
+  const auto keep = [sessions = sessions_](std::unique_ptr<Connection> connection) {
+    sessions->keep(std::move(connection));
+  };
+  return start(std::move(session), split, place, keep, cancel);
+}
+
+Result<Extraction> PostgresSource::open(const Split& split, Cancel& cancel) {
+  return open_from(split, std::nullopt, cancel);
+}
+
+Result<Extraction> PostgresSource::open_at(const Split& split, const Position& place,
+                                           Cancel& cancel) {
+  return open_from(split, place, cancel);
+}
+
+// Nothing where it cannot be had, for whatever reason: the first session reads on without it.
+Result<std::unique_ptr<Connection>> PostgresSource::session_beside(Cancel& cancel) {
+  std::unique_ptr<Connection> none;
+  if (!sessions_->can_join()) return none;
+  ConnectOptions options = on_replica_ ? *access_.replica : access_.options;
+  if (access_.guard != nullptr) {
+    std::shared_ptr<void> admitted = access_.guard->try_enter(access_.job);
+    if (!admitted) return none;
+    options.admit = [admitted](Cancel&) { return Result<std::shared_ptr<void>>(admitted); };
+  }
+  auto session = Connection::connect(options, cancel);
+  if (!session.ok()) {
+    TM_CHECK(cancel.check());
+    return none;
+  }
+  auto joined = sessions_->join(**session, cancel);
+  TM_CHECK(cancel.check());
+  if (!joined.ok() || !*joined) return none;
+  return std::move(*session);
+}
+
+Result<std::optional<Extraction>> PostgresSource::open_beside(const Split& split,
+                                                              const std::optional<Position>& place,
+                                                              Cancel& cancel) {
+  TM_TRY(std::unique_ptr<Connection> session, session_beside(cancel));
+  if (!session) return std::optional<Extraction>();
+  TM_TRY(Extraction extraction, start(std::move(session), split, place, {}, cancel));
+  return std::optional(std::move(extraction));
+}
+
+Status PostgresSource::verify(const Window&, Cancel&) {
+  sessions_->close();
+  return {};
 }
 
 }  // namespace tidemark::postgres

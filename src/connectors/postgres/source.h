@@ -1,10 +1,10 @@
 // PostgresSource: a table, view or query of PostgreSQL as a stream.
 //
 // Bounds are read by statements of their own, rows afterwards by COPY under one REPEATABLE READ
-// snapshot: a snapshot taken after the bound sees every row below it. One control connection,
-// opened at the first call and again after a loss; each open() has a connection of its own, to the
-// replica where there is one. One
-// thread, as Source says.
+// snapshot: a snapshot taken after the bound sees every row below it. A large table that is read
+// from its beginning is read in ranges of its pages, by several sessions at a time that share the
+// snapshot. One control connection, opened at the first call and again after a loss; the first
+// reader takes it, or one to the replica where there is one. One thread, as Source says.
 #pragma once
 
 #include <future>
@@ -18,11 +18,21 @@
 #include "connect/source.h"
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/copy_reader.h"
+#include "connectors/postgres/read_sessions.h"
+#include "connectors/postgres/walk.h"
 #include "connectors/postgres/watermark.h"
 #include "drivers/postgres/connection.h"
 #include "spec/job_spec.h"
 
 namespace tidemark::postgres {
+
+// How large the pieces are that a table is read in.
+struct SplitSizes {
+  std::int64_t split_bytes = 64'000'000;
+  // After so many bytes a read that dies can be gone on with.
+  std::int64_t step_bytes = 8'000'000;
+  std::int64_t splits_max = 64;
+};
 
 // How a source is reached, and what protects it. The guard outlives the source.
 struct SourceAccess {
@@ -31,6 +41,7 @@ struct SourceAccess {
   std::string job = {};  // for whom, as the guard knows it
   // Where rows are read instead, once it has come to where the primary was.
   std::optional<ConnectOptions> replica = {};
+  SplitSizes sizes = {};
 };
 
 class PostgresSource : public Source {
@@ -49,8 +60,17 @@ class PostgresSource : public Source {
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
+  int readers_max() const override { return spec_.readers; }
+  Result<std::optional<Extraction>> open_beside(const Split& split,
+                                                const std::optional<Position>& place,
+                                                Cancel& cancel) override;
+  // What was rewritten since has a watermark beyond the window then, so that another snapshot gives
+  // the rest of the window, and the next window what is missing.
+  bool can_go_on() const override { return can_go_on_; }
+  std::string places_depend_on() const override { return pages_ ? pages_->files : std::string(); }
+  Result<Extraction> open_at(const Split& split, const Position& place, Cancel& cancel) override;
   // The read is one snapshot; what changed after it is the next window's.
-  Status verify(const Window&, Cancel&) override { return {}; }
+  Status verify(const Window&, Cancel&) override;
 
  private:
   Result<Connection*> control(Cancel& cancel);
@@ -59,6 +79,17 @@ class PostgresSource : public Source {
   ReadGuard read_guard() const;
   // The session that the rows are read in.
   Result<std::unique_ptr<Connection>> session_to_read(Cancel& cancel);
+  Status find_pages_of(const Window& window, Cancel& cancel);
+  bool moves_with_changes(const Window& window) const;
+  RowsAsked rows_asked(const Window& window) const;
+  Result<std::unique_ptr<Walk>> walk_of(const Split& split, const std::optional<Position>& place,
+                                        Connection& connection, Cancel& cancel) const;
+  Result<Extraction> open_from(const Split& split, const std::optional<Position>& place,
+                               Cancel& cancel);
+  Result<Extraction> start(std::unique_ptr<Connection> session, const Split& split,
+                           const std::optional<Position>& place, CopyReader::Keep keep,
+                           Cancel& cancel);
+  Result<std::unique_ptr<Connection>> session_beside(Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
   bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }
@@ -76,6 +107,13 @@ class PostgresSource : public Source {
   std::vector<DecodedColumn> columns_;
   std::vector<std::uint32_t> types_;  // of the columns of the SELECT
   std::string select_list_;
+
+  // Of the window that is read; what a table that is read in one piece does not need stays empty.
+  std::optional<TablePages> pages_;
+  bool can_go_on_ = false;
+  RowsAsked asked_;
+  bool on_replica_ = false;
+  std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>(false);
 };
 
 }  // namespace tidemark::postgres

@@ -70,6 +70,7 @@ class SourceTest : public ::testing::Test {
     TM_TRY(result.schema, source.discover(cancel_));
     TM_TRY(result.bound, source.upper(progress, cancel_));
     TM_TRY(const std::vector<Split> splits, source.split(result.bound.window, cancel_));
+    EXPECT_EQ(splits.size(), 1U);
     TM_TRY(Extraction extraction, source.open(splits.at(0), cancel_));
     auto& reader = std::get<std::unique_ptr<Reader>>(extraction);
     TM_TRY(

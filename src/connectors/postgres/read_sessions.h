@@ -1,0 +1,42 @@
+// ReadSessions: the sessions that the splits of one window are read in, all under one snapshot.
+//
+// The first session takes the snapshot and lends it to those beside it; it is kept from split to
+// split, so that the snapshot can be lent as long as splits are read. Shared by a source and its
+// readers; safe from any thread, but one caller of lead() and join() at a time.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "drivers/postgres/connection.h"
+
+namespace tidemark::postgres {
+
+class ReadSessions {
+ public:
+  // Whether there will be others to lend the snapshot to.
+  explicit ReadSessions(bool lends) : lends_(lends) {}
+
+  // The first session, in its transaction, where it is kept; else nothing, and the next is it.
+  std::unique_ptr<Connection> kept();
+  // Begins the transaction of the first session.
+  Status lead(Connection& connection, Cancel& cancel);
+  // Begins the transaction of another, on the same server. False: there is no snapshot to share
+  // now.
+  Result<bool> join(Connection& connection, Cancel& cancel);
+  bool can_join() const;
+  // A reader has read all of its split in the first session.
+  void keep(std::unique_ptr<Connection> connection);
+  void close();
+
+ private:
+  const bool lends_;
+  mutable std::mutex mutex_;
+  // Guarded by mutex_.
+  std::unique_ptr<Connection> first_;
+  std::optional<std::string> snapshot_;
+};
+
+}  // namespace tidemark::postgres
