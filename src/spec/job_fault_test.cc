@@ -379,7 +379,7 @@ TEST(JobFaults, HintsSayWhatToWrite) {
             "jobs/orders.yaml:1:36: unknown key `watermak`; did you mean `watermark`?\n"
             "    hint: the keys here are connection, table, tables, except, query, files, "
             "watermark, null_cursor, "
-            "timezone, allow_seq_scan, min_guarantee, readers, format, columns, nulls, header, "
+            "timezone, allow_seq_scan, min_guarantee, readers, split_by, format, columns, nulls, header, "
             "delimiter");
   EXPECT_EQ(loaded.faults.as_error().code, "spec.faults");
 }

@@ -31,6 +31,7 @@ struct RawSource {
   std::optional<Name> timezone;
   std::optional<Located<bool>> allow_seq_scan;
   std::optional<Located<std::int64_t>> readers;
+  std::optional<Name> split_by;
 };
 
 std::optional<FileFormat> format_of(std::string_view pattern) {
@@ -157,6 +158,7 @@ bool to_source(RawSource&& raw, const YamlNode& node, ReadContext& context, Sour
   if (raw.null_cursor) source.null_cursor = raw.null_cursor->value;
   source.timezone = std::move(raw.timezone);
   if (raw.allow_seq_scan) source.allow_seq_scan = raw.allow_seq_scan->value;
+  source.split_by = std::move(raw.split_by);
   if (raw.readers) source.readers = static_cast<int>(raw.readers->value);
   return context.fault_count() == faults_before;
 }
@@ -269,7 +271,13 @@ void add_read_fields(ConfigSpec<RawSource>& spec) {
               .description = "How many sessions read a large table at a time, each a part of it, "
                              "all under one snapshot. Those beyond the first are taken only while "
                              "`connections` of the guard leaves them free.",
-              .example = "4"});
+              .example = "4"})
+      .field("split_by", &RawSource::split_by, config::text("a column"),
+             {.default_note = "none: a table is split by its pages, all else is read in one piece",
+              .description = "The column that parts of a view, a query or a table are told apart "
+                             "by: a date, the number of a shard, a key. It is cut at its "
+                             "quantiles, which costs one more pass over the rows.",
+              .example = "ordered_on"});
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ struct SourceSpec {
   std::optional<Name> timezone;  // of cursor values without one
   bool allow_seq_scan = false;   // a watermark without an index may read a large table each run
   int readers = 2;               // sessions that read one table at a time, at most
+  std::optional<Name> split_by;  // column that large reads are cut by
 };
 
 // --- transform

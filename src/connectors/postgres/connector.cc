@@ -213,7 +213,7 @@ ConnectorSpec postgres_connector_spec() {
   return ConnectorSpec::of(
       std::move(spec),
       {.source_keys = {"table", "tables", "except", "query", "watermark", "null_cursor", "columns",
-                       "timezone", "allow_seq_scan", "readers"},
+                       "timezone", "allow_seq_scan", "readers", "split_by"},
        .own_sql = true,
        .is_target = true,
        .replaces_rows = true,

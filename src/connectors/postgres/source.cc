@@ -137,7 +137,7 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
         "row-level security hides rows from this user, and nobody here can tell which or since "
         "when; read as a user with BYPASSRLS to load the whole table";
   }
-  TM_CHECK(find_pages_of(bound.window, cancel));
+  if (!bound.nothing_new) TM_CHECK(plan_read(bound.window, cancel));
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
     bound.bytes_expected = relation_->bytes_estimated;
@@ -145,51 +145,35 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
   return bound;
 }
 
-// A window that begins somewhere is found by an index, which knows nothing of pages.
-Status PostgresSource::find_pages_of(const Window& window, Cancel& cancel) {
-  pages_.reset();
-  can_go_on_ = false;
-  if (window.lo || !std::holds_alternative<TableInput>(spec_.input)) return {};
+Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
+  if (planned_ == window) return {};
   TM_TRY(Connection * connection, control(cancel));
-  TM_TRY(pages_, find_pages(*connection, relation(), cancel));
-  if (pages_ && pages_->bytes < access_.sizes.split_bytes) pages_.reset();
-  can_go_on_ = pages_ && moves_with_changes(window);
+  ReadRequest request;
+  request.asked = {select_list_, relation(), {}};
+  request.is_table = std::holds_alternative<TableInput>(spec_.input);
+  request.window = window;
+  request.nulls = spec_.null_cursor;
+  request.readers = spec_.readers;
+  request.sizes = access_.sizes;
+  if (spec_.split_by) request.split_by = quote_name(spec_.split_by->value);
+  if (windowed()) {
+    request.cursor = cursor_;
+    request.asked.condition = window_condition(*cursor_, window, spec_.null_cursor);
+  }
+  for (const std::string& name : relation_->key) {
+    for (const CatalogColumn& column : relation_->columns)
+      if (column.name == name) request.key.push_back({quote_name(name), column.type.name});
+  }
+  TM_TRY(plan_, ReadPlan::make(*connection, std::move(request), cancel));
+  planned_ = window;
   return {};
-}
-
-// Whether every change of a row takes it out of the window.
-bool PostgresSource::moves_with_changes(const Window& window) const {
-  if (!windowed()) return false;
-  if (!cursor_->not_null && reads_null_cursors(spec_.null_cursor, window)) return false;
-  return cursor_->kind != CursorKind::number && cursor_->kind != CursorKind::date;
-}
-
-RowsAsked PostgresSource::rows_asked(const Window& window) const {
-  RowsAsked asked{select_list_, relation(), {}};
-  if (windowed()) asked.condition = window_condition(*cursor_, window, spec_.null_cursor);
-  return asked;
 }
 
 Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& cancel) {
   TM_CHECK(describe(cancel));
-  TM_CHECK(find_pages_of(window, cancel));
-  asked_ = rows_asked(window);
-  std::vector<Split> splits;
-  const std::int64_t count =
-      pages_ ? std::clamp<std::int64_t>(pages_->bytes / access_.sizes.split_bytes, 1,
-                                        std::min(access_.sizes.splits_max, pages_->pages))
-             : 1;
-  for (std::int64_t number = 0; number < count; ++number) {
-    const auto begin = [&](std::int64_t at) { return pages_->pages * at / count; };
-    Split split{asked_.select()};
-    if (pages_) {
-      PageRange range{begin(number), begin(number + 1)};
-      if (number + 1 == count) range.to.reset();
-      split.range = range.text();
-    }
-    splits.push_back(std::move(split));
-  }
-  sessions_ = std::make_shared<ReadSessions>(count > 1);
+  TM_CHECK(plan_read(window, cancel));
+  std::vector<Split> splits = plan_.splits();
+  sessions_ = std::make_shared<ReadSessions>(splits.size() > 1);
   return splits;
 }
 
@@ -225,32 +209,10 @@ ReadGuard PostgresSource::read_guard() const {
   return made;
 }
 
-Result<std::unique_ptr<Walk>> PostgresSource::walk_of(const Split& split,
-                                                      const std::optional<Position>& place,
-                                                      Connection& connection,
-                                                      Cancel& cancel) const {
-  if (split.range.empty()) return one_leg(split.text);
-  std::optional<PageRange> range = PageRange::parse(split.range);
-  if (range && place) range = rest_of(*range, *place);
-  if (!range || !pages_)
-    return internal_error("source.bad_range", "no such range of pages: " + split.range);
-  // The read holds the table from now on, so that it stays as it is.
-  TM_TRY(const Rows locked, connection.describe(asked_.select(), cancel));
-  TM_TRY(const std::optional<TablePages> now, find_pages(connection, relation(), cancel));
-  if (!now || now->files != pages_->files) {
-    return source_error("source.rewritten", relation() + " was rewritten since the plan",
-                        Retry::never, "run again: the read begins anew");
-  }
-  const std::int64_t page_bytes = std::max<std::int64_t>(1, pages_->bytes / pages_->pages);
-  const std::int64_t step =
-      can_go_on_ ? std::max<std::int64_t>(1, access_.sizes.step_bytes / page_bytes) : 0;
-  return page_walk(asked_, *range, step, now->pages);
-}
-
 Result<Extraction> PostgresSource::start(std::unique_ptr<Connection> session, const Split& split,
                                          const std::optional<Position>& place,
                                          CopyReader::Keep keep, Cancel& cancel) {
-  TM_TRY(std::unique_ptr<Walk> walk, walk_of(split, place, *session, cancel));
+  TM_TRY(std::unique_ptr<Walk> walk, plan_.walk(split, place, *session, cancel));
   auto reader = CopyReader::start(std::move(session), std::move(walk), columns_, types_,
                                   read_guard(), std::move(keep), cancel);
   if (!reader.ok())

@@ -18,21 +18,13 @@
 #include "connect/source.h"
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/copy_reader.h"
+#include "connectors/postgres/read_plan.h"
 #include "connectors/postgres/read_sessions.h"
-#include "connectors/postgres/walk.h"
 #include "connectors/postgres/watermark.h"
 #include "drivers/postgres/connection.h"
 #include "spec/job_spec.h"
 
 namespace tidemark::postgres {
-
-// How large the pieces are that a table is read in.
-struct SplitSizes {
-  std::int64_t split_bytes = 64'000'000;
-  // After so many bytes a read that dies can be gone on with.
-  std::int64_t step_bytes = 8'000'000;
-  std::int64_t splits_max = 64;
-};
 
 // How a source is reached, and what protects it. The guard outlives the source.
 struct SourceAccess {
@@ -64,10 +56,8 @@ class PostgresSource : public Source {
   Result<std::optional<Extraction>> open_beside(const Split& split,
                                                 const std::optional<Position>& place,
                                                 Cancel& cancel) override;
-  // What was rewritten since has a watermark beyond the window then, so that another snapshot gives
-  // the rest of the window, and the next window what is missing.
-  bool can_go_on() const override { return can_go_on_; }
-  std::string places_depend_on() const override { return pages_ ? pages_->files : std::string(); }
+  bool can_go_on() const override { return plan_.can_go_on(); }
+  std::string places_depend_on() const override { return plan_.places_depend_on(); }
   Result<Extraction> open_at(const Split& split, const Position& place, Cancel& cancel) override;
   // The read is one snapshot; what changed after it is the next window's.
   Status verify(const Window&, Cancel&) override;
@@ -79,11 +69,7 @@ class PostgresSource : public Source {
   ReadGuard read_guard() const;
   // The session that the rows are read in.
   Result<std::unique_ptr<Connection>> session_to_read(Cancel& cancel);
-  Status find_pages_of(const Window& window, Cancel& cancel);
-  bool moves_with_changes(const Window& window) const;
-  RowsAsked rows_asked(const Window& window) const;
-  Result<std::unique_ptr<Walk>> walk_of(const Split& split, const std::optional<Position>& place,
-                                        Connection& connection, Cancel& cancel) const;
+  Status plan_read(const Window& window, Cancel& cancel);
   Result<Extraction> open_from(const Split& split, const std::optional<Position>& place,
                                Cancel& cancel);
   Result<Extraction> start(std::unique_ptr<Connection> session, const Split& split,
@@ -108,10 +94,8 @@ class PostgresSource : public Source {
   std::vector<std::uint32_t> types_;  // of the columns of the SELECT
   std::string select_list_;
 
-  // Of the window that is read; what a table that is read in one piece does not need stays empty.
-  std::optional<TablePages> pages_;
-  bool can_go_on_ = false;
-  RowsAsked asked_;
+  ReadPlan plan_;                  // of the window that was asked for last
+  std::optional<Window> planned_;  // which that is
   bool on_replica_ = false;
   std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>(false);
 };

@@ -1,12 +1,11 @@
 // Walk: the statements by which one reader reads its split, one after the other, so that a read
 // that dies can be gone on with between two of them.
 //
-// A split of a table is a range of its pages. Rows stand in their pages for as long as nobody
-// rewrites them, and whoever does gives them a new watermark: they belong to the next window then,
-// wherever they stand. One reader's thread.
+// That holds where every change of a row takes it out of the window: what was read stays true, and
+// what moved meanwhile, from a part that is not read yet into one that is, comes with the next
+// window. One reader's thread.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,34 +40,5 @@ struct RowsAsked {
   // Of those rows, the ones that `more` is true of.
   std::string select_where(const std::string& more) const;
 };
-
-// Pages [from, to) of a table and each of its partitions; without `to` it is open, for pages that
-// come after they were counted.
-struct PageRange {
-  std::int64_t from = 0;
-  std::optional<std::int64_t> to;
-
-  std::string text() const;
-  static std::optional<PageRange> parse(const std::string& text);
-  std::string condition() const;
-};
-
-// `step` pages at a time; 0: all at once. `pages` is where an open range is expected to end.
-std::unique_ptr<Walk> page_walk(RowsAsked asked, PageRange range, std::int64_t step,
-                                std::int64_t pages);
-// The range behind a place that such a walk gave.
-std::optional<PageRange> rest_of(PageRange range, const Position& place);
-
-// How a table stands on disk.
-struct TablePages {
-  std::int64_t pages = 0;  // of its largest part
-  std::int64_t bytes = 0;  // of all, with what stands beside the pages
-  std::string files;       // names them; another text after whatever moved the rows
-};
-
-// Nothing where rows cannot be asked for by their pages: a view, a foreign table, another table
-// access method, a server before 14. `relation` is a table's name in SQL.
-Result<std::optional<TablePages>> find_pages(Connection& connection, const std::string& relation,
-                                             Cancel& cancel);
 
 }  // namespace tidemark::postgres
