@@ -8,8 +8,8 @@ namespace tidemark::postgres {
 Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
                                                   const std::string& select,
                                                   std::vector<DecodedColumn> columns,
-                                                  const std::vector<std::uint32_t>& expected,
-                                                  ReadGuard guard, Cancel& cancel) {
+                                                  const PlannedColumns& planned, ReadGuard guard,
+                                                  Cancel& cancel) {
   TM_CHECK(connection->begin("isolation level repeatable read read only", cancel));
   // A database without an encoding holds any bytes; the server would refuse the whole COPY for one
   // bad row, so they are taken as they are and each text is checked here.
@@ -17,14 +17,7 @@ Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> co
     TM_TRY([[maybe_unused]] const std::int64_t none,
            connection->execute("set local client_encoding = 'SQL_ASCII'", cancel));
   }
-  // Parsing it takes the locks that keep the columns as they are until the transaction ends.
-  TM_TRY(const Rows described, connection->describe(select, cancel));
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (described.columns() == columns.size() && described.type_oid(i) == expected[i]) continue;
-    return source_error("source.column_changed",
-                        "column " + columns[i].name + " has changed its type since the plan",
-                        Retry::never, "plan again; the target's column may have to change too");
-  }
+  TM_CHECK(check_columns(*connection, select, columns, planned, cancel));
   TM_TRY(CopyOut copy,
          connection->copy_out("copy (" + select + ") to stdout (format binary)", cancel));
   std::unique_ptr<CopyReader> reader(

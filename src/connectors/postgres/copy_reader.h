@@ -18,6 +18,7 @@
 #include "connect/guard.h"
 #include "connect/source.h"
 #include "connectors/postgres/copy_decoder.h"
+#include "connectors/postgres/read_columns.h"
 #include "drivers/postgres/connection.h"
 
 namespace tidemark::postgres {
@@ -33,13 +34,13 @@ class CopyReader : public Reader {
   static constexpr std::size_t block_bytes = std::size_t{1} << 20;
   static constexpr std::size_t blocks_max = 6;
 
-  // Starts `copy (select) to stdout` on the connection, inside its transaction. `expected` are the
-  // types the columns had at the plan; others are the Error `source.column_changed`.
+  // Starts `copy (select) to stdout` on the connection, inside its transaction. Columns that are
+  // not as `planned` are the Error `source.column_changed`.
   static Result<std::unique_ptr<Reader>> start(std::unique_ptr<Connection> connection,
                                                const std::string& select,
                                                std::vector<DecodedColumn> columns,
-                                               const std::vector<std::uint32_t>& expected,
-                                               ReadGuard guard, Cancel& cancel);
+                                               const PlannedColumns& planned, ReadGuard guard,
+                                               Cancel& cancel);
   ~CopyReader() override;
   CopyReader(const CopyReader&) = delete;
   CopyReader& operator=(const CopyReader&) = delete;

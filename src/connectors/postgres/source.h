@@ -46,6 +46,9 @@ class PostgresSource : public Source {
   void rest() override { control_.reset(); }
 
   Result<Schema> discover(Cancel& cancel) override;
+  Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
+                        Cancel& cancel) override;
+  Status leave_out(const std::vector<std::string>& columns) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -73,8 +76,9 @@ class PostgresSource : public Source {
   std::optional<Relation> relation_;
   std::optional<Cursor> cursor_;
   Schema schema_;
-  std::vector<DecodedColumn> columns_;
-  std::vector<std::uint32_t> types_;  // of the columns of the SELECT
+  std::vector<DecodedColumn> columns_;  // of the SELECT, as all that follow
+  PlannedColumns planned_;
+  std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
 };
 
