@@ -59,11 +59,14 @@ def expected(change, policy, load):
 class Matrix:
     """Mixed into a Drift of a pair of systems."""
     changes, policies, loads = tuple(CHANGES), POLICIES, LOADS
-    left_out = ()
+
+    def is_wanted(self, change, policy, load):
+        """What differs: `freeze` stops whatever the strategy."""
+        return (policy != "freeze" or load == "upsert") and (load == "upsert" or change not in ("renamed", "narrowed"))
 
     def test_what_becomes_of_each_change(self):
         cases = {f"{change}_{policy}_{load}": (change, policy, load) for change in self.changes
-                 for policy in self.policies for load in self.loads if (change, load) not in self.left_out}
+                 for policy in self.policies for load in self.loads if self.is_wanted(change, policy, load)}
         self.shop("".join(self.make(name) for name in cases))
         for name, (_, policy, load) in cases.items():
             self.job(name, policy=policy, load=load)
@@ -91,8 +94,6 @@ class Matrix:
 
 
 class PostgresToDuckdb(Matrix, Drift):
-    left_out = (("renamed", "full"), ("narrowed", "full"), ("narrowed", "append"))
-
     def test_new_columns_of_many_tables_are_each_their_own(self):
         self.shop(self.make("one") + self.make("two"))
         self.project.job("all", "from: {connection: shop, tables: [\"public.*\"], watermark: at}\n"
@@ -155,7 +156,7 @@ class PostgresToDuckdb(Matrix, Drift):
 
 class PostgresToPostgres(Matrix, Drift):
     target_kind = "postgres"
-    changes, policies, loads = ("new", "filled", "dropped", "widened"), ("evolve", "quarantine"), ("append", "upsert")
+    changes, policies, loads = ("new", "filled", "widened"), ("evolve", "quarantine"), ("append", "upsert")
 
     def test_a_full_load_gets_the_column_too(self):
         self.shop(self.make("t"))
