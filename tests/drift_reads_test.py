@@ -116,14 +116,16 @@ class Files(Drift):
                 self.file(first)
                 self.good("f")
                 self.file(second)
-                self.assertEqual([("extra", "new")], [(one["column"], one["change"]) for one in self.plan("f")["drift"]])
+                told = [(one["column"], one["change"]) for one in self.plan("f")["drift"]]
+                self.assertEqual([("extra", "new")], told)
                 self.good("f")
                 self.file(first.replace("1", "3", 1))
                 self.good("f")
                 self.assertEqual([["1", None], ["2", "7"], ["3", None]], self.table("f", "id, extra"))
 
     def test_each_policy_takes_a_new_column_in_its_own_way(self):
-        for policy, wanted in (("freeze", "blocked"), ("ignore", [["1"], ["2"], ["3"]]), ("quarantine", [["1"], ["3"]])):
+        for policy, wanted in (("freeze", "blocked"), ("ignore", [["1"], ["2"], ["3"]]),
+                               ("quarantine", [["1"], ["3"]])):
             with self.subTest(policy):
                 self.setUp()
                 self.files_job(policy)

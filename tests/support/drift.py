@@ -27,7 +27,8 @@ CHANGES = {
                "insert into {t} (id, name, total) values (3, 'c', 30), (4, 'd', 40)",
     "widened": "alter table {t} {retype} bigint; "
                "insert into {t} (id, name, amount) values (3, 'c', 5000000000), (4, 'd', 40)",
-    "narrowed": "alter table {t} {retype} smallint; insert into {t} (id, name, amount) values (3, 'c', 30), (4, 'd', 40)",
+    "narrowed": "alter table {t} {retype} smallint; "
+                "insert into {t} (id, name, amount) values (3, 'c', 30), (4, 'd', 40)",
 }
 
 
