@@ -125,6 +125,9 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   run->add_flag(
       "--same-source", line.same_source,
       "Go on where a run is blocked because the source changed: you know that it lost nothing");
+  run->add_flag("--accept-drift", line.accept_drift,
+                "Take the source's columns as they are now, as `schema_drift: evolve` would: you "
+                "have seen how they differ");
   run->add_flag("--in-quiet-hours", line.in_quiet_hours,
                 "Read from sources also in their quiet hours");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");

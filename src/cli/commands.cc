@@ -122,10 +122,10 @@ int run(const Call& call) {
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
-      auto ran = workspace->run(
-          *job,
-          {call.line.full, call.line.allow_empty, call.line.same_source, call.line.in_quiet_hours},
-          progress, call.cancel);
+      auto ran = workspace->run(*job,
+                                {call.line.full, call.line.allow_empty, call.line.same_source,
+                                 call.line.in_quiet_hours, call.line.accept_drift},
+                                progress, call.cancel);
       show_recovered(*workspace, progress);
       TM_TRY(const RunRecord record, std::move(ran));
       progress.end();

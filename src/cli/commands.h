@@ -31,6 +31,7 @@ struct CommandLine {
   std::optional<std::string> to;  // of a replay: a connection; nothing: the job's own target
   bool allow_empty = false;
   bool same_source = false;
+  bool accept_drift = false;
   bool in_quiet_hours = false;
   std::chrono::milliseconds wait{0};
   int limit = 20;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "drivers/json/json.h"
 #include "model/window.h"
+#include "plan/schema_drift.h"
 #include "spec/job_spec.h"
 #include "stage/retention.h"
 #include "store/run_state.h"
@@ -147,6 +148,20 @@ JsonValue columns(JsonValue name = text()) {
       object({{"name", std::move(name)}, {"type", text("The engine's name of the type.")}}));
 }
 
+JsonValue drift() {
+  JsonArray changes;
+  for (const auto kind :
+       {ColumnChangeKind::added, ColumnChangeKind::dropped, ColumnChangeKind::retyped})
+    changes.emplace_back(to_string(kind));
+  return list(object({{"column", text()},
+                      {"change", words(std::move(changes), "What became of it.")},
+                      {"before", or_null(text("Its type at the last load; null: it is new."))},
+                      {"now", or_null(text("Its type now; null: it is gone."))},
+                      {"maybe_renamed", or_null(text("A column that may be the same one."))},
+                      {"action", text("What a run would do, for people.")}}),
+              "How the source's columns differ from those of the last load.");
+}
+
 JsonValue plan() {
   JsonObject stream{{"stream", text()},
                     {"seq", integer("The number of the window a run would load.")},
@@ -156,6 +171,8 @@ JsonValue plan() {
                     {"nothing_new", boolean("True: a run would read no row.")},
                     {"resumes", boolean("True: a read that dies goes on behind its last sealed "
                                         "segment; false: its window is read again.")},
+                    {"drift", drift()},
+                    {"blocked", or_null(text("Why a run would stop; it is planned no further."))},
                     {"rows_expected", or_null(count("Where the source can say."))},
                     {"bytes_expected", or_null(count("Where the source can say: of files."))},
                     {"rows_present", or_null(count("In the target now; full deletes them."))},

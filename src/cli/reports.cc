@@ -152,6 +152,13 @@ std::string plan_report(const JobPlan& plan) {
             stream.bound.reason + "\n";
     for (const std::string& note : stream.bound.notes)
       text += "  note  " + note + "\n";
+    for (const DriftEntry& entry : stream.drift)
+      text += "  drift  " + describe(entry.change) + ": " + entry.action + "\n";
+    if (stream.blocked) {
+      text +=
+          "  a run would stop: " + stream.blocked->message + "\n    " + stream.blocked->hint + "\n";
+      continue;
+    }
     if (stream.bound.nothing_new) {
       text += "  nothing new: a run would read no row\n";
       continue;

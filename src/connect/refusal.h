@@ -22,6 +22,9 @@ inline constexpr std::string_view reject_column = "_tm_reject";
 // Names that start so belong to Tidemark; a user's column may not.
 inline constexpr std::string_view reserved_prefix = "_tm_";
 
+// Steps that a plan puts before the job's are numbered from here, so that the job's keep theirs.
+inline constexpr int lead_number = 1'000'000;
+
 // `dropped` marks a row that a step leaves out on purpose (dedupe): it is counted, and not
 // quarantined. `step` is 0 for a rule.
 inline constexpr std::string_view reject_type =

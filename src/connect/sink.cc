@@ -1,5 +1,7 @@
 #include "connect/sink.h"
 
+#include <algorithm>
+
 namespace tidemark {
 
 std::string_view to_string(LoadKind kind) {
@@ -30,6 +32,10 @@ Status check_closed(std::int64_t closed, RowCount given) {
                         "of " + std::to_string(given.get()) + " refused rows to close, " +
                             std::to_string(closed) + " were open; the load was rolled back",
                         Retry::backoff, "run it again");
+}
+
+bool LoadTarget::adds(const std::string& column) const {
+  return std::find(added.begin(), added.end(), column) != added.end();
 }
 
 Error fenced(const JobName& job, const std::string& found) {

@@ -49,6 +49,8 @@ struct LoadRow {
   RowCount rows;
   RowCount rejected;
   std::string checksum;  // of the stage that was loaded
+  // What Sink::carried gives from this load on; nothing: what it gave before.
+  std::optional<std::string> carried = {};
 };
 
 // What is wrong where a load closed `closed` refused rows and not as many as it was given.
@@ -68,6 +70,10 @@ struct LoadTarget {
   bool was_there = false;
   // The load makes the table; one that is there is `target.table_taken`, and stays as it is.
   bool must_be_new = false;
+  // Columns of `schema` that the load adds to the table, as NULL in the rows that are there, where
+  // it does not have them yet.
+  std::vector<std::string> added = {};
+  bool adds(const std::string& column) const;
 };
 
 // A condition of the engine's SQL that a row must hold for the target to take it; NULL passes. Rows
@@ -157,6 +163,11 @@ class Sink {
                                                    Cancel& cancel) = 0;
   // hi of every committed window, oldest first.
   virtual Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) = 0;
+  // The columns that the last window of the stream carried, in the words of its plan; nothing where
+  // the ledger does not know. Touches nothing.
+  virtual Result<std::optional<std::string>> carried(const StreamId&, Cancel&) {
+    return std::optional<std::string>{};
+  }
   // Whether a load of this run is in.
   virtual Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) = 0;
   // The checksum of the stage that was loaded as window `seq`; empty where there is none.

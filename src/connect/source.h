@@ -92,6 +92,13 @@ class Source {
   virtual bool wants_history() const { return false; }
   // Reads bounds only, never rows. Idempotent, blocking.
   virtual Result<WindowBound> upper(const Progress& progress, Cancel& cancel) = 0;
+  // Whether rows of windows that ended at or below `lo` may have a value in one of the columns;
+  // true where the source cannot be asked. Reads rows, as few as it can. Blocking.
+  virtual Result<bool> may_hold(const std::vector<std::string>&, const Position&, Cancel&) {
+    return true;
+  }
+  // The columns are not read, and discover() does not name them any more. After discover().
+  virtual Status leave_out(const std::vector<std::string>& columns);
   // The plan is made and the read may come later: gives back what others could use meanwhile, such
   // as a connection. Everything may still be called.
   virtual void rest() {}
@@ -122,5 +129,9 @@ class Source {
   // After the target committed. Idempotent; a failure costs nothing but a later repeat.
   virtual Status acknowledge(const Position&) { return {}; }
 };
+
+// `source.column_changed`: a column is not what it was at the plan, so nothing of the read counts;
+// the next run plans anew. `what` names the column and what became of it.
+Error column_changed(const std::string& what);
 
 }  // namespace tidemark

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "connect/connector.h"
+#include "plan/schema_drift.h"
 #include "quality/rules.h"
 #include "quality/versions.h"
 #include "spec/job_spec.h"
@@ -24,6 +25,13 @@ namespace tidemark {
 struct TablesRead {
   std::string connection;
   std::vector<std::string> tables;
+};
+
+// One difference between the source's columns and those of the load before, and what the job's
+// `schema_drift` makes of it.
+struct DriftEntry {
+  ColumnChange change;
+  std::string action;  // for people
 };
 
 struct StreamPlan {
@@ -39,6 +47,11 @@ struct StreamPlan {
   std::vector<Split> splits;    // what the source will be asked
   bool can_go_on = false;       // a read that dies goes on at its last segment, not anew
   Schema input;                 // as staged
+  std::vector<DriftEntry> drift;
+  std::vector<TransformStep> lead;     // before the job's steps: what drift makes of the rows
+  std::optional<std::string> carried;  // for the ledger; nothing where it stays as it is
+  // Of a plan that is only looked at: why a run would stop. The rest is not planned then.
+  std::optional<Error> blocked;
   CompiledTransform transform;
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
   std::vector<TablesRead> reads;  // attached; to be refreshed before the transform

@@ -8,6 +8,22 @@ JsonValue position_or_null(const std::optional<Position>& position) {
   return position ? JsonValue(position->text) : JsonValue();
 }
 
+JsonValue drift_document(const std::vector<DriftEntry>& drift) {
+  const auto type = [](const std::optional<Type>& type) {
+    return type ? JsonValue(sql_name(*type)) : JsonValue();
+  };
+  JsonArray entries;
+  for (const DriftEntry& entry : drift) {
+    JsonValue item;
+    item.set("column", entry.change.column).set("change", to_string(entry.change.kind));
+    item.set("before", type(entry.change.before)).set("now", type(entry.change.now));
+    const std::string& other = entry.change.maybe_renamed;
+    item.set("maybe_renamed", other.empty() ? JsonValue() : JsonValue(other));
+    entries.push_back(item.set("action", entry.action));
+  }
+  return entries;
+}
+
 }  // namespace
 
 JsonValue window_document(const Window& window) {
@@ -26,6 +42,8 @@ JsonValue plan_document(const JobPlan& plan) {
     item.set("guarantee", to_string(stream.bound.guarantee)).set("reason", stream.bound.reason);
     item.set("nothing_new", stream.bound.nothing_new);
     item.set("resumes", stream.can_go_on);
+    item.set("drift", drift_document(stream.drift));
+    item.set("blocked", stream.blocked ? JsonValue(stream.blocked->describe()) : JsonValue());
     const auto& rows = stream.bound.rows_expected;
     item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());
     const auto& bytes = stream.bound.bytes_expected;

@@ -257,6 +257,7 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
     stages.push_back(std::move(*stage));
   }
   if (!stages.empty()) {
+    TM_CHECK(meet_drift_of_stage(job, sink, plan, cancel));
     TM_CHECK(plan_load(job, name_in_target(job, id.stream), plan, sink, options, cancel));
     TM_CHECK(check_no_windows(job, plan));
   }

@@ -45,6 +45,19 @@ Error other_read(const StreamPlan& plan) {
                     "replay the run that was loaded (`tidemark runs " + plan.id.job.get() + "`)");
 }
 
+// The job may have been changed since the run that staged the column, so nobody has asked the
+// source whether earlier rows have a value in it.
+Status check_nothing_added(const StreamPlan& plan) {
+  if (plan.target.added.empty() || !plan.bound.window.lo) return {};
+  return Error{"blocked.schema_drift",
+               Fault::source,
+               Retry::never,
+               "the stage has a column `" + plan.target.added.front() +
+                   "` that the load before did not have, and earlier rows may have values in it",
+               {},
+               "run `tidemark run " + plan.id.job.get() + "`, which asks the source"};
+}
+
 Error overtaken(const StreamPlan& plan, Seq seq) {
   return user_error("plan.overtaken",
                     window_number(plan.id, seq) + " was loaded by another run meanwhile",
@@ -93,6 +106,11 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
     plan.kind = LoadKind::replay;
     plan.load_id = load_id_of(plan.id, LoadKind::replay, plan.seq, options.run.get());
   }
+  if (head) {
+    TM_CHECK(meet_drift_of_stage(job, sink, plan, cancel));
+  } else {
+    plan.carried = carried_text(plan.input);
+  }
   TM_CHECK(plan_load(job, name_in_target(job, plan.id.stream), plan, sink, options, cancel));
   prepared.stage = std::move(stage);
   return prepared;
@@ -104,6 +122,7 @@ Result<JobPlan> Planner::plan_replay(const JobSpec& job, std::vector<Stage> stag
   for (Stage& stage : stages) {
     TM_TRY(PreparedStream prepared, plan_stage(job, std::move(stage), *plan.sink, options, cancel));
     prepared.plan.accept_refused = true;
+    TM_CHECK(check_nothing_added(prepared.plan));
     TM_CHECK(check_own_table(job, plan.streams, prepared.plan));
     plan.streams.push_back(std::move(prepared));
   }

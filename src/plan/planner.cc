@@ -40,22 +40,6 @@ std::string target_table(const std::string& pattern, const std::string& stream) 
   return replace_all(replace_all(pattern, "{table}", table), "{schema}", schema);
 }
 
-// A trial's table is named after the job's and the run, in a schema of its own, so that nobody else
-// means it.
-std::string table_of(const JobSpec& job, const std::string& stream) {
-  const std::string table = target_table(job.to.table.value, stream);
-  if (!job.trial) return table;
-  // Beside a run's id, in the 63 bytes that PostgreSQL has for a name.
-  constexpr std::size_t stem_max = 40;
-  std::string stem = table.substr(table.rfind('.') + 1).substr(0, stem_max);
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  };
-  for (char& c : stem)
-    c = plain(c) ? c : '_';
-  return std::string(trial_schema) + "." + stem + "_" + job.trial->run.get();
-}
-
 Result<std::vector<std::string>> upsert_key(const TargetSpec& to, const Schema& source,
                                             const std::string& stream) {
   std::vector<std::string> key;
@@ -145,6 +129,24 @@ RowKey row_key_of(const JobSpec& job, const StreamPlan& plan) {
   return key;
 }
 
+}  // namespace
+
+// A trial's table is named after the job's and the run, in a schema of its own, so that nobody else
+// means it.
+std::string table_of(const JobSpec& job, const std::string& stream) {
+  const std::string table = target_table(job.to.table.value, stream);
+  if (!job.trial) return table;
+  // Beside a run's id, in the 63 bytes that PostgreSQL has for a name.
+  constexpr std::size_t stem_max = 40;
+  std::string stem = table.substr(table.rfind('.') + 1).substr(0, stem_max);
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  for (char& c : stem)
+    c = plain(c) ? c : '_';
+  return std::string(trial_schema) + "." + stem + "_" + job.trial->run.get();
+}
+
 Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
   const auto& least = job.from.min_guarantee;
   if (!least || bound.guarantee <= least->value) return {};
@@ -157,8 +159,6 @@ Status check_guarantee(const JobSpec& job, const WindowBound& bound) {
                {},
                "earn the better guarantee as the reason says, or lower `min_guarantee`"};
 }
-
-}  // namespace
 
 Result<std::filesystem::path> stage_root(const ProjectSpec& project) {
   if (project.stage.path.find("://") != std::string::npos) {
@@ -247,8 +247,10 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   if (source.wants_history()) {
     TM_TRY(progress.history, sink.history(plan.id, cancel));
   }
+  std::optional<Schema> known;
   if (head) {
-    if (auto pinned = pinned_schema(plan.id)) source.pin(*pinned);
+    TM_TRY(known, carried_columns(plan.id, sink, cancel));
+    if (const auto pinned = known ? known : pinned_schema(plan.id)) source.pin(*pinned);
   }
   TM_TRY(plan.bound, source.upper(progress, cancel));
   plan.can_go_on = source.can_go_on();
@@ -265,12 +267,23 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   plan.target.table = table_of(job, stream.name.get());
   plan.target.strategy = strategy_of(job, plan);
   plan.idle_reason = "nothing new since the last window";
-  if (plan.bound.nothing_new) return prepared;
+  // Drift is told as soon as it can be seen, but nobody waits for it at a run that reads nothing.
+  const bool looks = options.read_only || job.schema_drift == SchemaDrift::freeze;
+  if (plan.bound.nothing_new && !(head && looks)) return prepared;
   TM_TRY(plan.input, source.discover(cancel));
+  const DriftInput drift{job, stream.name.get(), known, source, sink, progress, options};
+  if (head) {
+    TM_CHECK(meet_drift(drift, plan, cancel));
+  } else {
+    plan.carried = carried_text(plan.input);
+  }
+  if (plan.bound.nothing_new || plan.blocked) return prepared;
   TM_TRY(plan.splits, source.split(plan.bound.window, cancel));
+  plan.can_go_on = source.can_go_on();
   // Where tables are read for steps and rules, a connection of the source may be wanted by them.
   if (guards_.of(from.name.value).spec().connections) source.rest();
-  TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));
+  Status planned = plan_load(job, stream.name.get(), plan, sink, options, cancel);
+  TM_CHECK(judge_drift(drift, std::move(planned), plan, cancel));
   return prepared;
 }
 
@@ -279,13 +292,14 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   TM_TRY(plan.reads, attach_references(job, context_of(job.name, {}, options), cancel));
   plan.target.table = table_of(job, stream);
   plan.target.strategy = strategy_of(job, plan);
-  TM_TRY(plan.transform, compile_transform(job.transform, plan.input, job.file, engine_));
+  TM_TRY(plan.transform,
+         compile_transform(job.transform, plan.input, job.file, engine_, plan.lead));
   if (job.to.load == LoadStrategy::upsert) {
     TM_TRY(plan.target.key, upsert_key(job.to, plan.input, stream));
     std::vector<TransformStep> steps = job.transform;
     steps.push_back(one_version_step(job, plan.target.key, plan.transform.out));
     plan.row_key = row_key_of(job, plan);
-    TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_));
+    TM_TRY(plan.transform, compile_transform(steps, plan.input, job.file, engine_, plan.lead));
   } else {
     // With `full` the key may be written; it is never guessed, since it refuses rows.
     for (const Name& column : job.to.key) {

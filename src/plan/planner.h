@@ -25,6 +25,7 @@ struct PlanOptions {
   bool read_only = false;       // `plan`: creates nothing, not even a warehouse's empty file
   bool same_source = false;     // a person says that a source that looks like another is the one
   bool in_quiet_hours = false;  // a person says that it may be read now
+  bool accept_drift = false;    // a person has seen how the source's columns differ
 };
 
 // What a Planner works with; all of it outlives the Planner.
@@ -44,6 +45,17 @@ struct LeftStream {
   StreamName stream;
   Window window;  // as it was stored
   std::optional<Stage> stage;
+};
+
+// A stream whose source is open, as Planner::meet_drift looks at it.
+struct DriftInput {
+  const JobSpec& job;
+  const std::string& stream;
+  const std::optional<Schema>& known;  // what the last window carried, where the ledger knows it
+  Source& source;
+  Sink& sink;
+  const Progress& progress;
+  const PlanOptions& options;
 };
 
 class Planner {
@@ -88,10 +100,34 @@ class Planner {
   Result<PreparedStream> plan_stream(const JobSpec& job, const StreamSpec& stream,
                                      bool many_streams, Sink& sink, const PlanOptions& options,
                                      Cancel& cancel, const Window* stored = nullptr);
+  // Compares the source's columns with those that the last window carried, and does to the plan
+  // what the job's `schema_drift` says: its window, the columns read, the steps before the job's,
+  // what the table gets. `blocked.schema_drift`, or StreamPlan::blocked of a plan that is only
+  // looked at.
+  Status meet_drift(const DriftInput& input, StreamPlan& plan, Cancel& cancel);
+  // The same for a stage that stands already, whose source is not asked.
+  Status meet_drift_of_stage(const JobSpec& job, Sink& sink, StreamPlan& plan, Cancel& cancel);
+  // What plan_load said, in the light of the drift: a column that no longer fits waits for a
+  // person.
+  Status judge_drift(const DriftInput& input, Status planned, StreamPlan& plan, Cancel& cancel);
+  // The changes that concern the job: columns that its steps use or let pass.
+  Result<std::vector<ColumnChange>> changes_carried(const JobSpec& job, const Schema& input,
+                                                    std::vector<ColumnChange> changes);
+  // Where the ledger does not know what was carried: columns of the source that would be loaded,
+  // and that the target's table does not have.
+  Result<std::vector<ColumnChange>> columns_not_in_table(const DriftInput& input,
+                                                         const StreamPlan& plan, Cancel& cancel);
+  // Some targets take two names for one that differ in case only.
+  static Status check_twins(const DriftInput& input, const std::vector<std::string>& added,
+                            const StreamPlan& plan, Cancel& cancel);
+  // New columns under `evolve`: those rows may have that were read before are read again.
+  Status evolve(const DriftInput& input, const std::vector<std::string>& added, StreamPlan& plan,
+                std::string& action, Cancel& cancel);
   // Makes every table that transforms and rules read known to the engine.
   Result<std::vector<TablesRead>> attach_references(const JobSpec& job,
                                                     const ConnectorContext& context,
                                                     Cancel& cancel);
+  // Of the newest stage, for sources that find types from values, where the ledger does not know.
   std::optional<Schema> pinned_schema(const StreamId& id);
 
   const ProjectSpec& project_;
@@ -102,6 +138,12 @@ class Planner {
   Guards& guards_;
 };
 
+// The table that a stream loads into; a trial's is in a schema of its own.
+std::string table_of(const JobSpec& job, const std::string& stream);
+// `blocked.guarantee` where the job asks for a better one.
+Status check_guarantee(const JobSpec& job, const WindowBound& bound);
+// The columns that the last window of a stream carried; nothing where the ledger does not know.
+Result<std::optional<Schema>> carried_columns(const StreamId& id, Sink& sink, Cancel& cancel);
 // A single stream is `main` in the ledger; `{table}` of its target is the name the job reads.
 std::string name_in_target(const JobSpec& job, const StreamName& stream);
 // Streams may share a table on purpose, but not where each would replace the other's rows, nor

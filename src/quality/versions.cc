@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include "connect/refusal.h"
 #include "connect/staged_table.h"
 
 namespace tidemark {
@@ -14,8 +15,11 @@ constexpr const char* table_name = "_tm_closed";
 constexpr const char* refused_versions = "_tm_refused_versions";
 
 std::string refused_key_sql(const RowKey& key) {
-  return fmt::format("CASE WHEN _tm_reject.step = 0 OR _tm_reject.step > {} THEN {} END",
-                     key.last_writer, row_key_sql(key.columns));
+  // The steps of drift come before all others, whatever their numbers.
+  const std::string late =
+      key.last_writer == 0 ? "" : fmt::format(" AND _tm_reject.step < {}", lead_number);
+  return fmt::format("CASE WHEN _tm_reject.step = 0 OR (_tm_reject.step > {}{}) THEN {} END",
+                     key.last_writer, late, row_key_sql(key.columns));
 }
 
 std::string resolution(const char* what, const RunId& run) {

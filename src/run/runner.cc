@@ -180,8 +180,9 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
 
 Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOptions& options,
                               Cancel& cancel) {
-  const PlanOptions wanted{options.full, options.allow_empty, id,
-                           false,        options.same_source, options.in_quiet_hours};
+  const PlanOptions wanted{
+      options.full,           options.allow_empty, id, false, options.same_source,
+      options.in_quiet_hours, options.accept_drift};
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
       [&](Planner& planner) { return planner.plan(job, wanted, cancel); }, cancel);
@@ -257,6 +258,10 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   }
 
   for (PreparedStream& stream : planned->streams) {
+    for (const DriftEntry& entry : stream.plan.drift) {
+      parts_.observer.on(
+          {id, stream.plan.id, RunStep::plan, 0, 0, describe(entry.change) + ": " + entry.action});
+    }
     TM_TRY(std::optional<std::string> older, older_target_note(stream.plan, parts_.store));
     if (!older) continue;
     if (!is_idle(*planned)) parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, *older});

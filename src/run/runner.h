@@ -34,6 +34,7 @@ struct RunOptions {
   bool allow_empty = false;
   bool same_source = false;  // a person says that a source that looks like another is the one
   bool in_quiet_hours = false;
+  bool accept_drift = false;  // a person has seen how the source's columns differ
 };
 
 // What a Runner works with; all of it outlives the Runner.

@@ -288,9 +288,15 @@ Error StreamRun::blocked(Error error, const Refined& refined, const StagedRows& 
 
 Status StreamRun::commit(LoadTxn& txn, const StagedRows& staged) {
   const StreamPlan& plan = prepared_.plan;
-  const LoadRow row{
-      plan.load_id,          plan.kind,      plan.seq, run_, plan.bound.window, counts_.rows_loaded,
-      counts_.rows_rejected, staged.checksum};
+  const LoadRow row{plan.load_id,
+                    plan.kind,
+                    plan.seq,
+                    run_,
+                    plan.bound.window,
+                    counts_.rows_loaded,
+                    counts_.rows_rejected,
+                    staged.checksum,
+                    plan.carried};
   TM_CHECK(lease_.held());
   TM_TRY(const CommitOutcome outcome, txn.commit(row));
   may_be_in_ = true;

@@ -375,12 +375,13 @@ TEST(JobFaults, HintsSayWhatToWrite) {
   project.with_connections().write("jobs/orders.yaml", from("table: t, watermak: id"));
   const LoadedProject loaded = project.load();
   ASSERT_EQ(loaded.faults.size(), 1u);
-  EXPECT_EQ(loaded.faults.list().front().print(),
-            "jobs/orders.yaml:1:36: unknown key `watermak`; did you mean `watermark`?\n"
-            "    hint: the keys here are connection, table, tables, except, query, files, "
-            "watermark, null_cursor, "
-            "timezone, allow_seq_scan, min_guarantee, readers, split_by, format, columns, nulls, header, "
-            "delimiter");
+  EXPECT_EQ(
+      loaded.faults.list().front().print(),
+      "jobs/orders.yaml:1:36: unknown key `watermak`; did you mean `watermark`?\n"
+      "    hint: the keys here are connection, table, tables, except, query, files, "
+      "watermark, null_cursor, "
+      "timezone, allow_seq_scan, min_guarantee, readers, split_by, format, columns, nulls, header, "
+      "delimiter");
   EXPECT_EQ(loaded.faults.as_error().code, "spec.faults");
 }
 

@@ -14,4 +14,18 @@ std::string_view to_string(LoadStrategy strategy) {
   return "";
 }
 
+std::string_view to_string(SchemaDrift policy) {
+  switch (policy) {
+    case SchemaDrift::evolve:
+      return "evolve";
+    case SchemaDrift::freeze:
+      return "freeze";
+    case SchemaDrift::ignore:
+      return "ignore";
+    case SchemaDrift::quarantine:
+      return "quarantine";
+  }
+  return "";
+}
+
 }  // namespace tidemark

@@ -147,8 +147,15 @@ struct SqlStep {
   SqlText query;  // reads the relation `rows`
 };
 
+// Made by a plan and never written in a job: refuses rows that have a value in one of the columns,
+// which it then leaves out.
+struct RefuseStep {
+  std::vector<Name> columns;
+  std::string reason;  // for people, after `COLUMN = VALUE: `
+};
+
 using StepKind = std::variant<LookupStep, UnitsStep, DeriveStep, RenameStep, SelectStep, DropStep,
-                              CastStep, DedupeStep, SqlStep>;
+                              CastStep, DedupeStep, SqlStep, RefuseStep>;
 
 struct TransformStep {
   StepKind kind;
@@ -178,6 +185,10 @@ enum class LoadStrategy { full, append, upsert };
 std::string_view to_string(LoadStrategy strategy);
 // Which of several versions of a key in one window is loaded.
 enum class OnDuplicate { last, first, fail };
+
+// What becomes of a load when the source's columns are no longer those of the load before.
+enum class SchemaDrift { evolve, freeze, ignore, quarantine };
+std::string_view to_string(SchemaDrift policy);
 
 // What a full load puts in the place of the old: the rows of the table, or the table.
 enum class Replace { rows, table };
@@ -227,6 +238,7 @@ struct JobSpec {
   std::vector<TransformStep> transform;
   std::vector<RuleSpec> rules;
   QuarantineSpec quarantine;
+  SchemaDrift schema_drift = SchemaDrift::evolve;
   TargetSpec to;
   ScheduleSpec schedule;
 };

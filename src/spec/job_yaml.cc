@@ -20,6 +20,7 @@ struct RawJob {
   std::vector<TransformStep> transform;
   std::vector<RuleSpec> rules;
   QuarantineSpec quarantine;
+  SchemaDrift schema_drift = SchemaDrift::evolve;
   TargetSpec to;
   std::optional<Located<std::chrono::milliseconds>> every;
   std::optional<Name> cron;
@@ -57,6 +58,19 @@ void add_data_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "no thresholds",
               .description = "How many refused rows are too many.",
               .example = "{alert_above: 0.1%}"})
+      .field("schema_drift", &RawJob::schema_drift,
+             config::choice<SchemaDrift>({{"evolve", SchemaDrift::evolve},
+                                          {"freeze", SchemaDrift::freeze},
+                                          {"ignore", SchemaDrift::ignore},
+                                          {"quarantine", SchemaDrift::quarantine}}),
+             {.default_text = "evolve",
+              .description =
+                  "What becomes of a load when the source's columns are no longer those of the "
+                  "load before: `evolve` adds new columns to the table, `freeze` stops until a "
+                  "person has looked, `ignore` leaves new columns out, `quarantine` refuses rows "
+                  "that have a value in one or that do not fit the old type. See "
+                  "[Schema drift](../schema-drift.md).",
+              .example = "freeze"})
       .field("to", &RawJob::to, target_value(),
              {.required = true,
               .description = "Where the rows go, and how.",
@@ -171,6 +185,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.transform = std::move(raw.transform);
   spec.rules = std::move(raw.rules);
   spec.quarantine = raw.quarantine;
+  spec.schema_drift = raw.schema_drift;
   spec.to = std::move(raw.to);
   if (raw.every) spec.schedule.every = raw.every->value;
   spec.schedule.cron = std::move(raw.cron);

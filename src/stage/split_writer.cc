@@ -41,7 +41,8 @@ Result<Segment> SplitWriter::copy(const std::string& select, bool keep_order) {
   const std::filesystem::path path = stage_.path(file);
   const std::string sql =
       "COPY (" + select + ") TO " + duck::quote_text(path.string()) +
-      " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false, ROW_GROUP_SIZE " +
+      " (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false, "
+      "ROW_GROUP_SIZE " +
       std::to_string(options.row_group_rows_max) +
       // Each thread that reads or writes holds a row group several times over.
       (keep_order ? std::string(", PRESERVE_ORDER true)")

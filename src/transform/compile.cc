@@ -6,6 +6,7 @@
 #include "transform/lookup.h"
 #include "transform/project.h"
 #include "transform/query.h"
+#include "transform/refuse.h"
 #include "transform/transform.h"
 #include "transform/units.h"
 
@@ -41,6 +42,9 @@ struct CompileStep {
   }
   std::optional<CompiledStep> operator()(const SqlStep& spec) const {
     return compile_query(spec, step);
+  }
+  std::optional<CompiledStep> operator()(const RefuseStep& spec) const {
+    return compile_refuse(spec, step);
   }
 };
 
@@ -101,6 +105,7 @@ struct Written {
   void operator()(const SelectStep&) {}
   void operator()(const DropStep&) {}
   void operator()(const DedupeStep&) {}
+  void operator()(const RefuseStep&) {}
 };
 
 }  // namespace
@@ -125,7 +130,8 @@ int last_writer(const std::vector<TransformStep>& steps, const std::vector<std::
 
 std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
                                                    const Schema& input, const std::string& file,
-                                                   duck::Connection& connection, Faults& faults) {
+                                                   duck::Connection& connection, Faults& faults,
+                                                   const std::vector<TransformStep>& lead) {
   TM_ASSERT(!connection.in_transaction());
   if (!check_input(input, file, faults)) return std::nullopt;
   CompiledTransform transform;
@@ -139,21 +145,29 @@ std::optional<CompiledTransform> compile_transform(const std::vector<TransformSt
     transform.parts.push_back(std::move(part));
   };
   start_part();
-  int number = 0;
-  for (const TransformStep& step : steps) {
+  const auto add = [&](const TransformStep& step, int number) {
     TransformPart& part = transform.parts.back();
-    const StepInput in{now, part.last, ++number, step.at, file, connection, faults};
+    const StepInput in{now, part.last, number, step.at, file, connection, faults};
     auto compiled = std::visit(CompileStep{in}, step.kind);
-    if (!compiled) return std::nullopt;
+    if (!compiled) return false;
     now = compiled->out;
     if (compiled->is_query) {
       part.query = std::move(compiled);
       start_part();
-      continue;
+      return true;
     }
     if (!compiled->queries.empty()) part.last = compiled->queries.back().name;
     part.out = now;
     part.steps.push_back(std::move(*compiled));
+    return true;
+  };
+  int number = lead_number;
+  for (const TransformStep& step : lead) {
+    if (!add(step, number++)) return std::nullopt;
+  }
+  number = 1;
+  for (const TransformStep& step : steps) {
+    if (!add(step, number++)) return std::nullopt;
   }
   transform.out = std::move(now);
   return transform;
@@ -161,9 +175,10 @@ std::optional<CompiledTransform> compile_transform(const std::vector<TransformSt
 
 Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
                                             const Schema& input, const std::string& file,
-                                            duck::Connection& connection) {
+                                            duck::Connection& connection,
+                                            const std::vector<TransformStep>& lead) {
   Faults faults;
-  auto compiled = compile_transform(steps, input, file, connection, faults);
+  auto compiled = compile_transform(steps, input, file, connection, faults, lead);
   if (!compiled) {
     TM_ASSERT(!faults.empty());
     faults.sort();

@@ -36,7 +36,7 @@ struct LookupTable {
 };
 
 struct CompiledStep {
-  int number = 0;     // from 1
+  int number = 0;     // from 1, or from lead_number
   std::string kind;   // `lookup`
   std::string label;  // `lookup warehouse.dim_customer`
   Schema out;

@@ -50,11 +50,14 @@ struct CompiledTransform {
 // their names. REQUIRES no open transaction. Creates nothing.
 std::optional<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
                                                    const Schema& input, const std::string& file,
-                                                   duck::Connection& connection, Faults& faults);
-// The same with the first fault as the Error.
+                                                   duck::Connection& connection, Faults& faults,
+                                                   const std::vector<TransformStep>& lead = {});
+// The same with the first fault as the Error. The steps of `lead` come before the job's and are
+// numbered apart, from lead_number on, so that the job's keep their numbers.
 Result<CompiledTransform> compile_transform(const std::vector<TransformStep>& steps,
                                             const Schema& input, const std::string& file,
-                                            duck::Connection& connection);
+                                            duck::Connection& connection,
+                                            const std::vector<TransformStep>& lead = {});
 
 // Tables of other connections that the steps read, `warehouse.dim_customer`, each once: to be
 // attached before compile_transform. Parses only; a text that is no SQL names none (compile tells).

@@ -93,6 +93,58 @@ TEST_P(SinkLoads, AppendAddsEachWindowOnceAndTheLedgerKnowsThem) {
   EXPECT_EQ(*owner_.sink->window_checksum(stream, Seq(2), cancel_), "sum2");
 }
 
+TEST_P(SinkLoads, AColumnIsAddedWithTheLoadThatBringsItAndNotWithout) {
+  const auto old = rows(owner_, "SELECT 1 AS id, 'a' AS name", "old");
+  const auto more =
+      rows(owner_, "SELECT 2 AS id, 'b' AS name, '0.5'::DECIMAL(9,2) AS more", "more");
+  std::int64_t seq = 0;
+  for (const LoadStrategy strategy :
+       {LoadStrategy::append, LoadStrategy::upsert, LoadStrategy::full}) {
+    const std::string table = "t_" + std::string(to_string(strategy));
+    const std::vector<std::string> by =
+        strategy == LoadStrategy::append ? Rows{} : std::vector<std::string>{"id"};
+    EXPECT_TRUE(is(load(old, target(old, strategy, by, table), key(++seq)), committed));
+    LoadTarget grown = target(more, strategy, by, table);
+    EXPECT_EQ(code_of(owner_.sink->plan(grown, cancel_)), "target.schema_misfit");
+    grown.added = {"more", "what the rows do not have"};
+    EXPECT_EQ(code_of(owner_.sink->plan(grown, cancel_)), "ok");
+    EXPECT_EQ(code_of(owner_.sink->acceptance(grown, cancel_)), "ok");
+    EXPECT_EQ(owner_.sink->describe(table, cancel_)->value().columns.size(), 2U);
+    EXPECT_TRUE(is(load(more, grown, key(++seq)), committed)) << table;
+    EXPECT_EQ(world_->rows(table),
+              strategy == LoadStrategy::full ? (Rows{"2|b|0.50"}) : (Rows{"1|a|NULL", "2|b|0.50"}));
+    // It is there now, and the next load takes it.
+    EXPECT_TRUE(is(load(more, grown, key(++seq)), committed));
+  }
+}
+
+TEST_P(SinkLoads, WhatAWindowCarriedIsKeptWithItsLoad) {
+  const auto good = rows("SELECT 1 AS id");
+  const auto append = target(good, LoadStrategy::append);
+  const auto carried = [&] { return owner_.sink->carried(stream, cancel_); };
+  const auto load_with = [&](std::int64_t seq, std::optional<std::string> columns, bool commits) {
+    auto txn = owner_.sink->begin(key(seq), cancel_);
+    ASSERT_TRUE(txn.ok()) << txn.error().describe();
+    ASSERT_TRUE((*txn)->write(good, append, cancel_).ok());
+    LoadRow load = row(key(seq), good.rows);
+    load.carried = std::move(columns);
+    if (commits) {
+      EXPECT_TRUE(is((*txn)->commit(load), committed));
+    }
+  };
+  ASSERT_TRUE(carried().ok());
+  EXPECT_FALSE(carried()->has_value());
+  load_with(1, "[[\"it's\",\"\\n\"]]", false);
+  EXPECT_FALSE(carried()->has_value());
+  load_with(1, "[[\"it's\",\"\\n\"]]", true);
+  EXPECT_EQ(carried()->value(), "[[\"it's\",\"\\n\"]]");
+  load_with(2, std::nullopt, true);
+  EXPECT_EQ(carried()->value(), "[[\"it's\",\"\\n\"]]");
+  load_with(3, "other", true);
+  EXPECT_EQ(carried()->value(), "other");
+  EXPECT_FALSE(owner_.sink->carried({JobName("other"), StreamName("main")}, cancel_)->has_value());
+}
+
 TEST_P(SinkLoads, UpsertReplacesRowsByKeyAndLoadsThemOnce) {
   const auto old = rows("SELECT i::INTEGER AS id, 'x' AS part, 'old' AS name FROM range(4) r(i)");
   const auto upsert = target(old, LoadStrategy::upsert, {"id", "part"});

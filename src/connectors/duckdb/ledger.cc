@@ -183,6 +183,31 @@ Status close_refused(duck::Connection& engine, const std::string& catalog, const
   return {};
 }
 
+Result<std::optional<std::string>> carried(duck::Connection& engine, const std::string& catalog,
+                                           const StreamId& stream) {
+  TM_TRY(const std::int64_t there,
+         engine.count("SELECT count(*) FROM duckdb_tables() WHERE database_name = " +
+                      duck::quote_text(catalog) +
+                      " AND schema_name = 'main' AND table_name = 'tidemark_columns'"));
+  if (there == 0) return std::optional<std::string>();
+  TM_TRY(duck::Answer answer,
+         engine.query("SELECT columns FROM " + table(catalog, "tidemark_columns") +
+                          " WHERE job = $1 AND stream = $2",
+                      {stream.job.get(), stream.stream.get()}));
+  return answer.rows() == 0 ? std::optional<std::string>() : answer.text(0, 0);
+}
+
+Status keep_carried(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
+                    const std::string& columns) {
+  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_columns") +
+                          " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, columns VARCHAR NOT "
+                          "NULL, PRIMARY KEY (job, stream))"));
+  TM_CHECK(engine.query(
+      "INSERT OR REPLACE INTO " + table(catalog, "tidemark_columns") + " VALUES ($1, $2, $3)",
+      {stream.job.get(), stream.stream.get(), columns}));
+  return {};
+}
+
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load) {
   const Parameters parameters{stream.job.get(),

@@ -1,5 +1,6 @@
 // Tidemark's own tables in a DuckDB warehouse: tidemark_ledger, tidemark_loads,
-// tidemark_quarantine.
+// tidemark_quarantine; tidemark_columns, what the last window of each stream carried. The last is
+// made at the first load that has something for it, since older ledgers lack it.
 //
 // Free functions over the run's engine connection; the ones that write run inside the load's
 // transaction.
@@ -35,6 +36,12 @@ Result<StagedTable> open_refused(duck::Connection& engine, const std::string& ca
 // Closes the stream's open refused rows that this load supersedes.
 Status close_refused(duck::Connection& engine, const std::string& catalog, const LoadKey& key,
                      Supersedes old);
+// Sink::carried.
+Result<std::optional<std::string>> carried(duck::Connection& engine, const std::string& catalog,
+                                           const StreamId& stream);
+// Takes the place of what stood there; makes the table where it is missing.
+Status keep_carried(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
+                    const std::string& columns);
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load);
 // Compare-and-set of the head: a window moves it from seq - 1 to seq, any other load leaves it at

@@ -81,6 +81,20 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
   return statements;
 }
 
+std::vector<std::string> add_columns(const WarehouseTable& table, const LoadTarget& target,
+                                     Schema& present) {
+  std::vector<std::string> statements;
+  for (const Column& column : target.schema.columns) {
+    if (!target.adds(column.name) || present.find(column.name)) continue;
+    present.columns.push_back({column.name, column.type, true, {}});
+    // A full load makes the table anew.
+    if (target.strategy == LoadStrategy::full) continue;
+    statements.push_back("ALTER TABLE " + table.quoted() + " ADD COLUMN " +
+                         duck::quote_name(column.name) + " " + sql_name(column.type));
+  }
+  return statements;
+}
+
 Result<std::optional<Schema>> describe_table(duck::Connection& engine,
                                              const WarehouseTable& table) {
   // duckdb_columns() would do it alone, but it makes the engine build its own views first: 6 ms in
@@ -151,7 +165,10 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   if (!present && target.was_there) return table_gone(target.table);
   if (present && target.must_be_new) return table_taken(target.table);
   if (present) {
+    const std::vector<std::string> added = add_columns(table, target, *present);
     TM_CHECK(check_fit(target.table, *present, target.schema));
+    for (const std::string& sql : added)
+      TM_CHECK(engine_.execute(sql));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
   TM_CHECK(check_null_key(engine_, rows, target));
@@ -208,6 +225,9 @@ Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
     return CommitOutcome::already_committed;
   }
   TM_CHECK(warehouse_ledger::insert_load(engine_, catalog_, key_.stream, load));
+  if (load.carried) {
+    TM_CHECK(warehouse_ledger::keep_carried(engine_, catalog_, key_.stream, *load.carried));
+  }
   TM_TRY(const bool moved, warehouse_ledger::move_head(engine_, catalog_, key_, load));
   if (!moved) {
     transaction_.reset();  // rolls back

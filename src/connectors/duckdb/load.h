@@ -19,6 +19,11 @@ struct LoadStatements {
 LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& target,
                                const std::optional<Schema>& present, const std::string& relation);
 
+// The statements that give the table what LoadTarget::added says, and `present` as it is after
+// them.
+std::vector<std::string> add_columns(const WarehouseTable& table, const LoadTarget& target,
+                                     Schema& present);
+
 // The columns, NOT NULLs and key of a table; nothing when there is none.
 Result<std::optional<Schema>> describe_table(duck::Connection& engine, const WarehouseTable& table);
 

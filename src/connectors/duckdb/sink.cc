@@ -38,6 +38,11 @@ Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel
   return warehouse_ledger::history(engine_, catalog_, stream);
 }
 
+Result<std::optional<std::string>> DuckdbSink::carried(const StreamId& stream, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  return warehouse_ledger::carried(engine_, catalog_, stream);
+}
+
 Result<bool> DuckdbSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::has_load_of(engine_, catalog_, stream, run);
@@ -72,7 +77,9 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
   LoadPlan plan;
   plan.table_exists = present.has_value();
+  std::vector<std::string> added;
   if (present) {
+    added = add_columns(table, target, *present);
     TM_CHECK(check_fit(target.table, *present, target.schema));
     TM_TRY(std::int64_t rows, engine_.count("SELECT count(*) FROM " + table.quoted()));
     plan.rows_present = rows;
@@ -84,7 +91,8 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
                       "correct `key`, or keep the column in `transform`");
   }
   LoadStatements statements = load_statements(table, target, present, "good");
-  plan.ddl = std::move(statements.ddl);
+  plan.ddl = std::move(added);
+  plan.ddl.insert(plan.ddl.end(), statements.ddl.begin(), statements.ddl.end());
   plan.sql = std::move(statements.sql);
   if (target.strategy == LoadStrategy::full && present) {
     plan.notes.push_back("all present rows are replaced");

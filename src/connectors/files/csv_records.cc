@@ -209,9 +209,11 @@ Status CsvRecords::map_columns() {
   columns_ = options_.columns.empty() ? file_columns_ : options_.columns;
   const bool same = columns_.size() == file_columns_.size() &&
                     std::is_permutation(columns_.begin(), columns_.end(), file_columns_.begin());
-  if (!same) return header_changed(options_.shown, columns_, file_columns_);
+  if (!same && !options_.any_columns)
+    return header_changed(options_.shown, columns_, file_columns_);
   for (const std::string& name : columns_) {
     const auto found = std::find(file_columns_.begin(), file_columns_.end(), name);
+    // Behind the last one: the file does not have it.
     order_.push_back(static_cast<std::size_t>(found - file_columns_.begin()));
   }
   return {};
@@ -356,7 +358,7 @@ void CsvRecords::fill_cells(Record& record) {
     cells_.push_back(cell_of(span));
   record.cells.clear();
   for (const std::size_t place : order_)
-    record.cells.push_back(cells_[place]);
+    record.cells.push_back(place < cells_.size() ? cells_[place] : Cell{});
 }
 
 Result<bool> CsvRecords::next(Record& record) {
@@ -376,6 +378,10 @@ Result<bool> CsvRecords::next(Record& record) {
 }
 
 }  // namespace
+
+std::string first_numbered_column() {
+  return column_number(0);
+}
 
 Result<std::unique_ptr<RecordReader>> open_csv(const RecordOptions& options,
                                                const CsvDialect& dialect) {

@@ -13,6 +13,9 @@
 
 namespace tidemark {
 
+// The name of the first column of a file without a header.
+std::string first_numbered_column();
+
 struct CsvDialect {
   std::optional<bool> header;
   std::optional<std::string> delimiter;

@@ -1,8 +1,10 @@
 #include "connectors/files/files_source.h"
 
+#include <algorithm>
 #include <unordered_map>
 
 #include "base/assert.h"
+#include "connectors/files/file_columns.h"
 #include "connectors/files/parquet_files.h"
 #include "connectors/files/text_reader.h"
 #include "drivers/duckdb/engine.h"
@@ -45,6 +47,10 @@ struct FilesSource::Impl {
   duck::Connection& engine;
   std::optional<Schema> pinned;
   std::optional<Schema> schema;
+  // As upper() saw them: files to read, and files that are loaded and still there.
+  std::vector<std::string> fresh;
+  bool looked_at = false;
+  std::vector<std::string> loaded;
 
   Impl(FilesOptions with, duck::Connection& by) : options(std::move(with)), engine(by) {}
 
@@ -58,7 +64,11 @@ struct FilesSource::Impl {
                                            Cancel& cancel) const;
   void note_copies(const std::vector<FileEntry>& files, const Known& known,
                    WindowBound& bound) const;
+  Result<Schema> as_declared(const Schema& found) const;
   Result<Schema> schema_for(const std::vector<std::string>& paths, Cancel& cancel) const;
+  // discover() has looked at the columns of every file of the window.
+  bool by_name() const { return looked_at; }
+  FilesOptions options_to_read() const;
   static Result<std::vector<std::string>> paths_in(const Split& split);
 };
 
@@ -116,11 +126,18 @@ void FilesSource::Impl::note_copies(const std::vector<FileEntry>& files, const K
 
 Result<Schema> FilesSource::Impl::schema_for(const std::vector<std::string>& paths,
                                              Cancel& cancel) const {
-  if (options.format == FileFormat::parquet) {
-    return parquet_schema(engine, options, paths, pinned ? &*pinned : nullptr);
+  if (pinned && !fresh.empty()) {
+    TM_TRY(const Schema now, columns_after(engine, options, *pinned, fresh, cancel));
+    if (options.format == FileFormat::parquet) return now;
+    return as_declared(now);
   }
-  if (!pinned) return find_schema(options, paths, cancel);
-  Schema typed = *pinned;
+  if (options.format == FileFormat::parquet)
+    return parquet_schema(engine, options, paths, pinned ? &*pinned : nullptr);
+  return pinned ? as_declared(*pinned) : find_schema(options, paths, cancel);
+}
+
+Result<Schema> FilesSource::Impl::as_declared(const Schema& found) const {
+  Schema typed = found;
   for (const auto& [name, type] : options.columns) {
     const std::optional<std::size_t> place = typed.find(name);
     if (!place || !is_readable(type)) {
@@ -130,6 +147,12 @@ Result<Schema> FilesSource::Impl::schema_for(const std::vector<std::string>& pat
     typed.columns[*place].type = type;
   }
   return typed;
+}
+
+FilesOptions FilesSource::Impl::options_to_read() const {
+  FilesOptions read = options;
+  read.any_columns = by_name();
+  return read;
 }
 
 FilesSource::FilesSource(FilesOptions options, duck::Connection& engine)
@@ -148,7 +171,21 @@ Result<Schema> FilesSource::discover(Cancel& cancel) {
     if (present.empty()) return impl_->no_files();
   }
   TM_TRY(impl_->schema, impl_->schema_for(paths_of(present), cancel));
+  impl_->looked_at = impl_->pinned.has_value() && !impl_->fresh.empty();
   return *impl_->schema;
+}
+
+Result<bool> FilesSource::may_hold(const std::vector<std::string>& columns, const Position&,
+                                   Cancel& cancel) {
+  if (!impl_->pinned) return true;
+  return any_has(impl_->engine, impl_->options, *impl_->pinned, impl_->loaded, columns, cancel);
+}
+
+Status FilesSource::leave_out(const std::vector<std::string>& columns) {
+  std::erase_if(impl_->schema->columns, [&](const Column& column) {
+    return std::find(columns.begin(), columns.end(), column.name) != columns.end();
+  });
+  return {};
 }
 
 Result<WindowBound> FilesSource::upper(const Progress& progress, Cancel& cancel) {
@@ -166,6 +203,11 @@ Result<WindowBound> FilesSource::upper(const Progress& progress, Cancel& cancel)
   // A window that reads everything begins at the beginning, so its ends differ even over the same
   // files.
   if (!everything) bound.window.lo = progress.lo;
+  impl_->fresh = paths_of(files);
+  impl_->loaded.clear();
+  for (const FileEntry& file : present) {
+    if (known.contains(file.path)) impl_->loaded.push_back(file.path);
+  }
   if (files.empty()) {
     bound.nothing_new = true;
     bound.window.hi = progress.lo;
@@ -208,10 +250,11 @@ Result<Extraction> FilesSource::open(const Split& split, Cancel& cancel) {
   TM_TRY(std::vector<std::string> paths, Impl::paths_in(split));
   TM_TRY(Schema schema, discover(cancel));
   if (impl_->options.format == FileFormat::parquet) {
-    TM_CHECK(parquet_schema(impl_->engine, impl_->options, paths, &schema));
-    return Extraction(parquet_scan(impl_->options, schema, paths));
+    if (!impl_->by_name()) TM_CHECK(parquet_schema(impl_->engine, impl_->options, paths, &schema));
+    return Extraction(parquet_scan(impl_->options_to_read(), schema, paths));
   }
-  return Extraction(std::make_unique<TextReader>(impl_->options, schema, std::move(paths)));
+  return Extraction(
+      std::make_unique<TextReader>(impl_->options_to_read(), schema, std::move(paths)));
 }
 
 bool FilesSource::can_go_on() const {
@@ -222,7 +265,7 @@ Result<Extraction> FilesSource::open_at(const Split& split, const Position& plac
   TM_ASSERT(can_go_on());
   TM_TRY(std::vector<std::string> paths, Impl::paths_in(split));
   TM_TRY(const Schema schema, discover(cancel));
-  auto reader = std::make_unique<TextReader>(impl_->options, schema, std::move(paths));
+  auto reader = std::make_unique<TextReader>(impl_->options_to_read(), schema, std::move(paths));
   TM_CHECK(reader->go_to(place));
   return Extraction(std::move(reader));
 }

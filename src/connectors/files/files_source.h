@@ -34,6 +34,8 @@ struct FilesOptions {
   std::vector<std::pair<std::string, Type>> columns;  // declared types by name
   bool reads_everything = false;                      // load: full, so every run reads every file
   std::int64_t row_bytes_max = 64'000'000;            // a longer row is `source.row_too_long`
+  // A file may lack columns, which are NULL then, and have others, which are skipped.
+  bool any_columns = false;
 };
 
 class FilesSource final : public Source {
@@ -42,13 +44,17 @@ class FilesSource final : public Source {
   FilesSource(FilesOptions options, duck::Connection& engine);
   ~FilesSource() override;
 
-  // Types are found from the data once, at the first load; later runs pass that schema (of the last
-  // stage) before any other call. What does not fit it is refused row by row; another set of
-  // columns in a file is `source.header_changed`.
+  // Types are found from the data once, at the first load; later runs pass the columns of the last
+  // before any other call. What does not fit them is refused row by row. After upper(), discover()
+  // adds columns that are new in the files to read, and leaves out those that none of them has; a
+  // file with both is `source.header_changed`.
   void pin(const Schema& schema) override;
 
   Result<Schema> discover(Cancel& cancel) override;
   bool wants_history() const override { return true; }
+  Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
+                        Cancel& cancel) override;
+  Status leave_out(const std::vector<std::string>& columns) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;

@@ -149,6 +149,7 @@ std::string JsonRecords::place(const JsonField& field, Record& record) {
     record.cells[found->second] = field.cell;
     return {};
   }
+  if (options_.any_columns) return {};
   if (!options_.may_add_columns) {
     record.problem_column = std::string(field.name);
     return "the key `" + record.problem_column + "` was in no object when the columns were found";

@@ -11,8 +11,9 @@ namespace tidemark {
 
 namespace {
 
-std::string read_sql(const std::string& files) {
-  return " FROM read_parquet(" + files + ", hive_partitioning = false)";
+std::string read_sql(const std::string& files, bool by_name = false) {
+  return " FROM read_parquet(" + files + ", hive_partitioning = false" +
+         (by_name ? ", union_by_name = true)" : ")");
 }
 
 Result<Schema> schema_of_file(duck::Connection& engine, const FilesOptions& options,
@@ -30,17 +31,21 @@ Status check_same(const std::string& path, const Schema& wanted, const Schema& f
   if (wanted.names() != found.names()) return header_changed(path, wanted.names(), found.names());
   for (std::size_t i = 0; i < wanted.columns.size(); ++i) {
     if (wanted.columns[i].type == found.columns[i].type) continue;
-    return source_error(
-        "source.header_changed",
-        path + ": column `" + wanted.columns[i].name + "` is " + sql_name(found.columns[i].type) +
-            ", in the files before it was " + sql_name(wanted.columns[i].type),
-        Retry::never,
-        "write the file with the type of before, or give such files a job of their own");
+    return type_changed(path, wanted.columns[i], found.columns[i].type);
   }
   return {};
 }
 
 }  // namespace
+
+Error type_changed(const std::string& path, const Column& before, const Type& now) {
+  return source_error(
+      "source.header_changed",
+      path + ": column `" + before.name + "` is " + sql_name(now) +
+          ", in the files before it was " + sql_name(before.type),
+      Retry::never,
+      "write the file with the type of before, or give such files a job of their own");
+}
 
 Result<Schema> parquet_schema(duck::Connection& engine, const FilesOptions& options,
                               const std::vector<std::string>& paths, const Schema* wanted) {
@@ -75,7 +80,7 @@ EngineScan parquet_scan(const FilesOptions& options, const Schema& schema,
   for (std::size_t i = 0; i < schema.columns.size(); ++i) {
     scan.rows += (i == 0 ? "" : ", ") + duck::quote_name(schema.columns[i].name);
   }
-  scan.rows += read_sql(files + "]");
+  scan.rows += read_sql(files + "]", options.any_columns);
   return scan;
 }
 

@@ -15,6 +15,9 @@ namespace tidemark {
 Result<Schema> parquet_schema(duck::Connection& engine, const FilesOptions& options,
                               const std::vector<std::string>& paths, const Schema* wanted);
 
+// `source.header_changed`: the type of one column.
+Error type_changed(const std::string& path, const Column& before, const Type& now);
+
 EngineScan parquet_scan(const FilesOptions& options, const Schema& schema,
                         const std::vector<std::string>& paths);
 

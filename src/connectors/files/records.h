@@ -55,6 +55,7 @@ struct RecordOptions {
   // The columns of earlier files, in the order wanted; empty: this file says them.
   std::vector<std::string> columns;
   bool may_add_columns = false;  // JSON while types are being found
+  bool any_columns = false;      // what is not wanted is skipped, what is not there is NULL
 };
 
 class RecordReader {

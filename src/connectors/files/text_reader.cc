@@ -17,16 +17,6 @@ namespace {
 constexpr std::size_t batch_bytes_max = 4'000'000;
 constexpr std::size_t shown_value_max = 80;
 
-Result<std::unique_ptr<RecordReader>> open_records(const FilesOptions& options,
-                                                   const std::string& path,
-                                                   std::vector<std::string> columns,
-                                                   bool may_add_columns) {
-  RecordOptions record_options{options.folder / path, path, options.row_bytes_max,
-                               std::move(columns), may_add_columns};
-  if (options.format == FileFormat::json) return open_json(record_options);
-  return open_csv(record_options, CsvDialect{options.header, options.delimiter, options.nulls});
-}
-
 const Type* declared_type(const FilesOptions& options, const std::string& name) {
   for (const auto& [column, type] : options.columns) {
     if (column == name) return &type;
@@ -60,6 +50,17 @@ Status check_declared(const FilesOptions& options, const std::vector<std::string
 }
 
 }  // namespace
+
+Result<std::unique_ptr<RecordReader>> open_records(const FilesOptions& options,
+                                                   const std::string& path,
+                                                   std::vector<std::string> columns,
+                                                   bool may_add_columns) {
+  RecordOptions record_options{options.folder / path, path,
+                               options.row_bytes_max, std::move(columns),
+                               may_add_columns,       options.any_columns};
+  if (options.format == FileFormat::json) return open_json(record_options);
+  return open_csv(record_options, CsvDialect{options.header, options.delimiter, options.nulls});
+}
 
 std::vector<Strictness> strictness_of(const Schema& schema, const FilesOptions& options) {
   std::vector<Strictness> list;

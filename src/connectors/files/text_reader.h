@@ -24,6 +24,12 @@ std::vector<Strictness> strictness_of(const Schema& schema, const FilesOptions& 
 Result<Schema> find_schema(const FilesOptions& options, const std::vector<std::string>& paths,
                            Cancel& cancel);
 
+// The records of one file; with no `columns` it says them itself.
+Result<std::unique_ptr<RecordReader>> open_records(const FilesOptions& options,
+                                                   const std::string& path,
+                                                   std::vector<std::string> columns,
+                                                   bool may_add_columns);
+
 class TextReader final : public Reader {
  public:
   // `options` and the paths in it stay as they are while the reader lives.

@@ -85,6 +85,9 @@ std::vector<std::string> ddl(const Flavour& flavour) {
       "longtext, raw longblob, refused_at datetime(6) not null, row_key longtext, resolved_at "
       "datetime(6), resolution longtext, key (job, stream)" +
           tail,
+      "create table if not exists tidemark_columns (job varchar(200) not null, stream varchar(200) "
+      "not null, columns longtext not null, primary key (job, stream)" +
+          tail,
       "create table if not exists tidemark_owners (job varchar(200) not null primary key, fence "
       "bigint not null" +
           tail,
@@ -98,9 +101,10 @@ Result<bool> exists(Connection& connection, Cancel& cancel) {
   TM_TRY(const Rows rows,
          connection.query("select count(*) from information_schema.tables where table_schema = "
                           "database() and table_name in ('tidemark_ledger', 'tidemark_loads', "
-                          "'tidemark_quarantine', 'tidemark_owners', 'tidemark_sessions')",
+                          "'tidemark_quarantine', 'tidemark_columns', 'tidemark_owners', "
+                          "'tidemark_sessions')",
                           cancel));
-  return rows.integer(0, 0) == 5;
+  return rows.integer(0, 0) == 6;
 }
 
 Status ensure(Connection& connection, Cancel& cancel) {
@@ -139,6 +143,24 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
   for (std::size_t row = 0; row < rows->rows(); ++row)
     positions.push_back(Position{rows->string(row, 0)});
   return positions;
+}
+
+Result<std::optional<std::string>> carried(Connection& connection, const StreamId& stream,
+                                           Cancel& cancel) {
+  auto rows = connection.query("select columns from tidemark_columns" + of_stream(stream), cancel);
+  if (rows.ok())
+    return rows->rows() == 0 ? std::optional<std::string>() : std::optional(rows->string(0, 0));
+  if (is_missing(rows.error())) return std::optional<std::string>();
+  return std::move(rows).error();
+}
+
+Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
+                    Cancel& cancel) {
+  TM_CHECK(connection.execute("replace into tidemark_columns (job, stream, columns) values (" +
+                                  text(stream.job.get()) + ", " + text(stream.stream.get()) + ", " +
+                                  text(columns) + ")",
+                              cancel));
+  return {};
 }
 
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,

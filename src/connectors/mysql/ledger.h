@@ -1,6 +1,7 @@
 // The ledger in a MySQL target: tidemark_ledger (the head of each stream), tidemark_loads (one row
 // per load) and tidemark_quarantine (refused rows), in the database of the connection. Beside them
-// tidemark_owners, the fence of each job, and tidemark_sessions, the sessions that load for it.
+// tidemark_columns, what the last window of each stream carried, tidemark_owners, the fence of each
+// job, and tidemark_sessions, the sessions that load for it.
 //
 // Free functions over a borrowed Connection; they keep nothing. Reading works before the tables
 // exist and on a target that takes no writes. The head moves by compare-and-set only, as the last
@@ -31,6 +32,12 @@ Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& st
                                       Cancel& cancel);
 Result<std::vector<Position>> history(Connection& connection, const StreamId& stream,
                                       Cancel& cancel);
+// Sink::carried.
+Result<std::optional<std::string>> carried(Connection& connection, const StreamId& stream,
+                                           Cancel& cancel);
+// Takes the place of what stood there. Inside the load's transaction.
+Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
+                    Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
 Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,

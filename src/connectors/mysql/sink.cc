@@ -75,6 +75,11 @@ Result<std::vector<Position>> MysqlSink::history(const StreamId& stream, Cancel&
   return ledger::history(*connection, stream, cancel);
 }
 
+Result<std::optional<std::string>> MysqlSink::carried(const StreamId& stream, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::carried(*connection, stream, cancel);
+}
+
 Result<bool> MysqlSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::loaded_by(*connection, stream, run, cancel);
@@ -121,7 +126,8 @@ Result<std::optional<Schema>> MysqlSink::describe(const std::string& table, Canc
 
 Result<LoadPlan> MysqlSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(const std::vector<std::string> added, add_columns(state, target, connection->flavour()));
   TM_TRY(LoadSteps steps, compose(state, target, connection->flavour()));
   LoadPlan plan;
   plan.table_exists = state.exists;
@@ -129,6 +135,7 @@ Result<LoadPlan> MysqlSink::plan(const LoadTarget& target, Cancel& cancel) {
   plan.notes = std::move(steps.notes);
   TM_TRY(const bool ledger_exists, ledger::exists(*connection, cancel));
   if (!ledger_exists) plan.ddl = ledger::ddl(connection->flavour());
+  plan.ddl.insert(plan.ddl.end(), added.begin(), added.end());
   plan.ddl.insert(plan.ddl.end(), steps.ddl.begin(), steps.ddl.end());
   plan.sql = steps.statements();
   if (Status writable = check_writable(*connection, cancel); !writable.ok()) {
@@ -139,7 +146,8 @@ Result<LoadPlan> MysqlSink::plan(const LoadTarget& target, Cancel& cancel) {
 
 Result<std::vector<Acceptance>> MysqlSink::acceptance(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_table(*connection, target.table, cancel));
+  TM_TRY(TableState state, read_table(*connection, target.table, cancel));
+  TM_CHECK(add_columns(state, target, connection->flavour()));
   TM_TRY(LoadSteps steps, compose(state, target, connection->flavour()));
   std::vector<Acceptance> all;
   for (LoadColumn& column : steps.columns) {

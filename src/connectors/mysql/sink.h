@@ -29,6 +29,7 @@ class MysqlSink : public Sink {
   Result<std::vector<LedgerRow>> take_over(const JobName& job, Fence token,
                                            Cancel& cancel) override;
   Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) override;
+  Result<std::optional<std::string>> carried(const StreamId& stream, Cancel& cancel) override;
   Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) override;
   Result<StagedTable> open_refused(const JobName& job, const std::optional<StreamName>& only,
                                    Cancel& cancel) override;

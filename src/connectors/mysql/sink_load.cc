@@ -52,7 +52,7 @@ Result<RowCount> MysqlLoad::write(const StagedTable& rows, const LoadTarget& tar
 
 Status MysqlLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
   TM_CHECK(cancel.check());
-  TM_TRY(const TableState state, read_table(*connection_, target.table, cancel));
+  TM_TRY(TableState state, read_table(*connection_, target.table, cancel));
   if (!state.exists && target.was_there) return table_gone(target.table);
   // One that an earlier try of this stream made, and could not fill, is as good as none.
   if (state.exists && target.must_be_new) {
@@ -61,6 +61,7 @@ Status MysqlLoad::write_rows(const StagedTable& rows, const LoadTarget& target, 
     if (state.comment != made_by(key_.stream) || found.integer(0, 0) != 0)
       return table_taken(target.table);
   }
+  TM_CHECK(add_missing(state, target, cancel));
   TM_TRY(LoadSteps steps, compose(state, target, connection_->flavour(), made_by(key_.stream)));
   TM_CHECK(check_null_key(engine_, rows, target));
   if (state.exists && target.strategy == LoadStrategy::full)
@@ -84,6 +85,20 @@ Status MysqlLoad::write_rows(const StagedTable& rows, const LoadTarget& target, 
   if (steps.staging.empty()) return {};
   TM_CHECK(begin(cancel));
   return move_rows(steps, rows.rows, cancel);
+}
+
+// Before the transaction, because ALTER TABLE would commit it. A load that stops after it leaves
+// columns that are NULL in every row, which the next one takes.
+Status MysqlLoad::add_missing(TableState& state, const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(const std::vector<std::string> added, add_columns(state, target, connection_->flavour()));
+  if (added.empty()) return {};
+  TM_TRY(const std::unique_ptr<Connection> maker, Connection::connect(options_, cancel));
+  // Who reads the table keeps it from being altered.
+  TM_CHECK(maker->execute("set session lock_wait_timeout = 10", cancel));
+  for (const std::string& statement : added)
+    TM_CHECK(maker->execute(statement, cancel));
+  TM_TRY(state, read_table(*connection_, target.table, cancel));
+  return {};
 }
 
 Status MysqlLoad::guard(const StagedTable& rows, const LoadTarget& target, const TableState& state,
@@ -200,6 +215,8 @@ Result<CommitOutcome> MysqlLoad::move_ledger_and_commit(const LoadRow& load, Can
                                               head->run_id.get() + ")"
                                         : "the ledger does not know the stream");
   }
+  if (load.carried)
+    TM_CHECK(ledger::keep_carried(*connection_, key_.stream, *load.carried, cancel));
   if (!ddl_.empty()) {
     TM_CHECK(make_table(cancel));
     TM_CHECK(move_rows(moved_at_commit_, rows_at_commit_, cancel));

@@ -39,6 +39,7 @@ class MysqlLoad : public LoadTxn {
  private:
   Status begin(Cancel& cancel);
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
+  Status add_missing(TableState& state, const LoadTarget& target, Cancel& cancel);
   Status guard(const StagedTable& rows, const LoadTarget& target, const TableState& state,
                Cancel& cancel);
   Status move_rows(const LoadSteps& steps, RowCount expected, Cancel& cancel);

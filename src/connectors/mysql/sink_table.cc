@@ -341,6 +341,21 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
   return state;
 }
 
+Result<std::vector<std::string>> add_columns(TableState& state, const LoadTarget& target,
+                                             const Flavour& flavour) {
+  std::vector<std::string> statements;
+  if (!state.exists) return statements;
+  for (const Column& column : target.schema.columns) {
+    if (!target.adds(column.name) || find_column(state, column.name) != nullptr) continue;
+    TM_CHECK(check_name(column.name, "column"));
+    TM_TRY(TargetColumn made, made_column(column, flavour));
+    statements.push_back("alter table " + state.name.sql() + " add column " +
+                         quote_name(column.name) + " " + made.column_type + " null");
+    state.columns.push_back(std::move(made));
+  }
+  return statements;
+}
+
 Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, const Flavour& flavour,
                           const std::string& comment) {
   LoadSteps steps;

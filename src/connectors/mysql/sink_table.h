@@ -33,6 +33,11 @@ struct TableState {
 // table of an engine without transactions, is a target fault.
 Result<TableState> read_table(Connection& connection, const std::string& table, Cancel& cancel);
 
+// The statements that give the table what LoadTarget::added says, and `state` as it will be then.
+// They commit by themselves.
+Result<std::vector<std::string>> add_columns(TableState& state, const LoadTarget& target,
+                                             const Flavour& flavour);
+
 // The statements of one load; texts are empty where the strategy has no such step.
 struct LoadSteps {
   std::vector<std::string> ddl;  // for a new table: they commit by themselves

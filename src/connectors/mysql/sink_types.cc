@@ -385,6 +385,11 @@ Result<Fit> fit(const Column& column, const TargetColumn& target) {
   return *std::move(found.fit);
 }
 
+Result<TargetColumn> made_column(const Column& column, const Flavour& flavour) {
+  TM_TRY(const std::string type, mysql_type(column, flavour));
+  return as_target(column, type);
+}
+
 Result<Fit> new_column(const Column& column, const Flavour& flavour, std::size_t key_columns) {
   TM_TRY(const std::string type, mysql_type(column, flavour, key_columns));
   TM_TRY(Fit made, fit(column, as_target(column, type)));

@@ -61,7 +61,10 @@ Result<std::string> mysql_type(const Column& column, const Flavour& flavour,
 // Fails with `target.schema_misfit`, naming column and both types.
 Result<Fit> fit(const Column& column, const TargetColumn& target);
 
-// The same for a column that is created with mysql_type(column).
+// A column that is created with mysql_type(column), as nullable.
+Result<TargetColumn> made_column(const Column& column, const Flavour& flavour);
+
+// fit() for such a column.
 Result<Fit> new_column(const Column& column, const Flavour& flavour, std::size_t key_columns = 0);
 
 // The labels of `enum('a','b')`.

@@ -6,6 +6,17 @@
 #include "connectors/mysql/stream_reader.h"
 
 namespace tidemark::mysql {
+namespace {
+
+std::string list_of(const std::vector<std::string>& asked) {
+  std::string list;
+  for (const std::string& one : asked)
+    list += (list.empty() ? "" : ", ") + one;
+  return list;
+}
+
+}  // namespace
+
 MysqlSource::MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
     : access_(std::move(access)), spec_(spec), strategy_(strategy) {
   access_.options.side = Side::source;
@@ -25,6 +36,12 @@ std::string MysqlSource::relation() const {
   return "(" + without_semicolon(std::get<QueryInput>(spec_.input).query.text) + "\n) as `rows`";
 }
 
+// Nobody can alter a table that a transaction has read.
+std::string MysqlSource::lock() const {
+  if (!std::holds_alternative<TableInput>(spec_.input)) return {};
+  return "select 1 from " + relation() + " limit 0";
+}
+
 std::string MysqlSource::whole(const std::string& columns) const {
   if (const auto* query = std::get_if<QueryInput>(&spec_.input); query != nullptr && plain_)
     return without_semicolon(query->query.text);
@@ -42,20 +59,20 @@ Status MysqlSource::describe(Cancel& cancel) {
   }
   schema_ = Schema{};
   columns_.clear();
-  select_list_.clear();
+  asked_.clear();
   plain_ = true;
   for (const CatalogColumn& column : found.columns) {
     const std::string& name = column.field.name;
     TM_TRY(ColumnForm form, form_of(column.field, declared_type(spec_, name)));
     const std::string quoted = quote_name(name);
-    select_list_ += (select_list_.empty() ? "" : ", ") +
-                    (form.spatial_text ? "ST_AsText(" + quoted + ") as " + quoted : quoted);
+    asked_.push_back(form.spatial_text ? "ST_AsText(" + quoted + ") as " + quoted : quoted);
     plain_ = plain_ && !form.spatial_text;
     schema_.columns.push_back({name, form.type, !column.field.not_null, column.type_name});
     columns_.push_back({name, std::move(form)});
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
+  select_list_ = list_of(asked_);
   TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
@@ -69,6 +86,37 @@ Status MysqlSource::describe(Cancel& cancel) {
 Result<Schema> MysqlSource::discover(Cancel& cancel) {
   TM_CHECK(describe(cancel));
   return schema_;
+}
+
+Result<bool> MysqlSource::may_hold(const std::vector<std::string>& columns, const Position& lo,
+                                   Cancel& cancel) {
+  TM_CHECK(describe(cancel));
+  if (!windowed()) return true;
+  std::string any;
+  for (const std::string& column : columns)
+    any += (any.empty() ? "" : " or ") + quote_name(column) + " is not null";
+  TM_TRY(const std::string read,
+         window_condition(*cursor_, Window{std::nullopt, lo, lo}, spec_.null_cursor));
+  TM_TRY(Connection * connection, control(cancel));
+  TM_TRY(const Rows found,
+         connection->query("select exists (select 1 from " + relation() + " where (" + any + ")" +
+                               (read.empty() ? "" : " and (" + read + ")") + ")",
+                           cancel));
+  return found.integer(0, 0) != 0;
+}
+
+Status MysqlSource::leave_out(const std::vector<std::string>& columns) {
+  for (const std::string& name : columns) {
+    const auto at = schema_.find(name);
+    if (!at) continue;
+    const auto place = static_cast<std::ptrdiff_t>(*at);
+    schema_.columns.erase(schema_.columns.begin() + place);
+    columns_.erase(columns_.begin() + place);
+    asked_.erase(asked_.begin() + place);
+    plain_ = false;
+  }
+  select_list_ = list_of(asked_);
+  return {};
 }
 
 Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
@@ -130,8 +178,8 @@ Result<Extraction> MysqlSource::open(const Split& split, Cancel& cancel) {
   // read.
   TM_TRY([[maybe_unused]] Connection * present, control(cancel));
   Toll toll = access_.guard == nullptr ? Toll() : Toll(*access_.guard, access_.job);
-  auto reader =
-      StreamReader::start(std::move(control_), split.text, columns_, std::move(toll), cancel);
+  auto reader = StreamReader::start(std::move(control_), {split.text, lock()}, columns_,
+                                    std::move(toll), cancel);
   if (!reader.ok()) return std::move(reader).error().with_context("starting to read from MySQL");
   return Extraction{std::move(*reader)};
 }

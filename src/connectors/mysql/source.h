@@ -38,6 +38,9 @@ class MysqlSource : public Source {
 
   void rest() override { control_.reset(); }
   Result<Schema> discover(Cancel& cancel) override;
+  Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
+                        Cancel& cancel) override;
+  Status leave_out(const std::vector<std::string>& columns) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -50,6 +53,8 @@ class MysqlSource : public Source {
   Status check_scan(Connection& connection, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
+  // What keeps the columns as they are while they are read; empty for a query.
+  std::string lock() const;
   // All rows: the query as it is written, so that its order is kept.
   std::string whole(const std::string& columns) const;
   bool windowed() const { return cursor_.has_value() && strategy_ != LoadStrategy::full; }
@@ -64,6 +69,7 @@ class MysqlSource : public Source {
   std::optional<Cursor> cursor_;
   Schema schema_;
   std::vector<DecodedColumn> columns_;
+  std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
   bool plain_ = true;  // every column is asked for as it is
 };

@@ -14,6 +14,12 @@ bool same_values(const Field& now, const ColumnForm& planned) {
          (now.type != FieldType::bit || now.length == then.length);
 }
 
+// A column that is gone, or a table that is younger than the snapshot.
+Error or_changed(Error error) {
+  if (error.code != "mysql.column_missing" && error.code != "mysql.table_changed") return error;
+  return column_changed("the columns have changed (" + error.message + ")");
+}
+
 }  // namespace
 
 StreamReader::StreamReader(std::unique_ptr<Connection> connection,
@@ -24,20 +30,25 @@ StreamReader::StreamReader(std::unique_ptr<Connection> connection,
       stream_(std::move(stream)) {}
 
 Result<std::unique_ptr<Reader>> StreamReader::start(std::unique_ptr<Connection> connection,
-                                                    const std::string& select,
+                                                    const ReadStatement& read,
                                                     std::vector<DecodedColumn> columns, Toll toll,
                                                     Cancel& cancel) {
   TM_CHECK(connection->execute("set transaction isolation level repeatable read", cancel));
   TM_CHECK(connection->begin("with consistent snapshot, read only", cancel));
-  TM_TRY(RowStream stream, connection->stream(select, cancel));
+  if (!read.lock.empty()) {
+    auto locked = connection->query(read.lock, cancel);
+    if (!locked.ok()) return or_changed(std::move(locked).error());
+  }
+  auto started = connection->stream(read.select, cancel);
+  if (!started.ok()) return or_changed(std::move(started).error());
+  RowStream stream = std::move(*started);
   const std::vector<Field>& fields = stream.fields();
   for (std::size_t at = 0; at < columns.size(); ++at) {
     if (fields.size() == columns.size() && same_values(fields[at], columns[at].form)) continue;
-    return source_error("source.column_changed",
-                        "column " + columns[at].name + " has changed its type since the plan",
-                        Retry::never, "plan again; the target's column may have to change too");
+    return column_changed("column `" + columns[at].name + "` has changed its type");
   }
-  TM_CHECK(stream.execute(cancel));
+  if (Status running = stream.execute(cancel); !running.ok())
+    return or_changed(std::move(running).error());
   return std::unique_ptr<Reader>(new StreamReader(std::move(connection), std::move(columns),
                                                   std::move(stream), std::move(toll)));
 }

@@ -16,12 +16,17 @@
 
 namespace tidemark::mysql {
 
+struct ReadStatement {
+  std::string select;
+  std::string lock = {};  // a statement that is run before it; empty: none
+};
+
 class StreamReader : public Reader {
  public:
   // Takes the snapshot and starts the SELECT. A column that is not what it was at the plan is the
-  // Error `source.column_changed`.
+  // Error `source.column_changed`, and so is a table that was altered since the snapshot.
   static Result<std::unique_ptr<Reader>> start(std::unique_ptr<Connection> connection,
-                                               const std::string& select,
+                                               const ReadStatement& read,
                                                std::vector<DecodedColumn> columns, Toll toll,
                                                Cancel& cancel);
 

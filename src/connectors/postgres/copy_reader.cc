@@ -7,32 +7,14 @@
 
 namespace tidemark::postgres {
 
-namespace {
-
-// Parsing it takes the locks that keep the columns as they are until the transaction ends.
-Status check_columns(Connection& connection, const std::string& select,
-                     const std::vector<DecodedColumn>& columns,
-                     const std::vector<std::uint32_t>& expected, Cancel& cancel) {
-  TM_TRY(const Rows described, connection.describe(select, cancel));
-  for (std::size_t i = 0; i < columns.size(); ++i) {
-    if (described.columns() == columns.size() && described.type_oid(i) == expected[i]) continue;
-    return source_error("source.column_changed",
-                        "column " + columns[i].name + " has changed its type since the plan",
-                        Retry::never, "plan again; the target's column may have to change too");
-  }
-  return {};
-}
-
-}  // namespace
-
 Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
                                                   std::unique_ptr<Walk> walk,
                                                   std::vector<DecodedColumn> columns,
-                                                  const std::vector<std::uint32_t>& expected,
-                                                  ReadGuard guard, Keep keep, Cancel& cancel) {
+                                                  const PlannedColumns& planned, ReadGuard guard,
+                                                  Keep keep, Cancel& cancel) {
   TM_TRY(std::optional<Leg> leg, walk->next(*connection, cancel));
   TM_ASSERT(leg);
-  TM_CHECK(check_columns(*connection, leg->select, columns, expected, cancel));
+  TM_CHECK(check_columns(*connection, leg->select, columns, planned, cancel));
   std::unique_ptr<CopyReader> reader(new CopyReader(std::move(connection), std::move(walk),
                                                     std::move(columns), std::move(guard),
                                                     std::move(keep)));

@@ -87,6 +87,8 @@ std::vector<std::string> ddl() {
       "text not null, "
       "locator text not null, payload text, raw bytea, refused_at timestamptz not null, "
       "row_key text, resolved_at timestamptz, resolution text)",
+      "create table if not exists tidemark_columns (job text not null, stream text not null, "
+      "columns text not null, primary key (job, stream))",
   };
 }
 
@@ -99,8 +101,12 @@ Result<bool> exists(Connection& connection, Cancel& cancel) {
 }
 
 Status ensure(Connection& connection, Cancel& cancel) {
-  TM_TRY(const bool there, exists(connection, cancel));
-  if (there) return {};
+  TM_TRY(const Rows all,
+         connection.query("select count(to_regclass(name)) = 4 from (values ('tidemark_ledger'), "
+                          "('tidemark_loads'), ('tidemark_quarantine'), ('tidemark_columns')) as "
+                          "t (name)",
+                          cancel));
+  if (all.boolean(0, 0)) return {};
   TM_TRY(Transaction transaction,
          Transaction::begin(connection, "isolation level read committed", cancel));
   TM_CHECK(connection.query(creation_lock, cancel));
@@ -136,6 +142,27 @@ Result<std::vector<Position>> history(Connection& connection, const StreamId& st
   for (std::size_t row = 0; row < rows->rows(); ++row)
     positions.push_back(Position{rows->string(row, 0)});
   return positions;
+}
+
+Result<std::optional<std::string>> carried(Connection& connection, const StreamId& stream,
+                                           Cancel& cancel) {
+  auto rows =
+      connection.query("select columns from tidemark_columns where job = $1 and stream = $2",
+                       Parameters{stream.job.get(), stream.stream.get()}, cancel);
+  if (rows.ok())
+    return rows->rows() == 0 ? std::optional<std::string>() : std::optional(rows->string(0, 0));
+  if (is_missing(rows.error())) return std::optional<std::string>();
+  return std::move(rows).error();
+}
+
+Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
+                    Cancel& cancel) {
+  TM_CHECK(
+      connection.query("insert into tidemark_columns (job, stream, columns) values ($1, $2, "
+                       "$3) on conflict (job, stream) do update set columns = "
+                       "excluded.columns",
+                       Parameters{stream.job.get(), stream.stream.get(), columns}, cancel));
+  return {};
 }
 
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,

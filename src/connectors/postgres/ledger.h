@@ -1,6 +1,7 @@
 // The ledger in a PostgreSQL target: tidemark_ledger (the head of each stream), tidemark_loads (one
-// row per load) and tidemark_quarantine (refused rows), in the schema that the session creates
-// tables in.
+// row per load), tidemark_quarantine (refused rows) and tidemark_columns (what the last window of
+// each stream carried; older ledgers lack it until their next load), in the schema that the session
+// creates tables in.
 //
 // Free functions over a borrowed Connection; they keep nothing. Reading works before the tables
 // exist and on a target that takes no writes. The head moves by compare-and-set only, as the last
@@ -21,7 +22,7 @@ namespace tidemark::postgres::ledger {
 // The statements that create what is missing, for `plan` and for ensure().
 std::vector<std::string> ddl();
 
-// Are all three tables there? Touches nothing.
+// Are the tables there that every ledger has? Touches nothing.
 Result<bool> exists(Connection& connection, Cancel& cancel);
 
 // Creates the tables that are missing, in a transaction of its own, so that concurrent first loads
@@ -32,6 +33,12 @@ Result<std::optional<LedgerRow>> head(Connection& connection, const StreamId& st
                                       Cancel& cancel);
 Result<std::vector<Position>> history(Connection& connection, const StreamId& stream,
                                       Cancel& cancel);
+// Sink::carried.
+Result<std::optional<std::string>> carried(Connection& connection, const StreamId& stream,
+                                           Cancel& cancel);
+// Takes the place of what stood there. Inside the load's transaction.
+Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
+                    Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
 Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,

@@ -26,6 +26,7 @@ std::unique_ptr<Connection> ReadSessions::kept() {
 
 Status ReadSessions::lead(Connection& connection, Cancel& cancel) {
   TM_CHECK(connection.begin(read_mode, cancel));
+  if (!lock_.empty()) TM_CHECK(connection.execute(lock_, cancel));
   TM_CHECK(take_bytes_as_they_are(connection, cancel));
   if (!lends_) return {};
   TM_TRY(const Rows rows, connection.query("select pg_catalog.pg_export_snapshot()", cancel));
@@ -49,6 +50,8 @@ Result<bool> ReadSessions::join(Connection& connection, Cancel& cancel) {
   TM_CHECK(connection.begin(read_mode, cancel));
   TM_TRY([[maybe_unused]] const std::int64_t none,
          connection.execute("set transaction snapshot " + quote_text(snapshot), cancel));
+  // The first session holds the table; whoever waits for it must not be waited for.
+  if (!lock_.empty()) TM_CHECK(connection.execute(lock_ + " nowait", cancel));
   TM_CHECK(take_bytes_as_they_are(connection, cancel));
   return true;
 }

@@ -1,5 +1,9 @@
 // ReadSessions: the sessions that the splits of one window are read in, all under one snapshot.
 //
+// A transaction's first query takes its snapshot. Where that has to wait for an ALTER TABLE that
+// writes the table anew, the snapshot is older than the new table, in which it then sees no row at
+// all. So each session locks the table before.
+//
 // The first session takes the snapshot and lends it to those beside it; it is kept from split to
 // split, so that the snapshot can be lent as long as splits are read. Shared by a source and its
 // readers; safe from any thread, but one caller of lead() and join() at a time.
@@ -9,6 +13,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "drivers/postgres/connection.h"
 
@@ -16,8 +21,9 @@ namespace tidemark::postgres {
 
 class ReadSessions {
  public:
-  // Whether there will be others to lend the snapshot to.
-  explicit ReadSessions(bool lends) : lends_(lends) {}
+  // `lock` in SQL, empty where there is no table to hold; `lends`: there will be others to lend the
+  // snapshot to.
+  ReadSessions(std::string lock, bool lends) : lock_(std::move(lock)), lends_(lends) {}
 
   // The first session, in its transaction, where it is kept; else nothing, and the next is it.
   std::unique_ptr<Connection> kept();
@@ -32,6 +38,7 @@ class ReadSessions {
   void close();
 
  private:
+  const std::string lock_;
   const bool lends_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.

@@ -75,6 +75,11 @@ Result<std::vector<Position>> PostgresSink::history(const StreamId& stream, Canc
   return ledger::history(*connection, stream, cancel);
 }
 
+Result<std::optional<std::string>> PostgresSink::carried(const StreamId& stream, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  return ledger::carried(*connection, stream, cancel);
+}
+
 Result<bool> PostgresSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::loaded_by(*connection, stream, run, cancel);
@@ -117,7 +122,8 @@ Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, C
 
 Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_target(*connection, target, cancel));
+  TM_TRY(TableState state, read_target(*connection, target, cancel));
+  TM_TRY(const std::vector<std::string> added, add_columns(state, target));
   TM_TRY(LoadSteps steps, compose(state, target, Fence(0)));
   LoadPlan plan;
   plan.table_exists = state.exists;
@@ -125,6 +131,7 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
   plan.notes = std::move(steps.notes);
   TM_TRY(const bool ledger_exists, ledger::exists(*connection, cancel));
   if (!ledger_exists) plan.ddl = ledger::ddl();
+  plan.ddl.insert(plan.ddl.end(), added.begin(), added.end());
   plan.ddl.insert(plan.ddl.end(), steps.ddl.begin(), steps.ddl.end());
   plan.sql = steps.statements();
   if (Status writable = check_writable(*connection, cancel); !writable.ok()) {
@@ -135,7 +142,8 @@ Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {
 
 Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
-  TM_TRY(const TableState state, read_target(*connection, target, cancel));
+  TM_TRY(TableState state, read_target(*connection, target, cancel));
+  TM_CHECK(add_columns(state, target));
   TM_TRY(const LoadSteps steps, compose(state, target, Fence(0)));
   std::vector<Acceptance> all;
   for (const CopyColumn& copy : steps.columns) {

@@ -59,6 +59,12 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
   TM_TRY(TableState state, read_target(*connection_, target, cancel));
   if (!state.exists && target.was_there) return table_gone(target.table);
   if (state.exists && target.must_be_new) return table_taken(target.table);
+  TM_TRY(const std::vector<std::string> added, add_columns(state, target));
+  for (const std::string& statement : added)
+    TM_CHECK(connection_->execute(statement, cancel));
+  if (!added.empty()) {
+    TM_TRY(state, read_target(*connection_, target, cancel));
+  }
   TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
   TM_CHECK(check_null_key(engine_, rows, target));
   if (steps.full) {
@@ -166,6 +172,8 @@ Result<CommitOutcome> PostgresLoad::move_ledger_and_commit(const LoadRow& load, 
          ledger::insert_load(*connection_, key_, load, cancel));
   if (!transaction) return CommitOutcome::already_committed;
   transaction_id_ = *transaction;
+  if (load.carried)
+    TM_CHECK(ledger::keep_carried(*connection_, key_.stream, *load.carried, cancel));
   TM_TRY(const bool moved, ledger::move_head(*connection_, key_, load.window, cancel));
   if (!moved) {
     connection_->rollback();

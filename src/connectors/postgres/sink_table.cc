@@ -366,6 +366,23 @@ Result<TableState> read_target(Connection& connection, const LoadTarget& target,
   return state;
 }
 
+Result<std::vector<std::string>> add_columns(TableState& state, const LoadTarget& target) {
+  std::vector<std::string> statements;
+  if (!state.exists) return statements;
+  for (const Column& column : target.schema.columns) {
+    const bool there =
+        std::any_of(state.columns.begin(), state.columns.end(),
+                    [&](const TargetColumn& known) { return known.name == column.name; });
+    if (there || !target.adds(column.name)) continue;
+    TM_CHECK(check_name(column.name, "column"));
+    TM_TRY(TargetColumn made, made_column(column));
+    statements.push_back("alter table " + state.name.sql() + " add column " +
+                         quote_name(column.name) + " " + made.type_name);
+    state.columns.push_back(std::move(made));
+  }
+  return statements;
+}
+
 Result<LoadSteps> compose(const TableState& state, const LoadTarget& target, Fence fence) {
   LoadSteps steps;
   TM_CHECK(check_key(target));

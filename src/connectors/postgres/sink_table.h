@@ -56,6 +56,9 @@ Result<TableState> read_table(Connection& connection, const std::string& table, 
 // The same with what the load of `target` has to know beside.
 Result<TableState> read_target(Connection& connection, const LoadTarget& target, Cancel& cancel);
 
+// The statements that give the table what LoadTarget::added says, and `state` as it will be then.
+Result<std::vector<std::string>> add_columns(TableState& state, const LoadTarget& target);
+
 // The statements of one load, in the order they run; texts are empty where the strategy has no such
 // step.
 struct LoadSteps {

@@ -333,17 +333,22 @@ Result<Fit> fit(const Column& column, const TargetColumn& target) {
   return Fit{CopyColumn{column.name, column.type, std::move(wire)}, std::move(note)};
 }
 
-Result<CopyColumn> new_column(const Column& column) {
-  TM_CHECK(postgres_type(column));
+Result<TargetColumn> made_column(const Column& column) {
+  TM_TRY(const std::string whole, postgres_type(column));
   const bool is_list = column.type.kind == TypeKind::list;
   TM_TRY(const std::string name,
          postgres_type(Column{column.name, is_list ? *column.type.element : column.type}));
   const std::string_view base = std::string_view(name).substr(0, name.find('('));
   const auto* made = std::find_if(builtins.begin(), builtins.end(),
                                   [&](const Builtin& b) { return b.name == base; });
-  TargetColumn target{column.name, name};
+  TargetColumn target{column.name, whole};
   target.type_oid = is_list ? made->array_oid : made->oid;
   target.element_oid = is_list ? made->oid : 0;
+  return target;
+}
+
+Result<CopyColumn> new_column(const Column& column) {
+  TM_TRY(const TargetColumn target, made_column(column));
   TM_TRY(Fit fits, fit(column, target));
   return std::move(fits.copy);
 }

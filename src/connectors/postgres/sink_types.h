@@ -49,7 +49,10 @@ struct Fit {
 // Fails with `target.schema_misfit`, naming column and both types.
 Result<Fit> fit(const Column& column, const TargetColumn& target);
 
-// The same for a column that is created with postgres_type(column).
+// A column that is created with postgres_type(column), as nullable.
+Result<TargetColumn> made_column(const Column& column);
+
+// fit() for such a column.
 Result<CopyColumn> new_column(const Column& column);
 
 // The column as the engine would hold it; types the engine lacks are text.

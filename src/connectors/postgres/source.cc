@@ -23,6 +23,13 @@ std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
   return name + "::text";
 }
 
+std::string list_of(const std::vector<std::string>& asked) {
+  std::string list;
+  for (const std::string& one : asked)
+    list += (list.empty() ? "" : ", ") + one;
+  return list;
+}
+
 }  // namespace
 
 PostgresSource::PostgresSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
@@ -63,17 +70,21 @@ Status PostgresSource::describe(Cancel& cancel) {
   }
   schema_ = Schema{};
   columns_.clear();
-  types_.clear();
-  select_list_.clear();
+  planned_ = PlannedColumns{};
+  if (found.kind == 'r' || found.kind == 'p')
+    planned_.lock = "lock table " + relation() + " in access share mode";
+  asked_.clear();
   for (const CatalogColumn& column : found.columns) {
     TM_TRY(ColumnForm form, form_of(column.type, column.name, declared_type(spec_, column.name)));
-    select_list_ += (select_list_.empty() ? "" : ", ") + asked_for(column, form);
-    types_.push_back(form.cast_to_text ? text_oid : column.type.oid);
+    asked_.push_back(asked_for(column, form));
+    planned_.types.push_back(form.cast_to_text ? text_oid : column.type.oid);
+    planned_.modifiers.push_back(form.cast_to_text ? -1 : column.type.modifier);
     schema_.columns.push_back({column.name, form.type, !column.not_null, column.type.name});
     columns_.push_back({column.name, std::move(form)});
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
+  select_list_ = list_of(asked_);
   TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
@@ -92,6 +103,39 @@ Status PostgresSource::describe(Cancel& cancel) {
 Result<Schema> PostgresSource::discover(Cancel& cancel) {
   TM_CHECK(describe(cancel));
   return schema_;
+}
+
+Result<bool> PostgresSource::may_hold(const std::vector<std::string>& columns, const Position& lo,
+                                      Cancel& cancel) {
+  TM_CHECK(describe(cancel));
+  if (!windowed()) return true;
+  std::string any;
+  for (const std::string& column : columns)
+    any += (any.empty() ? "" : " or ") + quote_name(column) + " is not null";
+  const std::string read =
+      window_condition(*cursor_, Window{std::nullopt, lo, lo}, spec_.null_cursor);
+  TM_TRY(Connection * connection, control(cancel));
+  TM_TRY(const Rows found,
+         connection->query("select exists (select from " + relation() + " where (" + any + ")" +
+                               (read.empty() ? "" : " and (" + read + ")") + ")",
+                           cancel));
+  return found.boolean(0, 0);
+}
+
+Status PostgresSource::leave_out(const std::vector<std::string>& columns) {
+  for (const std::string& name : columns) {
+    const auto at = schema_.find(name);
+    if (!at) continue;
+    const auto place = static_cast<std::ptrdiff_t>(*at);
+    schema_.columns.erase(schema_.columns.begin() + place);
+    columns_.erase(columns_.begin() + place);
+    planned_.types.erase(planned_.types.begin() + place);
+    planned_.modifiers.erase(planned_.modifiers.begin() + place);
+    asked_.erase(asked_.begin() + place);
+  }
+  select_list_ = list_of(asked_);
+  planned_window_.reset();
+  return {};
 }
 
 Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
@@ -146,7 +190,7 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
 }
 
 Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
-  if (planned_ == window) return {};
+  if (planned_window_ == window) return {};
   TM_TRY(Connection * connection, control(cancel));
   ReadRequest request;
   request.asked = {select_list_, relation(), {}};
@@ -165,7 +209,7 @@ Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
       if (column.name == name) request.key.push_back({quote_name(name), column.type.name});
   }
   TM_TRY(plan_, ReadPlan::make(*connection, std::move(request), cancel));
-  planned_ = window;
+  planned_window_ = window;
   return {};
 }
 
@@ -173,7 +217,7 @@ Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& c
   TM_CHECK(describe(cancel));
   TM_CHECK(plan_read(window, cancel));
   std::vector<Split> splits = plan_.splits();
-  sessions_ = std::make_shared<ReadSessions>(splits.size() > 1);
+  sessions_ = std::make_shared<ReadSessions>(planned_.lock, splits.size() > 1);
   return splits;
 }
 
@@ -213,7 +257,7 @@ Result<Extraction> PostgresSource::start(std::unique_ptr<Connection> session, co
                                          const std::optional<Position>& place,
                                          CopyReader::Keep keep, Cancel& cancel) {
   TM_TRY(std::unique_ptr<Walk> walk, plan_.walk(split, place, *session, cancel));
-  auto reader = CopyReader::start(std::move(session), std::move(walk), columns_, types_,
+  auto reader = CopyReader::start(std::move(session), std::move(walk), columns_, planned_,
                                   read_guard(), std::move(keep), cancel);
   if (!reader.ok())
     return std::move(reader).error().with_context("starting to read from PostgreSQL");

@@ -49,6 +49,9 @@ class PostgresSource : public Source {
   void rest() override { control_.reset(); }
 
   Result<Schema> discover(Cancel& cancel) override;
+  Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
+                        Cancel& cancel) override;
+  Status leave_out(const std::vector<std::string>& columns) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -90,14 +93,15 @@ class PostgresSource : public Source {
   std::optional<Relation> relation_;
   std::optional<Cursor> cursor_;
   Schema schema_;
-  std::vector<DecodedColumn> columns_;
-  std::vector<std::uint32_t> types_;  // of the columns of the SELECT
+  std::vector<DecodedColumn> columns_;  // of the SELECT, as all that follow
+  PlannedColumns planned_;
+  std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
 
-  ReadPlan plan_;                  // of the window that was asked for last
-  std::optional<Window> planned_;  // which that is
+  ReadPlan plan_;                         // of the window that was asked for last
+  std::optional<Window> planned_window_;  // which that is
   bool on_replica_ = false;
-  std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>(false);
+  std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>("", false);
 };
 
 }  // namespace tidemark::postgres

@@ -370,7 +370,7 @@ TEST_F(SourceTest, ATableThatIsDroppedOrChangedAfterThePlan) {
   auto changed = read(source);
   ASSERT_FALSE(changed.ok());
   EXPECT_EQ("source.column_changed", changed.error().code);
-  EXPECT_NE(std::string::npos, changed.error().message.find("column b"));
+  EXPECT_NE(std::string::npos, changed.error().message.find("column `b`"));
   psql("drop table t");
   auto dropped = read(source);
   ASSERT_FALSE(dropped.ok());

@@ -29,6 +29,8 @@ class SqliteReader : public Reader {
     std::size_t rows = 0;
     while (!ended_ && rows < writer.capacity()) {
       TM_TRY(bool is_row, statement_.step());
+      // From the first step on the read has its snapshot, and the columns that go with it.
+      if (number_ == 0) TM_CHECK(check_columns());
       if (!is_row) {
         ended_ = true;
         break;
@@ -40,6 +42,16 @@ class SqliteReader : public Reader {
   }
 
  private:
+  Status check_columns() const {
+    bool same = statement_.column_count() == static_cast<int>(schema_.columns.size());
+    for (std::size_t at = 0; same && at < schema_.columns.size(); ++at) {
+      const int index = static_cast<int>(at);
+      same = statement_.column_name(index) == schema_.columns[at].name &&
+             statement_.declared_type(index) == schema_.columns[at].source_type;
+    }
+    return same ? Status() : column_changed("the columns of the SQLite source have changed");
+  }
+
   bool decode(BatchWriter& writer, std::size_t row) {
     for (std::size_t at = 0; at < schema_.columns.size(); ++at) {
       const int index = static_cast<int>(at);
@@ -145,6 +157,31 @@ Result<Schema> SqliteSource::discover(Cancel& cancel) {
   }
   schema_ = schema;
   return schema;
+}
+
+Result<bool> SqliteSource::may_hold(const std::vector<std::string>& columns, const Position& lo,
+                                    Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  if (!spec_.watermark) return true;
+  std::string any;
+  for (const std::string& column : columns)
+    any += (any.empty() ? "" : " OR ") + sqlite::quote_identifier(column) + " IS NOT NULL";
+  const std::string read = where(Window{std::nullopt, lo, lo});
+  TM_TRY(sqlite::Statement found,
+         database_.prepare("SELECT EXISTS (SELECT 1 FROM " + relation() + " WHERE (" + any + ")" +
+                           (read.empty() ? "" : " AND (" + read + ")") + ")"));
+  TM_CHECK(found.step());
+  return found.int64_at(0) != 0;
+}
+
+Status SqliteSource::leave_out(const std::vector<std::string>& columns) {
+  select_list_.clear();
+  std::erase_if(schema_->columns, [&](const Column& column) {
+    return std::find(columns.begin(), columns.end(), column.name) != columns.end();
+  });
+  for (const Column& column : schema_->columns)
+    select_list_ += (select_list_.empty() ? "" : ", ") + sqlite::quote_identifier(column.name);
+  return {};
 }
 
 // The change counter of the file header, which every commit in rollback mode moves, and the state
@@ -285,8 +322,8 @@ std::string SqliteSource::where(const Window& window) const {
 
 Result<std::vector<Split>> SqliteSource::split(const Window& window, Cancel&) {
   const std::string condition = where(window);
-  return std::vector<Split>{
-      {"SELECT * FROM " + relation() + (condition.empty() ? "" : " WHERE " + condition)}};
+  return std::vector<Split>{{"SELECT " + select_list_ + " FROM " + relation() +
+                             (condition.empty() ? "" : " WHERE " + condition)}};
 }
 
 Result<Extraction> SqliteSource::open(const Split& split, Cancel& cancel) {

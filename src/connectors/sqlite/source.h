@@ -22,6 +22,9 @@ class SqliteSource : public Source {
                                               LoadStrategy strategy, bool counts);
 
   Result<Schema> discover(Cancel& cancel) override;
+  Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
+                        Cancel& cancel) override;
+  Status leave_out(const std::vector<std::string>& columns) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -47,6 +50,7 @@ class SqliteSource : public Source {
   LoadStrategy strategy_;
   bool counts_;
   std::optional<Schema> schema_;
+  std::string select_list_ = "*";
 };
 
 class SqliteConnector : public Connector {
