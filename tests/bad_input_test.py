@@ -180,7 +180,7 @@ to:   {connection: warehouse, table: trips, load: append}
         self.project.write("tidemark.yaml", PROJECT_YAML + "memory: 64MB\n")
         self.project.job("orders", ORDERS)
         with DuckdbFile() as engine:
-            engine.rows(f"COPY (SELECT i AS id, repeat(md5(i::VARCHAR), 60) AS note FROM range({rows}) t(i)) "
+            engine.rows(f"COPY (SELECT i AS id, repeat(md5(i::VARCHAR), 60) AS note FROM range(1, {rows} + 1) t(i)) "
                         f"TO '{self.project.dir}/data/orders-1.csv'")
         self.assertGreater((self.project.dir / "data/orders-1.csv").stat().st_size, 110_000_000)
         self.loaded("orders", read=rows, loaded=rows)
@@ -384,7 +384,7 @@ class BadSystems(BadInput):
 
     def fill(self, rows=200_000):
         with DuckdbFile() as engine:
-            engine.rows(f"COPY (SELECT i AS id, md5(i::VARCHAR) || md5((i + 1)::VARCHAR) AS hash FROM range({rows}) t(i)) "
+            engine.rows(f"COPY (SELECT i AS id, md5(i::VARCHAR) || md5((-i)::VARCHAR) AS hash FROM range(1, {rows} + 1) t(i)) "
                         f"TO '{self.project.dir}/data/orders-2.csv'")
         return rows
 

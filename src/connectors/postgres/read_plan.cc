@@ -9,6 +9,8 @@ namespace tidemark::postgres {
 namespace {
 
 constexpr const char* by_key_range = "by pages in the order of watermark and key";
+// Statistics may be old: a table that was this much smaller than what is split is not asked for.
+constexpr std::int64_t growth_since = 4;
 constexpr int splits_of_reader = 4;  // so that whoever is done early takes some of the others'
 
 std::string range_between(const std::string& column, const std::string* from,
@@ -44,7 +46,11 @@ Status ReadPlan::find_pieces(Connection& connection, Cancel& cancel) {
     return {};
   }
   if (!request_.is_table) return {};
+  const auto is_small = [](std::int64_t estimated, std::int64_t least) {
+    return estimated >= 0 && estimated < least / growth_since;
+  };
   if (!request_.window.lo) {
+    if (is_small(request_.bytes_estimated, request_.sizes.split_bytes)) return {};
     TM_TRY(pages_, find_pages(connection, request_.asked.relation, cancel));
     if (pages_ && pages_->bytes < request_.sizes.split_bytes) pages_.reset();
     can_go_on_ = pages_ && moves_with_changes();
@@ -54,8 +60,10 @@ Status ReadPlan::find_pieces(Connection& connection, Cancel& cancel) {
   if (request_.key.empty() || !moves_with_changes() ||
       request_.cursor->kind == CursorKind::row_transaction)
     return {};
+  const std::int64_t least = 2 * request_.sizes.page_rows;
+  if (is_small(request_.rows_estimated, least)) return {};
   TM_TRY(const std::int64_t rows, rows_estimated(connection, request_.asked, cancel));
-  by_key_ = can_go_on_ = rows >= 2 * request_.sizes.page_rows;
+  by_key_ = can_go_on_ = rows >= least;
   return {};
 }
 

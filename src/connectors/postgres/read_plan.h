@@ -37,6 +37,9 @@ struct ReadRequest {
   std::optional<std::string> split_by;  // in SQL
   int readers = 1;
   SplitSizes sizes;
+  // As the server's statistics have them, so that nobody asks about small tables; -1: unknown.
+  std::int64_t bytes_estimated = -1;
+  std::int64_t rows_estimated = -1;
 };
 
 class ReadPlan {

@@ -199,6 +199,8 @@ Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
   request.nulls = spec_.null_cursor;
   request.readers = spec_.readers;
   request.sizes = access_.sizes;
+  request.bytes_estimated = relation_->bytes_estimated;
+  request.rows_estimated = relation_->rows_estimated;
   if (spec_.split_by) request.split_by = quote_name(spec_.split_by->value);
   if (windowed()) {
     request.cursor = cursor_;

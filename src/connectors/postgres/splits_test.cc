@@ -267,7 +267,9 @@ class GoneOnTest : public SplitsTest {
       give(rows_of(next, one).rows);
     for (const auto& [id, version] : rows_now())
       EXPECT_TRUE(given[id].contains(version)) << "row " << id << ", version " << version;
-    if (strategy == LoadStrategy::append) EXPECT_EQ(doubled, 0);
+    if (strategy == LoadStrategy::append) {
+      EXPECT_EQ(doubled, 0);
+    }
   }
 };
 

@@ -132,13 +132,17 @@ Status Connection::execute_waiting(const std::string& sql) {
   TM_CHECK(impl_->injected_fault());
   TM_TRY(StatementHandle statement, impl_->prepare(sql));
   PendingHandle pending;
-  if (duckdb_pending_prepared(statement.get(), pending.fill()) != DuckDBSuccess)
-    return impl_->fail(DUCKDB_ERROR_EXECUTOR, duckdb_pending_error(pending.get()));
+  const auto failed = [&] {
+    const char* problem = duckdb_pending_error(pending.get());
+    return impl_->fail(error_type_of(problem), problem);
+  };
+  if (duckdb_pending_prepared(statement.get(), pending.fill()) != DuckDBSuccess) return failed();
   duckdb_pending_state state = DUCKDB_PENDING_RESULT_NOT_READY;
   while (state != DUCKDB_PENDING_RESULT_READY && state != DUCKDB_PENDING_ERROR) {
     state = duckdb_pending_execute_task(pending.get());
     if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) std::this_thread::sleep_for(pause);
   }
+  if (state == DUCKDB_PENDING_ERROR) return failed();
   ResultHandle result;
   if (duckdb_execute_pending(pending.get(), result.get()) != DuckDBSuccess)
     return impl_->fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));

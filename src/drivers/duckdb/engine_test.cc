@@ -98,6 +98,25 @@ TEST_F(EngineTest, AnErrorOfAFeedComesBackUnchanged) {
   EXPECT_EQ(failed.error().code, "source.gone");
 }
 
+TEST_F(EngineTest, AStatementThatWaitsFailsAsAnyOther) {
+  ASSERT_TRUE(db_->execute_waiting("CREATE TABLE t AS SELECT 1 AS i").ok());
+  EXPECT_EQ(db_->count("SELECT i FROM t").value(), 1);
+  for (const char* select :
+       {"SELECT CAST('x' || i AS INTEGER) AS v FROM t", "SELECT nothing FROM t",
+        "SELECT i::TINYINT + 127::TINYINT AS v FROM t", "SELECT error('mine') AS v FROM t",
+        "SELECT FROM FROM"}) {
+    const std::string sql = std::string("CREATE OR REPLACE TABLE made AS ") + select;
+    const Status plain = db_->execute(sql);
+    const Status waiting = db_->execute_waiting(sql);
+    ASSERT_FALSE(plain.ok());
+    ASSERT_FALSE(waiting.ok());
+    EXPECT_EQ(waiting.error().code, plain.error().code) << select;
+    EXPECT_EQ(waiting.error().message, plain.error().message) << select;
+  }
+  const std::string copy = "COPY t TO '/nowhere/at/all.parquet' (FORMAT parquet)";
+  EXPECT_EQ(db_->execute_waiting(copy).error().code, "engine.io");
+}
+
 TEST_F(EngineTest, StreamsWhatItReads) {
   std::int64_t sum = 0;
   std::int64_t nulls = 0;

@@ -1,6 +1,7 @@
 #include "drivers/duckdb/errors.h"
 
 #include <string>
+#include <string_view>
 
 namespace tidemark::duck {
 
@@ -56,7 +57,41 @@ Class classify(duckdb_error_type type) {
   }
 }
 
+struct Beginning {
+  std::string_view words;
+  duckdb_error_type type;
+};
+
+constexpr Beginning beginnings[] = {
+    {"Out of Range Error", DUCKDB_ERROR_OUT_OF_RANGE},
+    {"Conversion Error", DUCKDB_ERROR_CONVERSION},
+    {"Mismatch Type Error", DUCKDB_ERROR_MISMATCH_TYPE},
+    {"Decimal Error", DUCKDB_ERROR_DECIMAL},
+    {"Parser Error", DUCKDB_ERROR_PARSER},
+    {"Syntax Error", DUCKDB_ERROR_SYNTAX},
+    {"Binder Error", DUCKDB_ERROR_BINDER},
+    {"Catalog Error", DUCKDB_ERROR_CATALOG},
+    {"Invalid Input Error", DUCKDB_ERROR_INVALID_INPUT},
+    {"Divide by Zero Error", DUCKDB_ERROR_DIVIDE_BY_ZERO},
+    {"Not implemented Error", DUCKDB_ERROR_NOT_IMPLEMENTED},
+    {"Constraint Error", DUCKDB_ERROR_CONSTRAINT},
+    {"TransactionContext Error", DUCKDB_ERROR_TRANSACTION},
+    {"Permission Error", DUCKDB_ERROR_PERMISSION},
+    {"IO Error", DUCKDB_ERROR_IO},
+    {"Out of Memory Error", DUCKDB_ERROR_OUT_OF_MEMORY},
+    {"INTERRUPT Error", DUCKDB_ERROR_INTERRUPT},
+    {"FATAL Error", DUCKDB_ERROR_FATAL},
+};
+
 }  // namespace
+
+duckdb_error_type error_type_of(const char* message) {
+  const std::string_view text = message == nullptr ? "" : message;
+  for (const Beginning& beginning : beginnings) {
+    if (text.starts_with(beginning.words)) return beginning.type;
+  }
+  return DUCKDB_ERROR_EXECUTOR;
+}
 
 Error engine_error(duckdb_error_type type, const char* message) {
   const Class known = classify(type);

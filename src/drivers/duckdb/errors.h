@@ -8,5 +8,7 @@
 namespace tidemark::duck {
 
 Error engine_error(duckdb_error_type type, const char* message);
+// Of a message that comes without its type, by the words that it begins with.
+duckdb_error_type error_type_of(const char* message);
 
 }  // namespace tidemark::duck
