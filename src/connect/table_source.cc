@@ -2,6 +2,7 @@
 
 #include "base/nearest.h"
 #include "base/units.h"
+#include "connect/guard.h"
 
 namespace tidemark {
 
@@ -29,6 +30,27 @@ Status check_declared(const SourceSpec& spec, const Schema& schema) {
                       hint);
   }
   return {};
+}
+
+std::string comma_list(const std::vector<std::string>& items) {
+  std::string list;
+  for (const std::string& item : items)
+    list += (list.empty() ? "" : ", ") + item;
+  return list;
+}
+
+std::string holds_value_sql(const std::string& relation, const std::vector<std::string>& columns,
+                            std::string (*quote)(std::string_view name),
+                            const std::string& condition) {
+  std::string any;
+  for (const std::string& column : columns)
+    any += (any.empty() ? "" : " or ") + quote(column) + " is not null";
+  return "select exists (select 1 from " + relation + " where (" + any + ")" +
+         (condition.empty() ? "" : " and (" + condition + ")") + ")";
+}
+
+std::int64_t scan_limit(const Guard* guard) {
+  return guard == nullptr ? GuardSpec().scan_limit_bytes : guard->spec().scan_limit_bytes;
 }
 
 bool reads_null_cursors(NullCursor nulls, const Window& window) {

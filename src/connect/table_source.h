@@ -5,11 +5,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "connect/source.h"
 #include "spec/job_spec.h"
 
 namespace tidemark {
+
+class Guard;
 
 // The text of a query without the semicolon people end it with.
 std::string without_semicolon(std::string query);
@@ -18,6 +22,18 @@ std::string without_semicolon(std::string query);
 std::optional<std::string> declared_type(const SourceSpec& spec, const std::string& column);
 // `plan.no_column` where a job declares a column that the source has not.
 Status check_declared(const SourceSpec& spec, const Schema& schema);
+
+// `a, b, c`
+std::string comma_list(const std::vector<std::string>& items);
+
+// A query whether one of the rows of `relation` that `condition` is true of, or of all where it is
+// empty, has a value in one of the columns. `quote` writes a name in the source's SQL.
+std::string holds_value_sql(const std::string& relation, const std::vector<std::string>& columns,
+                            std::string (*quote)(std::string_view name),
+                            const std::string& condition);
+
+// How many bytes a run may scan to find its window, also where nothing guards the connection.
+std::int64_t scan_limit(const Guard* guard);
 
 // Rows are counted up to one more than this.
 inline constexpr std::int64_t null_cursors_counted_max = 100'000;

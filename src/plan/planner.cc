@@ -1,7 +1,6 @@
 #include "plan/planner.h"
 
 #include <algorithm>
-#include <cctype>
 #include <map>
 #include <set>
 #include <utility>
@@ -23,13 +22,6 @@ std::string replace_all(std::string text, std::string_view mark, std::string_vie
     text.replace(at, mark.size(), value);
   }
   return text;
-}
-
-// Some targets fold case, so names that differ in it only are taken for one.
-bool same_name(const std::string& left, const std::string& right) {
-  return std::equal(
-      left.begin(), left.end(), right.begin(), right.end(),
-      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 // `raw.{table}` for stream `public.orders`: {schema} is `public`, {table} is `orders`.

@@ -9,12 +9,6 @@ namespace tidemark {
 
 namespace {
 
-bool same_but_case(const std::string& left, const std::string& right) {
-  return std::equal(
-      left.begin(), left.end(), right.begin(), right.end(),
-      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
-}
-
 // Marks `dropped` and the new column it may have become; each of both in one pair only.
 void pair_with_new(ColumnChange& dropped, std::vector<ColumnChange>& changes,
                    bool (*alike)(const ColumnChange& dropped, const ColumnChange& added)) {
@@ -35,7 +29,7 @@ void pair_renamed(std::vector<ColumnChange>& changes) {
     }
   };
   pair_all([](const ColumnChange& dropped, const ColumnChange& added) {
-    return same_but_case(dropped.column, added.column);
+    return same_name(dropped.column, added.column);
   });
   pair_all([](const ColumnChange& dropped, const ColumnChange& added) {
     return sql_name(*dropped.before) == sql_name(*added.now);
@@ -50,6 +44,12 @@ Error unreadable() {
 }
 
 }  // namespace
+
+bool same_name(const std::string& left, const std::string& right) {
+  return std::equal(
+      left.begin(), left.end(), right.begin(), right.end(),
+      [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
+}
 
 std::string_view to_string(ColumnChangeKind kind) {
   switch (kind) {

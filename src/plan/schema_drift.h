@@ -12,6 +12,9 @@
 
 namespace tidemark {
 
+// Some targets fold case, so names that differ in it only are taken for one.
+bool same_name(const std::string& left, const std::string& right);
+
 enum class ColumnChangeKind { added, dropped, retyped };
 std::string_view to_string(ColumnChangeKind kind);  // `new`, `dropped`, `retyped`
 

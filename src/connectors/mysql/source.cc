@@ -6,16 +6,7 @@
 #include "connectors/mysql/stream_reader.h"
 
 namespace tidemark::mysql {
-namespace {
-
-std::string list_of(const std::vector<std::string>& asked) {
-  std::string list;
-  for (const std::string& one : asked)
-    list += (list.empty() ? "" : ", ") + one;
-  return list;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 MysqlSource::MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
     : access_(std::move(access)), spec_(spec), strategy_(strategy) {
@@ -72,7 +63,7 @@ Status MysqlSource::describe(Cancel& cancel) {
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
-  select_list_ = list_of(asked_);
+  select_list_ = comma_list(asked_);
   TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
@@ -92,16 +83,11 @@ Result<bool> MysqlSource::may_hold(const std::vector<std::string>& columns, cons
                                    Cancel& cancel) {
   TM_CHECK(describe(cancel));
   if (!windowed()) return true;
-  std::string any;
-  for (const std::string& column : columns)
-    any += (any.empty() ? "" : " or ") + quote_name(column) + " is not null";
   TM_TRY(const std::string read,
          window_condition(*cursor_, Window{std::nullopt, lo, lo}, spec_.null_cursor));
   TM_TRY(Connection * connection, control(cancel));
   TM_TRY(const Rows found,
-         connection->query("select exists (select 1 from " + relation() + " where (" + any + ")" +
-                               (read.empty() ? "" : " and (" + read + ")") + ")",
-                           cancel));
+         connection->query(holds_value_sql(relation(), columns, quote_name, read), cancel));
   return found.integer(0, 0) != 0;
 }
 
@@ -115,19 +101,17 @@ Status MysqlSource::leave_out(const std::vector<std::string>& columns) {
     asked_.erase(asked_.begin() + place);
     plain_ = false;
   }
-  select_list_ = list_of(asked_);
+  select_list_ = comma_list(asked_);
   return {};
 }
 
 Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
   const auto* table = std::get_if<TableInput>(&spec_.input);
   if (table == nullptr) return {};
-  const std::int64_t limit = access_.guard == nullptr ? GuardSpec().scan_limit_bytes
-                                                      : access_.guard->spec().scan_limit_bytes;
   TM_TRY(const std::int64_t bytes,
          bytes_without_index(connection, TableName::parse(table->table.value), cursor_->column,
                              cancel));
-  if (bytes <= limit) return {};
+  if (bytes <= scan_limit(access_.guard)) return {};
   return seq_scan(table->table.value, cursor_->column, bytes,
                   "`create index " + cursor_->column + "_index on " + relation() + " (" +
                       quote_name(cursor_->column) + ")`");

@@ -10,11 +10,9 @@ namespace tidemark::postgres {
 Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
                                                   std::unique_ptr<Walk> walk,
                                                   std::vector<DecodedColumn> columns,
-                                                  const PlannedColumns& planned, ReadGuard guard,
-                                                  Keep keep, Cancel& cancel) {
+                                                  ReadGuard guard, Keep keep, Cancel& cancel) {
   TM_TRY(std::optional<Leg> leg, walk->next(*connection, cancel));
   TM_ASSERT(leg);
-  TM_CHECK(check_columns(*connection, leg->select, columns, planned, cancel));
   std::unique_ptr<CopyReader> reader(new CopyReader(std::move(connection), std::move(walk),
                                                     std::move(columns), std::move(guard),
                                                     std::move(keep)));

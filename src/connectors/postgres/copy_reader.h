@@ -20,7 +20,6 @@
 #include "connect/guard.h"
 #include "connect/source.h"
 #include "connectors/postgres/copy_decoder.h"
-#include "connectors/postgres/read_columns.h"
 #include "connectors/postgres/walk.h"
 #include "drivers/postgres/connection.h"
 
@@ -40,12 +39,11 @@ class CopyReader : public Reader {
   // Takes the connection once all was read; it is in its transaction still.
   using Keep = std::function<void(std::unique_ptr<Connection>)>;
 
-  // Starts to read on the connection, inside its transaction, which holds the table. Columns that
-  // are not as `planned` are the Error `source.column_changed`.
+  // Starts to read on the connection, inside its transaction, which holds the columns as they are
+  // given (read_columns.h).
   static Result<std::unique_ptr<Reader>> start(std::unique_ptr<Connection> connection,
                                                std::unique_ptr<Walk> walk,
-                                               std::vector<DecodedColumn> columns,
-                                               const PlannedColumns& planned, ReadGuard guard,
+                                               std::vector<DecodedColumn> columns, ReadGuard guard,
                                                Keep keep, Cancel& cancel);
   ~CopyReader() override;
   CopyReader(const CopyReader&) = delete;

@@ -14,7 +14,6 @@ namespace tidemark::postgres {
 
 // What describe() found, of the columns of the SELECT in their order.
 struct PlannedColumns {
-  std::string lock;  // keeps the table from being altered; empty: a view or a query
   std::vector<std::uint32_t> types;
   std::vector<std::int32_t> modifiers;
 };

@@ -125,8 +125,6 @@ Result<std::unique_ptr<Walk>> ReadPlan::walk(const Split& split,
   if (place) range = rest_of(*range, *place);
   if (!range || !pages_)
     return internal_error("source.bad_range", "no such range of pages: " + split.range);
-  // The read holds the table from now on, so that it stays as it is.
-  TM_TRY([[maybe_unused]] const Rows locked, connection.describe(split.text, cancel));
   TM_TRY(const auto now, find_pages(connection, request_.asked.relation, cancel));
   if (!now || now->files != pages_->files) {
     return source_error("source.rewritten",

@@ -53,8 +53,8 @@ class ReadPlan {
   // the rest of the window, and the next window what is missing.
   bool can_go_on() const { return can_go_on_; }
   std::string places_depend_on() const { return pages_ ? pages_->files : std::string(); }
-  // Of one of the splits, from a place in it. In the reader's transaction, which holds the table
-  // from then on; `source.rewritten` where the pages are others now.
+  // Of one of the splits, from a place in it. In the reader's transaction, which holds the table as
+  // it is; `source.rewritten` where the pages are others than at the plan.
   Result<std::unique_ptr<Walk>> walk(const Split& split, const std::optional<Position>& place,
                                      Connection& connection, Cancel& cancel) const;
 

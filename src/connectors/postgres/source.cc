@@ -23,13 +23,6 @@ std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
   return name + "::text";
 }
 
-std::string list_of(const std::vector<std::string>& asked) {
-  std::string list;
-  for (const std::string& one : asked)
-    list += (list.empty() ? "" : ", ") + one;
-  return list;
-}
-
 }  // namespace
 
 PostgresSource::PostgresSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
@@ -71,8 +64,9 @@ Status PostgresSource::describe(Cancel& cancel) {
   schema_ = Schema{};
   columns_.clear();
   planned_ = PlannedColumns{};
+  lock_.clear();
   if (found.kind == 'r' || found.kind == 'p')
-    planned_.lock = "lock table " + relation() + " in access share mode";
+    lock_ = "lock table " + relation() + " in access share mode";
   asked_.clear();
   for (const CatalogColumn& column : found.columns) {
     TM_TRY(ColumnForm form, form_of(column.type, column.name, declared_type(spec_, column.name)));
@@ -84,7 +78,7 @@ Status PostgresSource::describe(Cancel& cancel) {
   }
   if (columns_.empty()) return user_error("plan.no_columns", "the source has no columns");
   schema_.key = found.key;
-  select_list_ = list_of(asked_);
+  select_list_ = comma_list(asked_);
   TM_CHECK(check_declared(spec_, schema_));
   if (spec_.watermark) {
     std::optional<std::string> zone;
@@ -109,16 +103,11 @@ Result<bool> PostgresSource::may_hold(const std::vector<std::string>& columns, c
                                       Cancel& cancel) {
   TM_CHECK(describe(cancel));
   if (!windowed()) return true;
-  std::string any;
-  for (const std::string& column : columns)
-    any += (any.empty() ? "" : " or ") + quote_name(column) + " is not null";
   const std::string read =
       window_condition(*cursor_, Window{std::nullopt, lo, lo}, spec_.null_cursor);
   TM_TRY(Connection * connection, control(cancel));
   TM_TRY(const Rows found,
-         connection->query("select exists (select from " + relation() + " where (" + any + ")" +
-                               (read.empty() ? "" : " and (" + read + ")") + ")",
-                           cancel));
+         connection->query(holds_value_sql(relation(), columns, quote_name, read), cancel));
   return found.boolean(0, 0);
 }
 
@@ -133,17 +122,15 @@ Status PostgresSource::leave_out(const std::vector<std::string>& columns) {
     planned_.modifiers.erase(planned_.modifiers.begin() + place);
     asked_.erase(asked_.begin() + place);
   }
-  select_list_ = list_of(asked_);
+  select_list_ = comma_list(asked_);
   planned_window_.reset();
   return {};
 }
 
 Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
-  const std::int64_t limit = access_.guard == nullptr ? GuardSpec().scan_limit_bytes
-                                                      : access_.guard->spec().scan_limit_bytes;
   if (!std::holds_alternative<TableInput>(spec_.input)) return {};
   TM_TRY(const std::int64_t bytes, bytes_scanned(connection, relation(), *cursor_, cancel));
-  if (bytes <= limit) return {};
+  if (bytes <= scan_limit(access_.guard)) return {};
   const std::string mend =
       cursor_->kind == CursorKind::row_transaction
           ? "prepare a column that has one with `tidemark source prepare`"
@@ -219,7 +206,7 @@ Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& c
   TM_CHECK(describe(cancel));
   TM_CHECK(plan_read(window, cancel));
   std::vector<Split> splits = plan_.splits();
-  sessions_ = std::make_shared<ReadSessions>(planned_.lock, splits.size() > 1);
+  sessions_ = std::make_shared<ReadSessions>(lock_, splits.size() > 1);
   return splits;
 }
 
@@ -258,9 +245,13 @@ ReadGuard PostgresSource::read_guard() const {
 Result<Extraction> PostgresSource::start(std::unique_ptr<Connection> session, const Split& split,
                                          const std::optional<Position>& place,
                                          CopyReader::Keep keep, Cancel& cancel) {
-  TM_TRY(std::unique_ptr<Walk> walk, plan_.walk(split, place, *session, cancel));
-  auto reader = CopyReader::start(std::move(session), std::move(walk), columns_, planned_,
-                                  read_guard(), std::move(keep), cancel);
+  const auto started = [&]() -> Result<std::unique_ptr<Reader>> {
+    TM_CHECK(check_columns(*session, split.text, columns_, planned_, cancel));
+    TM_TRY(std::unique_ptr<Walk> walk, plan_.walk(split, place, *session, cancel));
+    return CopyReader::start(std::move(session), std::move(walk), columns_, read_guard(),
+                             std::move(keep), cancel);
+  };
+  auto reader = started();
   if (!reader.ok())
     return std::move(reader).error().with_context("starting to read from PostgreSQL");
   return Extraction{std::move(*reader)};

@@ -18,6 +18,7 @@
 #include "connect/source.h"
 #include "connectors/postgres/catalog.h"
 #include "connectors/postgres/copy_reader.h"
+#include "connectors/postgres/read_columns.h"
 #include "connectors/postgres/read_plan.h"
 #include "connectors/postgres/read_sessions.h"
 #include "connectors/postgres/watermark.h"
@@ -95,6 +96,7 @@ class PostgresSource : public Source {
   Schema schema_;
   std::vector<DecodedColumn> columns_;  // of the SELECT, as all that follow
   PlannedColumns planned_;
+  std::string lock_;                // keeps the table from being altered; empty: a view or a query
   std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
 

@@ -163,13 +163,9 @@ Result<bool> SqliteSource::may_hold(const std::vector<std::string>& columns, con
                                     Cancel& cancel) {
   TM_CHECK(cancel.check());
   if (!spec_.watermark) return true;
-  std::string any;
-  for (const std::string& column : columns)
-    any += (any.empty() ? "" : " OR ") + sqlite::quote_identifier(column) + " IS NOT NULL";
-  const std::string read = where(Window{std::nullopt, lo, lo});
   TM_TRY(sqlite::Statement found,
-         database_.prepare("SELECT EXISTS (SELECT 1 FROM " + relation() + " WHERE (" + any + ")" +
-                           (read.empty() ? "" : " AND (" + read + ")") + ")"));
+         database_.prepare(holds_value_sql(relation(), columns, sqlite::quote_identifier,
+                                           where(Window{std::nullopt, lo, lo}))));
   TM_CHECK(found.step());
   return found.int64_at(0) != 0;
 }
