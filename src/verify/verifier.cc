@@ -103,3 +103,56 @@ Result<JobVerdict> Verifier::verify(const JobSpec& job, const VerifyOptions& opt
   }
   return verdict;
 }
+Result<PreparedStream> Verifier::open_again(Look& look, Cancel& cancel) {
+  PlanOptions wanted;
+  wanted.run = new_run_id(parts_.clock, parts_.randomness);
+  wanted.read_only = true;
+  TM_TRY(JobPlan plan, look.planner.plan_verify(look.job, wanted, cancel));
+  return std::move(plan.streams[look.number]);
+}
+
+Result<Verdict> Verifier::verify_stream(Look& look, Cancel& cancel) {
+  const StreamPlan& plan = look.stream.plan;
+  if (plan.bound.nothing_new) {
+    Verdict verdict;
+    verdict.id = plan.id;
+    verdict.note = plan.idle_reason;
+    return verdict;
+  }
+  look.compared.schema = plan.target.schema;
+  look.compared.key = plan.target.key;
+  if (look.compared.key.empty() && look.job.transform.empty()) look.compared.key = plan.input.key;
+  if (!look.job.transform.empty()) return compare_transformed(look, cancel);
+  TM_TRY(Verdict verdict, compare_carried(look, cancel));
+  // A rule may have refused what is missing, and of two rows with one key one is loaded.
+  if (verdict.differences.equal() || plan.rules.rules.empty()) return verdict;
+  return compare_transformed(look, cancel);
+}
+
+// Which buckets have to be read from the source.
+Result<std::vector<int>> Verifier::worth_a_look(Look& look, const Buckets& buckets,
+                                                const std::vector<Digest>& target,
+                                                Cancel& cancel) {
+  TM_TRY(const std::string text, parts_.store.proof(look.stream.plan.id));
+  const auto proof = Proof::parse(text);
+  const StreamPlan& plan = look.stream.plan;
+  if (look.options.all || !proof || proof->buckets.text() != buckets.text() ||
+      proof->what != what_is_compared(look.compared, plan.target.table))
+    return all_of(buckets);
+  std::vector<bool> wanted(target.size());
+  for (std::size_t at = 0; at < target.size(); ++at)
+    wanted[at] = target[at] != proof->rows[at];
+  TM_TRY(const std::vector<Digest> keys, key_digests(look, buckets, cancel));
+  for (std::size_t at = 0; at < keys.size(); ++at)
+    wanted[at] = wanted[at] || keys[at] != proof->keys[at];
+  if (proof->hi != plan.bound.window.hi) {
+    TM_TRY(const std::vector<int> touched, touched_since(look, *proof->hi, buckets, cancel));
+    for (const int bucket : touched)
+      wanted[static_cast<std::size_t>(bucket)] = true;
+  }
+  std::vector<int> numbers;
+  for (std::size_t at = 0; at < wanted.size(); ++at) {
+    if (wanted[at]) numbers.push_back(static_cast<int>(at));
+  }
+  return numbers;
+}
