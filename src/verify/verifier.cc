@@ -7,16 +7,15 @@
 
 #include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
+#include "drivers/json/json.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/refine.h"
 #include "run/split_reads.h"
 
 namespace tidemark {
-namespace {
-
-// What was proved of a stream, as the store keeps it.
-struct Proof {
+// As the store keeps it.
+struct Verifier::Proof {
   std::string what;  // engine, columns and key: another one proves nothing here
   Buckets buckets;
   std::optional<Position> hi;
@@ -51,6 +50,8 @@ struct Proof {
     return proof;
   }
 };
+
+namespace {
 
 std::string what_is_compared(const Compared& compared, const std::string& table) {
   std::string text = duck::Engine::version() + "\n" + table;
@@ -129,24 +130,27 @@ Result<Verdict> Verifier::verify_stream(Look& look, Cancel& cancel) {
   return compare_transformed(look, cancel);
 }
 
-// Which buckets have to be read from the source.
-Result<std::vector<int>> Verifier::worth_a_look(Look& look, const Buckets& buckets,
+Result<std::optional<Verifier::Proof>> Verifier::proof_of(const Look& look) {
+  if (look.options.all) return std::optional<Proof>();
+  TM_TRY(const std::string text, parts_.store.proof(look.stream.plan.id));
+  auto proof = Proof::parse(text);
+  const std::string what = what_is_compared(look.compared, look.stream.plan.target.table);
+  if (proof && proof->what != what) proof.reset();
+  return proof;
+}
+
+Result<std::vector<int>> Verifier::worth_a_look(Look& look, const Proof& proof,
                                                 const std::vector<Digest>& target,
                                                 Cancel& cancel) {
-  TM_TRY(const std::string text, parts_.store.proof(look.stream.plan.id));
-  const auto proof = Proof::parse(text);
-  const StreamPlan& plan = look.stream.plan;
-  if (look.options.all || !proof || proof->buckets.text() != buckets.text() ||
-      proof->what != what_is_compared(look.compared, plan.target.table))
-    return all_of(buckets);
   std::vector<bool> wanted(target.size());
   for (std::size_t at = 0; at < target.size(); ++at)
-    wanted[at] = target[at] != proof->rows[at];
-  TM_TRY(const std::vector<Digest> keys, key_digests(look, buckets, cancel));
+    wanted[at] = target[at] != proof.rows[at];
+  TM_TRY(const std::vector<Digest> keys, key_digests(look, proof.buckets, cancel));
   for (std::size_t at = 0; at < keys.size(); ++at)
-    wanted[at] = wanted[at] || keys[at] != proof->keys[at];
-  if (proof->hi != plan.bound.window.hi) {
-    TM_TRY(const std::vector<int> touched, touched_since(look, *proof->hi, buckets, cancel));
+    wanted[at] = wanted[at] || keys[at] != proof.keys[at];
+  if (proof.hi && proof.hi != look.stream.plan.bound.window.hi) {
+    TM_TRY(const std::vector<int> touched,
+           touched_since(look, *proof.hi, proof.buckets, cancel));
     for (const int bucket : touched)
       wanted[static_cast<std::size_t>(bucket)] = true;
   }
@@ -156,3 +160,137 @@ Result<std::vector<int>> Verifier::worth_a_look(Look& look, const Buckets& bucke
   }
   return numbers;
 }
+
+Result<std::vector<Digest>> Verifier::key_digests(Look& look, const Buckets& buckets,
+                                                  Cancel& cancel) {
+  TM_TRY(const PreparedStream again, open_again(look, cancel));
+  Compared keys;
+  keys.key = look.compared.key;
+  std::vector<std::string> others;
+  for (const Column& column : again.plan.input.columns) {
+    const bool is_key =
+        std::find(keys.key.begin(), keys.key.end(), column.name) != keys.key.end();
+    if (is_key) {
+      keys.schema.columns.push_back(column);
+    } else {
+      others.push_back(column.name);
+    }
+  }
+  TM_CHECK(again.source->leave_out(others));
+  const auto side = source_side(*again.source, again.plan.bound.window, look.engine);
+  Comparison comparison(*side, *side, nullptr, keys, look.engine);
+  return comparison.digests(Comparison::Which::expected, buckets, {{0, buckets.count()}}, cancel);
+}
+
+Result<std::vector<int>> Verifier::touched_since(Look& look, const Position& hi,
+                                                 const Buckets& buckets, Cancel& cancel) {
+  TM_TRY(const PreparedStream again, open_again(look, cancel));
+  const Window& loaded = again.plan.bound.window;
+  const auto side = source_side(*again.source, {hi, loaded.hi, loaded.top}, look.engine);
+  Comparison comparison(*side, *side, nullptr, look.compared, look.engine);
+  TM_TRY(const std::vector<Digest> digests,
+         comparison.digests(Comparison::Which::expected, buckets, {{0, buckets.count()}}, cancel));
+  std::vector<int> touched;
+  for (std::size_t at = 0; at < digests.size(); ++at) {
+    if (digests[at].rows > 0) touched.push_back(static_cast<int>(at));
+  }
+  return touched;
+}
+
+Status Verifier::keep_proof(Look& look, const Buckets& buckets,
+                            const std::vector<Digest>& target, Verdict& verdict,
+                            Cancel& cancel) {
+  verdict.proved_at = parts_.clock.now_utc();
+  // Without a watermark nothing says what changed since, and without a key where.
+  if (!look.stream.plan.bound.window.hi || look.compared.key.empty()) return {};
+  Proof proof{what_is_compared(look.compared, look.stream.plan.target.table), buckets,
+              look.stream.plan.bound.window.hi, target, {}};
+  TM_TRY(proof.keys, key_digests(look, buckets, cancel));
+  return parts_.store.keep_proof(look.stream.plan.id, proof.text(), *verdict.proved_at);
+}
+
+Result<Verdict> Verifier::compare_carried(Look& look, Cancel& cancel) {
+  const StreamPlan& plan = look.stream.plan;
+  const Window& loaded = plan.bound.window;
+  TM_TRY(TargetRows rows, look.sink.rows(plan.target.table, cancel));
+  TM_TRY(const auto target, target_side(std::move(rows), look.compared.schema, look.engine, cancel));
+  const auto expected = source_side(*look.stream.source, loaded, look.engine);
+  std::unique_ptr<Side> changed;
+  std::optional<PreparedStream> later;
+  if (loaded.hi) {
+    TM_TRY(later, open_again(look, cancel));
+    changed = source_side(*later->source, {loaded.hi, std::nullopt, std::nullopt}, look.engine);
+  }
+  Comparison comparison(*expected, *target, changed.get(), look.compared, look.engine);
+  TM_TRY(const std::optional<Proof> proof, proof_of(look));
+  Buckets buckets = proof ? proof->buckets : Buckets::of_hash({}, 1);
+  if (!proof) {
+    TM_TRY(buckets, comparison.buckets(cancel));
+  }
+  using Which = Comparison::Which;
+  TM_TRY(const std::vector<Digest> there,
+         comparison.digests(Which::target, buckets, {{0, buckets.count()}}, cancel));
+  std::vector<int> wanted = all_of(buckets);
+  if (proof) {
+    TM_TRY(wanted, worth_a_look(look, *proof, there, cancel));
+  }
+  TM_TRY(const std::vector<Digest> here,
+         comparison.digests(Which::expected, buckets, spans_of(wanted), cancel));
+  std::vector<int> differing;
+  for (const int bucket : wanted) {
+    const auto at = static_cast<std::size_t>(bucket);
+    if (here[at] != there[at]) differing.push_back(bucket);
+  }
+  Verdict verdict;
+  verdict.id = plan.id;
+  verdict.columns = look.compared.schema.names();
+  for (const Digest& digest : there)
+    verdict.rows += digest.rows;
+  verdict.buckets = buckets.count();
+  verdict.skipped = buckets.count() - static_cast<int>(wanted.size());
+  TM_TRY(verdict.differences, comparison.differences(buckets, differing, cancel));
+  for (const auto& [from, to] : spans_of(verdict.differences.buckets)) {
+    if (const auto range = buckets.range(from, to)) verdict.ranges.push_back(*range);
+  }
+  if (verdict.differences.equal())
+    TM_CHECK(keep_proof(look, buckets, there, verdict, cancel));
+  return verdict;
+}
+
+// The source's rows as a load would make them: read, transformed and judged in a place of their
+// own.
+Result<Verdict> Verifier::compare_transformed(Look& look, Cancel& cancel) {
+  TM_TRY(const PreparedStream again, open_again(look, cancel));
+  const StreamPlan& plan = again.plan;
+  TM_TRY(const std::filesystem::path root, stage_root(parts_.project));
+  StageOptions options;
+  options.root = root / ".verify";
+  const RunId run = new_run_id(parts_.clock, parts_.randomness);
+  TM_TRY(const std::vector<Split> splits, again.source->split(plan.bound.window, cancel));
+  TM_TRY(auto writer, StageWriter::create(options, {plan.id, plan.seq, plan.fence, run}, plan.input,
+                                          splits, parts_.files, cancel));
+  SplitReads reads(*again.source, *writer, parts_.engine, {}, cancel);
+  TM_CHECK(reads.read(look.engine));
+  TM_TRY(const Stage stage, writer->seal(plan.bound.window));
+  const StagedRows staged = rows_of(stage);
+  const StagedTable none = no_staged_rows(open_refused_schema());
+  const RefineInput input{plan, staged, none, look.job, run, parts_.clock};
+  auto refined = refine(input, look.engine, cancel);
+  TM_CHECK(remove_stage(stage.dir(), parts_.files));
+  if (!refined.ok()) return std::move(refined).error();
+  TM_TRY(TargetRows rows, look.sink.rows(plan.target.table, cancel));
+  TM_TRY(const auto target, target_side(std::move(rows), look.compared.schema, look.engine, cancel));
+  const auto expected = engine_side(refined->good.relation);
+  Comparison comparison(*expected, *target, nullptr, look.compared, look.engine);
+  TM_TRY(const Buckets buckets, comparison.buckets(cancel));
+  Verdict verdict;
+  verdict.id = plan.id;
+  verdict.transformed = true;
+  verdict.columns = look.compared.schema.names();
+  verdict.buckets = buckets.count();
+  TM_TRY(verdict.differences, comparison.differences(buckets, all_of(buckets), cancel));
+  if (verdict.differences.equal()) verdict.proved_at = parts_.clock.now_utc();
+  return verdict;
+}
+
+}  // namespace tidemark

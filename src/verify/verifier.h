@@ -57,8 +57,18 @@ class Verifier {
   Result<Verdict> verify_stream(Look& look, Cancel& cancel);
   Result<Verdict> compare_carried(Look& look, Cancel& cancel);
   Result<Verdict> compare_transformed(Look& look, Cancel& cancel);
-  Result<std::vector<int>> worth_a_look(Look& look, const Buckets& buckets,
+  // What the store knows to be equal, if it is of these very columns.
+  struct Proof;
+  Result<std::optional<Proof>> proof_of(const Look& look);
+  // The buckets that have to be read from the source.
+  Result<std::vector<int>> worth_a_look(Look& look, const Proof& proof,
                                         const std::vector<Digest>& target, Cancel& cancel);
+  Result<std::vector<Digest>> key_digests(Look& look, const Buckets& buckets, Cancel& cancel);
+  // Buckets with rows whose watermark is not below `hi`.
+  Result<std::vector<int>> touched_since(Look& look, const Position& hi, const Buckets& buckets,
+                                         Cancel& cancel);
+  Status keep_proof(Look& look, const Buckets& buckets, const std::vector<Digest>& target,
+                    Verdict& verdict, Cancel& cancel);
   // The same stream opened anew: a source reads one set of columns.
   Result<PreparedStream> open_again(Look& look, Cancel& cancel);
 
