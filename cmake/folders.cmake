@@ -45,10 +45,11 @@ tidemark_folder(run LINK plan)
 
 # 8
 tidemark_folder(schedule LINK run)
+tidemark_folder(verify LINK run)
 
 # 9
 tidemark_folder(api LINK schedule)
-tidemark_folder(cli LINK schedule CLI11::CLI11)
+tidemark_folder(cli LINK schedule verify CLI11::CLI11)
 
 # 10
 tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)

@@ -22,7 +22,7 @@ LAYERS = [
     ["connectors/*", "transform", "quality", "stage"],
     ["plan"],
     ["run"],
-    ["schedule"],
+    ["schedule", "verify"],
     ["api", "cli"],
     ["app"],
 ]

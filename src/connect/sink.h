@@ -9,11 +9,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/cancel.h"
 #include "base/named.h"
 #include "base/result.h"
+#include "connect/source.h"
 #include "model/schema.h"
 #include "model/window.h"
 #include "spec/job_spec.h"
@@ -149,6 +151,9 @@ class LoadTxn {
   virtual Result<bool> resolve(const LoadRow& load, Cancel& cancel) = 0;
 };
 
+// The rows of a table as they stand: a relation of the run's engine connection, or a source of them.
+using TargetRows = std::variant<std::string, std::unique_ptr<Source>>;
+
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -183,6 +188,8 @@ class Sink {
                                            Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
+  // The rows of a target table, to compare them. Touches nothing.
+  virtual Result<TargetRows> rows(const std::string& table, Cancel& cancel) = 0;
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming
   // column and types. Touches nothing.
   virtual Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) = 0;

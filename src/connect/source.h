@@ -56,6 +56,13 @@ struct Split {
   friend bool operator==(const Split&, const Split&) = default;
 };
 
+// Rows whose `column` lies in [from, to), given as texts; without an end it is open.
+struct RowRange {
+  std::string column;
+  std::optional<std::string> from;
+  std::optional<std::string> to;
+};
+
 // Decodes rows into batches. Destroying it ends the read and frees its connection.
 class Reader {
  public:
@@ -102,6 +109,9 @@ class Source {
   // The plan is made and the read may come later: gives back what others could use meanwhile, such
   // as a connection. Everything may still be called.
   virtual void rest() {}
+  // From now on only rows in one of the ranges are read; none: all. False: this source reads all,
+  // and whoever asked picks his rows himself.
+  virtual bool keep_to(const std::vector<RowRange>&) { return false; }
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;
   virtual Result<Extraction> open(const Split& split, Cancel& cancel) = 0;

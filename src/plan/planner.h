@@ -82,7 +82,16 @@ class Planner {
   Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
                             const PlanOptions& options, Cancel& cancel);
 
+  // Each stream of the job from its beginning to where its last window ended, as a repair would load
+  // it; nothing_new where nothing is loaded yet. Sources are not bounded and not split.
+  Result<JobPlan> plan_verify(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
+
  private:
+  Result<PreparedStream> plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
+                                              bool many_streams, Sink& sink,
+                                              const PlanOptions& options, Cancel& cancel);
+  static Status leave_out_new(const Schema& known, Source& source, StreamPlan& plan,
+                              Cancel& cancel);
   // What all begin with.
   Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,

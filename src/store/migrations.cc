@@ -122,8 +122,20 @@ CREATE TABLE etl_source_memory (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// What `verify` proved to be equal, of each stream.
+constexpr std::string_view version_5 = R"sql(
+CREATE TABLE etl_proofs (
+  job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  stream TEXT NOT NULL,
+  proved_at TEXT NOT NULL,
+  proof TEXT NOT NULL,
+  PRIMARY KEY (job_id, stream)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
-                                    Migration{3, version_3}, Migration{4, version_4}};
+                                    Migration{3, version_3}, Migration{4, version_4},
+                                    Migration{5, version_5}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

@@ -126,6 +126,29 @@ Result<std::string> SqliteStore::source_memory(const StreamId& stream) {
   return has_row ? std::string(rows.text_at(0)) : std::string();
 }
 
+Result<std::string> SqliteStore::proof(const StreamId& stream) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto rows,
+         database_.prepare("SELECT proof FROM etl_proofs WHERE job_id = ? AND stream = ?"));
+  TM_TRY(const bool has_row,
+         rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get()).step());
+  return has_row ? std::string(rows.text_at(0)) : std::string();
+}
+
+Status SqliteStore::keep_proof(const StreamId& stream, const std::string& proof,
+                               UtcMicros proved_at) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_TRY(auto keep, database_.prepare("INSERT OR REPLACE INTO etl_proofs (job_id, stream, "
+                                      "proved_at, proof) VALUES (?, ?, ?, ?)"));
+  TM_CHECK(keep.bind_text(0, job_id_of(stream.job).get())
+               .bind_text(1, stream.stream.get())
+               .bind_text(2, to_text(proved_at))
+               .bind_text(3, proof)
+               .run());
+  return commit(transaction);
+}
+
 Status SqliteStore::set_last_watermark(const JobName& job, const std::string& watermark) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));

@@ -71,6 +71,12 @@ Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Can
   return describe_table(engine_, place);
 }
 
+Result<TargetRows> DuckdbSink::rows(const std::string& table, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(const WarehouseTable place, parse_table(catalog_, table));
+  return TargetRows(place.quoted());
+}
+
 Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));

@@ -33,6 +33,7 @@ class DuckdbSink : public Sink {
   Result<StagedTable> open_refused(const JobName& job, const std::optional<StreamName>& only,
                                    Cancel& cancel) override;
   Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
+  Result<TargetRows> rows(const std::string& table, Cancel& cancel) override;
   Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
 

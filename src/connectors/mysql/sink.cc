@@ -7,6 +7,7 @@
 #include "connectors/mysql/ledger.h"
 #include "connectors/mysql/load_session.h"
 #include "connectors/mysql/sink_load.h"
+#include "connectors/mysql/source.h"
 #include "connectors/mysql/sink_table.h"
 #include "connectors/mysql/type_map.h"
 #include "connectors/mysql/whole_read.h"
@@ -122,6 +123,12 @@ Result<std::optional<Schema>> MysqlSink::describe(const std::string& table, Canc
   }
   schema.key = relation.key;
   return std::optional(std::move(schema));
+}
+
+Result<TargetRows> MysqlSink::rows(const std::string& table, Cancel&) {
+  SourceSpec spec;
+  spec.input = TableInput{{table, {}}};
+  return TargetRows(std::make_unique<MysqlSource>(options_, spec, LoadStrategy::full));
 }
 
 Result<LoadPlan> MysqlSink::plan(const LoadTarget& target, Cancel& cancel) {

@@ -5,6 +5,7 @@
 #include "connect/staged_table.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
+#include "connectors/postgres/source.h"
 #include "connectors/postgres/sink_table.h"
 #include "connectors/postgres/whole_read.h"
 
@@ -118,6 +119,12 @@ Result<std::optional<Schema>> PostgresSink::describe(const std::string& table, C
     schema.columns.push_back(as_column(column));
   schema.key = state.primary_key;
   return std::optional(std::move(schema));
+}
+
+Result<TargetRows> PostgresSink::rows(const std::string& table, Cancel&) {
+  SourceSpec spec;
+  spec.input = TableInput{{table, {}}};
+  return TargetRows(std::make_unique<PostgresSource>(options_, spec, LoadStrategy::full));
 }
 
 Result<LoadPlan> PostgresSink::plan(const LoadTarget& target, Cancel& cancel) {

@@ -36,6 +36,7 @@ class PostgresSink : public Sink {
   Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) override;
   Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) override;
   Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
+  Result<TargetRows> rows(const std::string& table, Cancel& cancel) override;
   Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
   Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel) override;
   // Creates the ledger where it is missing, then opens the load's transaction.

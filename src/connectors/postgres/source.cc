@@ -127,6 +127,20 @@ Status PostgresSource::leave_out(const std::vector<std::string>& columns) {
   return {};
 }
 
+bool PostgresSource::keep_to(const std::vector<RowRange>& ranges) {
+  kept_.clear();
+  planned_window_.reset();
+  for (const RowRange& range : ranges) {
+    const std::string column = quote_name(range.column);
+    std::string one;
+    if (range.from) one = column + " >= " + quote_text(*range.from);
+    if (range.to) one += (one.empty() ? "" : " and ") + column + " < " + quote_text(*range.to);
+    kept_ += (kept_.empty() ? "(" : ") or (") + (one.empty() ? "true" : one);
+  }
+  if (!kept_.empty()) kept_ = "(" + kept_ + "))";
+  return true;
+}
+
 Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
   if (!std::holds_alternative<TableInput>(spec_.input)) return {};
   TM_TRY(const std::int64_t bytes, bytes_scanned(connection, relation(), *cursor_, cancel));
@@ -192,6 +206,11 @@ Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
   if (windowed()) {
     request.cursor = cursor_;
     request.asked.condition = window_condition(*cursor_, window, spec_.null_cursor);
+  }
+  if (!kept_.empty()) {
+    std::string& condition = request.asked.condition;
+    condition = condition.empty() ? kept_ : "(" + condition + ") and " + kept_;
+    request.is_table = false;  // a part of the table is found by an index, not by its pages
   }
   for (const std::string& name : relation_->key) {
     for (const CatalogColumn& column : relation_->columns)
