@@ -154,6 +154,10 @@ class JsonDocumentsTest(unittest.TestCase):
         self.document("show", "show", failed["run_id"])
         self.assertIn("status", self.document("replay", "replay", run["run_id"]))
 
+        verified = self.document("verify", "verify", "orders")
+        self.assertTrue(verified["equal"] and verified["streams"][0]["proved_at"], verified)
+        self.assertEqual("skipped", self.document("verify", "verify", "orders", "--repair")["repair"]["status"])
+
         self.assertEqual(2, len(self.document("stage-list", "stage", "list")["stages"]))
         self.assertEqual(0, self.document("stage-verify", "stage", "verify", "orders")["damaged"])
         self.assertEqual([], self.document("stage-clean", "stage", "clean", "--dry-run")["removed"])

@@ -265,6 +265,16 @@ class ValuesTest(unittest.TestCase):
             "select json_agg(json_build_array(stream, rule, column_name, message, encode(raw, 'hex'))) "
             "from tidemark_quarantine where job = 'mirror'", "mirror"))
 
+    def test_every_kind_is_found_equal_by_verify(self):
+        for job in ("warehouse", "mirror", "texts"):
+            done = self.project.call("verify", job, "--json", timeout=600)
+            for stream in done.json["streams"]:
+                kind = KINDS[int(stream["stream"].rpartition("_")[2])].name
+                with self.subTest(job=job, kind=kind):
+                    self.assertEqual([], stream["examples"])
+                    self.assertIsNotNone(stream["proved_at"])
+            self.assertEqual(0, done.code, done.err)
+
     def test_declared_varchar_every_value_is_the_sources_text(self):
         self.check_counts("texts", refusing=False)
         for at, kind in enumerate(KINDS):

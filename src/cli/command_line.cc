@@ -19,6 +19,7 @@ namespace {
 struct Arguments {
   CommandLine& line;
   std::string wait = "0ms";
+  std::string budget;
   std::string connection;
   std::string sql;
 };
@@ -170,6 +171,36 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   replay->add_flag("--as-it-was", line.as_it_was, "With the job as it was in that run")
       ->excludes(quarantined);
   add_run_options(replay, arguments);
+}
+
+void add_verify(CLI::App& app, Arguments& arguments) {
+  CommandLine& line = arguments.line;
+  CLI::App* verify = add(
+      app, line,
+      {.name = "verify",
+       .about = "Compare a job's target with its source, and repair what differs",
+       .more =
+           "Every row that the windows so far were to bring, as the source has it now, is held "
+           "against the\ntarget: counts and hashes by parts of the key, then row by row where a "
+           "part differs. A job\nwithout steps is compared column by column as it is read; of a "
+           "job with steps the source's rows\nare transformed first. Rows that changed since the "
+           "last window are left out.\n\nParts that were proved equal are not read again while "
+           "their target rows, and the keys and\nwatermarks of their source rows, are the same. "
+           "Exit code 1 when rows are missing or different\nand were not repaired.",
+       .example = "verify orders\n  tidemark verify orders --repair"});
+  add_names(verify, line, "JOB", 1, "The job: a file jobs/JOB.yaml");
+  verify->add_flag("--repair", line.repair,
+                   "Load the rows that are missing or different, in one run");
+  verify->add_flag("--all", line.all, "Read also the parts that were proved equal before");
+  verify
+      ->add_option("--budget", arguments.budget,
+                   "Read no further part of the source after this time, e.g. 10m; the next time "
+                   "begins with what is left")
+      ->type_name("DURATION");
+  verify->add_flag("--in-quiet-hours", line.in_quiet_hours,
+                   "Read from sources also in their quiet hours");
+  add_wait(verify, arguments);
+  add_quiet(verify, line);
 }
 
 void add_commands_that_look(CLI::App& app, Arguments& arguments) {
@@ -327,6 +358,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
       exit_code_line());
   add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
+  add_verify(*app, arguments);
   add_commands_that_look(*app, arguments);
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
@@ -441,6 +473,11 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     return end_with_fault(argc, argv, "--wait: " + duration.error().message, duration.error().hint);
   }
   line.wait = *duration;
+  if (arguments.budget.empty()) return std::nullopt;
+  auto budget = parse_duration(arguments.budget);
+  if (!budget.ok())
+    return end_with_fault(argc, argv, "--budget: " + budget.error().message, budget.error().hint);
+  line.budget = *budget;
   return std::nullopt;
 }
 

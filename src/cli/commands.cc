@@ -15,30 +15,15 @@
 #include "cli/reference_folder.h"
 #include "cli/refused_rows.h"
 #include "cli/reports.h"
+#include "cli/run_output.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
+#include "cli/verify_command.h"
 #include "spec/json_schema.h"
 
 namespace tidemark {
 
 namespace {
-
-int exit_code_of(const RunRecord& run) {
-  switch (run.status()) {
-    case RunStatus::success:
-    case RunStatus::skipped:
-      return exit_done;
-    case RunStatus::running:  // a COMMIT that cannot be resolved now
-      return exit_failed;
-    case RunStatus::blocked:
-      return exit_blocked;
-    case RunStatus::cancelled:
-      return exit_cancelled;
-    case RunStatus::failed:
-      return run.error && run.error->fault == "user" ? exit_fault : exit_failed;
-  }
-  return exit_failed;
-}
 
 int validate(const Call& call) {
   auto workspace = Workspace::open(call.around, call.line.project);
@@ -79,23 +64,6 @@ Result<std::vector<const JobSpec*>> jobs_to_run(const Call& call, const Workspac
   }
   if (jobs.empty()) return user_error("user.no_job", "name the jobs to run, or write --all");
   return jobs;
-}
-
-// The line and the error of a run, for people.
-void show_run(const Call& call, const RunRecord& record) {
-  if (!call.line.json) print(run_line(record));
-  if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
-}
-
-// What a process that died had left, and went on now: people are told before what they asked for.
-void show_recovered(Workspace& workspace, ProgressView& progress) {
-  for (const RunRecord& record : workspace.take_recovered()) {
-    progress.end();
-    std::fprintf(stderr, "went on with run %s, which process %lld had left: %s",
-                 record.run.get().c_str(), static_cast<long long>(record.pid),
-                 run_line(record).c_str());
-    if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
-  }
 }
 
 // A full load reads everything again: what was left then has nothing to add.
@@ -195,6 +163,7 @@ int runs(const Call& call) {
       print_json(documents);
     } else {
       print(runs_report(records));
+      if (filter.job && !records.empty()) print_proof(*workspace, records.front());
     }
     return exit_done;
   }();
@@ -313,6 +282,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"query", query},
       {"quarantine", quarantine},
       {"replay", replay},
+      {"verify", verify},
       {"schema", schema},
       {"version", show_version},
       {"connection show", show_connections},

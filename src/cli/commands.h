@@ -34,6 +34,8 @@ struct CommandLine {
   bool accept_drift = false;
   bool in_quiet_hours = false;
   std::chrono::milliseconds wait{0};
+  bool repair = false;                              // `verify --repair`
+  std::optional<std::chrono::milliseconds> budget;  // `verify --budget`
   int limit = 20;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`

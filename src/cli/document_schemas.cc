@@ -235,6 +235,38 @@ JsonValue stage_clean() {
                  {"unasked", unasked()}});
 }
 
+JsonValue verification(const JsonValue& run) {
+  const JsonValue ways =
+      words({"carried", "transformed"},
+            "`carried`: columns as they are in the source; `transformed`: as the job's steps and "
+            "rules make them.");
+  JsonObject stream{
+      {"stream", text()},
+      {"note", text("Why there was nothing to compare; else empty.")},
+      {"compared", ways},
+      {"columns", list(text(), "That were compared.")},
+      {"rows", count("Of the target.")},
+      {"parts", count("Ranges, or hashes, of the key.")},
+      {"parts_skipped", count("Proved equal before, and unchanged.")},
+      {"parts_left", count("Not read any more: the budget was used up.")},
+      {"missing", count("Rows the target has not.")},
+      {"different", count("Rows with other values there.")},
+      {"only_in_target", count("Deleted in the source, older versions, or never from it.")},
+      {"refused", count("Rows the target has not, since the job refuses them.")},
+      {"examples", list(text(), "Some of the rows that differ, by their keys.")},
+      {"seconds_late",
+       or_null(typed("number",
+                     "How far the time of a missing row lay below the end of the window "
+                     "that should have had it."))},
+      {"proved_at", or_null(instant("UTC; null: it is not equal, or not all was read."))},
+      {"no_repair", or_null(text("Why a repair loads nothing of it."))}};
+  return object({{"job", text()},
+                 {"equal", boolean("No row that was read is missing or different.")},
+                 {"whole", boolean("All of it was read, or proved before.")},
+                 {"streams", list(object(std::move(stream)))},
+                 {"repair", or_null(run)}});
+}
+
 JsonValue answer(JsonValue column_list) {
   JsonValue cell;
   cell.set("type", JsonArray{"string", "number", "boolean", "null"})
@@ -290,6 +322,7 @@ std::vector<ReferencePage> document_schemas() {
       page("quarantine", "`tidemark quarantine`: refused rows", answer(columns())),
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
       page("replay", "`tidemark replay`: the run that loaded the stage again", run),
+      page("verify", "`tidemark verify`: what the target has of its source", verification(run)),
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
       page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),

@@ -7,4 +7,7 @@ namespace tidemark {
 
 int verify(const Call& call);
 
+// The line that says when the job of this run was proved equal; none where it was not.
+void print_proof(Workspace& workspace, const RunRecord& newest);
+
 }  // namespace tidemark

@@ -21,7 +21,7 @@ std::string_view to_string(LoadKind kind) {
 }
 
 Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all) {
-  if (kind == LoadKind::requarantine) return Supersedes::nothing;
+  if (kind == LoadKind::requarantine || kind == LoadKind::repair) return Supersedes::nothing;
   if (strategy == LoadStrategy::full || reads_all) return Supersedes::all_windows;
   return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
 }

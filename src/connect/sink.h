@@ -125,8 +125,8 @@ struct StagedTable {
 // Which open refused rows of the stream this load answers for: they are closed in its transaction,
 // so that a row refused again does not stand there twice.
 enum class Supersedes { nothing, same_window, all_windows };
-// A load of all rows answers for all before it, a replay for its own window. `reads_all` where the
-// window begins at the beginning.
+// A load of all rows answers for all before it, a replay for its own window, a repair for none.
+// `reads_all` where the window begins at the beginning.
 Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all);
 
 enum class CommitOutcome { committed, already_committed, unknown };
@@ -151,7 +151,7 @@ class LoadTxn {
   virtual Result<bool> resolve(const LoadRow& load, Cancel& cancel) = 0;
 };
 
-// The rows of a table as they stand: a relation of the run's engine connection, or a source of them.
+// The rows of a table as they stand: a relation of the engine connection, or a source of them.
 using TargetRows = std::variant<std::string, std::unique_ptr<Source>>;
 
 class Sink {
@@ -188,7 +188,8 @@ class Sink {
                                            Cancel& cancel) = 0;
   // The columns of a target table; nothing when it does not exist. Touches nothing.
   virtual Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) = 0;
-  // The rows of a target table, to compare them. Touches nothing.
+  // The rows of a target table, to compare them with others. REQUIRES that it exists. Touches
+  // nothing.
   virtual Result<TargetRows> rows(const std::string& table, Cancel& cancel) = 0;
   // Checks that the rows fit and says what will be done; a misfit is a target or user fault naming
   // column and types. Touches nothing.

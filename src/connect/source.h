@@ -5,6 +5,7 @@
 // splits run in parallel.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -56,11 +57,12 @@ struct Split {
   friend bool operator==(const Split&, const Split&) = default;
 };
 
-// Rows whose `column` lies in [from, to), given as texts; without an end it is open.
+// Rows whose `column`, of whole numbers, lies in [from, to). Without `to` it is open, and has the
+// rows without a value.
 struct RowRange {
   std::string column;
-  std::optional<std::string> from;
-  std::optional<std::string> to;
+  std::optional<std::int64_t> from;
+  std::optional<std::int64_t> to;
 };
 
 // Decodes rows into batches. Destroying it ends the read and frees its connection.
@@ -109,8 +111,11 @@ class Source {
   // The plan is made and the read may come later: gives back what others could use meanwhile, such
   // as a connection. Everything may still be called.
   virtual void rest() {}
-  // From now on only rows in one of the ranges are read; none: all. False: this source reads all,
-  // and whoever asked picks his rows himself.
+  // The value of the watermark's column that a position stands for, as text; empty where positions
+  // are no values (transactions, files). After discover().
+  virtual std::string cursor_value(const Position&) const { return {}; }
+  // From now on split() asks only for rows in one of the ranges; none: all. False: this source
+  // reads all, and whoever asked picks his rows himself.
   virtual bool keep_to(const std::vector<RowRange>&) { return false; }
   // At least one split unless the window is empty.
   virtual Result<std::vector<Split>> split(const Window& window, Cancel& cancel) = 0;

@@ -49,6 +49,29 @@ std::string holds_value_sql(const std::string& relation, const std::vector<std::
          (condition.empty() ? "" : " and (" + condition + ")") + ")";
 }
 
+std::string ranges_condition(const std::vector<RowRange>& ranges,
+                             std::string (*quote)(std::string_view name)) {
+  std::string condition;
+  for (const RowRange& range : ranges) {
+    const std::string column = quote(range.column);
+    std::string one;
+    if (range.from) one = column + " >= " + std::to_string(*range.from);
+    if (range.to) {
+      one = both(one, column + " < " + std::to_string(*range.to));
+    } else if (range.from) {
+      one += " or " + column + " is null";
+    }
+    if (one.empty()) return {};
+    condition += (condition.empty() ? "((" : ") or (") + one;
+  }
+  return condition.empty() ? condition : condition + "))";
+}
+
+std::string both(const std::string& one, const std::string& other) {
+  if (one.empty() || other.empty()) return one + other;
+  return "(" + one + ") and (" + other + ")";
+}
+
 std::int64_t scan_limit(const Guard* guard) {
   return guard == nullptr ? GuardSpec().scan_limit_bytes : guard->spec().scan_limit_bytes;
 }

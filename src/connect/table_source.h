@@ -32,6 +32,12 @@ std::string holds_value_sql(const std::string& relation, const std::vector<std::
                             std::string (*quote)(std::string_view name),
                             const std::string& condition);
 
+// A condition that is true of the rows of Source::keep_to, in parentheses; empty: of all.
+std::string ranges_condition(const std::vector<RowRange>& ranges,
+                             std::string (*quote)(std::string_view name));
+// Two conditions of which each may be empty, as one.
+std::string both(const std::string& one, const std::string& other);
+
 // How many bytes a run may scan to find its window, also where nothing guards the connection.
 std::int64_t scan_limit(const Guard* guard);
 

@@ -1,5 +1,6 @@
 // Planner::plan_verify: what a comparison of a job's target with its source needs: each stream as a
 // load of it would be planned that reads everything up to the last window's end.
+#include <algorithm>
 #include <utility>
 
 #include "plan/load_id.h"
@@ -18,12 +19,33 @@ Error files_are_hashed(const JobSpec& job) {
 
 }  // namespace
 
+Result<std::unique_ptr<Source>> Planner::open_to_verify(const JobSpec& job,
+                                                        const StreamSpec& stream,
+                                                        const StreamId& id, Sink& sink,
+                                                        const PlanOptions& options,
+                                                        Cancel& cancel) {
+  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
+  TM_TRY(const Connector* connector, connectors_.of(from));
+  const ConnectorContext context = context_of(job.name, "/" + stream.name.get(), options);
+  TM_TRY(auto source, connector->open_source(from, stream, job.to.load, context, cancel));
+  if (source->wants_history()) return files_are_hashed(job);
+  TM_TRY(const Schema now, source->discover(cancel));
+  TM_TRY(const std::optional<Schema> known, carried_columns(id, sink, cancel));
+  // Columns that came since the last window are not in the target; what they hold is the drift's.
+  std::vector<std::string> added;
+  for (const Column& column : now.columns) {
+    if (known && !known->find(column.name)) added.push_back(column.name);
+  }
+  if (!added.empty()) TM_CHECK(source->leave_out(added));
+  return source;
+}
+
 Result<PreparedStream> Planner::plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
-                                                     bool many_streams, Sink& sink,
+                                                     const StreamId& id, Sink& sink,
                                                      const PlanOptions& options, Cancel& cancel) {
   PreparedStream prepared;
   StreamPlan& plan = prepared.plan;
-  plan.id = {job.name, many_streams ? stream.name : StreamName("main")};
+  plan.id = id;
   plan.kind = LoadKind::repair;
   plan.target.table = table_of(job, stream.name.get());
   TM_TRY(const std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
@@ -34,47 +56,46 @@ Result<PreparedStream> Planner::plan_verified_stream(const JobSpec& job, const S
   }
   plan.seq = head->seq;
   plan.fence = head->fence;
-  plan.bound.window = {std::nullopt, head->window.hi, head->window.hi};
+  plan.bound.window.hi = head->window.hi;
+  // An append has nothing behind it. The windows of others may reach further, and how far the
+  // ledger does not say: who compares takes out what changed since `hi`.
+  if (job.to.load == LoadStrategy::append) plan.bound.window.top = head->window.hi;
   plan.load_id = load_id_of(plan.id, plan.kind, plan.seq, options.run.get());
-  const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
-  TM_TRY(const Connector* connector, connectors_.of(from));
-  const ConnectorContext context = context_of(job.name, "/" + stream.name.get(), options);
-  TM_TRY(prepared.source,
-         connector->open_source(from, stream, job.to.load, context, cancel));
-  if (prepared.source->wants_history()) return files_are_hashed(job);
-  TM_TRY(const std::optional<Schema> known, carried_columns(plan.id, sink, cancel));
-  if (known) prepared.source->pin(*known);
+  TM_TRY(prepared.source, open_to_verify(job, stream, id, sink, options, cancel));
   TM_TRY(plan.input, prepared.source->discover(cancel));
-  if (known) TM_CHECK(leave_out_new(*known, *prepared.source, plan, cancel));
-  if (guards_.of(from.name.value).spec().connections) prepared.source->rest();
+  prepared.source->rest();
   TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));
+  if (!plan.target.was_there) return table_gone(plan.target.table);
   return prepared;
-}
-
-// Columns that came since the last window are not in the target; what they hold is the drift's.
-Status Planner::leave_out_new(const Schema& known, Source& source, StreamPlan& plan,
-                              Cancel& cancel) {
-  std::vector<std::string> added;
-  for (const Column& column : plan.input.columns) {
-    if (!known.find(column.name)) added.push_back(column.name);
-  }
-  if (added.empty()) return {};
-  TM_CHECK(source.leave_out(added));
-  TM_TRY(plan.input, source.discover(cancel));
-  return {};
 }
 
 Result<JobPlan> Planner::plan_verify(const JobSpec& job, const PlanOptions& options,
                                      Cancel& cancel) {
+  if (!options.in_quiet_hours) TM_CHECK(guards_.of(job.from.connection.value).check_hours());
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   TM_TRY(const std::vector<StreamSpec> streams, streams_of(job, options, cancel));
   const bool many = std::holds_alternative<TablesInput>(job.from.input);
   for (const StreamSpec& stream : streams) {
+    const StreamId id{job.name, many ? stream.name : StreamName("main")};
     TM_TRY(PreparedStream prepared,
-           plan_verified_stream(job, stream, many, *plan.sink, options, cancel));
+           plan_verified_stream(job, stream, id, *plan.sink, options, cancel));
     plan.streams.push_back(std::move(prepared));
   }
   return plan;
+}
+
+Result<std::unique_ptr<Source>> Planner::source_to_verify(const JobSpec& job, const StreamId& id,
+                                                          Sink& sink, const PlanOptions& options,
+                                                          Cancel& cancel) {
+  TM_TRY(const std::vector<StreamSpec> streams, streams_of(job, options, cancel));
+  const bool many = std::holds_alternative<TablesInput>(job.from.input);
+  const auto stream = std::find_if(streams.begin(), streams.end(), [&](const StreamSpec& one) {
+    return !many || one.name == id.stream;
+  });
+  if (stream == streams.end()) {
+    return user_error("plan.stream_gone", "the source has no `" + id.stream.get() + "` any more");
+  }
+  return open_to_verify(job, *stream, id, sink, options, cancel);
 }
 
 }  // namespace tidemark

@@ -82,16 +82,22 @@ class Planner {
   Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
                             const PlanOptions& options, Cancel& cancel);
 
-  // Each stream of the job from its beginning to where its last window ended, as a repair would load
-  // it; nothing_new where nothing is loaded yet. Sources are not bounded and not split.
+  // Each stream of the job from its beginning to where its last window ended, as a repair would
+  // load it; nothing_new where nothing is loaded yet. Sources are not bounded and not split.
+  // `verify.files` for sources whose windows are not rows.
   Result<JobPlan> plan_verify(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
+  // The source of one of them once more.
+  Result<std::unique_ptr<Source>> source_to_verify(const JobSpec& job, const StreamId& id,
+                                                   Sink& sink, const PlanOptions& options,
+                                                   Cancel& cancel);
 
  private:
   Result<PreparedStream> plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
-                                              bool many_streams, Sink& sink,
+                                              const StreamId& id, Sink& sink,
                                               const PlanOptions& options, Cancel& cancel);
-  static Status leave_out_new(const Schema& known, Source& source, StreamPlan& plan,
-                              Cancel& cancel);
+  Result<std::unique_ptr<Source>> open_to_verify(const JobSpec& job, const StreamSpec& stream,
+                                                 const StreamId& id, Sink& sink,
+                                                 const PlanOptions& options, Cancel& cancel);
   // What all begin with.
   Result<JobPlan> open_target(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,

@@ -29,7 +29,11 @@ class LeftRun {
     if (!is_open()) return end(std::nullopt);
     // A stage was read by the job as it was; one that reads something else now reads anew.
     if (!why_not_.empty()) return give_up(died(why_not_));
-    if (!can_go_on()) return give_up(died("a replay that read no single stage is begun anew"));
+    if (!can_go_on()) {
+      return give_up(died(run_.kind == RunKind::repair
+                              ? "a repair compares anew"
+                              : "a replay that read no single stage is begun anew"));
+    }
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
     Runner runner(parts_);
@@ -89,7 +93,7 @@ class LeftRun {
         TM_TRY(const bool there, is_loaded(stream));
         if (there) {
           TM_CHECK(step(stream, RunState::committed, "found in the ledger"));
-          if (run_.kind != RunKind::replay && stream.window.hi)
+          if (moves_watermark(run_.kind) && stream.window.hi)
             TM_CHECK(parts_.store.set_last_watermark(run_.job, stream.window.hi->text));
         } else if (state == RunState::commit_unknown) {
           TM_CHECK(step(stream, RunState::loading, "the ledger does not have the load"));
@@ -111,12 +115,20 @@ class LeftRun {
                        [](const StreamRecord& stream) { return !is_final(stream.mark.state); });
   }
 
-  // A replay never reads a source, so without a stage of its own it has nothing to go on from.
+  // A replay never reads a source, so without a stage of its own it has nothing to go on from; what
+  // a repair found may not be so any more.
   bool can_go_on() const {
+    if (run_.kind == RunKind::repair) return false;
     return run_.kind != RunKind::replay ||
            std::all_of(run_.streams.begin(), run_.streams.end(), [](const StreamRecord& stream) {
              return is_final(stream.mark.state) || stream.stage_dir;
            });
+  }
+
+  std::string what_to_run() const {
+    if (run_.kind == RunKind::repair)
+      return "run `tidemark verify " + run_.job.get() + " --repair` again";
+    return run_.kind == RunKind::replay ? "run the replay again" : "run the job again";
   }
 
   Error died(const std::string& why) const {
@@ -126,8 +138,7 @@ class LeftRun {
             " ended in the middle of this run, and it was not gone on with: " + why +
             (run_.kind == RunKind::replay ? ". What it may have loaded is not loaded twice"
                                           : ". Nothing of what was left was loaded"),
-        Retry::backoff,
-        run_.kind == RunKind::replay ? "run the replay again" : "run the job again");
+        Retry::backoff, what_to_run());
   }
 
   Status wait_for_next_try() {

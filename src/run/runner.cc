@@ -185,7 +185,8 @@ Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOpti
       options.in_quiet_hours, options.accept_drift};
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
-      [&](Planner& planner) { return planner.plan(job, wanted, cancel); }, cancel);
+      [&](Planner& planner, duck::Connection&) { return planner.plan(job, wanted, cancel); },
+      cancel);
 }
 
 Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunRecord& past,
@@ -193,7 +194,7 @@ Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunR
   const PlanOptions wanted{false, allow_empty, id, false};
   return conduct(
       id, job, RunKind::replay,
-      [&](Planner& planner) -> Result<JobPlan> {
+      [&](Planner& planner, duck::Connection&) -> Result<JobPlan> {
         TM_TRY(std::vector<Stage> stages, stages_of(past, parts_.project, parts_.files));
         return planner.plan_replay(job, std::move(stages), wanted, cancel);
       },
@@ -204,7 +205,15 @@ Result<RunRecord> Runner::replay_refused(const RunId& id, const JobSpec& job, Ca
   const PlanOptions wanted{false, false, id, false};
   return conduct(
       id, job, RunKind::replay,
-      [&](Planner& planner) { return planner.plan_refused(job, wanted, cancel); }, cancel);
+      [&](Planner& planner, duck::Connection&) {
+        return planner.plan_refused(job, wanted, cancel);
+      },
+      cancel);
+}
+
+Result<RunRecord> Runner::repair(const RunId& id, const JobSpec& job, const MakePlan& make_plan,
+                                 Cancel& cancel) {
+  return conduct(id, job, RunKind::repair, make_plan, cancel);
 }
 
 Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
@@ -214,7 +223,7 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
   const auto plan = [&] {
     Planner planner(
         {parts_.project, parts_.connectors, engine, parts_.files, &parts_.store, parts_.guards});
-    return make_plan(planner);
+    return make_plan(planner, engine);
   };
   TM_TRY(JobPlan planned, plan());
   if (is_idle(planned)) return planned;

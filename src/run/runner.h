@@ -65,14 +65,18 @@ class Runner {
   // still refuses stays in quarantine as it is.
   Result<RunRecord> replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel);
 
+  using MakePlan = std::function<Result<JobPlan>(Planner&, duck::Connection&)>;
+  // Loads what `make_plan` found to be missing or different in the target; its streams are planned
+  // as LoadKind::repair, from stages. It may be called twice, and the last call counts.
+  Result<RunRecord> repair(const RunId& id, const JobSpec& job, const MakePlan& make_plan,
+                           Cancel& cancel);
+
   // Goes on with a run whose process died, from the last durable step of each stream; what it
   // sealed is not read again. REQUIRES its lease, and that its unfinished streams are at
   // `retry_wait` with the lease's token.
   Result<RunRecord> go_on(const RunRecord& left, const JobSpec& job, Lease& lease, Cancel& cancel);
 
  private:
-  using MakePlan = std::function<Result<JobPlan>(Planner&)>;
-
   // A run from its plan to its record, whatever the plan was made from.
   Result<RunRecord> conduct(const RunId& id, const JobSpec& job, RunKind kind,
                             const MakePlan& make_plan, Cancel& cancel);

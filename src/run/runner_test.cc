@@ -86,6 +86,9 @@ class ScriptedSink : public Sink {
     if (script_.heads.empty()) return std::optional<Schema>();
     return std::optional(Schema{{{"id", Type::of(TypeKind::int64), true, {}}}, {}});
   }
+  Result<TargetRows> rows(const std::string&, Cancel&) override {
+    return internal_error("scripted.none", "no rows here");
+  }
   Result<LoadPlan> plan(const LoadTarget&, Cancel&) override { return LoadPlan(); }
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey&, Cancel&) override {
     return std::unique_ptr<LoadTxn>(std::make_unique<ScriptedLoad>(script_));

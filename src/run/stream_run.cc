@@ -228,8 +228,10 @@ Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
   if (plan.row_key.columns.empty() || superseded_by(plan) == Supersedes::all_windows) return none;
   TM_TRY(StagedTable open, sink_.open_refused(plan.id.job, plan.id.stream, cancel));
   if (open.rows.get() == 0) return none;
-  open.relation =
-      "(SELECT * FROM " + open.relation + " WHERE seq < " + std::to_string(plan.seq.get()) + ")";
+  // A repair brings rows of windows that are in, its newest among them.
+  open.relation = "(SELECT * FROM " + open.relation + " WHERE seq " +
+                  (plan.kind == LoadKind::repair ? "<= " : "< ") + std::to_string(plan.seq.get()) +
+                  ")";
   return open;
 }
 

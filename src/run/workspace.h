@@ -103,15 +103,17 @@ class Workspace {
                                      const std::string& column, bool apply, Cancel& cancel);
   Result<JobPlan> plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel);
 
- private:
-  explicit Workspace(const Surroundings& around) : around_(around) {}
+  // For work that stands above this folder. What a Runner works with:
   RunnerParts parts(Store& store, RunObserver& observer);
-  // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
-  Error or_who_holds_it(Error error) const;
-  // A run with an id of its own, which the lock shows while it goes on.
+  // A run with an id of its own, which the lock shows while it goes on. REQUIRES claim().
   Result<RunRecord> in_lock(Store& store, RunObserver& observer,
                             const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct,
                             Cancel& cancel);
+
+ private:
+  explicit Workspace(const Surroundings& around) : around_(around) {}
+  // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
+  Error or_who_holds_it(Error error) const;
   Status recover_now(RunObserver& observer, Cancel& cancel);
   Result<JobSpec> job_to_replay(const RunRecord& past, const ReplayOptions& options,
                                 const RunId& id, Store& store) const;

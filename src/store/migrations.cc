@@ -122,15 +122,20 @@ CREATE TABLE etl_source_memory (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-// What `verify` proved to be equal, of each stream.
+// What `verify` proved to be equal, of each stream, and the runs that repaired what was not.
 constexpr std::string_view version_5 = R"sql(
 CREATE TABLE etl_proofs (
   job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
   stream TEXT NOT NULL,
-  proved_at TEXT NOT NULL,
+  proved_at TEXT,
   proof TEXT NOT NULL,
   PRIMARY KEY (job_id, stream)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE etl_runs ADD COLUMN kind_of_run TEXT NOT NULL DEFAULT 'run'
+  CHECK (kind_of_run IN ('run', 'replay', 'full', 'window', 'repair'));
+UPDATE etl_runs SET kind_of_run = kind;
+ALTER TABLE etl_runs DROP COLUMN kind;
+ALTER TABLE etl_runs RENAME COLUMN kind_of_run TO kind;
 )sql";
 
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},

@@ -39,8 +39,14 @@ std::string_view to_string(RunKind kind) {
       return "full";
     case RunKind::window:
       return "window";
+    case RunKind::repair:
+      return "repair";
   }
   return "run";
+}
+
+bool moves_watermark(RunKind kind) {
+  return kind != RunKind::replay && kind != RunKind::repair;
 }
 
 Error lease_lost(const JobName& job, const std::string& why) {

@@ -49,8 +49,17 @@ struct JobRecord {
   UtcMicros updated_at;
 };
 
-enum class RunKind { run, replay, full, window };
+// What `verify` knows of a stream.
+struct KeptProof {
+  std::string text;  // its own
+  std::optional<UtcMicros>
+      proved_at;  // when all of it was equal, where nothing else was seen since
+};
+
+enum class RunKind { run, replay, full, window, repair };
 std::string_view to_string(RunKind kind);
+// Whether such a run opens a window of its own, so that it moves the watermark.
+bool moves_watermark(RunKind kind);
 
 // Totals so far, not differences.
 struct StreamCounts {

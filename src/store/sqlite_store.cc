@@ -126,26 +126,30 @@ Result<std::string> SqliteStore::source_memory(const StreamId& stream) {
   return has_row ? std::string(rows.text_at(0)) : std::string();
 }
 
-Result<std::string> SqliteStore::proof(const StreamId& stream) {
+Result<std::optional<KeptProof>> SqliteStore::proof(const StreamId& stream) {
   std::lock_guard guard(mutex_);
-  TM_TRY(auto rows,
-         database_.prepare("SELECT proof FROM etl_proofs WHERE job_id = ? AND stream = ?"));
+  TM_TRY(auto rows, database_.prepare(
+                        "SELECT proof, proved_at FROM etl_proofs WHERE job_id = ? AND stream = ?"));
   TM_TRY(const bool has_row,
          rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get()).step());
-  return has_row ? std::string(rows.text_at(0)) : std::string();
+  if (!has_row) return std::optional<KeptProof>();
+  KeptProof proof{std::string(rows.text_at(0)), std::nullopt};
+  if (!rows.is_null(1)) {
+    TM_TRY(proof.proved_at, parse_utc(rows.text_at(1)));
+  }
+  return std::optional(std::move(proof));
 }
 
-Status SqliteStore::keep_proof(const StreamId& stream, const std::string& proof,
-                               UtcMicros proved_at) {
+Status SqliteStore::keep_proof(const StreamId& stream, const KeptProof& proof) {
   std::lock_guard guard(mutex_);
   TM_TRY(auto transaction, Transaction::begin(database_));
-  TM_TRY(auto keep, database_.prepare("INSERT OR REPLACE INTO etl_proofs (job_id, stream, "
-                                      "proved_at, proof) VALUES (?, ?, ?, ?)"));
-  TM_CHECK(keep.bind_text(0, job_id_of(stream.job).get())
-               .bind_text(1, stream.stream.get())
-               .bind_text(2, to_text(proved_at))
-               .bind_text(3, proof)
-               .run());
+  TM_TRY(auto keep, database_.prepare("INSERT OR REPLACE INTO etl_proofs (job_id, stream, proof, "
+                                      "proved_at) VALUES (?, ?, ?, ?)"));
+  keep.bind_text(0, job_id_of(stream.job).get())
+      .bind_text(1, stream.stream.get())
+      .bind_text(2, proof.text);
+  if (proof.proved_at) keep.bind_text(3, to_text(*proof.proved_at));
+  TM_CHECK(keep.run());
   return commit(transaction);
 }
 

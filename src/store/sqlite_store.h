@@ -27,9 +27,8 @@ class SqliteStore final : public Store {
   Result<std::vector<JobRecord>> list_jobs() override;
   Result<std::optional<std::string>> spec_text(const std::string& spec_hash) override;
   Result<std::string> source_memory(const StreamId& stream) override;
-  Result<std::string> proof(const StreamId& stream) override;
-  Status keep_proof(const StreamId& stream, const std::string& proof,
-                    UtcMicros proved_at) override;
+  Result<std::optional<KeptProof>> proof(const StreamId& stream) override;
+  Status keep_proof(const StreamId& stream, const KeptProof& proof) override;
   Status set_last_watermark(const JobName& job, const std::string& watermark) override;
   Result<Fence> claim(const LeaseClaim& claim) override;
   Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) override;

@@ -28,11 +28,10 @@ class Store {
   virtual Result<std::optional<std::string>> spec_text(const std::string& spec_hash) = 0;
   // What the source of a stream wanted to be told at the next run; empty where nothing was kept.
   virtual Result<std::string> source_memory(const StreamId& stream) = 0;
-  // What a comparison of a stream proved, in its own words; empty where nothing was kept.
-  virtual Result<std::string> proof(const StreamId& stream) = 0;
+  // What comparisons of a stream proved; nothing where none was kept.
+  virtual Result<std::optional<KeptProof>> proof(const StreamId& stream) = 0;
   // In the place of the one before. The job must have been upserted.
-  virtual Status keep_proof(const StreamId& stream, const std::string& proof,
-                            UtcMicros proved_at) = 0;
+  virtual Status keep_proof(const StreamId& stream, const KeptProof& proof) = 0;
   virtual Status set_last_watermark(const JobName& job, const std::string& watermark) = 0;
 
   // Takes the job's lease: free, given back, not renewed in time, or of a process that is gone.

@@ -1,6 +1,7 @@
 #include "verify/comparison.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +14,9 @@ constexpr std::int64_t buckets_max = 1'024;
 constexpr const char* expected_table = "tm_verify_expected";
 constexpr const char* target_table = "tm_verify_target";
 constexpr const char* changed_table = "tm_verify_changed";
+constexpr const char* found_table = "tm_verify_found";
+constexpr const char* copies_table = "tm_verify_copies";
+constexpr const char* batch_table = "tm_verify_batch";
 
 std::string list_of(const std::vector<std::string>& names, const std::string& from = {}) {
   std::string list;
@@ -31,7 +35,7 @@ std::string same_key(const std::vector<std::string>& key, const char* left, cons
   return condition;
 }
 
-std::vector<RowRange> ranges_of(const Buckets& buckets, const std::vector<Comparison::Span>& spans) {
+std::vector<RowRange> ranges_of(const Buckets& buckets, const std::vector<Span>& spans) {
   std::vector<RowRange> ranges;
   for (const auto& [from, to] : spans) {
     if (from == 0 && to == buckets.count()) return {};
@@ -40,7 +44,7 @@ std::vector<RowRange> ranges_of(const Buckets& buckets, const std::vector<Compar
   return ranges;
 }
 
-std::string in_spans(const Buckets& buckets, const std::vector<Comparison::Span>& spans) {
+std::string in_spans(const Buckets& buckets, const std::vector<Span>& spans) {
   std::string condition;
   for (const auto& [from, to] : spans) {
     condition += (condition.empty() ? "" : " OR ") +
@@ -49,41 +53,49 @@ std::string in_spans(const Buckets& buckets, const std::vector<Comparison::Span>
   return condition.empty() ? "false" : condition;
 }
 
-// A SELECT of (what VARCHAR, the names) that says of each row that differs what it is.
+// Selects (what VARCHAR, the key, tm_row_hash) of each row that differs.
 std::string by_key(const std::vector<std::string>& key) {
-  const std::string same = same_key(key, "source_", "target_");
   std::string columns;
-  for (const std::string& name : key) {
-    const std::string column = duck::quote_name(name);
-    columns += fmt::format(", coalesce(source_.{0}, target_.{0}) AS {0}", column);
-  }
+  for (const std::string& name : key)
+    columns += fmt::format("coalesce(source_.{0}, target_.{0}) AS {0}, ", duck::quote_name(name));
   return fmt::format(
       "SELECT CASE WHEN target_.tm_there IS NULL THEN 'missing' WHEN source_.tm_there IS NULL THEN "
-      "'only in the target' ELSE 'different' END AS what{0} FROM (SELECT *, true AS tm_there FROM "
-      "{1}) AS source_ FULL OUTER JOIN (SELECT *, true AS tm_there FROM {2}) AS target_ ON {3} "
-      "WHERE source_.tm_row_hash IS DISTINCT FROM target_.tm_row_hash",
-      columns, expected_table, target_table, same);
+      "'only in the target' ELSE 'different' END AS what, {0}source_.tm_row_hash AS tm_row_hash "
+      "FROM (SELECT *, true AS tm_there FROM {1}) AS source_ FULL OUTER JOIN (SELECT *, true AS "
+      "tm_there FROM {2}) AS target_ ON {3} WHERE source_.tm_row_hash IS DISTINCT FROM "
+      "target_.tm_row_hash",
+      columns, expected_table, target_table, same_key(key, "source_", "target_"));
 }
 
-// The same where rows are told by all they hold, as often as they are there.
+// The same where rows are told apart by all they hold, as often as they are there.
 std::string by_row(const std::vector<std::string>& names) {
   const std::string numbered =
       "SELECT *, row_number() OVER (PARTITION BY tm_row_hash) AS tm_number FROM ";
   std::string columns;
   for (const std::string& name : names)
-    columns += fmt::format(", coalesce(source_.{0}, target_.{0}) AS {0}", duck::quote_name(name));
+    columns += fmt::format("coalesce(source_.{0}, target_.{0}) AS {0}, ", duck::quote_name(name));
   return fmt::format(
       "SELECT CASE WHEN target_.tm_number IS NULL THEN 'missing' ELSE 'only in the target' END AS "
-      "what{0} FROM ({1}{2}) AS source_ FULL OUTER JOIN ({1}{3}) AS target_ ON source_.tm_row_hash "
-      "= target_.tm_row_hash AND source_.tm_number = target_.tm_number WHERE source_.tm_number IS "
-      "NULL OR target_.tm_number IS NULL",
+      "what, {0}source_.tm_row_hash AS tm_row_hash FROM ({1}{2}) AS source_ FULL OUTER JOIN "
+      "({1}{3}) AS target_ ON source_.tm_row_hash = target_.tm_row_hash AND source_.tm_number = "
+      "target_.tm_number WHERE source_.tm_number IS NULL OR target_.tm_number IS NULL",
       columns, numbered, expected_table, target_table);
+}
+
+std::string shortened(std::string text) {
+  constexpr std::size_t length_max = 200;
+  if (text.size() <= length_max) return text;
+  std::size_t end = length_max;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
+    --end;  // not within a character
+  text.resize(end);
+  return text + "...";
 }
 
 }  // namespace
 
-std::vector<Comparison::Span> spans_of(const std::vector<int>& numbers) {
-  std::vector<Comparison::Span> spans;
+std::vector<Span> spans_of(const std::vector<int>& numbers) {
+  std::vector<Span> spans;
   for (const int number : numbers) {
     if (!spans.empty() && spans.back().second == number) {
       ++spans.back().second;
@@ -94,122 +106,143 @@ std::vector<Comparison::Span> spans_of(const std::vector<int>& numbers) {
   return spans;
 }
 
-Result<Buckets> Comparison::buckets(Cancel& cancel) {
-  const std::vector<std::string>& key =
-      compared_.key.empty() ? compared_.schema.names() : compared_.key;
-  const Column& first = compared_.schema.columns[*compared_.schema.find(key.front())];
-  const bool ranges = !compared_.key.empty() && Buckets::can_range(first);
-  std::int64_t rows = 0;
+std::vector<std::string> Comparison::told_by() const {
+  return compared_.key.empty() ? compared_.schema.names() : compared_.key;
+}
+
+Result<Buckets> Comparison::buckets(Side& rows, Cancel& cancel) {
+  const Column& first = compared_.schema.columns[*compared_.schema.find(compared_.place.front())];
+  const bool ranges = Buckets::can_range(first);
+  std::int64_t total = 0;
   std::optional<std::int64_t> least;
   std::optional<std::int64_t> largest;
   const std::string column = ranges ? duck::quote_name(first.name) : "0";
-  TM_CHECK(target_.scan(
-      {},
-      [&](const std::string& from) -> Status {
-        TM_TRY(const duck::Answer answer,
-               engine_.query(fmt::format("SELECT count(*), CAST(min({0}) AS BIGINT), "
-                                         "CAST(max({0}) AS BIGINT) FROM {1}",
-                                         column, from)));
-        rows += answer.integer(0, 0);
-        if (!answer.text(0, 1)) return {};
-        least = std::min(least.value_or(INT64_MAX), answer.integer(0, 1));
-        largest = std::max(largest.value_or(INT64_MIN), answer.integer(0, 2));
-        return {};
-      },
-      cancel));
+  const auto look = [&](const std::string& from) -> Status {
+    TM_TRY(const duck::Answer answer,
+           engine_.query(fmt::format(
+               "SELECT count(*), CAST(min({0}) AS BIGINT), CAST(max({0}) AS BIGINT) FROM {1}",
+               column, from)));
+    total += answer.integer(0, 0);
+    if (!answer.text(0, 1)) return {};
+    least = std::min(least.value_or(INT64_MAX), answer.integer(0, 1));
+    largest = std::max(largest.value_or(INT64_MIN), answer.integer(0, 2));
+    return {};
+  };
+  TM_CHECK(rows.scan({}, look, cancel));
   const int count =
-      static_cast<int>(std::clamp<std::int64_t>(rows / rows_of_bucket, 1, buckets_max));
-  if (!ranges || !least) return Buckets::of_hash(key, count);
+      static_cast<int>(std::clamp<std::int64_t>(total / rows_of_bucket, 1, buckets_max));
+  if (!ranges || !least) return Buckets::of_hash(compared_.place, count);
   return Buckets::of_ranges(first, *least, *largest, count);
 }
 
-Result<std::vector<Digest>> Comparison::digests(Which which, const Buckets& buckets,
+Result<std::vector<Digest>> Comparison::digests(Side& rows, const Buckets& buckets,
                                                 const std::vector<Span>& spans, Cancel& cancel) {
   std::vector<Digest> digests(static_cast<std::size_t>(buckets.count()));
   if (spans.empty()) return digests;
-  Side& side = which == Which::expected ? expected_ : target_;
   const bool all = spans.size() == 1 && spans.front() == Span{0, buckets.count()};
-  TM_CHECK(side.scan(
-      ranges_of(buckets, spans),
-      [&](const std::string& from) {
-        const std::string rows =
-            all ? from : "(SELECT * FROM " + from + " WHERE " + in_spans(buckets, spans) + ")";
-        return add_digests(engine_, digest_sql(buckets, compared_.schema, rows), digests);
-      },
-      cancel));
+  const Hashed hashed{compared_.schema.names(), compared_.traces};
+  const auto add = [&](const std::string& from) {
+    const std::string wanted =
+        all ? from : "(SELECT * FROM " + from + " WHERE " + in_spans(buckets, spans) + ")";
+    return add_digests(engine_, digest_sql(buckets, hashed, wanted), digests);
+  };
+  TM_CHECK(rows.scan(ranges_of(buckets, spans), add, cancel));
   return digests;
 }
 
-Status Comparison::collect(Side& side, const char* table, const std::string& columns,
+Status Comparison::collect(Side& side, const std::string& table, const std::string& columns,
                            const std::vector<RowRange>& ranges, const std::string& condition,
                            Cancel& cancel) {
-  bool made = false;
-  return side.scan(
-      ranges,
-      [&](const std::string& from) {
-        const std::string rows = "SELECT " + columns + " FROM " + from + " WHERE " + condition;
-        const std::string sql = made ? std::string("INSERT INTO ") + table + " " + rows
-                                     : std::string("CREATE OR REPLACE TEMP TABLE ") + table +
-                                           " AS " + rows;
-        made = true;
-        return engine_.execute(sql);
-      },
-      cancel);
+  std::string none;
+  for (const Column& column : compared_.schema.columns) {
+    none +=
+        (none.empty() ? "" : ", ") +
+        fmt::format("CAST(NULL AS {}) AS {}", sql_name(column.type), duck::quote_name(column.name));
+  }
+  TM_CHECK(engine_.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM (SELECT {}) LIMIT 0", table,
+                  columns, none)));
+  const auto insert = [&](const std::string& from) {
+    return engine_.execute(fmt::format("INSERT INTO {} SELECT {} FROM {} AS rows_ WHERE {}", table,
+                                       columns, from, condition));
+  };
+  return side.scan(ranges, insert, cancel);
 }
 
-Result<Differences> Comparison::differences(const Buckets& buckets, const std::vector<int>& which,
-                                            Cancel& cancel) {
+Result<Differences> Comparison::find(Side& expected, Side& target, Side* changed,
+                                     const Buckets& buckets, const std::vector<int>& which,
+                                     Cancel& cancel) {
   if (which.empty()) return Differences{};
   const std::vector<Span> spans = spans_of(which);
   const std::vector<RowRange> ranges = ranges_of(buckets, spans);
   const std::string condition = in_spans(buckets, spans);
-  const std::vector<std::string> names =
-      compared_.key.empty() ? compared_.schema.names() : compared_.key;
+  const std::vector<std::string> names = told_by();
   const std::string columns =
-      list_of(names) + ", " + row_hash_sql(compared_.schema) + " AS tm_row_hash";
-  TM_CHECK(collect(expected_, expected_table, columns, ranges, condition, cancel));
-  TM_CHECK(collect(target_, target_table, columns, ranges, condition, cancel));
+      list_of(names) + ", " + row_hash_sql(compared_.schema.names()) + " AS tm_row_hash";
+  TM_CHECK(collect(expected, expected_table, columns, ranges, condition, cancel));
+  TM_CHECK(collect(target, target_table, columns, ranges, condition, cancel));
+  const std::string found = compared_.key.empty() ? by_row(names) : by_key(names);
+  std::string unchanged = "true";
   // Last: whatever changed before its row was read here is among them.
-  TM_CHECK(engine_.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {} "
-                                       "LIMIT 0",
-                                       changed_table, list_of(names), target_table)));
-  if (changed_ != nullptr && !compared_.key.empty())
-    TM_CHECK(collect(*changed_, changed_table, list_of(names), {}, "true", cancel));
-  return tell(compared_.key.empty() ? by_row(names) : by_key(names), names, buckets);
+  if (changed != nullptr && !compared_.key.empty()) {
+    TM_CHECK(collect(*changed, changed_table, list_of(names), {}, "true", cancel));
+    unchanged = fmt::format("NOT EXISTS (SELECT 1 FROM {} AS changed WHERE {})", changed_table,
+                            same_key(names, "changed", "found"));
+  }
+  TM_CHECK(engine_.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM ({}) AS found WHERE {}",
+                  found_table, found, unchanged)));
+  return count();
 }
 
-Result<Differences> Comparison::tell(const std::string& found,
-                                     const std::vector<std::string>& names,
-                                     const Buckets& buckets) {
-  constexpr const char* table = "tm_verify_found";
-  TM_CHECK(engine_.execute(fmt::format(
-      "CREATE OR REPLACE TEMP TABLE {} AS SELECT found.*, {} AS tm_bucket FROM ({}) AS found WHERE "
-      "NOT EXISTS (SELECT FROM {} AS changed WHERE {})",
-      table, buckets.sql(), found, changed_table, same_key(names, "changed", "found"))));
+Result<Differences> Comparison::count() {
   Differences differences;
-  const auto count = [&](const char* what) {
-    return engine_.count(fmt::format("SELECT count(*) FROM {} WHERE what = '{}'", table, what));
+  const auto rows_that_are = [&](const char* what) {
+    return engine_.count(
+        fmt::format("SELECT count(*) FROM {} WHERE what = '{}'", found_table, what));
   };
-  TM_TRY(differences.missing, count("missing"));
-  TM_TRY(differences.different, count("different"));
-  TM_TRY(differences.only_in_target, count("only in the target"));
-  TM_TRY(const duck::Answer buckets_found,
-         engine_.query(fmt::format("SELECT DISTINCT tm_bucket FROM {} WHERE what <> 'only in the "
-                                   "target' ORDER BY tm_bucket",
-                                   table)));
-  for (std::size_t row = 0; row < buckets_found.rows(); ++row)
-    differences.buckets.push_back(static_cast<int>(buckets_found.integer(row, 0)));
+  TM_TRY(differences.missing, rows_that_are("missing"));
+  TM_TRY(differences.different, rows_that_are("different"));
+  TM_TRY(differences.only_in_target, rows_that_are("only in the target"));
+  const std::vector<std::string> names = told_by();
   TM_TRY(const duck::Answer rows,
-         engine_.query(fmt::format("SELECT what, {0} FROM {1} ORDER BY what = 'only in the target', "
-                                   "{0} LIMIT {2}",
-                                   list_of(names), table, examples_max)));
+         engine_.query(fmt::format(
+             "SELECT what, {0} FROM {1} ORDER BY what = 'only in the target', {0} LIMIT {2}",
+             list_of(names), found_table, examples_max)));
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     std::string text = rows.text(row, 0).value_or("") + ":";
     for (std::size_t at = 0; at < names.size(); ++at)
       text += " " + names[at] + "=" + rows.text(row, at + 1).value_or("NULL");
-    differences.examples.push_back(std::move(text));
+    differences.examples.push_back(shortened(std::move(text)));
   }
   return differences;
+}
+
+Result<std::string> Comparison::batch(Side& expected, const Buckets& buckets,
+                                      const std::vector<int>& which, Cancel& cancel) {
+  const std::vector<Span> spans = spans_of(which);
+  const std::string columns = list_of(compared_.schema.names());
+  const std::string wanted =
+      fmt::format("(SELECT * FROM {} WHERE what <> 'only in the target')", found_table);
+  const std::string hash = row_hash_sql(compared_.schema.names());
+  if (!compared_.key.empty()) {
+    const std::string condition =
+        fmt::format("({}) AND EXISTS (SELECT 1 FROM {} AS found WHERE {})",
+                    in_spans(buckets, spans), wanted, same_key(compared_.key, "found", "rows_"));
+    TM_CHECK(collect(expected, batch_table, columns, ranges_of(buckets, spans), condition, cancel));
+    return std::string(batch_table);
+  }
+  // Rows that are the same in all they hold are so many copies of one.
+  const std::string condition = fmt::format("({}) AND {} IN (SELECT tm_row_hash FROM {})",
+                                            in_spans(buckets, spans), hash, wanted);
+  TM_CHECK(collect(expected, copies_table, columns, ranges_of(buckets, spans), condition, cancel));
+  TM_CHECK(engine_.execute(fmt::format(
+      "CREATE OR REPLACE TEMP TABLE {0} AS SELECT {1} FROM (SELECT *, {2} AS tm_row_hash, "
+      "row_number() OVER (PARTITION BY {2}) AS tm_number FROM {3}) AS copies JOIN (SELECT "
+      "tm_row_hash, count(*) AS tm_count FROM {4} GROUP BY tm_row_hash) AS found USING "
+      "(tm_row_hash) WHERE tm_number <= tm_count",
+      batch_table, columns, hash, copies_table, wanted)));
+  return std::string(batch_table);
 }
 
 }  // namespace tidemark

@@ -1,10 +1,12 @@
 // Comparison: two sides of one table, bucket by bucket, and row by row where buckets differ.
 //
-// Owned by one verification, used from its thread with its engine connection. Blocking.
+// Owned by one verification, used from its thread with its engine connection, where it makes
+// temporary tables (tm_verify_*). Blocking; what is collected may spill to disk.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/cancel.h"
@@ -13,64 +15,60 @@
 
 namespace tidemark {
 
-// How rows are compared: all columns of `schema`, by `key`; without one, rows are told by all they
-// hold.
+// How rows are compared: all columns of `schema`.
 struct Compared {
   Schema schema;
-  std::vector<std::string> key;
+  std::vector<std::string> key;     // tells rows apart; empty: all they hold does
+  std::vector<std::string> place;   // divides them into buckets
+  std::vector<std::string> traces;  // Hashed::traces of the source's rows
 };
 
 // What differs in some buckets. Rows that changed in the source since the last window are in none
 // of the counts.
 struct Differences {
-  std::int64_t missing = 0;         // of the target
-  std::int64_t different = 0;       // in both, with other values
-  std::int64_t only_in_target = 0;  // deleted in the source, or never from it
-  std::vector<int> buckets;         // with rows that are missing or different
+  std::int64_t missing = 0;           // in the target
+  std::int64_t different = 0;         // in both, with other values
+  std::int64_t only_in_target = 0;    // deleted in the source, older versions, or never from it
+  std::int64_t refused = 0;           // not in the target, and the job's rules refuse them
   std::vector<std::string> examples;  // up to `examples_max`: what it is, and the key
   bool equal() const { return missing == 0 && different == 0; }
 };
+
+// Buckets [first, second).
+using Span = std::pair<int, int>;
+// Numbers in ascending order as spans of neighbours.
+std::vector<Span> spans_of(const std::vector<int>& numbers);
 
 class Comparison {
  public:
   static constexpr int examples_max = 20;
 
-  // All of it outlives the comparison. `changed` gives keys of rows that belong to later windows.
-  Comparison(Side& expected, Side& target, Side* changed, const Compared& compared,
-             duck::Connection& engine)
-      : expected_(expected),
-        target_(target),
-        changed_(changed),
-        compared_(compared),
-        engine_(engine) {}
+  // Both outlive the comparison.
+  Comparison(const Compared& compared, duck::Connection& engine)
+      : compared_(compared), engine_(engine) {}
 
-  // Buckets by the target's rows: some tens of thousands each.
-  Result<Buckets> buckets(Cancel& cancel);
-  enum class Which { expected, target };
-  // Of the buckets [from, to) for each of `spans`; the others stay empty.
-  using Span = std::pair<int, int>;
-  Result<std::vector<Digest>> digests(Which which, const Buckets& buckets,
+  // For these rows: some tens of thousands each.
+  Result<Buckets> buckets(Side& rows, Cancel& cancel);
+  // Of the buckets of `spans`; the others stay empty.
+  Result<std::vector<Digest>> digests(Side& rows, const Buckets& buckets,
                                       const std::vector<Span>& spans, Cancel& cancel);
-  // The rows of some buckets, one against the other.
-  Result<Differences> differences(const Buckets& buckets, const std::vector<int>& which,
-                                  Cancel& cancel);
+  // The rows of some buckets, one against the other. `changed` gives keys of rows that belong to
+  // later windows; null: none do. Kept until the next call, for the batches below.
+  Result<Differences> find(Side& expected, Side& target, Side* changed, const Buckets& buckets,
+                           const std::vector<int>& which, Cancel& cancel);
+  // A table of the engine with the rows of `expected` that were found missing or different, as
+  // often as they are.
+  Result<std::string> batch(Side& expected, const Buckets& buckets, const std::vector<int>& which,
+                            Cancel& cancel);
 
  private:
-  Status collect(Side& side, const char* table, const std::string& columns,
-                 const std::vector<RowRange>& ranges, const std::string& condition,
-                 Cancel& cancel);
-  // What a SELECT of (what VARCHAR, the names) found.
-  Result<Differences> tell(const std::string& found, const std::vector<std::string>& names,
-                           const Buckets& buckets);
+  std::vector<std::string> told_by() const;
+  Status collect(Side& side, const std::string& table, const std::string& columns,
+                 const std::vector<RowRange>& ranges, const std::string& condition, Cancel& cancel);
+  Result<Differences> count();
 
-  Side& expected_;
-  Side& target_;
-  Side* changed_;
   const Compared& compared_;
   duck::Connection& engine_;
 };
-
-// Numbers in ascending order as spans of neighbours.
-std::vector<Comparison::Span> spans_of(const std::vector<int>& numbers);
 
 }  // namespace tidemark

@@ -18,20 +18,17 @@ std::string list_of(const std::vector<std::string>& names) {
   return list;
 }
 
-std::optional<std::uint64_t> parse_sum(const std::string& text) {
+std::uint64_t sum_at(const duck::Answer& answer, std::size_t row, std::size_t column) {
+  const std::string text = answer.text(row, column).value_or("0");
   std::uint64_t sum = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), sum);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  TM_ASSERT(error == std::errc() && end == text.data() + text.size());
   return sum;
 }
 
-std::optional<Digest> digest_of(const JsonValue& item) {
-  auto rows = item.integer_at("rows");
-  auto sum = item.string_at("sum");
-  if (!rows.ok() || !sum.ok()) return std::nullopt;
-  const auto number = parse_sum(*sum);
-  if (!number) return std::nullopt;
-  return Digest{*rows, *number};
+std::string sum_sql(const char* column) {
+  return std::string("CAST(sum(CAST(") + column +
+         " AS HUGEINT)) % 18446744073709551616 AS VARCHAR)";
 }
 
 }  // namespace
@@ -75,6 +72,7 @@ std::string Buckets::sql() const {
   const std::string last = std::to_string(count_ - 1);
   if (!ranges_)
     return "CAST(hash(" + list_of(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
+  // least() takes no heed of NULL.
   return "CAST(greatest(0, least(" + last + ", (CAST(" + duck::quote_name(key_.front()) +
          " AS HUGEINT) - " + std::to_string(least_) + ") // " + std::to_string(step_) +
          ")) AS INTEGER)";
@@ -83,8 +81,7 @@ std::string Buckets::sql() const {
 std::optional<RowRange> Buckets::range(int from, int to) const {
   if (!ranges_) return std::nullopt;
   const auto begin = [&](int bucket) {
-    return std::to_string(
-        static_cast<std::int64_t>(least_ + static_cast<Wide>(bucket) * step_));
+    return static_cast<std::int64_t>(least_ + static_cast<Wide>(bucket) * step_);
   };
   RowRange range{key_.front(), std::nullopt, std::nullopt};
   if (from > 0) range.from = begin(from);
@@ -124,48 +121,28 @@ std::optional<Buckets> Buckets::parse(const std::string& text) {
   return buckets;
 }
 
-std::string row_hash_sql(const Schema& compared) {
-  return "hash(" + list_of(compared.names()) + ")";
+std::string row_hash_sql(const std::vector<std::string>& columns) {
+  return columns.empty() ? "CAST(0 AS UBIGINT)" : "hash(" + list_of(columns) + ")";
 }
 
-std::string digest_sql(const Buckets& buckets, const Schema& compared, const std::string& from) {
-  return "SELECT bucket, count(*) AS rows, CAST(sum(CAST(row_hash AS HUGEINT)) % "
-         "18446744073709551616 AS VARCHAR) AS sum "
-         "FROM (SELECT " +
-         buckets.sql() + " AS bucket, " + row_hash_sql(compared) + " AS row_hash FROM " + from +
+std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from) {
+  return "SELECT bucket, count(*), " + sum_sql("row_hash") + ", " + sum_sql("trace_hash") +
+         " FROM (SELECT " + buckets.sql() + " AS bucket, " + row_hash_sql(hashed.compared) +
+         " AS row_hash, " + row_hash_sql(hashed.traces) + " AS trace_hash FROM " + from +
          ") GROUP BY bucket";
 }
 
-Status add_digests(duck::Connection& engine, const std::string& sql,
-                   std::vector<Digest>& digests) {
+Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests) {
   TM_TRY(const duck::Answer answer, engine.query(sql));
   for (std::size_t row = 0; row < answer.rows(); ++row) {
     const auto bucket = static_cast<std::size_t>(answer.integer(row, 0));
     TM_ASSERT(bucket < digests.size());
     Digest& digest = digests[bucket];
     digest.rows += answer.integer(row, 1);
-    digest.sum += parse_sum(answer.text(row, 2).value_or("0")).value_or(0);  // wraps as it should
+    digest.sum += sum_at(answer, row, 2);  // both wrap as they should
+    digest.traces += sum_at(answer, row, 3);
   }
   return {};
-}
-
-std::string digests_text(const std::vector<Digest>& digests) {
-  JsonArray items;
-  for (const Digest& digest : digests)
-    items.push_back(JsonValue().set("rows", digest.rows).set("sum", std::to_string(digest.sum)));
-  return to_json(JsonValue(std::move(items)), JsonLayout::compact);
-}
-
-std::optional<std::vector<Digest>> parse_digests(const std::string& text) {
-  const auto json = parse_json(text);
-  if (!json.ok() || json->array() == nullptr) return std::nullopt;
-  std::vector<Digest> digests;
-  for (const JsonValue& item : *json->array()) {
-    auto digest = digest_of(item);
-    if (!digest) return std::nullopt;
-    digests.push_back(std::move(*digest));
-  }
-  return digests;
 }
 
 }  // namespace tidemark

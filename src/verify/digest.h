@@ -1,5 +1,5 @@
-// Digest: what a set of rows is, without their order: how many, and the sum of their hashes; taken
-// of each bucket of a key, so that two sides that differ can be told where.
+// Digest: what a set of rows is, without their order: how many, and sums of their hashes; taken of
+// each bucket of the key, so that two sides that differ can be told where.
 //
 // Values and SQL of the engine; nothing here reads anything. The hash is the engine's own, of 64
 // bits, and may be another in another version of it.
@@ -19,7 +19,8 @@ namespace tidemark {
 
 struct Digest {
   std::int64_t rows = 0;
-  std::uint64_t sum = 0;  // of the hashes, modulo 2^64
+  std::uint64_t sum = 0;     // of the hashes of the rows, modulo 2^64
+  std::uint64_t traces = 0;  // the same of the columns that show a change, such as the watermark
   friend bool operator==(const Digest&, const Digest&) = default;
 };
 
@@ -28,7 +29,8 @@ struct Digest {
 class Buckets {
  public:
   static bool can_range(const Column& column);
-  // REQUIRES can_range(column). The values beyond both ends go into the outermost ranges.
+  // REQUIRES can_range(column). The values beyond both ends go into the outermost ranges, rows
+  // without a value into the last.
   static Buckets of_ranges(const Column& column, std::int64_t least, std::int64_t largest,
                            int count);
   static Buckets of_hash(std::vector<std::string> key, int count);
@@ -39,6 +41,7 @@ class Buckets {
   // The rows of the buckets [from, to) for Source::keep_to; nothing where they are told apart by
   // hash.
   std::optional<RowRange> range(int from, int to) const;
+  bool have_ranges() const { return ranges_; }
   // As text, so that digests of another time can be compared; nothing for what text() did not give.
   std::string text() const;
   static std::optional<Buckets> parse(const std::string& text);
@@ -51,14 +54,17 @@ class Buckets {
   std::int64_t step_ = 1;  // of ranges
 };
 
-// A SELECT of (bucket INTEGER, rows BIGINT, sum VARCHAR, a decimal) over the rows of `from`.
-std::string digest_sql(const Buckets& buckets, const Schema& compared, const std::string& from);
+// What is hashed of the rows: `compared` whole, and by itself what shows that a row was changed.
+// Without columns the sum is 0.
+struct Hashed {
+  std::vector<std::string> compared;
+  std::vector<std::string> traces;
+};
+// A SELECT over the rows of `from`, for add_digests().
+std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from);
 // Adds what such a SELECT gave. REQUIRES digests.size() == buckets.count().
 Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests);
-// Of digests as texts, for the store.
-std::string digests_text(const std::vector<Digest>& digests);
-std::optional<std::vector<Digest>> parse_digests(const std::string& text);
-// A hash of one row, as UBIGINT.
-std::string row_hash_sql(const Schema& compared);
+// A hash of some columns of a row, as UBIGINT; 0 where there are none.
+std::string row_hash_sql(const std::vector<std::string>& columns);
 
 }  // namespace tidemark

@@ -124,8 +124,8 @@ Result<std::unique_ptr<Side>> target_side(TargetRows rows, const Schema& schema,
     relation = std::get<std::string>(rows);
     TM_TRY(present, engine.describe("SELECT * FROM " + relation));
   }
-  return std::unique_ptr<Side>(std::make_unique<TargetSide>(
-      std::move(source), std::move(relation), projection(schema, present), engine));
+  return std::unique_ptr<Side>(std::make_unique<TargetSide>(std::move(source), std::move(relation),
+                                                            projection(schema, present), engine));
 }
 
 }  // namespace tidemark

@@ -1,23 +1,18 @@
-// Verifier: whether a target has what its source has, up to the last window; and where not.
+// Verifier: whether a target has what its source has, up to the last window; and a repair of what
+// it has not.
 //
 // Compared are the rows that the windows so far were to bring, as the source has them now, with the
-// target's. Rows that changed since belong to the next window and are left out. Where the job
-// carries its columns unchanged they are compared as they stream by; else, and where that finds a
-// difference that a rule might explain, the job's transform and rules are run over the source's
-// rows first, and their good rows are compared. Nothing is changed in source or target.
-//
-// Buckets of the key that were proved equal are not read from the source again while nothing in
-// them changed: the target's rows are the same, so are the keys in the source, and no row has a
-// watermark since. A change in the source that left the watermark where it was is seen by `all`.
-//
-// One run of a command; its thread. Blocking.
+// target's. Rows that changed since belong to the next window and are left out. Rows that only the
+// target has are counted and no fault: rows are deleted in sources, and `append` keeps old
+// versions. A comparison changes nothing; a repair loads rows that are missing or different, as a
+// run of its own. One command's; its thread. Blocking.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "plan/plan.h"
 #include "run/runner.h"
 #include "verify/comparison.h"
 
@@ -25,54 +20,54 @@ namespace tidemark {
 
 struct VerifyOptions {
   bool all = false;  // read also what was proved equal before
+  bool in_quiet_hours = false;
+  // No further part of the source is read after this time; what is left comes first the next time.
+  std::optional<std::chrono::milliseconds> budget;
 };
 
 // Of one stream.
 struct Verdict {
   StreamId id;
-  std::string note;                        // why there was nothing to compare
-  bool transformed = false;                // by the job's transform, else columns as they are
-  std::vector<std::string> columns;        // that were compared
-  std::int64_t rows = 0;                   // of the target
-  int buckets = 0;
-  int skipped = 0;                         // proved before, and unchanged
+  std::string note;                  // why there was nothing to compare
+  bool transformed = false;          // by the job's steps, else columns as they are
+  std::vector<std::string> columns;  // that were compared
+  std::int64_t rows = 0;             // of the target
+  int parts = 0;
+  int parts_skipped = 0;  // proved before, and unchanged
+  int parts_left = 0;     // for another time: the budget was used up
   Differences differences;
-  std::vector<RowRange> ranges;            // to repair; none where the key has no ranges
-  std::optional<UtcMicros> proved_at;      // equal, at this time
+  std::optional<double> seconds_late;    // how far below its window's end a missing row's time lay
+  std::optional<UtcMicros> proved_at;    // when all of it was equal
+  std::optional<std::string> no_repair;  // why a repair loads nothing of it
 };
 
 struct JobVerdict {
   JobName job;
   std::vector<Verdict> streams;
+  std::optional<RunRecord> repair;
   bool equal() const;
+  bool is_whole() const;  // nothing is left for another time
 };
 
 class Verifier {
  public:
   explicit Verifier(const RunnerParts& parts) : parts_(parts) {}
   Result<JobVerdict> verify(const JobSpec& job, const VerifyOptions& options, Cancel& cancel);
+  // The same, and a run of `runner` with the id that loads what is missing or different.
+  Result<JobVerdict> repair(Runner& runner, const RunId& id, const JobSpec& job,
+                            const VerifyOptions& options, Cancel& cancel);
 
  private:
-  struct Look;  // one stream as it is looked at
-  Result<Verdict> verify_stream(Look& look, Cancel& cancel);
-  Result<Verdict> compare_carried(Look& look, Cancel& cancel);
-  Result<Verdict> compare_transformed(Look& look, Cancel& cancel);
-  // What the store knows to be equal, if it is of these very columns.
-  struct Proof;
-  Result<std::optional<Proof>> proof_of(const Look& look);
-  // The buckets that have to be read from the source.
-  Result<std::vector<int>> worth_a_look(Look& look, const Proof& proof,
-                                        const std::vector<Digest>& target, Cancel& cancel);
-  Result<std::vector<Digest>> key_digests(Look& look, const Buckets& buckets, Cancel& cancel);
-  // Buckets with rows whose watermark is not below `hi`.
-  Result<std::vector<int>> touched_since(Look& look, const Position& hi, const Buckets& buckets,
-                                         Cancel& cancel);
-  Status keep_proof(Look& look, const Buckets& buckets, const std::vector<Digest>& target,
-                    Verdict& verdict, Cancel& cancel);
-  // The same stream opened anew: a source reads one set of columns.
-  Result<PreparedStream> open_again(Look& look, Cancel& cancel);
-
+  // Fills `verdict`; with `stages` the plan has the repair's.
+  Result<JobPlan> check(Planner& planner, duck::Connection& engine, const JobSpec& job,
+                        const VerifyOptions& options, bool stages, JobVerdict& verdict,
+                        Cancel& cancel);
   RunnerParts parts_;
 };
+
+// When all of a job's target was last proved equal, as its first stream has it; nothing where one
+// of its streams was not, or differed since.
+Result<std::optional<UtcMicros>> proved_equal_at(Store& store, const JobName& job,
+                                                 const std::vector<StreamName>& streams);
 
 }  // namespace tidemark

@@ -7,8 +7,8 @@
 #include "connectors/mysql/ledger.h"
 #include "connectors/mysql/load_session.h"
 #include "connectors/mysql/sink_load.h"
-#include "connectors/mysql/source.h"
 #include "connectors/mysql/sink_table.h"
+#include "connectors/mysql/source.h"
 #include "connectors/mysql/type_map.h"
 #include "connectors/mysql/whole_read.h"
 

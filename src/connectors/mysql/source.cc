@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "connect/placed_position.h"
 #include "connect/table_source.h"
 #include "connectors/mysql/stream_reader.h"
 
@@ -105,6 +106,15 @@ Status MysqlSource::leave_out(const std::vector<std::string>& columns) {
   return {};
 }
 
+std::string MysqlSource::cursor_value(const Position& position) const {
+  return cursor_ ? parse_placed(position).value : std::string();
+}
+
+bool MysqlSource::keep_to(const std::vector<RowRange>& ranges) {
+  kept_ = ranges_condition(ranges, quote_name);
+  return true;
+}
+
 Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
   const auto* table = std::get_if<TableInput>(&spec_.input);
   if (table == nullptr) return {};
@@ -149,9 +159,13 @@ Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel)
 
 Result<std::vector<Split>> MysqlSource::split(const Window& window, Cancel& cancel) {
   TM_CHECK(describe(cancel));
-  if (!windowed()) return std::vector<Split>{{whole(select_list_)}};
+  if (!windowed() && kept_.empty()) return std::vector<Split>{{whole(select_list_)}};
   std::string sql = "select " + select_list_ + " from " + relation();
-  TM_TRY(const std::string condition, window_condition(*cursor_, window, spec_.null_cursor));
+  std::string condition;
+  if (windowed()) {
+    TM_TRY(condition, window_condition(*cursor_, window, spec_.null_cursor));
+  }
+  condition = both(condition, kept_);
   if (!condition.empty()) sql += " where " + condition;
   return std::vector<Split>{{std::move(sql)}};
 }

@@ -41,6 +41,8 @@ class MysqlSource : public Source {
   Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
+  std::string cursor_value(const Position& position) const override;
+  bool keep_to(const std::vector<RowRange>& ranges) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -71,6 +73,7 @@ class MysqlSource : public Source {
   std::vector<DecodedColumn> columns_;
   std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
+  std::string kept_;   // the condition of keep_to
   bool plain_ = true;  // every column is asked for as it is
 };
 

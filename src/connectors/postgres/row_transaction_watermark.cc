@@ -62,7 +62,13 @@ Result<WindowBound> find_row_transaction_bound(Connection& connection, const Bou
 }
 
 std::string row_transaction_condition(const Window& window) {
-  if (!window.lo || !window.top) return {};
+  if (!window.lo) return {};
+  if (!window.top) {
+    // The end is the next number that the server will give.
+    const std::string next = "pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot())";
+    return "((" + next + " - xmin::text::bigint) & 4294967295) between 1 and " + next + " - " +
+           std::to_string(number_at(*window.lo));
+  }
   const std::int64_t top = number_at(*window.top);
   const std::int64_t span = top - number_at(*window.lo);
   if (span >= span_max) return {};

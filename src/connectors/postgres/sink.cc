@@ -5,8 +5,8 @@
 #include "connect/staged_table.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/sink_load.h"
-#include "connectors/postgres/source.h"
 #include "connectors/postgres/sink_table.h"
+#include "connectors/postgres/source.h"
 #include "connectors/postgres/whole_read.h"
 
 namespace tidemark::postgres {

@@ -127,17 +127,15 @@ Status PostgresSource::leave_out(const std::vector<std::string>& columns) {
   return {};
 }
 
+std::string PostgresSource::cursor_value(const Position& position) const {
+  const bool is_value = cursor_ && cursor_->kind != CursorKind::transaction &&
+                        cursor_->kind != CursorKind::row_transaction;
+  return is_value ? parse_position(position).value : std::string();
+}
+
 bool PostgresSource::keep_to(const std::vector<RowRange>& ranges) {
-  kept_.clear();
+  kept_ = ranges_condition(ranges, quote_name);
   planned_window_.reset();
-  for (const RowRange& range : ranges) {
-    const std::string column = quote_name(range.column);
-    std::string one;
-    if (range.from) one = column + " >= " + quote_text(*range.from);
-    if (range.to) one += (one.empty() ? "" : " and ") + column + " < " + quote_text(*range.to);
-    kept_ += (kept_.empty() ? "(" : ") or (") + (one.empty() ? "true" : one);
-  }
-  if (!kept_.empty()) kept_ = "(" + kept_ + "))";
   return true;
 }
 
@@ -208,8 +206,7 @@ Status PostgresSource::plan_read(const Window& window, Cancel& cancel) {
     request.asked.condition = window_condition(*cursor_, window, spec_.null_cursor);
   }
   if (!kept_.empty()) {
-    std::string& condition = request.asked.condition;
-    condition = condition.empty() ? kept_ : "(" + condition + ") and " + kept_;
+    request.asked.condition = both(request.asked.condition, kept_);
     request.is_table = false;  // a part of the table is found by an index, not by its pages
   }
   for (const std::string& name : relation_->key) {

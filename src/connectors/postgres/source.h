@@ -53,6 +53,7 @@ class PostgresSource : public Source {
   Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
+  std::string cursor_value(const Position& position) const override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
@@ -103,7 +104,7 @@ class PostgresSource : public Source {
 
   ReadPlan plan_;                         // of the window that was asked for last
   std::optional<Window> planned_window_;  // which that is
-  std::string kept_;  // the condition of keep_to
+  std::string kept_;                      // the condition of keep_to
   bool on_replica_ = false;
   std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>("", false);
 };

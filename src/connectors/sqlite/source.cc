@@ -180,6 +180,11 @@ Status SqliteSource::leave_out(const std::vector<std::string>& columns) {
   return {};
 }
 
+bool SqliteSource::keep_to(const std::vector<RowRange>& ranges) {
+  kept_ = ranges_condition(ranges, sqlite::quote_identifier);
+  return true;
+}
+
 // The change counter of the file header, which every commit in rollback mode moves, and the state
 // of the WAL.
 Result<std::string> SqliteSource::file_version() {
@@ -317,7 +322,7 @@ std::string SqliteSource::where(const Window& window) const {
 }
 
 Result<std::vector<Split>> SqliteSource::split(const Window& window, Cancel&) {
-  const std::string condition = where(window);
+  const std::string condition = both(where(window), kept_);
   return std::vector<Split>{{"SELECT " + select_list_ + " FROM " + relation() +
                              (condition.empty() ? "" : " WHERE " + condition)}};
 }

@@ -25,6 +25,7 @@ class SqliteSource : public Source {
   Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
+  bool keep_to(const std::vector<RowRange>& ranges) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -51,6 +52,7 @@ class SqliteSource : public Source {
   bool counts_;
   std::optional<Schema> schema_;
   std::string select_list_ = "*";
+  std::string kept_;  // the condition of keep_to
 };
 
 class SqliteConnector : public Connector {

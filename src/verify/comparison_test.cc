@@ -1,0 +1,181 @@
+#include "verify/comparison.h"
+
+#include <gtest/gtest.h>
+
+#include "verify/proof.h"
+
+namespace tidemark {
+namespace {
+
+const Type integer = Type::of(TypeKind::int64);
+const Type text = Type::of(TypeKind::varchar);
+
+class ComparisonTest : public testing::Test {
+ protected:
+  ComparisonTest() : engine_(duck::Engine::open({}).value()), db_(engine_->connect().value()) {
+    compared_.schema = Schema{{{"id", integer, false, {}}, {"name", text, true, {}}}, {}};
+    compared_.key = compared_.place = {"id"};
+    make("source", "SELECT range AS id, 'n' || range AS name FROM range(50000)");
+    make("target", "SELECT * FROM source");
+  }
+
+  void make(const std::string& table, const std::string& select) {
+    run("CREATE OR REPLACE TEMP TABLE " + table + " AS " + select);
+  }
+  void run(const std::string& sql) {
+    const Status done = db_->execute(sql);
+    ASSERT_TRUE(done.ok()) << done.error().describe();
+  }
+
+  Buckets buckets() {
+    Comparison comparison(compared_, *db_);
+    return comparison.buckets(*target_, cancel_).value();
+  }
+  std::vector<int> differing(const Buckets& buckets) {
+    Comparison comparison(compared_, *db_);
+    const std::vector<Span> all{{0, buckets.count()}};
+    const auto here = comparison.digests(*source_, buckets, all, cancel_).value();
+    const auto there = comparison.digests(*target_, buckets, all, cancel_).value();
+    std::vector<int> numbers;
+    for (std::size_t at = 0; at < here.size(); ++at) {
+      if (here[at].rows != there[at].rows || here[at].sum != there[at].sum)
+        numbers.push_back(static_cast<int>(at));
+    }
+    return numbers;
+  }
+  Differences find(Side* changed = nullptr) {
+    Comparison comparison(compared_, *db_);
+    const Buckets all = buckets();
+    auto found = comparison.find(*source_, *target_, changed, all, differing(all), cancel_);
+    EXPECT_TRUE(found.ok()) << (found.ok() ? "" : found.error().describe());
+    return found.ok() ? *found : Differences{};
+  }
+
+  std::unique_ptr<duck::Engine> engine_;
+  std::unique_ptr<duck::Connection> db_;
+  std::unique_ptr<Side> source_ = engine_side("source");
+  std::unique_ptr<Side> target_ = engine_side("target");
+  Compared compared_;
+  Cancel cancel_;
+};
+
+TEST_F(ComparisonTest, RowsAreDividedByRangesOfAWholeNumberElseByTheHashOfTheKey) {
+  EXPECT_EQ(buckets().count(), 2);
+  EXPECT_TRUE(buckets().have_ranges());
+  compared_.place = {"name"};
+  EXPECT_FALSE(buckets().have_ranges());
+  make("target", "SELECT * FROM source LIMIT 0");
+  EXPECT_EQ(buckets().count(), 1);
+}
+
+TEST_F(ComparisonTest, EveryRowIsInOneBucketAlsoBeyondTheEndsAndWithoutAKey) {
+  const Buckets two = Buckets::of_ranges(compared_.schema.columns[0], 10, 20, 2);
+  run("INSERT INTO source VALUES (NULL, 'x'), (-9223372036854775808, 'x'), (9223372036854775807, "
+      "'x')");
+  Comparison comparison(compared_, *db_);
+  const auto digests = comparison.digests(*source_, two, {{0, 2}}, cancel_).value();
+  EXPECT_EQ(digests[0].rows, 16 + 1);  // up to 15, and the least
+  EXPECT_EQ(digests[1].rows, 50'000 - 16 + 2);
+  const auto range = two.range(1, 2);
+  ASSERT_TRUE(range.has_value());
+  EXPECT_EQ(range->from, 16);
+  EXPECT_FALSE(range->to.has_value());
+}
+
+TEST_F(ComparisonTest, RangesReachFromTheLeastToTheLargestNumber) {
+  const Buckets all = Buckets::of_ranges(compared_.schema.columns[0], INT64_MIN, INT64_MAX, 1'000);
+  EXPECT_LE(all.count(), 1'000);
+  EXPECT_FALSE(all.range(0, 1)->from.has_value());
+  EXPECT_LT(*all.range(1, 2)->from, 0);
+  EXPECT_GT(*all.range(all.count() - 1, all.count())->from, 0);
+}
+
+TEST_F(ComparisonTest, EqualSidesDifferNowhereInWhateverOrderTheyStand) {
+  make("target", "SELECT * FROM source ORDER BY hash(id)");
+  EXPECT_TRUE(differing(buckets()).empty());
+  EXPECT_TRUE(find().equal());
+}
+
+TEST_F(ComparisonTest, EachKindOfDifferenceIsCountedAndNamedByItsKey) {
+  run("DELETE FROM target WHERE id IN (7, 49999)");
+  run("UPDATE target SET name = NULL WHERE id = 8");
+  run("INSERT INTO target VALUES (-5, 'older')");
+  const Differences found = find();
+  EXPECT_EQ(found.missing, 2);
+  EXPECT_EQ(found.different, 1);
+  EXPECT_EQ(found.only_in_target, 1);
+  const std::vector<std::string> examples{"missing: id=7", "different: id=8", "missing: id=49999",
+                                          "only in the target: id=-5"};
+  EXPECT_EQ(found.examples, examples);
+}
+
+TEST_F(ComparisonTest, ValuesThatChangePlacesAreSeen) {
+  run("UPDATE target SET name = CASE id WHEN 3 THEN 'n4' ELSE 'n3' END WHERE id IN (3, 4)");
+  EXPECT_EQ(find().different, 2);
+}
+
+TEST_F(ComparisonTest, RowsThatChangedSinceAreNoDifference) {
+  run("UPDATE source SET name = 'new' WHERE id = 3");
+  run("DELETE FROM target WHERE id = 4");
+  make("changed", "SELECT 3::BIGINT AS id, 'new' AS name");
+  const auto changed = engine_side("changed");
+  const Differences found = find(changed.get());
+  EXPECT_EQ(found.different, 0);
+  EXPECT_EQ(found.missing, 1);
+}
+
+TEST_F(ComparisonTest, WithoutAKeyACopyThatIsMissingIsOneMissingRow) {
+  compared_.key.clear();
+  run("INSERT INTO source SELECT 5, 'n5' FROM range(3)");  // four of them
+  run("INSERT INTO target VALUES (5, 'n5'), (6, 'older')");
+  const Differences found = find();
+  EXPECT_EQ(found.missing, 2);
+  EXPECT_EQ(found.only_in_target, 1);
+  const Buckets all = buckets();
+  Comparison comparison(compared_, *db_);
+  ASSERT_TRUE(comparison.find(*source_, *target_, nullptr, all, differing(all), cancel_).ok());
+  const auto batch = comparison.batch(*source_, all, differing(all), cancel_);
+  ASSERT_TRUE(batch.ok()) << batch.error().describe();
+  EXPECT_EQ(*db_->count("SELECT count(*) FROM " + *batch + " WHERE id = 5 AND name = 'n5'"), 2);
+  EXPECT_EQ(*db_->count("SELECT count(*) FROM " + *batch), 2);
+}
+
+TEST_F(ComparisonTest, ABatchHasTheRowsOfTheSourceThatDiffer) {
+  run("DELETE FROM target WHERE id = 1");
+  run("UPDATE target SET name = '' WHERE id = 40000");
+  const Buckets all = buckets();
+  Comparison comparison(compared_, *db_);
+  const std::vector<int> which = differing(all);
+  ASSERT_TRUE(comparison.find(*source_, *target_, nullptr, all, which, cancel_).ok());
+  const auto batch = comparison.batch(*source_, all, which, cancel_);
+  ASSERT_TRUE(batch.ok()) << batch.error().describe();
+  const auto rows = db_->query("SELECT id, name FROM " + *batch + " ORDER BY id");
+  ASSERT_TRUE(rows.ok());
+  ASSERT_EQ(rows->rows(), 2U);
+  EXPECT_EQ(rows->text(1, 1), "n40000");
+}
+
+TEST_F(ComparisonTest, NeighboursAreOneSpan) {
+  const std::vector<Span> spans{{1, 3}, {5, 6}, {8, 10}};
+  EXPECT_EQ(spans_of({1, 2, 5, 8, 9}), spans);
+  EXPECT_TRUE(spans_of({}).empty());
+}
+
+TEST_F(ComparisonTest, AProofComesBackFromItsText) {
+  const Buckets two = Buckets::of_ranges(compared_.schema.columns[0], -10, 20, 2);
+  const Proof proof{"what", two, Position{"5"}, {Digest{3, UINT64_MAX, 7}, std::nullopt}};
+  const auto again = Proof::parse(proof.text());
+  ASSERT_TRUE(again.has_value());
+  EXPECT_EQ(again->what, "what");
+  EXPECT_EQ(again->buckets.sql(), two.sql());
+  EXPECT_EQ(again->hi, proof.hi);
+  EXPECT_EQ(again->digests, proof.digests);
+  EXPECT_FALSE(Proof::parse("").has_value());
+  EXPECT_FALSE(Proof::parse("{\"what\": 1}").has_value());
+  std::string short_of_one = proof.text();
+  short_of_one.replace(short_of_one.find(",null]"), 6, "]");
+  EXPECT_FALSE(Proof::parse(short_of_one).has_value());
+}
+
+}  // namespace
+}  // namespace tidemark

@@ -1,0 +1,338 @@
+#!/usr/bin/env python3
+"""`tidemark verify`: what a target has of its source, found and repaired, over pairs of systems.
+
+Each test changes the target, or the source behind its watermark, as no run would, and looks whether the comparison
+tells exactly that, and whether a repair puts exactly that right.
+"""
+
+import time
+import unittest
+
+from support.drift import Drift
+from support.duckdb_file import DuckdbFile
+
+HOUR_AGO = {"postgres": "now() - interval '1 hour'", "mysql": "now(6) - interval 1 hour"}
+MORE_COLUMNS = {
+    "postgres": "ok boolean, price numeric(12,3), big numeric(50,10), day date, blob bytea, doc jsonb, real8 float8, "
+                "u uuid, plain timestamp, many int[]",
+    "mysql": "ok bit(1), price decimal(12,3), big decimal(50,10), day date, blobs blob, doc json, real8 double, "
+             "u char(36), plain datetime(6), many bigint unsigned",
+}
+VALUES = {
+    "postgres": "true, 1.500, 12345678901234567890123456789012345.5, '0044-03-15 BC', '\\x00ff', "
+                "'{\"b\": 1.10, \"a\": null}', '-0', '00112233-4455-6677-8899-aabbccddeeff', 'infinity', '{1,NULL}'",
+    "mysql": "b'1', 1.500, 12345678901234567890123456789012345.5, '1000-01-01', x'00ff', '{\"b\": 1.10, \"a\": null}', "
+             "1e-300, 'x', '9999-12-31 23:59:59.999999', 18446744073709551615",
+}
+
+
+class Verify(Drift):
+    """A source table `t` of 200 rows and its target."""
+
+    def make_rows(self, table="t", rows=200, key="id int primary key"):
+        kind, past = self.source_kind, HOUR_AGO[self.source_kind]
+        numbers = (f"generate_series(1, {rows}) as s(i)" if kind == "postgres" else
+                   f"(select seq as i from seq_1_to_{rows}) as s")
+        at = "timestamptz" if kind == "postgres" else "timestamp(6)"
+        self.shop(f"create table {table} ({key}, name varchar(20), {MORE_COLUMNS[kind]}, "
+                  f"at {at} not null default current_timestamp(6)); "
+                  f"insert into {table} select i, concat('n', i), {VALUES[kind]}, {past} from {numbers}")
+
+    def verify(self, job="t", *options):
+        done = self.project.call("verify", job, "--json", *options)
+        self.assertIn(done.code, (0, 1), done.err)
+        self.assertEqual(done.code == 0, done.json["equal"] or done.json["repair"] is not None, done.json)
+        return done.json
+
+    def stream(self, *options, job="t"):
+        return self.verify(job, *options)["streams"][0]
+
+    def change(self, sql):
+        """In the target, by another's hand."""
+        if self.target_kind != "duckdb":
+            return self.target(sql)
+        with DuckdbFile(self.project.dir / "warehouse.duckdb") as file:
+            return [file.rows(one) for one in sql.split("; ")]
+
+    def found(self, stream):
+        return tuple(stream[name] for name in ("missing", "different", "only_in_target"))
+
+
+class Findings:
+    """Mixed into a Verify of a pair of systems."""
+
+    def test_an_upsert_that_is_equal_is_proved_and_one_that_is_not_repaired(self):
+        self.make_rows()
+        self.job("t")
+        self.good("t")
+        first = self.stream()
+        self.assertEqual(("carried", 200, (0, 0, 0)), (first["compared"], first["rows"], self.found(first)))
+        self.assertIsNotNone(first["proved_at"])
+        self.assertIn("proved equal at", self.project.call("runs", "t").out)
+        # The columns are those of the source, and a second look skips what it proved.
+        self.assertEqual(13, len(first["columns"]))
+        again = self.stream()
+        self.assertEqual(again["parts"], again["parts_skipped"])
+        self.assertEqual(0, self.stream("--all")["parts_skipped"])
+
+        self.change("delete from t where id in (3, 77); update t set name = 'wrong' where id = 5; "
+                    "update t set id = 1000 where id = 150")
+        seen = self.stream()
+        self.assertEqual((3, 1, 1), self.found(seen))
+        self.assertEqual({"missing: id=3", "missing: id=77", "missing: id=150", "different: id=5",
+                          "only in the target: id=1000"}, set(seen["examples"]))
+        self.assertIsNone(seen["proved_at"])
+        self.assertNotIn("proved equal", self.project.call("runs", "t").out)
+        done = self.verify("t", "--repair")
+        self.assertEqual(4, done["repair"]["streams"][0]["rows_loaded"], done)
+        self.assertEqual("success", done["repair"]["status"])
+        after = self.stream()
+        self.assertEqual((0, 0, 1), self.found(after))
+        self.assertIsNotNone(after["proved_at"])
+        self.assertEqual("skipped", self.verify("t", "--repair")["repair"]["status"])
+        # The watermark is where it was, and the next window is the next one.
+        self.shop("update t set name = 'new', at = current_timestamp(6) where id = 9")
+        time.sleep(1.2)
+        self.good("t")
+        self.assertEqual([["new"]], [row[:1] for row in self.table("t", "name, id") if row[1] == "9"])
+        self.assertEqual((0, 0, 1), self.found(self.stream()))
+
+    def test_a_row_that_came_late_below_the_watermark_is_found_measured_and_repaired(self):
+        self.make_rows()
+        self.job("t", load="append")
+        self.good("t")
+        past = HOUR_AGO[self.source_kind]
+        self.shop(f"insert into t select 1000, 'late', {VALUES[self.source_kind]}, {past} - interval '2' second")
+        self.shop("update t set at = now() where id = 4") if self.source_kind == "postgres" else None
+        self.assertEqual("success" if self.source_kind == "postgres" else "skipped", self.after_a_while()["status"])
+        seen = self.stream()
+        self.assertEqual((1, 0), self.found(seen)[:2], seen)
+        self.assertGreater(seen["seconds_late"], 1.9)
+        done = self.verify("t", "--repair")
+        self.assertEqual(1, done["repair"]["streams"][0]["rows_loaded"], done)
+        self.assertEqual((0, 0), self.found(self.stream())[:2])
+        self.assertEqual(1, [row[0] for row in self.table("t", "id")].count("1000"))
+        # A second repair doubles nothing.
+        self.verify("t", "--repair")
+        self.assertEqual(1, [row[0] for row in self.table("t", "id")].count("1000"))
+
+    def test_rows_that_an_append_has_not_come_to_belong_to_the_next_window(self):
+        self.make_rows()
+        self.job("t", load="append")
+        self.good("t")
+        self.shop("insert into t (id, name) values (500, 'new')")
+        self.shop("update t set name = 'newer', at = current_timestamp(6) where id = 4")
+        seen = self.stream()
+        self.assertEqual((0, 0, 1), self.found(seen), seen)
+        self.assertIsNotNone(seen["proved_at"])
+        # A row that is there twice is twice in the target, and one copy may be missing.
+        self.change("insert into t select * from t where id = 9")
+        self.change("delete from t where id = 10")
+        self.assertEqual((1, 0, 2), self.found(self.stream()))
+
+    def after_a_while(self):
+        time.sleep(1.2)  # an append ends a second before now
+        return self.run_job("t")
+
+    def test_rows_that_changed_since_the_last_window_belong_to_the_next(self):
+        self.make_rows()
+        self.job("t")
+        self.good("t")
+        self.shop("insert into t (id, name) values (500, 'new'); delete from t where id = 8; "
+                  "update t set name = 'newer', at = current_timestamp(6) where id in (4, 5)")
+        self.change("delete from t where id = 5; delete from t where id = 6")
+        seen = self.stream()
+        self.assertEqual((1, 0, 1), self.found(seen), seen)
+        self.assertEqual({"missing: id=6", "only in the target: id=8"}, set(seen["examples"]))
+
+    def test_a_change_behind_a_proof_is_seen(self):
+        self.make_rows(rows=60_000)
+        self.job("t")
+        self.good("t")
+        parts = self.stream()["parts"]
+        self.assertGreater(parts, 2)
+        past = HOUR_AGO[self.source_kind]
+        # A late insert, and a late update whose time is old but another than before.
+        self.shop(f"insert into t select 70000, 'late', {VALUES[self.source_kind]}, {past}")
+        self.shop(f"update t set name = 'late', at = {past} where id = 11")
+        seen = self.stream()
+        self.assertEqual((1, 1), self.found(seen)[:2], seen)
+        self.assertGreater(seen["parts_skipped"], 0)
+        self.verify("t", "--repair")
+        # What leaves the watermark as it was is seen by --all.
+        self.assertEqual((0, 0), self.found(self.stream())[:2])
+        self.shop("update t set name = 'silent', at = at where id = 30000")
+        self.assertEqual((0, 0), self.found(self.stream())[:2])
+        self.assertEqual((0, 1), self.found(self.stream("--all"))[:2])
+
+
+class PostgresToDuckdb(Findings, Verify):
+    def test_what_rules_refuse_is_no_difference_and_not_loaded_by_a_repair(self):
+        self.make_rows()
+        self.job("t", more="rules: {small: id < 190}\n")
+        self.good("t")
+        seen = self.stream()
+        self.assertEqual((0, 0, 0, 11), (*self.found(seen), seen["refused"]))
+        self.change("delete from t where id = 3")
+        done = self.verify("t", "--repair")
+        self.assertEqual((1, 0), tuple(done["repair"]["streams"][0][name] for name in ("rows_loaded", "rows_rejected")))
+        self.assertEqual(11, self.project.count("tidemark_quarantine where resolved_at is null"))
+
+    def test_a_job_with_steps_is_compared_behind_them(self):
+        self.make_rows()
+        self.job("t", more="transform: [{derive: {twice: id * 2}}, {drop: [many]}]\nrules: {small: id < 190}\n")
+        self.good("t")
+        seen = self.stream()
+        self.assertEqual(("transformed", (0, 0, 0)), (seen["compared"], self.found(seen)))
+        self.assertIsNotNone(seen["proved_at"])
+        self.change("delete from t where id = 3; update t set twice = 0 where id = 4")
+        self.assertEqual((1, 1, 0), self.found(self.stream()))
+        self.verify("t", "--repair")
+        self.assertEqual((0, 0, 0), self.found(self.stream()))
+
+    def test_an_append_behind_steps_says_why_it_repairs_nothing(self):
+        self.make_rows()
+        self.job("t", load="append", more="transform: [{derive: {twice: id * 2}}]\n")
+        self.good("t")
+        self.change("delete from t where id = 3")
+        done = self.project.call("verify", "t", "--repair")
+        self.assertEqual(1, done.code, done.out)
+        self.assertIn("tidemark run t --full", done.out)
+
+    def test_composite_and_text_keys_are_divided_by_hash(self):
+        self.shop("create table t (a text, b date, v int, at timestamptz not null default now() - interval '1 hour', "
+                  "primary key (a, b)); insert into t (a, b, v) select 'k' || i, date '2020-01-01' + i, i "
+                  "from generate_series(1, 50000) i")
+        self.project.job("t", "from: {connection: shop, table: t, watermark: at}\n"
+                              "to: {connection: warehouse, table: t, load: upsert}\n")
+        self.good("t")
+        self.assertIsNotNone(self.stream()["proved_at"])
+        self.change("update t set v = -1 where a = 'k77'; delete from t where a = 'k78'")
+        seen = self.stream()
+        self.assertEqual((1, 1, 0), self.found(seen))
+        self.assertIn("missing: a=k78 b=2020-03-19", seen["examples"])
+        self.assertEqual(2, self.verify("t", "--repair")["repair"]["streams"][0]["rows_loaded"])
+        self.assertIsNotNone(self.stream()["proved_at"])
+
+    def test_transactions_as_watermark_see_what_changed_since_without_reading_it_again(self):
+        self.shop("create table t (id int primary key, v int); insert into t select i, i from generate_series(1, 60000) i")
+        self.project.job("t", "from: {connection: shop, table: t, watermark: xmin}\n"
+                              "to: {connection: warehouse, table: t, load: upsert, key: [id]}\n")
+        self.good("t")
+        parts = self.stream()["parts"]
+        self.shop("update t set v = -1 where id = 5")
+        self.good("t")
+        seen = self.stream()
+        self.assertEqual((0, 0, 0), self.found(seen))
+        self.assertEqual(parts - 1, seen["parts_skipped"])
+        self.change("delete from t where id = 7")
+        self.shop("update t set v = -1 where id = 8")
+        self.assertEqual((1, 0, 0), self.found(self.stream()))
+
+    def test_a_full_load_is_compared_and_not_repaired(self):
+        self.make_rows()
+        self.job("t", load="full")
+        self.good("t")
+        self.assertIsNotNone(self.stream()["proved_at"])
+        self.shop("delete from t where id = 4; update t set name = 'x' where id = 5")
+        seen = self.stream()
+        self.assertEqual((0, 1, 1), self.found(seen))
+        self.assertIn("load: full", seen["no_repair"])
+
+    def test_a_table_that_was_emptied_is_filled_again(self):
+        self.make_rows()
+        self.job("t")
+        self.good("t")
+        self.change("delete from t")
+        self.assertEqual(200, self.verify("t", "--repair")["repair"]["streams"][0]["rows_loaded"])
+        self.assertIsNotNone(self.stream()["proved_at"])
+
+    def test_a_budget_ends_the_read_and_the_next_goes_on(self):
+        self.make_rows(rows=60_000)
+        self.job("t")
+        self.good("t")
+        first = self.stream("--budget", "1ms")
+        self.assertGreater(first["parts_left"], 0)
+        self.assertIsNone(first["proved_at"])
+        left = first["parts_left"]
+        while left:
+            again = self.stream("--budget", "1ms")
+            self.assertLess(again["parts_left"], left)
+            left = again["parts_left"]
+        self.assertIsNotNone(again["proved_at"])
+
+    def test_each_stream_of_a_job_is_compared(self):
+        self.make_rows("one")
+        self.make_rows("two", rows=5)
+        self.project.job("all", "from: {connection: shop, tables: [\"public.*\"], watermark: at}\n"
+                                "to: {connection: warehouse, table: \"{table}\", load: upsert}\n")
+        self.good("all")
+        self.change("delete from two where id = 2")
+        done = self.verify("all", "--repair")
+        self.assertEqual([(0, 0, 0), (1, 0, 0)], [self.found(stream) for stream in done["streams"]])
+        self.assertEqual(["skipped", "done"], [stream["state"] for stream in done["repair"]["streams"]])
+        self.assertEqual(5, self.project.count("two"))
+
+    def test_what_cannot_be_compared_is_said(self):
+        self.make_rows()
+        self.job("t")
+        self.assertEqual("nothing is loaded yet", self.stream()["note"])
+        self.good("t")
+        self.change("drop table t")
+        gone = self.project.call("verify", "t")
+        self.assertIn("there is no table t any more", gone.err)
+        self.project.write("data/f.csv", "a\n1\n")
+        self.project.job("f", "from: {connection: landing, files: f.csv}\nto: {connection: warehouse, table: f}\n")
+        self.good("f")
+        files = self.project.call("verify", "f")
+        self.assertEqual(2, files.code)
+        self.assertIn("stage verify", files.err)
+
+    def test_a_new_column_of_the_source_is_left_to_the_drift(self):
+        self.make_rows()
+        self.job("t")
+        self.good("t")
+        self.shop("alter table t add column extra int default 5; alter table t drop column many")
+        seen = self.stream()
+        self.assertEqual((0, 0, 0), self.found(seen))
+        self.assertNotIn("extra", seen["columns"])
+
+
+class PostgresToPostgres(Findings, Verify):
+    target_kind = "postgres"
+
+
+class MysqlToMysql(Findings, Verify):
+    source_kind, target_kind = "mysql", "mysql"
+    settle = 1.2
+
+
+class MysqlToDuckdb(Findings, Verify):
+    source_kind = "mysql"
+    settle = 1.2
+
+
+class Sqlite(unittest.TestCase):
+    def test_a_sqlite_source_is_compared_too(self):
+        import sqlite3
+        from support.project import Project
+        with Project() as project:
+            with sqlite3.connect(project.dir / "shop.db") as shop:
+                shop.execute("create table t (id integer primary key, name text, at text not null)")
+                shop.executemany("insert into t values (?, ?, ?)",
+                                 [(i, f"n{i}", f"2024-01-01 00:00:{i % 60:02}") for i in range(1, 101)])
+            project.job("t", "from: {connection: shop, table: t, watermark: at}\n"
+                             "to: {connection: warehouse, table: t, load: upsert, key: [id]}\n")
+            self.assertEqual(0, project.call("run", "t").code)
+            first = project.call("verify", "t", "--json").json["streams"][0]
+            self.assertEqual((0, 0, 0), (first["missing"], first["different"], first["only_in_target"]), first)
+            self.assertIsNotNone(first["proved_at"])
+            with sqlite3.connect(project.dir / "shop.db") as shop:
+                shop.execute("insert into t values (500, 'late', '2023-01-01 00:00:00')")
+            seen = project.call("verify", "t", "--repair", "--json").json
+            self.assertEqual(1, seen["streams"][0]["missing"])
+            self.assertEqual(101, project.count("t"))
+
+
+if __name__ == "__main__":
+    unittest.main()
