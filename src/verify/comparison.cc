@@ -135,12 +135,12 @@ Result<Buckets> Comparison::buckets(Side& rows, Cancel& cancel) {
   return Buckets::of_ranges(first, *least, *largest, count);
 }
 
-Result<std::vector<Digest>> Comparison::digests(Side& rows, const Buckets& buckets,
+Result<std::vector<Digest>> Comparison::digests(Side& rows, const Hashed& hashed,
+                                                const Buckets& buckets,
                                                 const std::vector<Span>& spans, Cancel& cancel) {
   std::vector<Digest> digests(static_cast<std::size_t>(buckets.count()));
   if (spans.empty()) return digests;
   const bool all = spans.size() == 1 && spans.front() == Span{0, buckets.count()};
-  const Hashed hashed{compared_.schema.names(), compared_.traces};
   const auto add = [&](const std::string& from) {
     const std::string wanted =
         all ? from : "(SELECT * FROM " + from + " WHERE " + in_spans(buckets, spans) + ")";

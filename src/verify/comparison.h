@@ -18,9 +18,8 @@ namespace tidemark {
 // How rows are compared: all columns of `schema`.
 struct Compared {
   Schema schema;
-  std::vector<std::string> key;     // tells rows apart; empty: all they hold does
-  std::vector<std::string> place;   // divides them into buckets
-  std::vector<std::string> traces;  // Hashed::traces of the source's rows
+  std::vector<std::string> key;    // tells rows apart; empty: all they hold does
+  std::vector<std::string> place;  // divides them into buckets
 };
 
 // What differs in some buckets. Rows that changed in the source since the last window are in none
@@ -50,7 +49,7 @@ class Comparison {
   // For these rows: some tens of thousands each.
   Result<Buckets> buckets(Side& rows, Cancel& cancel);
   // Of the buckets of `spans`; the others stay empty.
-  Result<std::vector<Digest>> digests(Side& rows, const Buckets& buckets,
+  Result<std::vector<Digest>> digests(Side& rows, const Hashed& hashed, const Buckets& buckets,
                                       const std::vector<Span>& spans, Cancel& cancel);
   // The rows of some buckets, one against the other. `changed` gives keys of rows that belong to
   // later windows; null: none do. Kept until the next call, for the batches below.

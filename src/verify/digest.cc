@@ -27,8 +27,7 @@ std::uint64_t sum_at(const duck::Answer& answer, std::size_t row, std::size_t co
 }
 
 std::string sum_sql(const char* column) {
-  return std::string("CAST(sum(CAST(") + column +
-         " AS HUGEINT)) % 18446744073709551616 AS VARCHAR)";
+  return std::string("CAST(sum(") + column + ") % 18446744073709551616 AS VARCHAR)";
 }
 
 }  // namespace
@@ -56,8 +55,9 @@ Buckets Buckets::of_ranges(const Column& column, std::int64_t least, std::int64_
   buckets.key_ = {column.name};
   buckets.least_ = least;
   const Wide width = static_cast<Wide>(largest) - least + 1;
-  buckets.step_ = static_cast<std::int64_t>((width + count - 1) / count);
-  buckets.count_ = static_cast<int>((width + buckets.step_ - 1) / buckets.step_);
+  while (((width - 1) >> buckets.shift_) + 1 > count)
+    ++buckets.shift_;
+  buckets.count_ = static_cast<int>(((width - 1) >> buckets.shift_) + 1);
   return buckets;
 }
 
@@ -70,18 +70,30 @@ Buckets Buckets::of_hash(std::vector<std::string> key, int count) {
 
 std::string Buckets::sql() const {
   const std::string last = std::to_string(count_ - 1);
+  if (count_ == 1) return "CAST(0 AS INTEGER)";
   if (!ranges_)
     return "CAST(hash(" + list_of(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
-  // least() takes no heed of NULL.
-  return "CAST(greatest(0, least(" + last + ", (CAST(" + duck::quote_name(key_.front()) +
-         " AS HUGEINT) - " + std::to_string(least_) + ") // " + std::to_string(step_) +
-         ")) AS INTEGER)";
+  // Numbers of 128 bits are slow, and wanted only where a difference has more than 63.
+  const Wide end = least_ + (static_cast<Wide>(count_) << shift_);
+  const bool wide = end - least_ > INT64_MAX || end > INT64_MAX;
+  const std::string type = wide ? "HUGEINT" : "BIGINT";
+  const std::string least = std::to_string(least_);
+  const std::string value = "CAST(" + duck::quote_name(key_.front()) + " AS " + type + ")";
+  const std::string place = wide ? "least(" + last + ", (greatest(" + value + ", " + least +
+                                       ") - " + least + ") // " +
+                                       std::to_string(std::uint64_t{1} << shift_) + ")"
+                                 : "(least(greatest(" + value + ", " + least + "), " +
+                                       std::to_string(static_cast<std::int64_t>(end - 1)) + ") - " +
+                                       least + ") >> " + std::to_string(shift_);
+  // Rows without a value are in the last bucket; greatest() and least() take no heed of NULL.
+  return "CAST(CASE WHEN " + duck::quote_name(key_.front()) + " IS NULL THEN " + last + " ELSE " +
+         place + " END AS INTEGER)";
 }
 
 std::optional<RowRange> Buckets::range(int from, int to) const {
   if (!ranges_) return std::nullopt;
   const auto begin = [&](int bucket) {
-    return static_cast<std::int64_t>(least_ + static_cast<Wide>(bucket) * step_);
+    return static_cast<std::int64_t>(least_ + (static_cast<Wide>(bucket) << shift_));
   };
   RowRange range{key_.front(), std::nullopt, std::nullopt};
   if (from > 0) range.from = begin(from);
@@ -95,7 +107,9 @@ std::string Buckets::text() const {
     key.emplace_back(name);
   JsonValue json;
   json.set("count", static_cast<std::int64_t>(count_)).set("ranges", ranges_);
-  json.set("key", std::move(key)).set("least", least_).set("step", step_);
+  json.set("key", std::move(key))
+      .set("least", least_)
+      .set("shift", static_cast<std::int64_t>(shift_));
   return to_json(json, JsonLayout::compact);
 }
 
@@ -106,8 +120,8 @@ std::optional<Buckets> Buckets::parse(const std::string& text) {
   const auto ranges = json->boolean_at("ranges");
   const auto key = json->array_at("key");
   const auto least = json->integer_at("least");
-  const auto step = json->integer_at("step");
-  if (!count.ok() || !ranges.ok() || !key.ok() || !least.ok() || !step.ok()) return std::nullopt;
+  const auto shift = json->integer_at("shift");
+  if (!count.ok() || !ranges.ok() || !key.ok() || !least.ok() || !shift.ok()) return std::nullopt;
   Buckets buckets;
   buckets.count_ = static_cast<int>(*count);
   buckets.ranges_ = *ranges;
@@ -116,20 +130,23 @@ std::optional<Buckets> Buckets::parse(const std::string& text) {
     buckets.key_.push_back(*name.string());
   }
   buckets.least_ = *least;
-  buckets.step_ = *step;
-  if (buckets.count_ < 1 || buckets.step_ < 1 || buckets.key_.empty()) return std::nullopt;
+  buckets.shift_ = static_cast<int>(*shift);
+  if (buckets.count_ < 1 || buckets.shift_ < 0 || buckets.shift_ > 64 || buckets.key_.empty())
+    return std::nullopt;
   return buckets;
 }
 
 std::string row_hash_sql(const std::vector<std::string>& columns) {
-  return columns.empty() ? "CAST(0 AS UBIGINT)" : "hash(" + list_of(columns) + ")";
+  // The engine adds up numbers with a sign much faster than those without.
+  return columns.empty() ? "CAST(0 AS BIGINT)"
+                         : "CAST(hash(" + list_of(columns) + ") >> 1 AS BIGINT)";
 }
 
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from) {
-  return "SELECT bucket, count(*), " + sum_sql("row_hash") + ", " + sum_sql("trace_hash") +
-         " FROM (SELECT " + buckets.sql() + " AS bucket, " + row_hash_sql(hashed.compared) +
-         " AS row_hash, " + row_hash_sql(hashed.traces) + " AS trace_hash FROM " + from +
-         ") GROUP BY bucket";
+  return "SELECT bucket, count(*) AS rows, " + sum_sql("row_hash") + " AS sum, " +
+         sum_sql("trace_hash") + " AS traces FROM (SELECT " + buckets.sql() + " AS bucket, " +
+         row_hash_sql(hashed.compared) + " AS row_hash, " + row_hash_sql(hashed.traces) +
+         " AS trace_hash FROM " + from + ") GROUP BY bucket";
 }
 
 Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests) {

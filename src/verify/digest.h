@@ -1,8 +1,8 @@
 // Digest: what a set of rows is, without their order: how many, and sums of their hashes; taken of
 // each bucket of the key, so that two sides that differ can be told where.
 //
-// Values and SQL of the engine; nothing here reads anything. The hash is the engine's own, of 64
-// bits, and may be another in another version of it.
+// Values and SQL of the engine. The hash is the engine's own, and may be another in another version
+// of it.
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ class Buckets {
   bool ranges_ = false;
   std::vector<std::string> key_;  // the one column of ranges
   std::int64_t least_ = 0;
-  std::int64_t step_ = 1;  // of ranges
+  int shift_ = 0;  // a range has 2^shift numbers
 };
 
 // What is hashed of the rows: `compared` whole, and by itself what shows that a row was changed.
@@ -64,7 +64,7 @@ struct Hashed {
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from);
 // Adds what such a SELECT gave. REQUIRES digests.size() == buckets.count().
 Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests);
-// A hash of some columns of a row, as UBIGINT; 0 where there are none.
+// A hash of some columns of a row, as a BIGINT of 63 bits; 0 where there are none.
 std::string row_hash_sql(const std::vector<std::string>& columns);
 
 }  // namespace tidemark

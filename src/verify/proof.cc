@@ -66,13 +66,14 @@ std::optional<Proof> Proof::parse(const std::string& text) {
   return proof;
 }
 
-std::string what_is_compared(const Compared& compared, const std::string& table) {
+std::string what_is_compared(const Compared& compared, const std::vector<std::string>& traces,
+                             const std::string& table) {
   std::string text = duck::Engine::version() + "\n" + table;
   for (const Column& column : compared.schema.columns)
     text += "\n" + column.name + " " + sql_name(column.type);
   for (const std::string& name : compared.key)
     text += "\nkey " + name;
-  for (const std::string& name : compared.traces)
+  for (const std::string& name : traces)
     text += "\ntrace " + name;
   return sha256_hex(text);
 }

@@ -23,7 +23,8 @@ struct Proof {
   static std::optional<Proof> parse(const std::string& text);
 };
 
-// Proof::what.
-std::string what_is_compared(const Compared& compared, const std::string& table);
+// Proof::what. `traces` as in Hashed.
+std::string what_is_compared(const Compared& compared, const std::vector<std::string>& traces,
+                             const std::string& table);
 
 }  // namespace tidemark

@@ -48,11 +48,16 @@ Compared compared_of(const JobSpec& job, const StreamPlan& plan) {
   // An append may have several versions of a row, a full load has one.
   if (plan.target.strategy == LoadStrategy::full) compared.key = compared.place;
   if (compared.place.empty()) compared.place = compared.schema.names();
-  compared.traces = compared.place;
-  if (job.from.watermark && carried && compared.schema.find(job.from.watermark->value) &&
-      !has(compared.traces, job.from.watermark->value))
-    compared.traces.push_back(job.from.watermark->value);
   return compared;
+}
+
+// What shows that a row of the source is another than it was.
+std::vector<std::string> traces_of(const JobSpec& job, const Compared& compared) {
+  std::vector<std::string> traces = compared.place;
+  if (job.from.watermark && compared.schema.find(job.from.watermark->value) &&
+      !has(traces, job.from.watermark->value))
+    traces.push_back(job.from.watermark->value);
+  return traces;
 }
 
 }  // namespace
@@ -70,9 +75,9 @@ StreamCheck::StreamCheck(const Parts& parts, PreparedStream& stream)
     : parts_(parts),
       stream_(stream),
       compared_(stream.plan.bound.nothing_new ? Compared{} : compared_of(parts.job, stream.plan)),
+      traces_(traces_of(parts.job, compared_)),
       comparison_(compared_, parts.engine) {
-  watermark_in_rows_ =
-      parts_.job.from.watermark && has(compared_.traces, parts_.job.from.watermark->value);
+  watermark_in_rows_ = parts_.job.from.watermark && has(traces_, parts_.job.from.watermark->value);
 }
 
 Result<Verdict> StreamCheck::check(Cancel& cancel) {
@@ -112,7 +117,8 @@ Result<std::optional<KeptProof>> StreamCheck::kept_proof() {
 std::optional<Proof> StreamCheck::proof_of(const std::optional<KeptProof>& kept) const {
   if (parts_.options.all || !kept) return std::nullopt;
   auto proof = Proof::parse(kept->text);
-  if (proof && proof->what != what_is_compared(compared_, stream_.plan.target.table)) proof.reset();
+  if (proof && proof->what != what_is_compared(compared_, traces_, stream_.plan.target.table))
+    proof.reset();
   return proof;
 }
 
@@ -149,16 +155,15 @@ Status StreamCheck::mark_retraced(const Proof& proof, std::vector<bool>& wanted,
   std::vector<std::string> others;
   TM_TRY(const Schema all, source->discover(cancel));
   for (const Column& column : all.columns) {
-    if (!has(compared_.traces, column.name)) others.push_back(column.name);
+    if (!has(traces_, column.name)) others.push_back(column.name);
   }
   TM_CHECK(source->leave_out(others));
   TM_TRY(const Schema kept, source->discover(cancel));
-  // The columns of the rows are in the order of the source, those of a hash in that of the traces.
-  Compared traces{kept, compared_.key, compared_.place, compared_.traces};
+  const Compared traces{kept, {}, compared_.place};
   const auto rows = source_side(*source, loaded(), parts_.engine);
   Comparison comparison(traces, parts_.engine);
-  TM_TRY(const std::vector<Digest> now,
-         comparison.digests(*rows, proof.buckets, {{0, proof.buckets.count()}}, cancel));
+  TM_TRY(const std::vector<Digest> now, comparison.digests(*rows, {{}, traces_}, proof.buckets,
+                                                           {{0, proof.buckets.count()}}, cancel));
   for (std::size_t at = 0; at < now.size(); ++at) {
     const auto& proved = proof.digests[at];
     if (proved && (proved->rows != now[at].rows || proved->traces != now[at].traces))
@@ -172,7 +177,7 @@ Status StreamCheck::mark_touched(const Proof& proof, std::vector<bool>& wanted, 
   const auto rows =
       source_side(*stream_.source, {proof.hi, loaded().hi, loaded().top}, parts_.engine);
   TM_TRY(const std::vector<Digest> touched,
-         comparison_.digests(*rows, proof.buckets, {{0, proof.buckets.count()}}, cancel));
+         comparison_.digests(*rows, {}, proof.buckets, {{0, proof.buckets.count()}}, cancel));
   for (std::size_t at = 0; at < touched.size(); ++at)
     wanted[at] = wanted[at] || touched[at].rows > 0;
   return {};
@@ -186,7 +191,9 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
     TM_TRY(looked.buckets, comparison_.buckets(target, cancel));
   }
   const Buckets& buckets = looked.buckets;
-  TM_TRY(looked.target, comparison_.digests(target, buckets, {{0, buckets.count()}}, cancel));
+  const std::vector<std::string> columns = compared_.schema.names();
+  TM_TRY(looked.target,
+         comparison_.digests(target, {columns, {}}, buckets, {{0, buckets.count()}}, cancel));
   std::vector<int> wanted = all_of(buckets);
   looked.proved.resize(wanted.size());
   if (proof) {
@@ -205,7 +212,7 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
     const std::vector<int> these(wanted.begin() + static_cast<std::ptrdiff_t>(done),
                                  wanted.begin() + static_cast<std::ptrdiff_t>(end));
     TM_TRY(const std::vector<Digest> here,
-           comparison_.digests(expected, buckets, spans_of(these), cancel));
+           comparison_.digests(expected, {columns, traces_}, buckets, spans_of(these), cancel));
     for (const int bucket : these) {
       const auto at = static_cast<std::size_t>(bucket);
       const Digest& there = looked.target[at];
@@ -306,8 +313,8 @@ Status StreamCheck::keep_proof(const Looked& looked, Verdict& verdict) {
   if (equal && looked.left > 0 && before) kept.proved_at = before->proved_at;
   // Without a watermark nothing says what changed in the source since.
   if (loaded().hi) {
-    const Proof proof{what_is_compared(compared_, stream_.plan.target.table), looked.buckets,
-                      loaded().hi, looked.proved};
+    const Proof proof{what_is_compared(compared_, traces_, stream_.plan.target.table),
+                      looked.buckets, loaded().hi, looked.proved};
     kept.text = proof.text();
   }
   return parts_.run.store.keep_proof(stream_.plan.id, kept);

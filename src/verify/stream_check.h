@@ -67,6 +67,7 @@ class StreamCheck {
   Parts parts_;
   PreparedStream& stream_;
   Compared compared_;
+  std::vector<std::string> traces_;  // as in Hashed
   Comparison comparison_;
   bool watermark_in_rows_ = false;
   std::optional<Stage> whole_;        // of a transformed comparison
