@@ -245,26 +245,32 @@ JsonValue verification(const JsonValue& run) {
       {"note", text("Why there was nothing to compare; else empty.")},
       {"compared", ways},
       {"columns", list(text(), "That were compared.")},
+      {"not_compared", list(text(), "Columns that the source has no more, or of another type.")},
+      {"guarantee", guarantees()},
       {"rows", count("Of the target.")},
       {"parts", count("Ranges, or hashes, of the key.")},
       {"parts_skipped", count("Proved equal before, and unchanged.")},
       {"parts_left", count("Not read any more: the budget was used up.")},
       {"missing", count("Rows the target has not.")},
       {"different", count("Rows with other values there.")},
+      {"doubled", count("Rows in the target again, under a key that it has already.")},
       {"only_in_target", count("Deleted in the source, older versions, or never from it.")},
-      {"refused", count("Rows the target has not, since the job refuses them.")},
+      {"refused", count("Rows that differ since the job refuses them.")},
+      {"pending", count("Rows that differ since they changed after the last window.")},
       {"examples", list(text(), "Some of the rows that differ, by their keys.")},
       {"seconds_late",
        or_null(typed("number",
                      "How far the time of a missing row lay below the end of the window "
-                     "that should have had it."))},
-      {"proved_at", or_null(instant("UTC; null: it is not equal, or not all was read."))},
+                     "that should have had it; the first window is left out."))},
+      {"proved_at", or_null(instant("UTC; null: it is not equal, or not all was compared."))},
       {"no_repair", or_null(text("Why a repair loads nothing of it."))}};
+  const JsonValue streams = list(object(std::move(stream)));
   return object({{"job", text()},
-                 {"equal", boolean("No row that was read is missing or different.")},
-                 {"whole", boolean("All of it was read, or proved before.")},
-                 {"streams", list(object(std::move(stream)))},
-                 {"repair", or_null(run)}});
+                 {"equal", boolean("All of it was compared, after a repair once more, and no row "
+                                   "is missing or different.")},
+                 {"streams", streams},
+                 {"repair", or_null(run)},
+                 {"after", or_null(streams)}});
 }
 
 JsonValue answer(JsonValue column_list) {

@@ -29,17 +29,22 @@ std::string report_of_differences(const Verdict& verdict) {
   };
   line(found.missing, "missing in the target");
   line(found.different, "different in the target");
+  line(found.doubled, "in the target again, under a key that it has already");
   line(found.only_in_target,
        "only in the target: deleted in the source, older versions, or never from it");
-  line(found.refused, "not in the target, since the job refuses them (`tidemark quarantine`)");
+  line(found.refused, "differ since the job refuses them (`tidemark quarantine`)");
+  line(found.pending, "differ since they changed after the last window: the next run brings them");
   for (const std::string& example : found.examples)
     text += "    " + example + "\n";
+  const std::int64_t named = static_cast<std::int64_t>(found.examples.size());
+  const std::int64_t all = found.missing + found.different + found.doubled + found.only_in_target;
+  if (all > named) text += "    and " + show_count(all - named) + " more\n";
   if (verdict.seconds_late) {
     text += fmt::format(
-        "  late      up to {:.3f} s: so far below the end of its window lay the time of a row that "
-        "was not\n            there when the window was read; `tidemark plan {}` says which "
-        "watermark waits for such rows\n",
-        *verdict.seconds_late, verdict.id.job.get());
+        "  late      up to {:.3f} s below the end of its window lay the time of a missing row. If "
+        "it "
+        "came late,\n            the label `{}` did not hold: {}\n",
+        *verdict.seconds_late, to_string(verdict.guarantee), verdict.reason);
   }
   return text;
 }
@@ -49,6 +54,8 @@ std::string report(const Verdict& verdict) {
   if (!verdict.note.empty()) return text + "  " + verdict.note + "\n";
   text += "  compared  " + show_count(verdict.rows) + " rows of the target, " +
           how_compared(verdict) + "\n";
+  for (const std::string& column : verdict.not_compared)
+    text += "  not       " + column + "\n";
   if (verdict.parts_skipped > 0) {
     text += "  skipped   " + show_count(verdict.parts_skipped) + " of " +
             show_count(verdict.parts) + " parts: proved equal before, and unchanged\n";
@@ -79,47 +86,88 @@ JsonValue document(const Verdict& verdict) {
   JsonValue json;
   json.set("stream", verdict.id.stream.get()).set("note", verdict.note);
   json.set("compared", verdict.transformed ? "transformed" : "carried");
-  json.set("columns", texts(verdict.columns)).set("rows", verdict.rows);
+  json.set("columns", texts(verdict.columns)).set("not_compared", texts(verdict.not_compared));
+  json.set("guarantee", to_string(verdict.guarantee)).set("rows", verdict.rows);
   json.set("parts", static_cast<std::int64_t>(verdict.parts));
   json.set("parts_skipped", static_cast<std::int64_t>(verdict.parts_skipped));
   json.set("parts_left", static_cast<std::int64_t>(verdict.parts_left));
   json.set("missing", found.missing).set("different", found.different);
-  json.set("only_in_target", found.only_in_target).set("refused", found.refused);
+  json.set("doubled", found.doubled).set("only_in_target", found.only_in_target);
+  json.set("refused", found.refused).set("pending", found.pending);
   json.set("examples", texts(found.examples));
   json.set("seconds_late", or_null(verdict.seconds_late));
   json.set("proved_at", verdict.proved_at ? JsonValue(to_text(*verdict.proved_at)) : JsonValue());
   return json.set("no_repair", or_null(verdict.no_repair));
 }
 
-JsonValue document(const JobVerdict& verdict) {
+JsonArray document(const std::vector<Verdict>& verdicts) {
   JsonArray streams;
-  for (const Verdict& stream : verdict.streams)
+  for (const Verdict& stream : verdicts)
     streams.push_back(document(stream));
-  return JsonValue()
-      .set("job", verdict.job.get())
-      .set("equal", verdict.equal())
-      .set("whole", verdict.is_whole())
-      .set("streams", std::move(streams))
-      .set("repair", verdict.repair ? run_document(*verdict.repair) : JsonValue());
+  return streams;
 }
 
-bool is_repaired(const JobVerdict& verdict) {
-  for (const Verdict& stream : verdict.streams) {
-    if (stream.no_repair) return false;
-  }
-  return verdict.repair && verdict.repair->status() == RunStatus::success;
+// What a command found, and what it left after a repair.
+struct Outcome {
+  JobVerdict found;
+  std::optional<JobVerdict> after;
+  const JobVerdict& last() const { return after ? *after : found; }
+};
+
+JsonValue document(const Outcome& outcome) {
+  const JobVerdict& found = outcome.found;
+  JsonValue json;
+  json.set("job", found.job.get());
+  json.set("equal", outcome.last().equal() && outcome.last().is_whole());
+  json.set("streams", document(found.streams));
+  json.set("repair", found.repair ? run_document(*found.repair) : JsonValue());
+  return json.set("after",
+                  outcome.after ? JsonValue(document(outcome.after->streams)) : JsonValue());
 }
 
-void show(const Call& call, const JobVerdict& verdict) {
+void show(const JobVerdict& verdict) {
+  bool can_be_repaired = false;
   for (const Verdict& stream : verdict.streams) {
     print(report(stream));
-    if (stream.no_repair) print("  no repair  " + *stream.no_repair + "\n");
+    if (stream.no_repair) print("  no repair " + *stream.no_repair + "\n");
+    can_be_repaired = can_be_repaired || (!stream.differences.equal() && !stream.no_repair);
   }
-  if (verdict.repair && (!verdict.equal() || verdict.repair->error))
-    show_run(call, *verdict.repair);
-  if (!verdict.equal() && !verdict.repair)
+  if (can_be_repaired && !verdict.repair)
     print("`tidemark verify " + verdict.job.get() +
           " --repair` loads what is missing or different\n");
+}
+
+void show(const Call& call, const Outcome& outcome) {
+  show(outcome.found);
+  if (!outcome.found.repair) return;
+  if (outcome.after || outcome.found.repair->error) show_run(call, *outcome.found.repair);
+  if (!outcome.after) return;
+  print("after the repair\n");
+  show(*outcome.after);
+  if (!outcome.after->equal())
+    print("  still not equal: the target may change these values, or another hand writes there\n");
+}
+
+Result<Outcome> look(const Call& call, Workspace& workspace, const JobSpec& job,
+                     ProgressView& progress) {
+  TM_TRY(Store * store, workspace.store());
+  Verifier verifier(workspace.parts(*store, progress));
+  const VerifyOptions options{call.line.all, call.line.in_quiet_hours, call.line.budget};
+  Outcome outcome{{job.name, {}, {}}, {}};
+  if (!call.line.repair) {
+    TM_TRY(outcome.found, verifier.verify(job, options, call.cancel));
+    return outcome;
+  }
+  const auto conduct = [&](Runner& runner, const RunId& id) -> Result<RunRecord> {
+    TM_TRY(outcome.found, verifier.repair(runner, id, job, options, call.cancel));
+    return *outcome.found.repair;
+  };
+  TM_CHECK(workspace.in_lock(*store, progress, conduct, call.cancel));
+  if (outcome.found.repair->status() != RunStatus::success) return outcome;
+  VerifyOptions again = options;
+  again.all = false;
+  TM_TRY(outcome.after, verifier.verify(job, again, call.cancel));
+  return outcome;
 }
 
 }  // namespace
@@ -134,27 +182,16 @@ int verify(const Call& call) {
                           call.around.clock);
     TM_CHECK(workspace->recover({job->name}, progress, call.cancel));
     show_recovered(*workspace, progress);
-    TM_TRY(Store * store, workspace->store());
-    Verifier verifier(workspace->parts(*store, progress));
-    const VerifyOptions options{call.line.all, call.line.in_quiet_hours, call.line.budget};
-    JobVerdict verdict{job->name, {}, {}};
-    if (call.line.repair) {
-      const auto conduct = [&](Runner& runner, const RunId& id) -> Result<RunRecord> {
-        TM_TRY(verdict, verifier.repair(runner, id, *job, options, call.cancel));
-        return *verdict.repair;
-      };
-      TM_CHECK(workspace->in_lock(*store, progress, conduct, call.cancel));
-    } else {
-      TM_TRY(verdict, verifier.verify(*job, options, call.cancel));
-    }
+    TM_TRY(const Outcome found, look(call, *workspace, *job, progress));
     progress.end();
     if (call.line.json) {
-      print_json(document(verdict));
+      print_json(document(found));
     } else {
-      show(call, verdict);
+      show(call, found);
     }
-    if (verdict.repair && verdict.repair->error) return exit_code_of(*verdict.repair);
-    return verdict.equal() || is_repaired(verdict) ? exit_done : exit_failed;
+    if (const auto& repair = found.found.repair; repair && repair->error)
+      return exit_code_of(*repair);
+    return found.last().equal() ? exit_done : exit_failed;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }

@@ -40,6 +40,27 @@ Result<std::unique_ptr<Source>> Planner::open_to_verify(const JobSpec& job,
   return source;
 }
 
+// Whether the source is the one that was read, and its rows have their watermarks, as a run would
+// ask; what is gone from its columns.
+Status Planner::bound_verified(const JobSpec& job, const LedgerRow& head, Source& source,
+                               Sink& sink, StreamPlan& plan, Cancel& cancel) {
+  Progress progress;
+  progress.full_requested = job.to.load == LoadStrategy::full;
+  progress.lo = head.window.hi;
+  if (store_ != nullptr) {
+    TM_TRY(progress.memory, store_->source_memory(plan.id));
+  }
+  TM_TRY(const WindowBound bound, source.upper(progress, cancel));
+  plan.bound.guarantee = bound.guarantee;
+  plan.bound.reason = bound.reason;
+  TM_TRY(const std::optional<Schema> known, carried_columns(plan.id, sink, cancel));
+  if (!known) return {};
+  for (const ColumnChange& change : compare_columns(*known, plan.input)) {
+    if (change.kind != ColumnChangeKind::added) plan.bound.notes.push_back(describe(change));
+  }
+  return {};
+}
+
 Result<PreparedStream> Planner::plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
                                                      const StreamId& id, Sink& sink,
                                                      const PlanOptions& options, Cancel& cancel) {
@@ -63,8 +84,12 @@ Result<PreparedStream> Planner::plan_verified_stream(const JobSpec& job, const S
   plan.load_id = load_id_of(plan.id, plan.kind, plan.seq, options.run.get());
   TM_TRY(prepared.source, open_to_verify(job, stream, id, sink, options, cancel));
   TM_TRY(plan.input, prepared.source->discover(cancel));
+  TM_CHECK(bound_verified(job, *head, *prepared.source, sink, plan, cancel));
   prepared.source->rest();
-  TM_CHECK(plan_load(job, stream.name.get(), plan, sink, options, cancel));
+  Status planned = plan_load(job, stream.name.get(), plan, sink, options, cancel);
+  if (!planned.ok() && !plan.bound.notes.empty())
+    return std::move(planned).error().with_context(plan.bound.notes.front());
+  TM_CHECK(planned);
   if (!plan.target.was_there) return table_gone(plan.target.table);
   return prepared;
 }

@@ -95,6 +95,8 @@ class Planner {
   Result<PreparedStream> plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
                                               const StreamId& id, Sink& sink,
                                               const PlanOptions& options, Cancel& cancel);
+  Status bound_verified(const JobSpec& job, const LedgerRow& head, Source& source, Sink& sink,
+                        StreamPlan& plan, Cancel& cancel);
   Result<std::unique_ptr<Source>> open_to_verify(const JobSpec& job, const StreamSpec& stream,
                                                  const StreamId& id, Sink& sink,
                                                  const PlanOptions& options, Cancel& cancel);

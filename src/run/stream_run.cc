@@ -249,6 +249,12 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   TM_ASSERT(counts_.rows_read.get() + refined.rows_changed ==
             counts_.rows_good.get() + counts_.rows_rejected.get());
   show(RunStep::validate, counts_.rows_good.get(), 0, refined.message);
+  // What a repair's rules refuse stands in quarantine by the window it came with.
+  if (plan.kind == LoadKind::repair) {
+    refined.refused = no_staged_rows(quarantine_schema());
+    refined.blocked.reset();
+    counts_.rows_rejected = RowCount(0);
+  }
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));

@@ -9,21 +9,12 @@
 namespace tidemark {
 namespace {
 
-constexpr std::int64_t rows_of_bucket = 20'000;
-constexpr std::int64_t buckets_max = 1'024;
 constexpr const char* expected_table = "tm_verify_expected";
 constexpr const char* target_table = "tm_verify_target";
 constexpr const char* changed_table = "tm_verify_changed";
 constexpr const char* found_table = "tm_verify_found";
 constexpr const char* copies_table = "tm_verify_copies";
 constexpr const char* batch_table = "tm_verify_batch";
-
-std::string list_of(const std::vector<std::string>& names, const std::string& from = {}) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + from + duck::quote_name(name);
-  return list;
-}
 
 std::string same_key(const std::vector<std::string>& key, const char* left, const char* right) {
   std::string condition;
@@ -53,18 +44,24 @@ std::string in_spans(const Buckets& buckets, const std::vector<Span>& spans) {
   return condition.empty() ? "false" : condition;
 }
 
-// Selects (what VARCHAR, the key, tm_row_hash) of each row that differs.
+// Selects (what VARCHAR, the key, tm_row_hash) of each row that differs. Rows under one key are
+// numbered, so that each copy needs one on the other side.
 std::string by_key(const std::vector<std::string>& key) {
   std::string columns;
   for (const std::string& name : key)
     columns += fmt::format("coalesce(source_.{0}, target_.{0}) AS {0}, ", duck::quote_name(name));
+  const std::string numbered = fmt::format(
+      "SELECT *, row_number() OVER (PARTITION BY {} ORDER BY tm_row_hash) AS tm_number FROM ",
+      quoted_names(key));
   return fmt::format(
-      "SELECT CASE WHEN target_.tm_there IS NULL THEN 'missing' WHEN source_.tm_there IS NULL THEN "
-      "'only in the target' ELSE 'different' END AS what, {0}source_.tm_row_hash AS tm_row_hash "
-      "FROM (SELECT *, true AS tm_there FROM {1}) AS source_ FULL OUTER JOIN (SELECT *, true AS "
-      "tm_there FROM {2}) AS target_ ON {3} WHERE source_.tm_row_hash IS DISTINCT FROM "
-      "target_.tm_row_hash",
-      columns, expected_table, target_table, same_key(key, "source_", "target_"));
+      "SELECT CASE WHEN target_.tm_number IS NULL THEN 'missing' WHEN source_.tm_number IS NOT "
+      "NULL "
+      "THEN 'different' WHEN target_.tm_number > 1 THEN 'doubled' ELSE 'only in the target' END AS "
+      "what, {0}source_.tm_row_hash AS tm_row_hash FROM ({1}{2}) AS source_ FULL OUTER JOIN "
+      "({1}{3}) "
+      "AS target_ ON {4} AND source_.tm_number = target_.tm_number WHERE source_.tm_row_hash IS "
+      "DISTINCT FROM target_.tm_row_hash",
+      columns, numbered, expected_table, target_table, same_key(key, "source_", "target_"));
 }
 
 // The same where rows are told apart by all they hold, as often as they are there.
@@ -82,14 +79,21 @@ std::string by_row(const std::vector<std::string>& names) {
       columns, numbered, expected_table, target_table);
 }
 
-std::string shortened(std::string text) {
+// For a line of a terminal: nothing in it moves the cursor, and it ends.
+std::string shown(const std::string& text) {
   constexpr std::size_t length_max = 200;
-  if (text.size() <= length_max) return text;
-  std::size_t end = length_max;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U)
-    --end;  // not within a character
-  text.resize(end);
-  return text + "...";
+  std::string line;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool inside = (byte & 0xC0U) == 0x80U;  // of a character
+    if (line.size() >= length_max && !inside) return line + "...";
+    if (byte < 0x20 || byte == 0x7F) {
+      line += fmt::format("\\x{:02x}", byte);
+    } else {
+      line += c;
+    }
+  }
+  return line;
 }
 
 }  // namespace
@@ -177,54 +181,71 @@ Result<Differences> Comparison::find(Side& expected, Side& target, Side* changed
   const std::vector<RowRange> ranges = ranges_of(buckets, spans);
   const std::string condition = in_spans(buckets, spans);
   const std::vector<std::string> names = told_by();
-  const std::string columns =
-      list_of(names) + ", " + row_hash_sql(compared_.schema.names()) + " AS tm_row_hash";
+  const std::string columns = quoted_names(names) + ", " +
+                              row_hash_sql(hashed_columns(compared_.schema)) + " AS tm_row_hash";
   TM_CHECK(collect(expected, expected_table, columns, ranges, condition, cancel));
   TM_CHECK(collect(target, target_table, columns, ranges, condition, cancel));
   const std::string found = compared_.key.empty() ? by_row(names) : by_key(names);
-  std::string unchanged = "true";
+  std::string later = "false";
   // Last: whatever changed before its row was read here is among them.
   if (changed != nullptr && !compared_.key.empty()) {
-    TM_CHECK(collect(*changed, changed_table, list_of(names), {}, "true", cancel));
-    unchanged = fmt::format("NOT EXISTS (SELECT 1 FROM {} AS changed WHERE {})", changed_table,
-                            same_key(names, "changed", "found"));
+    TM_CHECK(collect(*changed, changed_table, quoted_names(names), {}, "true", cancel));
+    later = fmt::format("EXISTS (SELECT 1 FROM {} AS changed WHERE {})", changed_table,
+                        same_key(names, "changed", "found"));
   }
   TM_CHECK(engine_.execute(
-      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT * FROM ({}) AS found WHERE {}",
-                  found_table, found, unchanged)));
-  return count();
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT *, {} AS tm_later FROM ({}) AS found",
+                  found_table, later, found)));
+  return count(buckets);
 }
 
-Result<Differences> Comparison::count() {
+Result<Differences> Comparison::count(const Buckets& buckets) {
   Differences differences;
-  const auto rows_that_are = [&](const char* what) {
-    return engine_.count(
-        fmt::format("SELECT count(*) FROM {} WHERE what = '{}'", found_table, what));
+  TM_TRY(const duck::Answer faulty,
+         engine_.query(fmt::format("SELECT DISTINCT {0} AS bucket FROM {1} WHERE what <> 'only in "
+                                   "the target' ORDER BY bucket",
+                                   buckets.sql(), found_table)));
+  for (std::size_t row = 0; row < faulty.rows(); ++row)
+    differences.buckets.push_back(static_cast<int>(faulty.integer(row, 0)));
+  const auto rows_that = [&](const std::string& are) {
+    return engine_.count(fmt::format("SELECT count(*) FROM {} WHERE {}", found_table, are));
   };
-  TM_TRY(differences.missing, rows_that_are("missing"));
-  TM_TRY(differences.different, rows_that_are("different"));
-  TM_TRY(differences.only_in_target, rows_that_are("only in the target"));
+  TM_TRY(differences.pending, rows_that("tm_later AND what <> 'only in the target'"));
+  TM_CHECK(engine_.execute(fmt::format("DELETE FROM {} WHERE tm_later", found_table)));
+  TM_TRY(differences.missing, rows_that("what = 'missing'"));
+  TM_TRY(differences.different, rows_that("what = 'different'"));
+  TM_TRY(differences.doubled, rows_that("what = 'doubled'"));
+  TM_TRY(differences.only_in_target, rows_that("what = 'only in the target'"));
   const std::vector<std::string> names = told_by();
   TM_TRY(const duck::Answer rows,
          engine_.query(fmt::format(
              "SELECT what, {0} FROM {1} ORDER BY what = 'only in the target', {0} LIMIT {2}",
-             list_of(names), found_table, examples_max)));
+             quoted_names(names), found_table, examples_max)));
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     std::string text = rows.text(row, 0).value_or("") + ":";
     for (std::size_t at = 0; at < names.size(); ++at)
       text += " " + names[at] + "=" + rows.text(row, at + 1).value_or("NULL");
-    differences.examples.push_back(shortened(std::move(text)));
+    differences.examples.push_back(shown(text));
   }
   return differences;
+}
+
+std::string Comparison::missing_of(const std::string& batch) const {
+  if (compared_.key.empty()) return "SELECT * FROM " + batch;
+  return fmt::format(
+      "SELECT * FROM {} AS rows_ WHERE EXISTS (SELECT 1 FROM {} AS found WHERE what = 'missing' "
+      "AND "
+      "{})",
+      batch, found_table, same_key(compared_.key, "found", "rows_"));
 }
 
 Result<std::string> Comparison::batch(Side& expected, const Buckets& buckets,
                                       const std::vector<int>& which, Cancel& cancel) {
   const std::vector<Span> spans = spans_of(which);
-  const std::string columns = list_of(compared_.schema.names());
+  const std::string columns = quoted_names(compared_.schema.names());
   const std::string wanted =
       fmt::format("(SELECT * FROM {} WHERE what <> 'only in the target')", found_table);
-  const std::string hash = row_hash_sql(compared_.schema.names());
+  const std::string hash = row_hash_sql(hashed_columns(compared_.schema));
   if (!compared_.key.empty()) {
     const std::string condition =
         fmt::format("({}) AND EXISTS (SELECT 1 FROM {} AS found WHERE {})",

@@ -22,15 +22,18 @@ struct Compared {
   std::vector<std::string> place;  // divides them into buckets
 };
 
-// What differs in some buckets. Rows that changed in the source since the last window are in none
-// of the counts.
+// What differs in some buckets. Rows that changed in the source since the last window are pending,
+// and in none of the other counts.
 struct Differences {
   std::int64_t missing = 0;           // in the target
   std::int64_t different = 0;         // in both, with other values
+  std::int64_t doubled = 0;           // in the target again under a key that it has already
   std::int64_t only_in_target = 0;    // deleted in the source, older versions, or never from it
-  std::int64_t refused = 0;           // not in the target, and the job's rules refuse them
+  std::int64_t pending = 0;           // differ, and changed in the source since the last window
+  std::int64_t refused = 0;           // of those that differ, what the job's rules refuse
+  std::vector<int> buckets;           // where rows differ that are not only in the target
   std::vector<std::string> examples;  // up to `examples_max`: what it is, and the key
-  bool equal() const { return missing == 0 && different == 0; }
+  bool equal() const { return missing == 0 && different == 0 && doubled == 0; }
 };
 
 // Buckets [first, second).
@@ -41,6 +44,8 @@ std::vector<Span> spans_of(const std::vector<int>& numbers);
 class Comparison {
  public:
   static constexpr int examples_max = 20;
+  static constexpr std::int64_t rows_of_bucket = 20'000;
+  static constexpr std::int64_t buckets_max = 1'024;
 
   // Both outlive the comparison.
   Comparison(const Compared& compared, duck::Connection& engine)
@@ -55,16 +60,18 @@ class Comparison {
   // later windows; null: none do. Kept until the next call, for the batches below.
   Result<Differences> find(Side& expected, Side& target, Side* changed, const Buckets& buckets,
                            const std::vector<int>& which, Cancel& cancel);
-  // A table of the engine with the rows of `expected` that were found missing or different, as
-  // often as they are.
+  // A table of the engine with the rows of `expected` that were found to differ and are not only in
+  // the target, as often as they are.
   Result<std::string> batch(Side& expected, const Buckets& buckets, const std::vector<int>& which,
                             Cancel& cancel);
+  // A SELECT of those rows of a batch that were found missing.
+  std::string missing_of(const std::string& batch) const;
 
  private:
   std::vector<std::string> told_by() const;
   Status collect(Side& side, const std::string& table, const std::string& columns,
                  const std::vector<RowRange>& ranges, const std::string& condition, Cancel& cancel);
-  Result<Differences> count();
+  Result<Differences> count(const Buckets& buckets);
 
   const Compared& compared_;
   duck::Connection& engine_;

@@ -34,7 +34,7 @@ class ComparisonTest : public testing::Test {
   std::vector<int> differing(const Buckets& buckets) {
     Comparison comparison(compared_, *db_);
     const std::vector<Span> all{{0, buckets.count()}};
-    const Hashed hashed{compared_.schema.names(), {}};
+    const Hashed hashed{hashed_columns(compared_.schema), {}};
     const auto here = comparison.digests(*source_, hashed, buckets, all, cancel_).value();
     const auto there = comparison.digests(*target_, hashed, buckets, all, cancel_).value();
     std::vector<int> numbers;
@@ -135,6 +135,35 @@ TEST_F(ComparisonTest, RowsThatChangedSinceAreNoDifference) {
   const Differences found = find(changed.get());
   EXPECT_EQ(found.different, 0);
   EXPECT_EQ(found.missing, 1);
+  EXPECT_EQ(found.pending, 1);
+}
+
+TEST_F(ComparisonTest, ARowThatTheTargetHasTwiceIsNotEqual) {
+  run("INSERT INTO target SELECT * FROM target WHERE id IN (3, 4)");
+  run("DELETE FROM source WHERE id = 4");
+  const Differences found = find();
+  EXPECT_FALSE(found.equal());
+  EXPECT_EQ(found.doubled, 2);
+  EXPECT_EQ(found.only_in_target, 1);
+}
+
+TEST_F(ComparisonTest, ValuesThatTheEngineHashesAlikeAreTold) {
+  compared_.schema.columns.push_back({"many", Type::list_of(integer), true, {}});
+  compared_.schema.columns.push_back({"span", Type::of(TypeKind::interval), true, {}});
+  make("source",
+       "SELECT 1::BIGINT AS id, '' AS name, []::BIGINT[] AS many, INTERVAL 1 MONTH AS span "
+       "UNION ALL SELECT 2, '', NULL, INTERVAL 1 DAY");
+  make("target",
+       "SELECT 1::BIGINT AS id, '' AS name, NULL::BIGINT[] AS many, INTERVAL 1 MONTH AS "
+       "span UNION ALL SELECT 2, '', NULL, INTERVAL 24 HOURS");
+  EXPECT_EQ(find().different, 2);
+}
+
+TEST_F(ComparisonTest, AnExampleIsOneLineWhateverTheKeyHolds) {
+  compared_.key = compared_.place = {"name"};
+  make("source", "SELECT 1::BIGINT AS id, 'a' || chr(10) || chr(27) || 'b' AS name");
+  make("target", "SELECT * FROM source LIMIT 0");
+  EXPECT_EQ(find().examples, std::vector<std::string>{"missing: name=a\\x0a\\x1bb"});
 }
 
 TEST_F(ComparisonTest, WithoutAKeyACopyThatIsMissingIsOneMissingRow) {
@@ -176,13 +205,15 @@ TEST_F(ComparisonTest, NeighboursAreOneSpan) {
 
 TEST_F(ComparisonTest, AProofComesBackFromItsText) {
   const Buckets two = Buckets::of_ranges(compared_.schema.columns[0], -10, 20, 2);
-  const Proof proof{"what", two, Position{"5"}, {Digest{3, UINT64_MAX, 7}, std::nullopt}};
+  const Proof proof{
+      "what", two, Position{"5"}, {ProvedPart{{3, UINT64_MAX, 7}, {3, 1, 2}}, std::nullopt}, 1};
   const auto again = Proof::parse(proof.text());
   ASSERT_TRUE(again.has_value());
   EXPECT_EQ(again->what, "what");
   EXPECT_EQ(again->buckets.sql(), two.sql());
   EXPECT_EQ(again->hi, proof.hi);
-  EXPECT_EQ(again->digests, proof.digests);
+  EXPECT_EQ(again->parts, proof.parts);
+  EXPECT_EQ(again->next, 1);
   EXPECT_FALSE(Proof::parse("").has_value());
   EXPECT_FALSE(Proof::parse("{\"what\": 1}").has_value());
   std::string short_of_one = proof.text();

@@ -11,10 +11,10 @@ namespace {
 
 using Wide = __int128;
 
-std::string list_of(const std::vector<std::string>& names) {
+std::string joined(const std::vector<std::string>& columns) {
   std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(name);
+  for (const std::string& column : columns)
+    list += (list.empty() ? "" : ", ") + column;
   return list;
 }
 
@@ -31,6 +31,13 @@ std::string sum_sql(const char* column) {
 }
 
 }  // namespace
+
+std::string quoted_names(const std::vector<std::string>& names) {
+  std::string list;
+  for (const std::string& name : names)
+    list += (list.empty() ? "" : ", ") + duck::quote_name(name);
+  return list;
+}
 
 bool Buckets::can_range(const Column& column) {
   switch (column.type.kind) {
@@ -72,7 +79,7 @@ std::string Buckets::sql() const {
   const std::string last = std::to_string(count_ - 1);
   if (count_ == 1) return "CAST(0 AS INTEGER)";
   if (!ranges_)
-    return "CAST(hash(" + list_of(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
+    return "CAST(hash(" + quoted_names(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
   // Numbers of 128 bits are slow, and wanted only where a difference has more than 63.
   const Wide end = least_ + (static_cast<Wide>(count_) << shift_);
   const bool wide = end - least_ > INT64_MAX || end > INT64_MAX;
@@ -136,10 +143,22 @@ std::optional<Buckets> Buckets::parse(const std::string& text) {
   return buckets;
 }
 
+std::vector<std::string> hashed_columns(const Schema& schema) {
+  std::vector<std::string> columns;
+  for (const Column& column : schema.columns) {
+    const TypeKind kind = column.type.kind;
+    const bool as_text =
+        kind == TypeKind::list || kind == TypeKind::interval || kind == TypeKind::engine;
+    const std::string name = duck::quote_name(column.name);
+    columns.push_back(as_text ? "CAST(" + name + " AS VARCHAR)" : name);
+  }
+  return columns;
+}
+
 std::string row_hash_sql(const std::vector<std::string>& columns) {
   // The engine adds up numbers with a sign much faster than those without.
   return columns.empty() ? "CAST(0 AS BIGINT)"
-                         : "CAST(hash(" + list_of(columns) + ") >> 1 AS BIGINT)";
+                         : "CAST(hash(" + joined(columns) + ") >> 1 AS BIGINT)";
 }
 
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from) {

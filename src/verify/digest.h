@@ -24,6 +24,9 @@ struct Digest {
   friend bool operator==(const Digest&, const Digest&) = default;
 };
 
+// `"a", "b"`
+std::string quoted_names(const std::vector<std::string>& names);
+
 // How rows are told apart into buckets: by ranges of an integer column, which sources can be asked
 // for, else by the hash of the key.
 class Buckets {
@@ -54,17 +57,20 @@ class Buckets {
   int shift_ = 0;  // a range has 2^shift numbers
 };
 
-// What is hashed of the rows: `compared` whole, and by itself what shows that a row was changed.
-// Without columns the sum is 0.
+// What is hashed of the rows, as columns of SQL: `compared` whole, and by itself what shows that a
+// row was changed. Without columns the sum is 0.
 struct Hashed {
   std::vector<std::string> compared;
   std::vector<std::string> traces;
 };
+// The columns of a schema so that values hash alike only where they are the same: to the engine an
+// empty list is like NULL, and a month like 30 days.
+std::vector<std::string> hashed_columns(const Schema& schema);
 // A SELECT over the rows of `from`, for add_digests().
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from);
 // Adds what such a SELECT gave. REQUIRES digests.size() == buckets.count().
 Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests);
-// A hash of some columns of a row, as a BIGINT of 63 bits; 0 where there are none.
+// A hash of some columns of SQL, as a BIGINT of 63 bits; 0 where there are none.
 std::string row_hash_sql(const std::vector<std::string>& columns);
 
 }  // namespace tidemark

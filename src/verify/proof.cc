@@ -3,7 +3,6 @@
 #include <charconv>
 #include <utility>
 
-#include "drivers/hash/hash.h"
 #include "drivers/json/json.h"
 
 namespace tidemark {
@@ -20,32 +19,45 @@ std::optional<std::uint64_t> parse_sum(const JsonValue& json, const char* name) 
   return sum;
 }
 
-JsonValue to_json_value(const std::optional<Digest>& digest) {
-  if (!digest) return {};
+JsonValue to_json_value(const Digest& digest) {
   JsonValue json;
-  json.set("rows", digest->rows).set("sum", std::to_string(digest->sum));
-  json.set("traces", std::to_string(digest->traces));
-  return json;
+  json.set("rows", digest.rows).set("sum", std::to_string(digest.sum));
+  return json.set("traces", std::to_string(digest.traces));
 }
 
-std::optional<Digest> parse_digest(const JsonValue& json) {
-  const auto rows = json.integer_at("rows");
-  const auto sum = parse_sum(json, "sum");
-  const auto traces = parse_sum(json, "traces");
+JsonValue to_json_value(const std::optional<ProvedPart>& part) {
+  if (!part) return {};
+  JsonValue json;
+  json.set("target", to_json_value(part->target));
+  return json.set("source", to_json_value(part->source));
+}
+
+std::optional<Digest> parse_digest(const JsonValue* json) {
+  if (json == nullptr) return std::nullopt;
+  const auto rows = json->integer_at("rows");
+  const auto sum = parse_sum(*json, "sum");
+  const auto traces = parse_sum(*json, "traces");
   if (!rows.ok() || !sum || !traces) return std::nullopt;
   return Digest{*rows, *sum, *traces};
+}
+
+std::optional<ProvedPart> parse_part(const JsonValue& json) {
+  const auto target = parse_digest(json.find("target"));
+  const auto source = parse_digest(json.find("source"));
+  if (!target || !source) return std::nullopt;
+  return ProvedPart{*target, *source};
 }
 
 }  // namespace
 
 std::string Proof::text() const {
   JsonArray items;
-  for (const auto& digest : digests)
-    items.push_back(to_json_value(digest));
+  for (const auto& part : parts)
+    items.push_back(to_json_value(part));
   JsonValue json;
   json.set("what", what).set("buckets", buckets.text());
   json.set("hi", hi ? JsonValue(hi->text) : JsonValue());
-  json.set("digests", std::move(items));
+  json.set("parts", std::move(items)).set("next", static_cast<std::int64_t>(next));
   return to_json(json, JsonLayout::compact);
 }
 
@@ -54,28 +66,17 @@ std::optional<Proof> Proof::parse(const std::string& text) {
   if (!json.ok()) return std::nullopt;
   auto what = json->string_at("what");
   const auto buckets = json->string_at("buckets");
-  const auto items = json->array_at("digests");
-  if (!what.ok() || !buckets.ok() || !items.ok()) return std::nullopt;
+  const auto items = json->array_at("parts");
+  const auto next = json->integer_at("next");
+  if (!what.ok() || !buckets.ok() || !items.ok() || !next.ok()) return std::nullopt;
   auto found = Buckets::parse(*buckets);
   if (!found || (*items)->size() != static_cast<std::size_t>(found->count())) return std::nullopt;
-  Proof proof{std::move(*what), std::move(*found), std::nullopt, {}};
+  Proof proof{std::move(*what), std::move(*found), std::nullopt, {}, static_cast<int>(*next)};
   for (const JsonValue& item : **items)
-    proof.digests.push_back(parse_digest(item));
+    proof.parts.push_back(parse_part(item));
   if (const JsonValue* hi = json->find("hi"); hi != nullptr && hi->string() != nullptr)
     proof.hi = Position{*hi->string()};
   return proof;
-}
-
-std::string what_is_compared(const Compared& compared, const std::vector<std::string>& traces,
-                             const std::string& table) {
-  std::string text = duck::Engine::version() + "\n" + table;
-  for (const Column& column : compared.schema.columns)
-    text += "\n" + column.name + " " + sql_name(column.type);
-  for (const std::string& name : compared.key)
-    text += "\nkey " + name;
-  for (const std::string& name : traces)
-    text += "\ntrace " + name;
-  return sha256_hex(text);
 }
 
 }  // namespace tidemark

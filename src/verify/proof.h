@@ -11,20 +11,23 @@
 
 namespace tidemark {
 
+// A bucket in which no row was missing or different.
+struct ProvedPart {
+  Digest target;
+  Digest source;
+  friend bool operator==(const ProvedPart&, const ProvedPart&) = default;
+};
+
 struct Proof {
-  std::string what;  // names engine, table, columns and key: another one proves nothing here
+  std::string what;  // names job, engine, table, columns and key: another proves nothing here
   Buckets buckets;
   std::optional<Position> hi;  // of the last window then
-  // Of the target's rows, with the traces of the source's; nothing where the bucket was not equal.
-  std::vector<std::optional<Digest>> digests;
+  std::vector<std::optional<ProvedPart>> parts;
+  int next = 0;  // the bucket at which the budget was used up
 
   std::string text() const;
   // Nothing for what text() did not give.
   static std::optional<Proof> parse(const std::string& text);
 };
-
-// Proof::what. `traces` as in Hashed.
-std::string what_is_compared(const Compared& compared, const std::vector<std::string>& traces,
-                             const std::string& table);
 
 }  // namespace tidemark

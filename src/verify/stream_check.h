@@ -19,6 +19,7 @@
 #include "plan/planner.h"
 #include "run/refine.h"
 #include "stage/stage.h"
+#include "stage/stage_writer.h"
 #include "verify/proof.h"
 #include "verify/verifier.h"
 
@@ -35,6 +36,7 @@ class StreamCheck {
     Sink& sink;
     std::filesystem::path folder;       // for stages, its own
     std::chrono::nanoseconds deadline;  // of the monotonic clock
+    OnDuplicate on_duplicate;           // of the job as it is written
   };
   StreamCheck(const Parts& parts, PreparedStream& stream);
 
@@ -54,13 +56,18 @@ class StreamCheck {
                                         Cancel& cancel);
   Status mark_retraced(const Proof& proof, std::vector<bool>& wanted, Cancel& cancel);
   Status mark_touched(const Proof& proof, std::vector<bool>& wanted, Cancel& cancel);
-  Status keep_proof(const Looked& looked, Verdict& verdict);
+  std::string what_is_compared() const;
+  Status keep_proof(const Verdict& verdict);
+  Result<std::optional<std::string>> why_no_repair(Cancel& cancel);
   // What the job's rules make of the rows that differ.
   Status judge(Side& expected, Side& target, const Looked& looked, Differences& differences,
                Cancel& cancel);
   Result<Refined> refined(const StagedRows& rows, Cancel& cancel);
   Result<std::optional<double>> seconds_late(const std::string& rows, Cancel& cancel);
-  Result<Stage> stage_rows(Cancel& cancel, const std::string* rows);
+  Result<std::int64_t> make_rows(const Stage& stage, const char* table, Cancel& cancel);
+  Result<std::unique_ptr<StageWriter>> writer(const char* name, std::vector<Split> splits,
+                                              Cancel& cancel);
+  Result<Stage> stage_source(const char* name, const Window& window, Cancel& cancel);
   Result<std::unique_ptr<Side>> target_rows(Cancel& cancel);
   const Window& loaded() const { return stream_.plan.bound.window; }
 
@@ -70,6 +77,10 @@ class StreamCheck {
   std::vector<std::string> traces_;  // as in Hashed
   Comparison comparison_;
   bool watermark_in_rows_ = false;
+  bool can_skip_ = false;
+  bool wants_repair_ = false;
+  std::int64_t target_rows_ = 0;
+  std::optional<Proof> proof_;
   std::optional<Stage> whole_;        // of a transformed comparison
   std::optional<std::string> batch_;  // a relation of rows as they are staged
 };

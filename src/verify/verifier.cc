@@ -42,24 +42,30 @@ bool JobVerdict::equal() const {
 }
 
 bool JobVerdict::is_whole() const {
-  return std::all_of(streams.begin(), streams.end(),
-                     [](const Verdict& one) { return one.parts_left == 0; });
+  return std::all_of(streams.begin(), streams.end(), [](const Verdict& one) {
+    return one.note.empty() && one.parts_left == 0 && one.differences.pending == 0;
+  });
 }
 
 Result<JobPlan> Verifier::check(Planner& planner, duck::Connection& engine, const JobSpec& job,
                                 const VerifyOptions& options, bool stages, JobVerdict& verdict,
                                 Cancel& cancel) {
   verdict.streams.clear();
+  // Over all windows the newest version of a key is the one that is there.
+  JobSpec judged = job;
+  judged.to.on_duplicate = OnDuplicate::last;
   PlanOptions wanted;
   wanted.run = new_run_id(parts_.clock, parts_.randomness);
   wanted.in_quiet_hours = options.in_quiet_hours;
   wanted.read_only = !stages;
-  TM_TRY(JobPlan plan, planner.plan_verify(job, wanted, cancel));
+  TM_TRY(JobPlan plan, planner.plan_verify(judged, wanted, cancel));
   TM_TRY(const std::filesystem::path folder, folder_of(parts_.project));
   std::chrono::nanoseconds deadline = std::chrono::nanoseconds::max();
   if (options.budget) deadline = parts_.clock.monotonic() + *options.budget;
   for (PreparedStream& stream : plan.streams) {
-    StreamCheck one({parts_, job, options, engine, planner, *plan.sink, folder, deadline}, stream);
+    StreamCheck one({parts_, judged, options, engine, planner, *plan.sink, folder, deadline,
+                     job.to.on_duplicate},
+                    stream);
     TM_TRY(Verdict found, one.check(cancel));
     if (stages) {
       TM_TRY(stream.stage, one.repair(cancel));

@@ -28,10 +28,13 @@ struct VerifyOptions {
 // Of one stream.
 struct Verdict {
   StreamId id;
-  std::string note;                  // why there was nothing to compare
-  bool transformed = false;          // by the job's steps, else columns as they are
-  std::vector<std::string> columns;  // that were compared
-  std::int64_t rows = 0;             // of the target
+  std::string note;  // why there was nothing to compare
+  Guarantee guarantee = Guarantee::best_effort;
+  std::string reason;                     // of the guarantee
+  std::vector<std::string> not_compared;  // columns, and why
+  bool transformed = false;               // by the job's steps, else columns as they are
+  std::vector<std::string> columns;       // that were compared
+  std::int64_t rows = 0;                  // of the target
   int parts = 0;
   int parts_skipped = 0;  // proved before, and unchanged
   int parts_left = 0;     // for another time: the budget was used up
@@ -45,8 +48,8 @@ struct JobVerdict {
   JobName job;
   std::vector<Verdict> streams;
   std::optional<RunRecord> repair;
-  bool equal() const;
-  bool is_whole() const;  // nothing is left for another time
+  bool equal() const;     // nothing that was read is missing or different
+  bool is_whole() const;  // all of it was compared: nothing is left for another time, or pending
 };
 
 class Verifier {
