@@ -243,6 +243,8 @@ class ExamplesTest(unittest.TestCase):
 
         def with_part(key, block):
             parts = {**job, key: "\n" + re.sub("^", "  ", block, flags=re.M)}
+            if key == "deletes":
+                parts["to"] = "{connection: warehouse, table: orders, load: upsert, key: [order_id]}"
             return {"jobs/example.yaml": "".join(f"{name}: {text}\n" for name, text in parts.items())}
 
         project, *_ = blocks(REFERENCE / "project.md", "yaml")

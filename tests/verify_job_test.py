@@ -156,14 +156,14 @@ class Findings:
         self.assertEqual((0, 0, None), (*self.found(self.stream())[:2], self.stream()["proved_at"]))
 
     def test_a_change_behind_a_proof_is_seen(self):
-        self.make_rows(rows=60_000)
+        self.make_rows(rows=90_000)
         self.job("t")
         self.good("t")
         parts = self.stream()["parts"]
-        self.assertGreater(parts, 1)
+        self.assertGreater(parts, 2)
         past = HOUR_AGO[self.source_kind]
         # A late insert, and a late update whose time is old but another than before.
-        self.shop(f"insert into t select 70000, 'late', {VALUES[self.source_kind]}, {past}")
+        self.shop(f"insert into t select 200000, 'late', {VALUES[self.source_kind]}, {past}")
         self.shop(f"update t set name = 'late', at = {past} where id = 11")
         seen = self.stream()
         self.assertEqual((1, 1), self.found(seen)[:2], seen)

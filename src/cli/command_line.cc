@@ -107,8 +107,10 @@ void add_quiet(CLI::App* command, CommandLine& line) {
 }
 
 void add_run_options(CLI::App* command, Arguments& arguments) {
-  command->add_flag("--allow-empty", arguments.line.allow_empty,
-                    "Let an empty or shrunken source replace the rows of a `load: full` table");
+  command->add_flag(
+      "--allow-empty", arguments.line.allow_empty,
+      "Let an empty or shrunken source replace the rows of a `load: full` table, or an "
+      "empty one take all rows out of one that is swept");
   add_wait(command, arguments);
   add_quiet(command, arguments.line);
 }
@@ -129,6 +131,12 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   run->add_flag("--accept-drift", line.accept_drift,
                 "Take the source's columns as they are now, as `schema_drift: evolve` would: you "
                 "have seen how they differ");
+  run->add_flag("--sweep", line.sweep,
+                "Compare all keys with the source's now, whenever that was done last: `deletes` of "
+                "the job");
+  run->add_flag(
+      "--accept-deletes", line.accept_deletes,
+      "Take out all rows that a sweep finds gone from the source: you have seen how many");
   run->add_flag("--in-quiet-hours", line.in_quiet_hours,
                 "Read from sources also in their quiet hours");
   run->add_flag("--all", line.all, "Every enabled job, each after the jobs its `after` names");

@@ -75,6 +75,12 @@ std::vector<JobName> jobs_to_go_on_with(const Call& call, const std::vector<cons
   return names;
 }
 
+// Of several jobs those that have a sweep; a single one is told where it has none.
+bool sweeps(const Call& call, const JobSpec& job, std::size_t jobs) {
+  const bool single = jobs == 1 && !call.line.all;
+  return call.line.sweep && (single || (job.deletes && job.deletes->sweep));
+}
+
 int run(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
@@ -90,10 +96,11 @@ int run(const Call& call) {
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
-      auto ran = workspace->run(*job,
-                                {call.line.full, call.line.allow_empty, call.line.same_source,
-                                 call.line.in_quiet_hours, call.line.accept_drift},
-                                progress, call.cancel);
+      auto ran = workspace->run(
+          *job,
+          {call.line.full, call.line.allow_empty, call.line.same_source, call.line.in_quiet_hours,
+           call.line.accept_drift, call.line.accept_deletes, sweeps(call, *job, jobs.size())},
+          progress, call.cancel);
       show_recovered(*workspace, progress);
       TM_TRY(const RunRecord record, std::move(ran));
       progress.end();

@@ -32,6 +32,8 @@ struct CommandLine {
   bool allow_empty = false;
   bool same_source = false;
   bool accept_drift = false;
+  bool accept_deletes = false;
+  bool sweep = false;
   bool in_quiet_hours = false;
   std::chrono::milliseconds wait{0};
   bool repair = false;                              // `verify --repair`

@@ -116,6 +116,8 @@ JsonObject run_members() {
                     {"rows_loaded", count()},
                     {"rows_rejected", count("Rows in quarantine: refused at extract, by a step or "
                                             "by a rule.")},
+                    {"rows_deleted", count("Rows that are gone from the source: of the window and "
+                                           "not loaded, or found by a sweep.")},
                     {"bytes_staged", count("Bytes of the stage's segments.")},
                     {"error", or_null(error())}};
   return {{"run_id", text()},
@@ -162,6 +164,18 @@ JsonValue drift() {
               "How the source's columns differ from those of the last load.");
 }
 
+JsonValue deletes() {
+  const JsonValue sweep =
+      object({{"due", boolean("True: a run would compare all keys.")},
+              {"last", text("When it was done last, and how often it is, for people.")},
+              {"reads", list(text(), "What the source is asked for its keys, where it is due.")}});
+  return object({{"column", or_null(text("Of the source: it says which rows are deleted."))},
+                 {"mark", or_null(text("Of the target: when a row was found to be gone. Null: rows "
+                                       "are taken out."))},
+                 {"sweep", or_null(sweep)}},
+                "How rows are known that the source has deleted.");
+}
+
 JsonValue plan() {
   JsonObject stream{{"stream", text()},
                     {"seq", integer("The number of the window a run would load.")},
@@ -172,6 +186,7 @@ JsonValue plan() {
                     {"resumes", boolean("True: a read that dies goes on behind its last sealed "
                                         "segment; false: its window is read again.")},
                     {"drift", drift()},
+                    {"deletes", or_null(deletes())},
                     {"blocked", or_null(text("Why a run would stop; it is planned no further."))},
                     {"rows_expected", or_null(count("Where the source can say."))},
                     {"bytes_expected", or_null(count("Where the source can say: of files."))},

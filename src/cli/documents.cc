@@ -20,6 +20,7 @@ JsonValue stream_document(const StreamRecord& stream) {
   json.set("rows_read", stream.counts.rows_read.get())
       .set("rows_loaded", stream.counts.rows_loaded.get());
   json.set("rows_rejected", stream.counts.rows_rejected.get())
+      .set("rows_deleted", stream.counts.rows_deleted.get())
       .set("bytes_staged", stream.counts.bytes_staged);
   return json.set("error", stored_error(stream.error));
 }

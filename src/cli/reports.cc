@@ -63,6 +63,7 @@ std::string run_line(const RunRecord& run) {
   line +=
       "  read " + show_count(run.rows_read.get()) + "  loaded " + show_count(run.rows_loaded.get());
   if (run.rows_rejected.get() > 0) line += "  refused " + show_count(run.rows_rejected.get());
+  if (run.rows_deleted.get() > 0) line += "  deleted " + show_count(run.rows_deleted.get());
   return line + "  " + duration_of(run) + "  (run " + run.run.get() + ")\n";
 }
 
@@ -74,14 +75,15 @@ std::string error_report(const RunRecord& run) {
 
 std::string runs_report(const std::vector<RunRecord>& runs) {
   if (runs.empty()) return "no runs yet\n";
-  TextTable table{{"run", "job", "status", "started", "took", "read", "loaded", "refused"},
-                  {false, false, false, false, true, true, true, true},
-                  {}};
+  TextTable table{
+      {"run", "job", "status", "started", "took", "read", "loaded", "refused", "deleted"},
+      {false, false, false, false, true, true, true, true, true},
+      {}};
   for (const RunRecord& run : runs) {
     table.rows.push_back({run.run.get(), run.job.get(), std::string(to_string(run.status())),
                           to_text(run.started_at), duration_of(run),
                           show_count(run.rows_read.get()), show_count(run.rows_loaded.get()),
-                          show_count(run.rows_rejected.get())});
+                          show_count(run.rows_rejected.get()), show_count(run.rows_deleted.get())});
   }
   return print_table(table);
 }
@@ -94,9 +96,10 @@ std::string history_report(const RunHistory& history) {
   text += "started " + to_text(run.started_at) + ", took " + duration_of(run);
   if (run.guarantee) text += ", guarantee " + std::string(to_string(*run.guarantee));
   text += "\n\n";
-  TextTable streams{{"stream", "seq", "state", "from", "to", "read", "loaded", "refused", "staged"},
-                    {false, true, false, false, false, true, true, true, true},
-                    {}};
+  TextTable streams{
+      {"stream", "seq", "state", "from", "to", "read", "loaded", "refused", "deleted", "staged"},
+      {false, true, false, false, false, true, true, true, true, true},
+      {}};
   for (const StreamRecord& stream : run.streams) {
     streams.rows.push_back(
         {stream.stream.get(), std::to_string(stream.seq.get()),
@@ -104,7 +107,7 @@ std::string history_report(const RunHistory& history) {
          short_position(stream.window.lo, "the beginning"),
          short_position(stream.window.hi, "the end"), show_count(stream.counts.rows_read.get()),
          show_count(stream.counts.rows_loaded.get()), show_count(stream.counts.rows_rejected.get()),
-         show_bytes(stream.counts.bytes_staged)});
+         show_count(stream.counts.rows_deleted.get()), show_bytes(stream.counts.bytes_staged)});
   }
   if (!streams.rows.empty()) text += print_table(streams) + "\n";
   TextTable events{
@@ -139,6 +142,24 @@ std::string reads_report(const std::vector<Split>& splits) {
 
 }  // namespace
 
+namespace {
+
+std::string deletes_report(const StreamPlan& stream) {
+  if (!stream.deletes) return {};
+  const DeletesPlan& deletes = *stream.deletes;
+  const std::string& mark = stream.target.mark;
+  const std::string fate = mark.empty() ? "are taken out" : "get a time in `" + mark + "`";
+  std::string text;
+  if (!deletes.column.empty())
+    text += "  deletes  rows in which `" + deletes.column + "` is set " + fate + "\n";
+  if (!deletes.sweep) return text;
+  text += std::string("  sweep  ") + (deletes.sweep->due ? "due" : "not due") + ": " +
+          deletes.sweep->why + "; rows that the source lacks " + fate + "\n";
+  return text + reads_report(deletes.sweep->splits);
+}
+
+}  // namespace
+
 std::string plan_report(const JobPlan& plan) {
   std::string text =
       "job " + plan.job.get() + ", guarantee " + std::string(to_string(plan.guarantee)) + "\n";
@@ -154,6 +175,7 @@ std::string plan_report(const JobPlan& plan) {
       text += "  note  " + note + "\n";
     for (const DriftEntry& entry : stream.drift)
       text += "  drift  " + describe(entry.change) + ": " + entry.action + "\n";
+    text += deletes_report(stream);
     if (stream.blocked) {
       text +=
           "  a run would stop: " + stream.blocked->message + "\n    " + stream.blocked->hint + "\n";

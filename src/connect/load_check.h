@@ -13,4 +13,9 @@ namespace tidemark {
 // not 0.
 Status check_replacement(const LoadTarget& target, std::int64_t given, std::int64_t present);
 
+// `blocked.empty_source` and `blocked.deletes`: `gone` of `present` rows are to be taken out, or
+// marked, because their keys are not among those of the source, and that many wait for a person.
+Status check_removal(const LoadTarget& target, const Removal& removal, std::int64_t gone,
+                     std::int64_t present);
+
 }  // namespace tidemark

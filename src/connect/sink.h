@@ -41,6 +41,26 @@ struct LedgerRow {
   std::string applied_at;  // ISO-8601 UTC, the target's clock
 };
 
+// A stream that loads into a table, and its last sweep: tidemark_sweeps.
+struct SweepRow {
+  StreamId stream;
+  std::string reads;                    // stands for what the stream reads
+  std::optional<std::string> swept_at;  // ISO-8601 UTC, the target's clock; nothing: a sweep is due
+  std::int64_t age_seconds = 0;         // since then, by the target's clock
+};
+
+// What a load says of itself there.
+struct SweepNote {
+  enum class Kind : std::uint8_t {
+    none,   // what stands there stays, unless it is of another table
+    due,    // the load may have put back rows that are gone from the source
+    swept,  // the load took out all of them
+  };
+  Kind kind = Kind::none;
+  std::string reads;
+  RowCount gone = {};
+};
+
 // One committed load: tidemark_loads.
 struct LoadRow {
   std::string load_id;  // deterministic: hash of job, stream, kind and window
@@ -53,6 +73,7 @@ struct LoadRow {
   std::string checksum;  // of the stage that was loaded
   // What Sink::carried gives from this load on; nothing: what it gave before.
   std::optional<std::string> carried = {};
+  std::optional<SweepNote> sweep = {};
 };
 
 // What is wrong where a load closed `closed` refused rows and not as many as it was given.
@@ -76,6 +97,9 @@ struct LoadTarget {
   // it does not have them yet.
   std::vector<std::string> added = {};
   bool adds(const std::string& column) const;
+  // A column of `schema`: when the row was found to be gone from the source, NULL where it is not.
+  // A time that stands in the table stays until the row comes back. Empty: rows are taken out.
+  std::string mark = {};
 };
 
 // A condition of the engine's SQL that a row must hold for the target to take it; NULL passes. Rows
@@ -122,6 +146,17 @@ struct StagedTable {
   RowCount rows;
 };
 
+// Rows that are gone from the source: those with `keys`, or all without them.
+struct Removal {
+  enum class Rows : std::uint8_t { with_keys, without_keys };
+  Rows rows = Rows::with_keys;
+  StagedTable keys;      // the columns of LoadTarget::key, none NULL
+  std::string found_at;  // `2026-01-02 03:04:05.678901`, UTC: what LoadTarget::mark gets
+  // without_keys: more than this share of the rows wait for a person; nothing: a person has looked.
+  std::optional<double> fraction_max = {};
+  std::string suspicion = {};  // why it is a smaller share than the job says; for people
+};
+
 // Which open refused rows of the stream this load answers for: they are closed in its transaction,
 // so that a row refused again does not stand there twice.
 enum class Supersedes { nothing, same_window, all_windows };
@@ -138,6 +173,11 @@ class LoadTxn {
   // now has from this load; deletes and updates are part of the strategy.
   virtual Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                                  Cancel& cancel) = 0;
+  // Takes rows out of the table, or marks them, and returns how many; those that are marked already
+  // are none. Keys are equal where the target says so, as they are when it merges a row.
+  // `blocked.deletes` and `blocked.empty_source` where a person must look. After write().
+  virtual Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
+                                  Cancel& cancel) = 0;
   // Refused rows, with the columns of quarantine_schema(), after closing those they supersede.
   virtual Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) = 0;
   // Closes single open refused rows of the stream, those of this load among them, with the columns
@@ -173,6 +213,8 @@ class Sink {
   virtual Result<std::optional<std::string>> carried(const StreamId&, Cancel&) {
     return std::optional<std::string>{};
   }
+  // The streams that the ledger knows to load into a table, of whatever job. Touches nothing.
+  virtual Result<std::vector<SweepRow>> sweeps(const std::string& table, Cancel& cancel) = 0;
   // Whether a load of this run is in.
   virtual Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) = 0;
   // The checksum of the stage that was loaded as window `seq`; empty where there is none.

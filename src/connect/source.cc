@@ -9,6 +9,11 @@ Status Source::leave_out(const std::vector<std::string>& columns) {
                     "write `schema_drift: evolve`, and leave it out with a `drop` step");
 }
 
+Status Source::only_keys(const std::vector<std::string>&, const std::optional<Position>&) {
+  return user_error("plan.no_keys", "this source cannot be asked which keys it has now",
+                    "a `sweep` needs a table or query of PostgreSQL, MySQL or SQLite; remove it");
+}
+
 Error column_changed(const std::string& what) {
   return source_error("source.column_changed",
                       what + " since the plan; nothing of what was read is used", Retry::backoff,

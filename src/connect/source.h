@@ -108,6 +108,12 @@ class Source {
   }
   // The columns are not read, and discover() does not name them any more. After discover().
   virtual Status leave_out(const std::vector<std::string>& columns);
+  // From now on only these columns are read, of all rows, as they stand when they are read: on a
+  // server that has what it had when a window up to `since` was read, or later. Where nobody can
+  // tell that, open() fails, and so it does where a row may be hidden from this reader. After
+  // discover(), of a Source that was opened without a watermark.
+  virtual Status only_keys(const std::vector<std::string>& columns,
+                           const std::optional<Position>& since);
   // The plan is made and the read may come later: gives back what others could use meanwhile, such
   // as a connection. Everything may still be called.
   virtual void rest() {}

@@ -1,5 +1,7 @@
 #include "connect/table_source.h"
 
+#include <algorithm>
+
 #include "base/nearest.h"
 #include "base/units.h"
 #include "connect/guard.h"
@@ -30,6 +32,23 @@ Status check_declared(const SourceSpec& spec, const Schema& schema) {
                       hint);
   }
   return {};
+}
+
+std::vector<std::string> all_but(const Schema& schema, const std::vector<std::string>& columns) {
+  std::vector<std::string> others;
+  for (const Column& column : schema.columns) {
+    if (std::find(columns.begin(), columns.end(), column.name) == columns.end())
+      others.push_back(column.name);
+  }
+  return others;
+}
+
+Error keys_behind(const std::string& what, const std::string& hint) {
+  return source_error("source.keys_behind",
+                      what +
+                          ", and what it lacks would count as deleted: a sweep reads no keys "
+                          "from it",
+                      Retry::never, hint);
 }
 
 std::string comma_list(const std::vector<std::string>& items) {

@@ -23,6 +23,12 @@ std::optional<std::string> declared_type(const SourceSpec& spec, const std::stri
 // `plan.no_column` where a job declares a column that the source has not.
 Status check_declared(const SourceSpec& spec, const Schema& schema);
 
+// The names of `schema` that are not among `columns`.
+std::vector<std::string> all_but(const Schema& schema, const std::vector<std::string>& columns);
+// `source.keys_behind`: a server that may lack rows which were read elsewhere is not asked for
+// keys.
+Error keys_behind(const std::string& what, const std::string& hint);
+
 // `a, b, c`
 std::string comma_list(const std::vector<std::string>& items);
 

@@ -32,6 +32,8 @@ Result<duck::Answer> read_whole(Source& source, const std::string& before,
         TM_TRY(rows, reader->next(writer, cancel));
       }
       if (rows > 0 || opened == splits.size()) return rows;
+      // It gives back its session, and with it the snapshot that the next split is read in.
+      reader.reset();
       TM_TRY(extraction, source.open(splits[opened++], cancel));
     }
   };

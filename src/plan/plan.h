@@ -34,6 +34,25 @@ struct DriftEntry {
   std::string action;  // for people
 };
 
+// Comparing all keys of the source with the target's.
+struct SweepPlan {
+  bool due = false;
+  std::string why;                     // for people: when it was done last, and when it is due
+  std::vector<std::string> columns;    // of the source, in the order of the target's key
+  std::vector<std::string> held;       // conditions of keys that the target can hold
+  std::vector<Split> splits;           // what the source will be asked, where it is due
+  std::optional<double> fraction_max;  // as Removal has it
+  std::string suspicion;
+};
+
+// How rows that are deleted at the source are known.
+struct DeletesPlan {
+  std::string column;   // as staged; empty: they are not marked in the source
+  std::string deleted;  // a condition over the rows as staged
+  std::string unclear;  // a condition of rows whose column says neither; empty: it always does
+  std::optional<SweepPlan> sweep;
+};
+
 struct StreamPlan {
   StreamId id;
   WindowBound bound;
@@ -55,6 +74,8 @@ struct StreamPlan {
   CompiledTransform transform;
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
   std::vector<TablesRead> reads;  // attached; to be refreshed before the transform
+  std::string reads_what;         // stands for what the stream reads, for the ledger
+  std::optional<DeletesPlan> deletes;
   LoadTarget target;
   RowKey row_key;  // of an upsert
   LoadPlan load;
@@ -72,6 +93,7 @@ struct TryAgain {
 struct PreparedStream {
   StreamPlan plan;
   std::unique_ptr<Source> source;  // null where the stage is sealed already
+  std::unique_ptr<Source> keys;    // to be read for a sweep; null: none is due
   std::optional<Stage> stage;      // sealed already: of a replay, or of a run that is gone on with
   bool stage_verified = false;
   std::optional<TryAgain> again;  // in the place of source and stage

@@ -32,6 +32,29 @@ JsonValue window_document(const Window& window) {
   return json.set("top", position_or_null(window.top));
 }
 
+namespace {
+
+JsonValue text_or_null(const std::string& text) {
+  return text.empty() ? JsonValue() : JsonValue(text);
+}
+
+JsonValue deletes_document(const StreamPlan& stream) {
+  if (!stream.deletes) return {};
+  JsonValue json;
+  json.set("column", text_or_null(stream.deletes->column));
+  json.set("mark", text_or_null(stream.target.mark));
+  if (!stream.deletes->sweep) return json.set("sweep", JsonValue());
+  const SweepPlan& planned = *stream.deletes->sweep;
+  JsonArray reads;
+  for (const Split& split : planned.splits)
+    reads.emplace_back(split.text);
+  JsonValue sweep;
+  sweep.set("due", planned.due).set("last", planned.why);
+  return json.set("sweep", sweep.set("reads", std::move(reads)));
+}
+
+}  // namespace
+
 JsonValue plan_document(const JobPlan& plan) {
   JsonArray streams;
   for (const PreparedStream& prepared : plan.streams) {
@@ -43,6 +66,7 @@ JsonValue plan_document(const JobPlan& plan) {
     item.set("nothing_new", stream.bound.nothing_new);
     item.set("resumes", stream.can_go_on);
     item.set("drift", drift_document(stream.drift));
+    item.set("deletes", deletes_document(stream));
     item.set("blocked", stream.blocked ? JsonValue(stream.blocked->describe()) : JsonValue());
     const auto& rows = stream.bound.rows_expected;
     item.set("rows_expected", rows ? JsonValue(*rows) : JsonValue());

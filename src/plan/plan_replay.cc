@@ -78,6 +78,12 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
   plan.replaces = manifest.replaces && job.to.load == LoadStrategy::append;
   plan.bound.rows_expected = manifest.rows_staged;
   plan.input = manifest.schema;
+  SourceSpec source = job.from;
+  if (std::holds_alternative<TablesInput>(source.input))
+    source.input = TableInput{{plan.id.stream.get(), {}}};
+  // The connection may be gone: nothing is read.
+  if (const ConnectionSpec* from = project_.find_connection(job.from.connection.value))
+    plan.reads_what = reads_of(*from, source);
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
   plan.fence = head ? head->fence : Fence(0);

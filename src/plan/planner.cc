@@ -259,6 +259,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   plan.target.table = table_of(job, stream.name.get());
   plan.target.strategy = strategy_of(job, plan);
   plan.idle_reason = "nothing new since the last window";
+  TM_CHECK(look_for_sweep(job, stream, head.has_value(), sink, options, plan, cancel));
   // Drift is told as soon as it can be seen, but nobody waits for it at a run that reads nothing.
   const bool looks = options.read_only || job.schema_drift == SchemaDrift::freeze;
   if (plan.bound.nothing_new && !(head && looks)) return prepared;
@@ -276,6 +277,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   if (guards_.of(from.name.value).spec().connections) source.rest();
   Status planned = plan_load(job, stream.name.get(), plan, sink, options, cancel);
   TM_CHECK(judge_drift(drift, std::move(planned), plan, cancel));
+  if (!plan.blocked) TM_CHECK(open_keys(job, stream, options, prepared, cancel));
   return prepared;
 }
 
@@ -305,6 +307,7 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   }
 
   plan.target.schema = plan.transform.out;
+  TM_CHECK(plan_deletes(job, plan));
   plan.target.shrink_limit =
       job.to.shrink_limit ? job.to.shrink_limit : std::optional(project_.shrink_limit);
   plan.target.allow_empty = job.to.allow_empty || options.allow_empty;
@@ -322,7 +325,19 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   TM_TRY(const std::vector<Acceptance> acceptance, sink.acceptance(plan.target, cancel));
   for (RuleSpec& rule : target_rules(plan.target, present, acceptance))
     rules.push_back(std::move(rule));
-  TM_TRY(plan.rules, compile_rules(rules, plan.target.schema, job.file, engine_));
+  if (plan.deletes && plan.deletes->sweep) {
+    for (const Acceptance& accept : acceptance) {
+      const auto& key = plan.target.key;
+      if (std::find(key.begin(), key.end(), accept.column) != key.end())
+        plan.deletes->sweep->held.push_back(accept.predicate);
+    }
+  }
+  // The mark is no column of theirs: it is set behind them.
+  std::erase_if(rules, [&](const RuleSpec& rule) {
+    return !plan.target.mark.empty() && rule.column && rule.column->value == plan.target.mark &&
+           rule.name.value.find(':') != std::string::npos;
+  });
+  TM_TRY(plan.rules, compile_rules(rules, plan.transform.out, job.file, engine_));
   TM_TRY(plan.load, sink.plan(plan.target, cancel));
   return {};
 }

@@ -26,6 +26,8 @@ struct PlanOptions {
   bool same_source = false;     // a person says that a source that looks like another is the one
   bool in_quiet_hours = false;  // a person says that it may be read now
   bool accept_drift = false;    // a person has seen how the source's columns differ
+  bool accept_deletes = false;  // a person has seen how many rows are gone from the source
+  bool sweep = false;           // a person wants all keys compared now
 };
 
 // What a Planner works with; all of it outlives the Planner.
@@ -140,6 +142,14 @@ class Planner {
   // New columns under `evolve`: those rows may have that were read before are read again.
   Status evolve(const DriftInput& input, const std::vector<std::string>& added, StreamPlan& plan,
                 std::string& action, Cancel& cancel);
+  // Whether a sweep is due: then the run has something to do.
+  Status look_for_sweep(const JobSpec& job, const StreamSpec& stream, bool loaded_before,
+                        Sink& sink, const PlanOptions& options, StreamPlan& plan, Cancel& cancel);
+  // How deleted rows are known, for a job that asks for it. After the columns are known.
+  static Status plan_deletes(const JobSpec& job, StreamPlan& plan);
+  // Opens what a sweep that is due reads. `prepared` is planned.
+  Status open_keys(const JobSpec& job, const StreamSpec& stream, const PlanOptions& options,
+                   PreparedStream& prepared, Cancel& cancel);
   // Makes every table that transforms and rules read known to the engine.
   Result<std::vector<TablesRead>> attach_references(const JobSpec& job,
                                                     const ConnectorContext& context,
@@ -157,6 +167,8 @@ class Planner {
 
 // The table that a stream loads into; a trial's is in a schema of its own.
 std::string table_of(const JobSpec& job, const std::string& stream);
+// Stands for what a stream reads: the same connection, table and query have the same.
+std::string reads_of(const ConnectionSpec& connection, const SourceSpec& source);
 // `blocked.guarantee` where the job asks for a better one.
 Status check_guarantee(const JobSpec& job, const WindowBound& bound);
 // The columns that the last window of a stream carried; nothing where the ledger does not know.

@@ -14,14 +14,6 @@ namespace {
 constexpr const char* table_name = "_tm_closed";
 constexpr const char* refused_versions = "_tm_refused_versions";
 
-std::string refused_key_sql(const RowKey& key) {
-  // The steps of drift come before all others, whatever their numbers.
-  const std::string late =
-      key.last_writer == 0 ? "" : fmt::format(" AND _tm_reject.step < {}", lead_number);
-  return fmt::format("CASE WHEN _tm_reject.step = 0 OR (_tm_reject.step > {}{}) THEN {} END",
-                     key.last_writer, late, row_key_sql(key.columns));
-}
-
 std::string resolution(const char* what, const RunId& run) {
   return duck::quote_text(std::string(what) + " by run " + run.get());
 }
@@ -71,6 +63,14 @@ std::string row_key_sql(const std::vector<Column>& columns, const std::string& a
   for (const auto& [name, text] : texts)
     parts += (parts.empty() ? "" : ", ") + duck::quote_text(name) + ", " + text;
   return "CASE WHEN " + whole + " THEN CAST(json_object(" + parts + ") AS VARCHAR) END";
+}
+
+std::string refused_key_sql(const RowKey& key) {
+  // The steps of drift come before all others, whatever their numbers.
+  const std::string late =
+      key.last_writer == 0 ? "" : fmt::format(" AND _tm_reject.step < {}", lead_number);
+  return fmt::format("CASE WHEN _tm_reject.step = 0 OR (_tm_reject.step > {}{}) THEN {} END",
+                     key.last_writer, late, row_key_sql(key.columns));
 }
 
 std::string refused_keys_sql(const RowKey& key, const std::string& marked) {

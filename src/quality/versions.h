@@ -27,6 +27,9 @@ struct RowKey {
 // SQL of the text that stands for a key: a JSON object of its columns' exact texts, by name, NULL
 // where a part is NULL. Keys that are equal have equal texts: 0 and -0 have one.
 std::string row_key_sql(const std::vector<Column>& columns, const std::string& alias = {});
+// The same of a refused row of Transformed::marked: NULL too where the step that refused it stands
+// before one that makes the key.
+std::string refused_key_sql(const RowKey& key);
 // A SELECT of _tm_segment, _tm_row and row_key of the refused rows of `marked` (see Transformed),
 // NULL where a step at or after the refusal was to make the key. Empty for an empty key.
 std::string refused_keys_sql(const RowKey& key, const std::string& marked);

@@ -9,6 +9,7 @@
 #include "quality/quarantine.h"
 #include "quality/thresholds.h"
 #include "quality/versions.h"
+#include "run/deletions.h"
 
 namespace tidemark {
 
@@ -28,6 +29,8 @@ std::string describe_counts(const Refined& refined, const Transformed& rows) {
                      show_count(refined.rows_refused.get()) + " refused";
   if (rows.dropped.get() > 0)
     text += ", " + show_count(rows.dropped.get()) + " older versions of a key left out";
+  if (refined.rows_deleted.get() > 0)
+    text += ", " + show_count(refined.rows_deleted.get()) + " deleted at the source";
   for (const StepCounts& step : rows.steps) {
     if (step.kind != "sql" || step.in == step.out) continue;
     text += ", step " + std::to_string(step.step) + " (" + step.label + ") made " +
@@ -76,6 +79,16 @@ std::string same_key_sql(const RefineInput& input, const std::string& relation) 
          " AS open ON rows._tm_segment = open.segment AND rows._tm_row = open.row";
 }
 
+Result<Deletions> deletions_of(const RefineInput& input, Transformed& rows,
+                               duck::Connection& engine) {
+  const StreamPlan& plan = input.plan;
+  if (!plan.deletes) return Deletions{no_staged_rows(Schema{plan.row_key.columns, {}}), {}, 0};
+  return take_out_deleted(
+      {plan.deletes->column, plan.deletes->deleted, plan.deletes->unclear, input.staged.relation,
+       plan.row_key, plan.kind != LoadKind::requarantine, plan.target.mark, input.found_at},
+      rows, engine);
+}
+
 std::function<std::string(const std::string&)> checks_of(const RefineInput& input) {
   const CompiledRules& rules = input.plan.rules;
   if (input.plan.kind == LoadKind::requarantine && !input.plan.row_key.columns.empty()) {
@@ -112,6 +125,9 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
     return duplicate_key(input, rows.steps.back().merged);
   }
   Refined refined;
+  TM_TRY(const Deletions deletions, deletions_of(input, rows, engine));
+  refined.gone = deletions.keys;
+  refined.rows_deleted = deletions.deleted;
   refined.good = {rows.good, rows.schema, rows.rows};
   refined.rows_refused = RowCount(input.staged.rejected.get() + rows.refusals.rows.get());
   const VersionsInput versions{plan.row_key, rows.marked, input.open_refused, input.run,
@@ -129,7 +145,7 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
     TM_ASSERT(refined.refused.rows == refined.rows_refused);
     TM_TRY(refined.closed, superseded_rows(versions, engine));
   }
-  refined.rows_changed = stated_change(rows);
+  refined.rows_changed = stated_change(rows) - deletions.older_dropped;
   refined.message = describe_counts(refined, rows);
   const Judgement judgement =
       judge(input.job.quarantine, RowCount(input.staged.rows.get() + input.staged.rejected.get()),

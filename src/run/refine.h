@@ -37,13 +37,16 @@ struct RefineInput {
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
+  std::string found_at;  // as Removal::found_at
 };
 
 struct Refined {
-  StagedTable good;               // with plan.target.schema
-  StagedTable refused;            // with quarantine_schema(), those of the extraction included
-  StagedTable closed;             // with closed_schema(): refused rows that this load answers for
-  RowCount rows_refused;          // those of `refused`, or tried again and refused again
+  StagedTable good;       // with plan.target.schema
+  StagedTable refused;    // with quarantine_schema(), those of the extraction included
+  StagedTable closed;     // with closed_schema(): refused rows that this load answers for
+  RowCount rows_refused;  // those of `refused`, or tried again and refused again
+  StagedTable gone;       // with the key's columns: rows that the source has deleted, by a column
+  RowCount rows_deleted;  // of the window, which are not loaded for that
   std::int64_t rows_changed = 0;  // rows that steps added (+) or dropped and merged (-)
   std::string message;            // counts per step, for the run's event
   std::optional<Error> blocked;   // `stop_above` was passed

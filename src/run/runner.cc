@@ -180,9 +180,15 @@ JobRecord job_record(const JobSpec& job, const ProjectSpec& project, const Clock
 
 Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOptions& options,
                               Cancel& cancel) {
-  const PlanOptions wanted{
-      options.full,           options.allow_empty, id, false, options.same_source,
-      options.in_quiet_hours, options.accept_drift};
+  const PlanOptions wanted{options.full,
+                           options.allow_empty,
+                           id,
+                           false,
+                           options.same_source,
+                           options.in_quiet_hours,
+                           options.accept_drift,
+                           options.accept_deletes,
+                           options.sweep};
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
       [&](Planner& planner, duck::Connection&) { return planner.plan(job, wanted, cancel); },

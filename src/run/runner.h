@@ -34,7 +34,9 @@ struct RunOptions {
   bool allow_empty = false;
   bool same_source = false;  // a person says that a source that looks like another is the one
   bool in_quiet_hours = false;
-  bool accept_drift = false;  // a person has seen how the source's columns differ
+  bool accept_drift = false;    // a person has seen how the source's columns differ
+  bool accept_deletes = false;  // a person has seen how many rows are gone from the source
+  bool sweep = false;           // all keys are compared now
 };
 
 // What a Runner works with; all of it outlives the Runner.

@@ -37,6 +37,9 @@ class ScriptedLoad : public LoadTxn {
     if (script_.before_write) script_.before_write();
     return rows.rows;
   }
+  Result<RowCount> remove(const Removal&, const LoadTarget&, Cancel&) override {
+    return RowCount(0);
+  }
   Status quarantine(const StagedTable&, Supersedes, Cancel&) override { return {}; }
   Status close_refused(const StagedTable&, Cancel&) override { return {}; }
   Result<CommitOutcome> commit(const LoadRow& load) override {
@@ -70,6 +73,9 @@ class ScriptedSink : public Sink {
   }
   Result<std::vector<Position>> history(const StreamId&, Cancel&) override {
     return std::vector<Position>();
+  }
+  Result<std::vector<SweepRow>> sweeps(const std::string&, Cancel&) override {
+    return std::vector<SweepRow>();
   }
   Result<bool> loaded(const StreamId&, const RunId&, Cancel&) override { return script_.arrived; }
   Result<std::string> window_checksum(const StreamId&, Seq, Cancel&) override {

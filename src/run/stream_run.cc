@@ -7,10 +7,12 @@
 
 #include "base/assert.h"
 #include "base/units.h"
+#include "connect/key_read.h"
 #include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
+#include "run/deletions.h"
 #include "run/refine.h"
 #include "run/split_reads.h"
 
@@ -154,7 +156,8 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   Status read = reads.read(engine_);
   if (!read.ok()) return std::move(read).error().with_context("reading the source");
   TM_CHECK(source.verify(plan.bound.window, cancel));
-  if (plan.bound.skip_if_empty && writer->rows_staged() + writer->rows_rejected() == 0)
+  const bool sweeps = plan.deletes && plan.deletes->sweep && plan.deletes->sweep->due;
+  if (plan.bound.skip_if_empty && !sweeps && writer->rows_staged() + writer->rows_rejected() == 0)
     return std::optional<Stage>();
   show(RunStep::stage, writer->rows_staged(), 0);
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
@@ -241,13 +244,16 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   show(RunStep::transform, counts_.rows_staged.get(), 0);
   TM_CHECK(refresh_tables_read(cancel));
   TM_TRY(const StagedTable older, older_refused(cancel));
-  const RefineInput input{plan, staged, older, job_, run_, parts_.clock};
+  const std::string found_at = found_now(parts_.clock);
+  const RefineInput input{plan, staged, older, job_, run_, parts_.clock, found_at};
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
   counts_.rows_rejected = refined.rows_refused;
-  // Each staged row is good, refused, or counted by the step that dropped, merged or multiplied it.
+  counts_.rows_deleted = refined.rows_deleted;
+  // Each staged row is good, refused, deleted at the source, or counted by the step that dropped,
+  // merged or multiplied it.
   TM_ASSERT(counts_.rows_read.get() + refined.rows_changed ==
-            counts_.rows_good.get() + counts_.rows_rejected.get());
+            counts_.rows_good.get() + counts_.rows_rejected.get() + counts_.rows_deleted.get());
   show(RunStep::validate, counts_.rows_good.get(), 0, refined.message);
   // What a repair's rules refuse stands in quarantine by the window it came with.
   if (plan.kind == LoadKind::repair) {
@@ -258,15 +264,16 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
+  TM_TRY(const std::optional<Removal> sweep, keys_of_source(found_at, cancel));
   show(RunStep::load, counts_.rows_good.get(), 0);
   const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
   TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(key, cancel));
-  auto written = txn->write(refined.good, plan.target, cancel);
-  if (!written.ok()) {
+  const auto stopped = [&](Error error) {
     txn.reset();  // rolled back before anything else is asked of the engine
-    Error error = std::move(written).error();
     return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, staged) : error;
-  }
+  };
+  auto written = txn->write(refined.good, plan.target, cancel);
+  if (!written.ok()) return stopped(std::move(written).error());
   counts_.rows_loaded = *written;
   if (counts_.rows_loaded != counts_.rows_good) {
     return internal_error("run.count_mismatch",
@@ -274,11 +281,52 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
                               std::to_string(counts_.rows_good.get()) +
                               " rows; the load was rolled back");
   }
+  if (auto taken = take_out(*txn, sweep, refined, found_at, cancel); !taken.ok())
+    return stopped(std::move(taken).error());
   TM_CHECK(txn->quarantine(refined.refused, superseded_by(plan), cancel));
   if (refined.closed.rows.get() > 0) TM_CHECK(txn->close_refused(refined.closed, cancel));
   TM_CHECK(cancel.check());
   show(RunStep::commit, counts_.rows_good.get(), 0);
   return commit(*txn, staged);
+}
+
+Result<std::optional<Removal>> StreamRun::keys_of_source(const std::string& found_at,
+                                                         Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  sweep_.reads = plan.reads_what;
+  // A stage that was sealed before may hold rows that the source has deleted since.
+  if (!prepared_.source && plan.target.strategy == LoadStrategy::upsert)
+    sweep_.kind = SweepNote::Kind::due;
+  // A new table has nothing but what this window has.
+  if (prepared_.source && !plan.target.was_there && plan.deletes && plan.deletes->sweep)
+    sweep_.kind = SweepNote::Kind::swept;
+  if (!prepared_.keys) return std::optional<Removal>();
+  prepared_.source->rest();
+  show(RunStep::load, counts_.rows_good.get(), 0, "reading the keys of the source");
+  const SweepPlan& planned = *plan.deletes->sweep;
+  const KeyRead read{planned.columns, Schema{plan.row_key.columns, {}}, plan.deletes->deleted,
+                     planned.held};
+  auto keys = read_keys(*prepared_.keys, plan.input, read, engine_, cancel);
+  if (!keys.ok()) return std::move(keys).error().with_context("reading the keys of the source");
+  return std::optional(Removal{Removal::Rows::without_keys, std::move(*keys), found_at,
+                               planned.fraction_max, planned.suspicion});
+}
+
+Status StreamRun::take_out(LoadTxn& txn, const std::optional<Removal>& sweep,
+                           const Refined& refined, const std::string& found_at, Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  if (refined.gone.rows.get() > 0) {
+    TM_TRY([[maybe_unused]] const RowCount gone,
+           txn.remove({Removal::Rows::with_keys, refined.gone, found_at}, plan.target, cancel));
+  }
+  if (!sweep) return {};
+  TM_TRY(sweep_.gone, txn.remove(*sweep, plan.target, cancel));
+  sweep_.kind = SweepNote::Kind::swept;
+  counts_.rows_deleted = RowCount(counts_.rows_deleted.get() + sweep_.gone.get());
+  show(RunStep::load, counts_.rows_good.get(), 0,
+       "swept: " + show_count(sweep->keys.rows.get()) + " keys in the source, " +
+           show_count(sweep_.gone.get()) + " rows gone from it");
+  return {};
 }
 
 Error StreamRun::blocked(Error error, const Refined& refined, const StagedRows& staged) {
@@ -304,13 +352,16 @@ Status StreamRun::commit(LoadTxn& txn, const StagedRows& staged) {
                     counts_.rows_loaded,
                     counts_.rows_rejected,
                     staged.checksum,
-                    plan.carried};
+                    plan.carried,
+                    sweep_};
   TM_CHECK(lease_.held());
   TM_TRY(const CommitOutcome outcome, txn.commit(row));
   may_be_in_ = true;
   if (outcome == CommitOutcome::unknown) TM_CHECK(resolve(txn, row));
-  Status told = step(RunState::committed,
-                     outcome == CommitOutcome::committed ? "committed" : "found in the ledger");
+  std::string done =
+      outcome == CommitOutcome::committed ? "committed" : std::string("found in the ledger");
+  if (prepared_.keys) done += ", swept: " + show_count(sweep_.gone.get()) + " rows were gone";
+  Status told = step(RunState::committed, done);
   if (!told.ok()) {
     return std::move(told).error().with_context(
         "the load is in the target, and the store could not be told; the next run finds it there");

@@ -54,6 +54,10 @@ class StreamRun {
   Result<StagedTable> older_refused(Cancel& cancel);
   // The error of a run that waits for a person, after keeping what it refused.
   Error blocked(Error error, const Refined& refined, const StagedRows& staged);
+  // The keys that the source has now, where a sweep is due.
+  Result<std::optional<Removal>> keys_of_source(const std::string& found_at, Cancel& cancel);
+  Status take_out(LoadTxn& txn, const std::optional<Removal>& sweep, const Refined& refined,
+                  const std::string& found_at, Cancel& cancel);
   Status commit(LoadTxn& txn, const StagedRows& staged);
   // The truth about a COMMIT whose answer was lost; an Error where it is not in.
   Status resolve(LoadTxn& txn, const LoadRow& row);
@@ -71,6 +75,7 @@ class StreamRun {
   StreamMark mark_;
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;
+  SweepNote sweep_;
   bool may_be_in_ = false;  // the load, as the target has it; the store does not know yet
 };
 

@@ -48,6 +48,30 @@ void check_load(const JobSpec& job, Faults& faults) {
   }
 }
 
+void check_deletes(const JobSpec& job, Faults& faults) {
+  if (!job.deletes) return;
+  const Location at = job.deletes->at;
+  const std::string load(to_string(job.to.load));
+  if (job.to.load == LoadStrategy::full) {
+    faults.add(job.file, at, "`deletes` means nothing with `load: full`",
+               "a full load has exactly the source's rows; remove deletes, or write load: upsert "
+               "and a key");
+  } else if (job.to.load == LoadStrategy::append) {
+    faults.add(job.file, at, "`deletes` means nothing with `load: append`",
+               "rows are found again by a key: write load: upsert and a key");
+  }
+  if (std::holds_alternative<FilesInput>(job.from.input) && written(job.from.input_at)) {
+    faults.add(job.file, at, "`deletes` cannot be told from files",
+               "it needs a table or a query of PostgreSQL, MySQL or SQLite");
+  }
+  if (!job.deletes->mark) return;
+  for (const Name& key : job.to.key) {
+    if (key.value != job.deletes->mark->value) continue;
+    faults.add(job.file, job.deletes->mark->at, "`mark` names a column of the key",
+               "name a column of its own, for example gone_at");
+  }
+}
+
 void check_table_name(const JobSpec& job, Faults& faults) {
   const Name& table = job.to.table;
   if (!written(table.at) || !written(job.from.input_at)) return;
@@ -192,6 +216,7 @@ void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
 
 void check_job(const ReadJob& job, Faults& faults) {
   check_load(job.spec, faults);
+  check_deletes(job.spec, faults);
   check_table_name(job.spec, faults);
 }
 

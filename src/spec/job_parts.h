@@ -15,6 +15,7 @@ ValueSpec<SourceSpec> source_value();             // job_source.cc
 ValueSpec<TransformStep> transform_step_value();  // job_steps.cc
 ValueSpec<std::vector<RuleSpec>> rules_value();   // job_rules.cc
 ValueSpec<QuarantineSpec> quarantine_value();     // job_rules.cc
+ValueSpec<DeletesSpec> deletes_value();           // job_deletes.cc
 ValueSpec<TargetSpec> target_value();             // job_target.cc
 ValueSpec<Name> cron_value();                     // job_schedule.cc
 ValueSpec<Name> timezone_value();                 // job_schedule.cc

@@ -190,6 +190,15 @@ enum class OnDuplicate { last, first, fail };
 enum class SchemaDrift { evolve, freeze, ignore, quarantine };
 std::string_view to_string(SchemaDrift policy);
 
+// Rows that the source deletes: how they are known, and what becomes of them in the target.
+struct DeletesSpec {
+  Location at;
+  std::optional<Name> column;                      // a row in which it is set is deleted
+  std::optional<std::chrono::milliseconds> sweep;  // how often all keys are compared
+  double fraction_max = 0;                         // of the target's rows, for one sweep
+  std::optional<Name> mark;                        // rows stay, with the time in this column
+};
+
 // What a full load puts in the place of the old: the rows of the table, or the table.
 enum class Replace { rows, table };
 
@@ -239,6 +248,7 @@ struct JobSpec {
   std::vector<RuleSpec> rules;
   QuarantineSpec quarantine;
   SchemaDrift schema_drift = SchemaDrift::evolve;
+  std::optional<DeletesSpec> deletes;
   TargetSpec to;
   ScheduleSpec schedule;
 };

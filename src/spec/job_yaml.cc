@@ -21,6 +21,7 @@ struct RawJob {
   std::vector<RuleSpec> rules;
   QuarantineSpec quarantine;
   SchemaDrift schema_drift = SchemaDrift::evolve;
+  std::optional<DeletesSpec> deletes;
   TargetSpec to;
   std::optional<Located<std::chrono::milliseconds>> every;
   std::optional<Name> cron;
@@ -71,6 +72,11 @@ void add_data_fields(ConfigSpec<RawJob>& spec) {
                   "that have a value in one or that do not fit the old type. See "
                   "[Schema drift](../schema-drift.md).",
               .example = "freeze"})
+      .field(
+          "deletes", &RawJob::deletes, deletes_value(),
+          {.default_note = "rows that are deleted at the source stay in the target",
+           .description = "How rows that the source deletes are known, and what becomes of them.",
+           .example = "{column: is_deleted}"})
       .field("to", &RawJob::to, target_value(),
              {.required = true,
               .description = "Where the rows go, and how.",
@@ -186,6 +192,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.rules = std::move(raw.rules);
   spec.quarantine = raw.quarantine;
   spec.schema_drift = raw.schema_drift;
+  spec.deletes = std::move(raw.deletes);
   spec.to = std::move(raw.to);
   if (raw.every) spec.schedule.every = raw.every->value;
   spec.schedule.cron = std::move(raw.cron);

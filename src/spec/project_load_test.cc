@@ -287,7 +287,11 @@ TEST(Reference, ExamplesWork) {
     } else if (field.name != "from" && field.name != "to" && field.name != "after" &&
                field.name != "timezone") {
       project.write("jobs/example.yaml",
-                    job_with(good_from, good_to, field.name + ": " + field.example + "\n"));
+                    job_with(good_from,
+                             field.name == "deletes"
+                                 ? "{connection: warehouse, table: t, load: upsert, key: [id]}"
+                                 : good_to,
+                             field.name + ": " + field.example + "\n"));
       EXPECT_THAT(project.faults(), ElementsAre()) << field.name;
     }
   }

@@ -138,9 +138,15 @@ ALTER TABLE etl_runs DROP COLUMN kind;
 ALTER TABLE etl_runs RENAME COLUMN kind_of_run TO kind;
 )sql";
 
+// Rows that are gone from the source.
+constexpr std::string_view version_6 = R"sql(
+ALTER TABLE etl_runs ADD COLUMN rows_deleted INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_run_streams ADD COLUMN rows_deleted INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
                                     Migration{3, version_3}, Migration{4, version_4},
-                                    Migration{5, version_5}};
+                                    Migration{5, version_5}, Migration{6, version_6}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

@@ -69,6 +69,9 @@ struct StreamCounts {
   RowCount rows_rejected;
   RowCount rows_loaded;
   std::int64_t bytes_staged = 0;
+  // Rows that are gone from the source: of the window, and not loaded; and of the target, taken out
+  // or marked because their key was not in the source.
+  RowCount rows_deleted = {};
   friend bool operator==(const StreamCounts&, const StreamCounts&) = default;
 };
 
@@ -182,6 +185,7 @@ struct RunRecord {
   RowCount rows_read;
   RowCount rows_loaded;
   RowCount rows_rejected;
+  RowCount rows_deleted;
   std::int64_t bytes_staged = 0;
   RunState state = RunState::claimed;
   std::optional<StoredError> error;

@@ -10,7 +10,8 @@ const std::string_view select_runs =
     "r.rows_rejected,"
     " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, "
     "r.watermark_snapshot,"
-    " r.guarantee, r.attempt, r.pid, r.spec_hash FROM etl_runs r JOIN etl_jobs j USING (job_id) ";
+    " r.guarantee, r.attempt, r.pid, r.spec_hash, r.rows_deleted FROM etl_runs r JOIN etl_jobs j "
+    "USING (job_id) ";
 
 namespace {
 
@@ -24,7 +25,7 @@ constexpr std::string_view select_streams =
     "rows_rejected,"
     " rows_loaded, bytes_staged, stage_dir, error_code, error_fault, error_msg, error_hint, "
     "attempt, started_at,"
-    " ended_at FROM etl_run_streams WHERE run_id = ? ORDER BY stream";
+    " ended_at, rows_deleted FROM etl_run_streams WHERE run_id = ? ORDER BY stream";
 
 // A word in the file that this version does not know: written by hand, or the file is damaged.
 Error unreadable(std::string_view what, std::string_view word) {
@@ -122,6 +123,7 @@ Result<StreamRecord> read_stream(const sqlite::Statement& row) {
   stream.attempt = row.int64_at(19);
   TM_TRY(stream.started_at, parse_utc(row.text_at(20)));
   TM_TRY(stream.ended_at, optional_time_at(row, 21));
+  stream.counts.rows_deleted = count_at(row, 22);
   return stream;
 }
 
@@ -177,6 +179,7 @@ Result<RunRecord> read_run(const sqlite::Statement& row) {
   run.attempt = row.int64_at(16);
   run.pid = row.int64_at(17);
   run.spec_hash = string_at(row, 18);
+  run.rows_deleted = count_at(row, 19);
   return run;
 }
 

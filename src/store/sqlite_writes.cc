@@ -78,10 +78,12 @@ Status refresh_run(sqlite::Database& database, const RunId& run) {
       auto update,
       database.prepare(
           "UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
-          " rows_rejected = s.rows_rejected, bytes_staged = s.bytes_staged,"
+          " rows_rejected = s.rows_rejected, rows_deleted = s.rows_deleted,"
+          " bytes_staged = s.bytes_staged,"
           " attempt = max(etl_runs.attempt, s.attempt)"
           " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
-          " sum(rows_rejected) AS rows_rejected, sum(bytes_staged) AS bytes_staged,"
+          " sum(rows_rejected) AS rows_rejected, sum(rows_deleted) AS rows_deleted,"
+          " sum(bytes_staged) AS bytes_staged,"
           " max(attempt) AS attempt FROM etl_run_streams WHERE run_id = ?1) s WHERE run_id = ?1"));
   return update.bind_text(0, run.get()).bind_text(1, to_string(worst_of(states))).run();
 }
@@ -158,6 +160,7 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
              " rows_read = coalesce(?2, rows_read), rows_staged = coalesce(?3, rows_staged),"
              " rows_good = coalesce(?4, rows_good), rows_rejected = coalesce(?5, rows_rejected),"
              " rows_loaded = coalesce(?6, rows_loaded), bytes_staged = coalesce(?7, bytes_staged),"
+             " rows_deleted = coalesce(?20, rows_deleted),"
              " stage_dir = coalesce(?8, stage_dir), error_code = ?9, error_fault = ?10, error_msg "
              "= ?11,"
              " error_hint = ?12, ended_at = ?13, attempt = attempt + ?14"
@@ -170,7 +173,8 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
         .bind_int64(3, step.counts->rows_good.get())
         .bind_int64(4, step.counts->rows_rejected.get())
         .bind_int64(5, step.counts->rows_loaded.get())
-        .bind_int64(6, step.counts->bytes_staged);
+        .bind_int64(6, step.counts->bytes_staged)
+        .bind_int64(19, step.counts->rows_deleted.get());
   }
   update.bind_optional_text(7, step.stage_dir);
   bind_error(update, 8, step.error);
@@ -193,7 +197,7 @@ Status replan_stream(sqlite::Database& database, const RunId& run, const Planned
   TM_TRY(auto update,
          database.prepare("UPDATE etl_run_streams SET seq = ?, lo = ?, hi = ?, top = ?,"
                           " rows_read = 0, rows_staged = 0, rows_good = 0, rows_rejected = 0,"
-                          " rows_loaded = 0, bytes_staged = 0, stage_dir = NULL"
+                          " rows_loaded = 0, rows_deleted = 0, bytes_staged = 0, stage_dir = NULL"
                           " WHERE run_id = ? AND stream = ?"));
   return update.bind_int64(0, plan.seq.get())
       .bind_optional_text(1, text_of(plan.window.lo))

@@ -8,6 +8,7 @@
 
 #include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
+#include "run/deletions.h"
 #include "run/refine.h"
 #include "run/split_reads.h"
 
@@ -37,6 +38,9 @@ bool is_only_in_target(const std::string& example) {
 Compared compared_of(const JobSpec& job, const StreamPlan& plan) {
   Compared compared;
   compared.schema = plan.target.schema;
+  // When a row was found to be gone is nothing that the source has.
+  std::erase_if(compared.schema.columns,
+                [&](const Column& column) { return column.name == plan.target.mark; });
   compared.key = plan.target.key;
   compared.place = compared.key;
   const bool carried = job.transform.empty();
@@ -360,7 +364,8 @@ Result<Verdict> StreamCheck::check_carried(Cancel& cancel) {
 Result<Refined> StreamCheck::refined(const StagedRows& rows, Cancel& cancel) {
   const StagedTable none = no_staged_rows(open_refused_schema());
   const RunId run = new_run_id(parts_.run.clock, parts_.run.randomness);
-  const RefineInput input{stream_.plan, rows, none, parts_.job, run, parts_.run.clock};
+  const RefineInput input{
+      stream_.plan, rows, none, parts_.job, run, parts_.run.clock, found_now(parts_.run.clock)};
   return refine(input, parts_.engine, cancel);
 }
 

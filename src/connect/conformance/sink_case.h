@@ -2,8 +2,9 @@
 //
 // A connector's test writes a SinkWorld, a target of its own for each case, and instantiates the
 // suites with its SinkKind; what the target does in its own way stays in tests of its own. The
-// cases stand in sink_loads.cc (what a load leaves) and sink_owners.cc (who may load, and what
-// others see meanwhile). For tests only; one thread, except where a member says otherwise.
+// cases stand in sink_loads.cc (what a load leaves), sink_removals.cc (what it takes out) and
+// sink_owners.cc (who may load, and what others see meanwhile). For tests only; one thread, except
+// where a member says otherwise.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -95,11 +96,13 @@ std::string code_of(const Result<T>& result) {
 }
 
 class SinkLoads : public SinkCase {};
+class SinkRemovals : public SinkCase {};
 class SinkOwners : public SinkCase {};
 
 // Parameters for INSTANTIATE_TEST_SUITE_P. A program that names one of these has its cases linked
 // in.
 std::vector<SinkKind> sink_loads(SinkKind kind);
+std::vector<SinkKind> sink_removals(SinkKind kind);
 std::vector<SinkKind> sink_owners(SinkKind kind);
 
 }  // namespace tidemark::conformance

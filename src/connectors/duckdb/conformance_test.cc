@@ -78,6 +78,7 @@ const std::string hostile_table = "my \"schema\".t';\"x -- \u00e9" + std::string
 const SinkKind duckdb{[] { return std::make_unique<DuckdbWorld>(); }, 0, hostile_table};
 
 INSTANTIATE_TEST_SUITE_P(Duckdb, SinkLoads, testing::ValuesIn(sink_loads(duckdb)));
+INSTANTIATE_TEST_SUITE_P(Duckdb, SinkRemovals, testing::ValuesIn(sink_removals(duckdb)));
 INSTANTIATE_TEST_SUITE_P(Duckdb, SinkOwners, testing::ValuesIn(sink_owners(duckdb)));
 
 }  // namespace

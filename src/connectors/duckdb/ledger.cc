@@ -208,6 +208,66 @@ Status keep_carried(duck::Connection& engine, const std::string& catalog, const 
   return {};
 }
 
+std::string ledger_name(const WarehouseTable& table) {
+  std::string name = duck::quote_path({table.schema, table.table});
+  // Names compare without case here.
+  for (char& c : name)
+    c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return name;
+}
+
+Result<std::vector<SweepRow>> sweeps(duck::Connection& engine, const std::string& catalog,
+                                     const std::string& table_name) {
+  std::vector<SweepRow> rows;
+  TM_TRY(const std::int64_t there,
+         engine.count("SELECT count(*) FROM duckdb_tables() WHERE database_name = " +
+                      duck::quote_text(catalog) +
+                      " AND schema_name = 'main' AND table_name = 'tidemark_sweeps'"));
+  if (there == 0) return rows;
+  TM_TRY(const duck::Answer found,
+         engine.query("SELECT job, stream, reads, strftime(swept_at, '%Y-%m-%dT%H:%M:%SZ'), "
+                      "coalesce(date_diff('second', swept_at, now()), 0)::BIGINT FROM " +
+                          table(catalog, "tidemark_sweeps") +
+                          " WHERE table_name = $1 ORDER BY job, stream",
+                      {table_name}));
+  for (std::size_t row = 0; row < found.rows(); ++row) {
+    rows.push_back(
+        {{JobName(found.text(row, 0).value_or("")), StreamName(found.text(row, 1).value_or(""))},
+         found.text(row, 2).value_or(""),
+         found.text(row, 3),
+         found.integer(row, 4)});
+  }
+  return rows;
+}
+
+Status note_sweep(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
+                  const std::string& table_name, const SweepNote& note) {
+  const std::string sweeps = table(catalog, "tidemark_sweeps");
+  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + sweeps +
+                          " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, table_name VARCHAR NOT "
+                          "NULL, reads VARCHAR NOT NULL, swept_at TIMESTAMPTZ, gone BIGINT, "
+                          "PRIMARY KEY (job, stream))"));
+  Parameters parameters{stream.job.get(), stream.stream.get()};
+  if (note.kind != SweepNote::Kind::swept) {
+    TM_TRY(const duck::Answer known,
+           engine.query("SELECT table_name FROM " + sweeps + " WHERE job = $1 AND stream = $2",
+                        parameters));
+    if (known.rows() > 0 && known.text(0, 0) == table_name) {
+      if (note.kind == SweepNote::Kind::none) return {};
+      TM_CHECK(engine.query(
+          "UPDATE " + sweeps + " SET swept_at = NULL WHERE job = $1 AND stream = $2", parameters));
+      return {};
+    }
+  }
+  parameters.insert(parameters.end(), {table_name, note.reads});
+  const bool swept = note.kind == SweepNote::Kind::swept;
+  if (swept) parameters.emplace_back(std::to_string(note.gone.get()));
+  TM_CHECK(engine.query("INSERT OR REPLACE INTO " + sweeps + " VALUES ($1, $2, $3, $4, " +
+                            (swept ? "now(), $5::BIGINT)" : "NULL, NULL)"),
+                        parameters));
+  return {};
+}
+
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load) {
   const Parameters parameters{stream.job.get(),

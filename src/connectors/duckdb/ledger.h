@@ -1,6 +1,7 @@
 // Tidemark's own tables in a DuckDB warehouse: tidemark_ledger, tidemark_loads,
-// tidemark_quarantine; tidemark_columns, what the last window of each stream carried. The last is
-// made at the first load that has something for it, since older ledgers lack it.
+// tidemark_quarantine; tidemark_columns, what the last window of each stream carried, and
+// tidemark_sweeps, which table it loads into and when that was swept. The last two are made at the
+// first load that has something for them, since older ledgers lack them.
 //
 // Free functions over the run's engine connection; the ones that write run inside the load's
 // transaction.
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "connect/sink.h"
+#include "connectors/duckdb/warehouse.h"
 #include "drivers/duckdb/engine.h"
 
 namespace tidemark::warehouse_ledger {
@@ -42,6 +44,14 @@ Result<std::optional<std::string>> carried(duck::Connection& engine, const std::
 // Takes the place of what stood there; makes the table where it is missing.
 Status keep_carried(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                     const std::string& columns);
+// The name under which tidemark_sweeps knows a table.
+std::string ledger_name(const WarehouseTable& table);
+// Sink::sweeps.
+Result<std::vector<SweepRow>> sweeps(duck::Connection& engine, const std::string& catalog,
+                                     const std::string& table);
+// Makes the table where it is missing.
+Status note_sweep(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
+                  const std::string& table, const SweepNote& note);
 Status insert_load(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                    const LoadRow& load);
 // Compare-and-set of the head: a window moves it from seq - 1 to seq, any other load leaves it at

@@ -6,7 +6,9 @@
 #include "base/units.h"
 #include "connect/fit.h"
 #include "connect/key_check.h"
+#include "connect/load_check.h"
 #include "connectors/duckdb/ledger.h"
+#include "connectors/duckdb/removal.h"
 #include "connectors/duckdb/warehouse_file.h"
 
 namespace tidemark {
@@ -56,11 +58,22 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
         same_key += (same_key.empty() ? "" : " AND ") + ("old." + duck::quote_name(column)) +
                     " = new." + duck::quote_name(column);
       }
+      std::string from = relation;
+      if (present && !target.mark.empty()) {
+        const std::string mark = duck::quote_name(target.mark);
+        statements.sql.push_back(
+            "CREATE OR REPLACE TEMP TABLE _tm_marked AS SELECT new.* REPLACE "
+            "(CASE WHEN new." +
+            mark + " IS NOT NULL THEN coalesce(old." + mark + ", new." + mark + ") END AS " + mark +
+            ") FROM " + relation + " AS new LEFT JOIN " + table.quoted() + " AS old ON " +
+            same_key);
+        from = "temp._tm_marked";
+      }
       if (present) {
-        statements.sql.push_back("DELETE FROM " + table.quoted() + " AS old USING " + relation +
+        statements.sql.push_back("DELETE FROM " + table.quoted() + " AS old USING " + from +
                                  " AS new WHERE " + same_key);
       }
-      statements.sql.push_back(insert_rows(table.quoted(), target.schema, relation));
+      statements.sql.push_back(insert_rows(table.quoted(), target.schema, from));
       break;
     }
     case LoadStrategy::full:
@@ -161,6 +174,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
                                    Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
+  table_ = warehouse_ledger::ledger_name(table);
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
   if (!present && target.was_there) return table_gone(target.table);
   if (present && target.must_be_new) return table_taken(target.table);
@@ -195,6 +209,27 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   return RowCount(loaded);
 }
 
+Result<RowCount> DuckdbLoad::remove(const Removal& removal, const LoadTarget& target,
+                                    Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(const WarehouseTable table, parse_table(catalog_, target.table));
+  TM_TRY(const std::optional<Schema> present, describe_table(engine_, table));
+  if (!present) return RowCount(0);
+  const RemovalStatements statements = removal_statements(table, *present, target, removal);
+  if (removal.rows == Removal::Rows::without_keys) {
+    TM_TRY(const std::int64_t rows, engine_.count(statements.count_all));
+    TM_TRY(const std::int64_t gone, engine_.count(statements.count_gone));
+    TM_CHECK(check_removal(target, removal, gone, rows));
+    if (gone == 0) return RowCount(0);
+  }
+  auto removed = engine_.query(statements.remove);
+  if (!removed.ok()) {
+    return explain_failed_write(std::move(removed).error(), file_)
+        .with_context("taking rows out of table " + target.table);
+  }
+  return RowCount(removed->integer(0, 0));
+}
+
 Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_CHECK(warehouse_ledger::close_refused(engine_, catalog_, key_, old));
@@ -227,6 +262,9 @@ Result<CommitOutcome> DuckdbLoad::commit(const LoadRow& load) {
   TM_CHECK(warehouse_ledger::insert_load(engine_, catalog_, key_.stream, load));
   if (load.carried) {
     TM_CHECK(warehouse_ledger::keep_carried(engine_, catalog_, key_.stream, *load.carried));
+  }
+  if (load.sweep && !table_.empty()) {
+    TM_CHECK(warehouse_ledger::note_sweep(engine_, catalog_, key_.stream, table_, *load.sweep));
   }
   TM_TRY(const bool moved, warehouse_ledger::move_head(engine_, catalog_, key_, load));
   if (!moved) {

@@ -39,6 +39,8 @@ class DuckdbLoad : public LoadTxn {
 
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
+  Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
+                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
@@ -52,6 +54,7 @@ class DuckdbLoad : public LoadTxn {
   duck::Connection& engine_;
   LoadKey key_;
   std::optional<duck::Transaction> transaction_;
+  std::string table_;  // that rows were written to
 };
 
 }  // namespace tidemark

@@ -43,6 +43,12 @@ Result<std::optional<std::string>> DuckdbSink::carried(const StreamId& stream, C
   return warehouse_ledger::carried(engine_, catalog_, stream);
 }
 
+Result<std::vector<SweepRow>> DuckdbSink::sweeps(const std::string& table, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(const WarehouseTable place, parse_table(catalog_, table));
+  return warehouse_ledger::sweeps(engine_, catalog_, warehouse_ledger::ledger_name(place));
+}
+
 Result<bool> DuckdbSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_CHECK(cancel.check());
   return warehouse_ledger::has_load_of(engine_, catalog_, stream, run);

@@ -27,6 +27,7 @@ class DuckdbSink : public Sink {
                                            Cancel& cancel) override;
   Result<std::vector<Position>> history(const StreamId& stream, Cancel& cancel) override;
   Result<std::optional<std::string>> carried(const StreamId& stream, Cancel& cancel) override;
+  Result<std::vector<SweepRow>> sweeps(const std::string& table, Cancel& cancel) override;
   Result<bool> loaded(const StreamId& stream, const RunId& run, Cancel& cancel) override;
   Result<std::string> window_checksum(const StreamId& stream, Seq seq, Cancel& cancel) override;
   Result<std::vector<Seq>> refused_windows(const StreamId& stream, Cancel& cancel) override;

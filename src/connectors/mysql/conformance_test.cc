@@ -94,6 +94,7 @@ const SinkKind server{
      {"'2024-03-31 02:30:00+02'::TIMESTAMPTZ", "'2024-03-31 00:30:00'::TIMESTAMP"}}};
 
 INSTANTIATE_TEST_SUITE_P(Mysql, SinkLoads, ::testing::ValuesIn(sink_loads(server)));
+INSTANTIATE_TEST_SUITE_P(Mysql, SinkRemovals, ::testing::ValuesIn(sink_removals(server)));
 INSTANTIATE_TEST_SUITE_P(Mysql, SinkOwners, ::testing::ValuesIn(sink_owners(server)));
 
 // Rows come into its table by the sink.

@@ -69,7 +69,26 @@ Result<std::optional<std::vector<ListedTransaction>>> transactions_now(Connectio
   }
 }
 
+Result<bool> in_cluster(Connection& connection, Cancel& cancel) {
+  TM_TRY(const Rows cluster,
+         connection.query("show global variables where variable_name = 'wsrep_on' and value = 'ON'",
+                          cancel));
+  return cluster.rows() > 0;
+}
+
 }  // namespace
+
+Result<std::string> follows_another(Connection& connection, Cancel& cancel) {
+  TM_TRY(const Rows facts,
+         connection.query("select @@global.read_only, (select count(*) from "
+                          "information_schema.processlist where user = 'system user' and command "
+                          "<> 'Daemon')",
+                          cancel));
+  TM_TRY(const bool cluster, in_cluster(connection, cancel));
+  if (cluster) return std::string("the server is a node of a Galera cluster");
+  if (facts.integer(0, 1) > 0) return std::string("the server is a replica");
+  return std::string(facts.integer(0, 0) != 0 ? "the server is read_only, as a replica is" : "");
+}
 
 Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
   const auto listed =
@@ -105,10 +124,8 @@ Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
         "cannot be seen",
         "switch that engine off for a `bounded` watermark"};
   }
-  TM_TRY(const Rows cluster,
-         connection.query("show global variables where variable_name = 'wsrep_on' and value = 'ON'",
-                          cancel));
-  if (cluster.rows() > 0) {
+  TM_TRY(const bool cluster, in_cluster(connection, cancel));
+  if (cluster) {
     return Obstacle{
         "the server is a node of a Galera cluster, which gets rows of other nodes "
         "after their time",

@@ -19,6 +19,8 @@ struct Obstacle {
   std::string what;
   std::string hint;
 };
+// Why the server may be behind another, for people; empty where nothing says so.
+Result<std::string> follows_another(Connection& connection, Cancel& cancel);
 Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel);
 
 // Nothing: the server's list of transactions did not become fresh in time, because somebody else

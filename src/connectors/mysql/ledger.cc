@@ -88,6 +88,10 @@ std::vector<std::string> ddl(const Flavour& flavour) {
       "create table if not exists tidemark_columns (job varchar(200) not null, stream varchar(200) "
       "not null, columns longtext not null, primary key (job, stream)" +
           tail,
+      "create table if not exists tidemark_sweeps (job varchar(200) not null, stream varchar(200) "
+      "not null, table_name varchar(300) not null, reads_what varchar(100) not null, swept_at "
+      "datetime(6), gone bigint, primary key (job, stream)" +
+          tail,
       "create table if not exists tidemark_owners (job varchar(200) not null primary key, fence "
       "bigint not null" +
           tail,
@@ -101,10 +105,10 @@ Result<bool> exists(Connection& connection, Cancel& cancel) {
   TM_TRY(const Rows rows,
          connection.query("select count(*) from information_schema.tables where table_schema = "
                           "database() and table_name in ('tidemark_ledger', 'tidemark_loads', "
-                          "'tidemark_quarantine', 'tidemark_columns', 'tidemark_owners', "
-                          "'tidemark_sessions')",
+                          "'tidemark_quarantine', 'tidemark_columns', 'tidemark_sweeps', "
+                          "'tidemark_owners', 'tidemark_sessions')",
                           cancel));
-  return rows.integer(0, 0) == 6;
+  return rows.integer(0, 0) == 7;
 }
 
 Status ensure(Connection& connection, Cancel& cancel) {
@@ -160,6 +164,52 @@ Status keep_carried(Connection& connection, const StreamId& stream, const std::s
                                   text(stream.job.get()) + ", " + text(stream.stream.get()) + ", " +
                                   text(columns) + ")",
                               cancel));
+  return {};
+}
+
+Result<std::vector<SweepRow>> sweeps(Connection& connection, const std::string& table,
+                                     Cancel& cancel) {
+  std::vector<SweepRow> found;
+  auto rows = connection.query(
+      "select job, stream, reads_what, date_format(swept_at, '%Y-%m-%dT%H:%i:%sZ'), "
+      "coalesce(timestampdiff(second, swept_at, utc_timestamp(6)), 0) from tidemark_sweeps where "
+      "table_name = " +
+          text(table) + " order by job, stream",
+      cancel);
+  if (!rows.ok()) {
+    if (is_missing(rows.error())) return found;
+    return std::move(rows).error();
+  }
+  for (std::size_t row = 0; row < rows->rows(); ++row) {
+    const bool swept = rows->text(row, 3).has_value();
+    found.push_back({{JobName(rows->string(row, 0)), StreamName(rows->string(row, 1))},
+                     rows->string(row, 2),
+                     swept ? std::optional(rows->string(row, 3)) : std::nullopt,
+                     rows->integer(row, 4)});
+  }
+  return found;
+}
+
+Status note_sweep(Connection& connection, const StreamId& stream, const std::string& table,
+                  const SweepNote& note, Cancel& cancel) {
+  if (note.kind != SweepNote::Kind::swept) {
+    TM_TRY(const Rows known,
+           connection.query("select table_name from tidemark_sweeps" + of_stream(stream), cancel));
+    if (known.rows() > 0 && known.string(0, 0) == table) {
+      if (note.kind == SweepNote::Kind::none) return {};
+      TM_CHECK(connection.execute("update tidemark_sweeps set swept_at = null" + of_stream(stream),
+                                  cancel));
+      return {};
+    }
+  }
+  const bool swept = note.kind == SweepNote::Kind::swept;
+  TM_CHECK(connection.execute(
+      "replace into tidemark_sweeps (job, stream, table_name, reads_what, swept_at, gone) values "
+      "(" +
+          text(stream.job.get()) + ", " + text(stream.stream.get()) + ", " + text(table) + ", " +
+          text(note.reads) + ", " +
+          (swept ? "utc_timestamp(6), " + std::to_string(note.gone.get()) : "null, null") + ")",
+      cancel));
   return {};
 }
 

@@ -1,6 +1,7 @@
 // The ledger in a MySQL target: tidemark_ledger (the head of each stream), tidemark_loads (one row
 // per load) and tidemark_quarantine (refused rows), in the database of the connection. Beside them
-// tidemark_columns, what the last window of each stream carried, tidemark_owners, the fence of each
+// tidemark_columns, what the last window of each stream carried, tidemark_sweeps, which table it
+// loads into and when that was swept, tidemark_owners, the fence of each
 // job, and tidemark_sessions, the sessions that load for it.
 //
 // Free functions over a borrowed Connection; they keep nothing. Reading works before the tables
@@ -38,6 +39,12 @@ Result<std::optional<std::string>> carried(Connection& connection, const StreamI
 // Takes the place of what stood there. Inside the load's transaction.
 Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
                     Cancel& cancel);
+// Sink::sweeps; `table` is quoted, with its database.
+Result<std::vector<SweepRow>> sweeps(Connection& connection, const std::string& table,
+                                     Cancel& cancel);
+// Inside the load's transaction.
+Status note_sweep(Connection& connection, const StreamId& stream, const std::string& table,
+                  const SweepNote& note, Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
 Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,

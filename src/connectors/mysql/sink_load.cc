@@ -7,6 +7,7 @@
 #include "connectors/mysql/ledger.h"
 #include "connectors/mysql/load_session.h"
 #include "connectors/mysql/row_insert.h"
+#include "connectors/mysql/sink_remove.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -53,6 +54,7 @@ Result<RowCount> MysqlLoad::write(const StagedTable& rows, const LoadTarget& tar
 Status MysqlLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(TableState state, read_table(*connection_, target.table, cancel));
+  table_ = state.name.sql();
   if (!state.exists && target.was_there) return table_gone(target.table);
   // One that an earlier try of this stream made, and could not fill, is as good as none.
   if (state.exists && target.must_be_new) {
@@ -120,6 +122,18 @@ Status MysqlLoad::move_rows(const LoadSteps& steps, RowCount expected, Cancel& c
   TM_TRY(const std::int64_t inserted, connection_->execute(steps.insert, cancel));
   moved += inserted;
   return moved == expected.get() ? Status() : rows_lost(expected.get(), moved);
+}
+
+Result<RowCount> MysqlLoad::remove(const Removal& removal, const LoadTarget& target,
+                                   Cancel& cancel) {
+  const auto change = [&]() -> Result<RowCount> {
+    TM_CHECK(begin(cancel));
+    return remove_rows(engine_, *connection_, removal, target, cancel);
+  };
+  auto removed = change();
+  if (removed.ok()) return removed;
+  failed_ = true;
+  return std::move(removed).error().with_context("taking rows out of " + target.table);
 }
 
 Status MysqlLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
@@ -217,6 +231,8 @@ Result<CommitOutcome> MysqlLoad::move_ledger_and_commit(const LoadRow& load, Can
   }
   if (load.carried)
     TM_CHECK(ledger::keep_carried(*connection_, key_.stream, *load.carried, cancel));
+  if (load.sweep && !table_.empty())
+    TM_CHECK(ledger::note_sweep(*connection_, key_.stream, table_, *load.sweep, cancel));
   if (!ddl_.empty()) {
     TM_CHECK(make_table(cancel));
     TM_CHECK(move_rows(moved_at_commit_, rows_at_commit_, cancel));

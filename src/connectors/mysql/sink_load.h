@@ -31,6 +31,8 @@ class MysqlLoad : public LoadTxn {
   // Blocks while the rows are sent; memory is bounded by one statement.
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
+  Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
+                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
@@ -52,6 +54,7 @@ class MysqlLoad : public LoadTxn {
   ConnectOptions options_;
   LoadKey key_;
   std::string session_;
+  std::string table_;  // that rows are written to, quoted
   // Of a table that commit() makes.
   std::vector<std::string> ddl_;
   LoadSteps moved_at_commit_;

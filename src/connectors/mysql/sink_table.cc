@@ -191,8 +191,13 @@ void compose_upsert(const TableState& state, const LoadTarget& target, LoadSteps
   const std::vector<std::string> names = target.schema.names();
   std::string set;
   // The key's columns too: equal by their collation, they may differ in their letters.
-  for (const std::string& name : names)
-    set += (set.empty() ? "t." : ", t.") + quote_name(name) + " = s." + quote_name(name);
+  for (const std::string& name : names) {
+    const std::string quoted = quote_name(name);
+    set += (set.empty() ? "t." : ", t.") + quoted + " = ";
+    set += name == target.mark
+               ? "if(s." + quoted + " is null, null, coalesce(t." + quoted + ", s." + quoted + "))"
+               : "s." + quoted;
+  }
   steps.update = "update " + state.name.sql() + " t join " + staging_table + " s on " +
                  same_key(target) + " set " + set;
   steps.insert = "insert into " + state.name.sql() + " (" + quote_list(names) + ") select " +

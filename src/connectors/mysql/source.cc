@@ -4,6 +4,7 @@
 
 #include "connect/placed_position.h"
 #include "connect/table_source.h"
+#include "connectors/mysql/in_flight.h"
 #include "connectors/mysql/stream_reader.h"
 
 namespace tidemark::mysql {
@@ -115,6 +116,24 @@ bool MysqlSource::keep_to(const std::vector<RowRange>& ranges) {
   return true;
 }
 
+Status MysqlSource::only_keys(const std::vector<std::string>& columns,
+                              const std::optional<Position>& since) {
+  only_keys_ = true;
+  keys_since_ = since;
+  return leave_out(all_but(schema_, columns));
+}
+
+Status MysqlSource::check_has_all(Connection& connection, Cancel& cancel) {
+  TM_TRY(const std::string lagging, follows_another(connection, cancel));
+  if (!lagging.empty()) return keys_behind(lagging, "connect to the primary");
+  const std::optional<std::string> place =
+      keys_since_ ? parse_placed(*keys_since_).place : std::nullopt;
+  if (!place) return {};
+  TM_TRY(const std::string here, server_identity(connection, cancel));
+  if (*place == here) return {};
+  return source_changed("the source became another server while the run read it", false);
+}
+
 Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
   const auto* table = std::get_if<TableInput>(&spec_.input);
   if (table == nullptr) return {};
@@ -174,7 +193,8 @@ Result<Extraction> MysqlSource::open(const Split& split, Cancel& cancel) {
   TM_CHECK(describe(cancel));
   // The first reader takes the control connection with it, since connecting costs more than a small
   // read.
-  TM_TRY([[maybe_unused]] Connection * present, control(cancel));
+  TM_TRY(Connection * present, control(cancel));
+  if (only_keys_) TM_CHECK(check_has_all(*present, cancel));
   Toll toll = access_.guard == nullptr ? Toll() : Toll(*access_.guard, access_.job);
   auto reader = StreamReader::start(std::move(control_), {split.text, lock()}, columns_,
                                     std::move(toll), cancel);

@@ -43,6 +43,8 @@ class MysqlSource : public Source {
   Status leave_out(const std::vector<std::string>& columns) override;
   std::string cursor_value(const Position& position) const override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
+  Status only_keys(const std::vector<std::string>& columns,
+                   const std::optional<Position>& since) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -52,6 +54,8 @@ class MysqlSource : public Source {
  private:
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
+  // Whether a session may be asked for keys.
+  Status check_has_all(Connection& connection, Cancel& cancel);
   Status check_scan(Connection& connection, Cancel& cancel);
   // For FROM: the table, or the query in parentheses.
   std::string relation() const;
@@ -73,7 +77,9 @@ class MysqlSource : public Source {
   std::vector<DecodedColumn> columns_;
   std::vector<std::string> asked_;  // what the SELECT asks of each column
   std::string select_list_;
-  std::string kept_;   // the condition of keep_to
+  std::string kept_;  // the condition of keep_to
+  bool only_keys_ = false;
+  std::optional<Position> keys_since_;
   bool plain_ = true;  // every column is asked for as it is
 };
 

@@ -74,6 +74,7 @@ const std::string hostile_table =
 const SinkKind server{[] { return std::make_unique<PostgresWorld>(); }, 63, hostile_table};
 
 INSTANTIATE_TEST_SUITE_P(Postgres, SinkLoads, ::testing::ValuesIn(sink_loads(server)));
+INSTANTIATE_TEST_SUITE_P(Postgres, SinkRemovals, ::testing::ValuesIn(sink_removals(server)));
 INSTANTIATE_TEST_SUITE_P(Postgres, SinkOwners, ::testing::ValuesIn(sink_owners(server)));
 
 // Rows come into its table by the sink.

@@ -89,6 +89,9 @@ std::vector<std::string> ddl() {
       "row_key text, resolved_at timestamptz, resolution text)",
       "create table if not exists tidemark_columns (job text not null, stream text not null, "
       "columns text not null, primary key (job, stream))",
+      "create table if not exists tidemark_sweeps (job text not null, stream text not null, "
+      "table_name text not null, reads text not null, swept_at timestamptz, gone bigint, primary "
+      "key (job, stream))",
   };
 }
 
@@ -102,9 +105,9 @@ Result<bool> exists(Connection& connection, Cancel& cancel) {
 
 Status ensure(Connection& connection, Cancel& cancel) {
   TM_TRY(const Rows all,
-         connection.query("select count(to_regclass(name)) = 4 from (values ('tidemark_ledger'), "
-                          "('tidemark_loads'), ('tidemark_quarantine'), ('tidemark_columns')) as "
-                          "t (name)",
+         connection.query("select count(to_regclass(name)) = 5 from (values ('tidemark_ledger'), "
+                          "('tidemark_loads'), ('tidemark_quarantine'), ('tidemark_columns'), "
+                          "('tidemark_sweeps')) as t (name)",
                           cancel));
   if (all.boolean(0, 0)) return {};
   TM_TRY(Transaction transaction,
@@ -162,6 +165,50 @@ Status keep_carried(Connection& connection, const StreamId& stream, const std::s
                        "$3) on conflict (job, stream) do update set columns = "
                        "excluded.columns",
                        Parameters{stream.job.get(), stream.stream.get(), columns}, cancel));
+  return {};
+}
+
+Result<std::vector<SweepRow>> sweeps(Connection& connection, const std::string& table,
+                                     Cancel& cancel) {
+  std::vector<SweepRow> found;
+  auto rows = connection.query(
+      "select job, stream, reads, to_char(swept_at at time zone 'UTC', "
+      "'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), coalesce(extract(epoch from clock_timestamp() - "
+      "swept_at), 0)::int8 from tidemark_sweeps where table_name = $1 order by job, stream",
+      Parameters{table}, cancel);
+  if (!rows.ok()) {
+    if (is_missing(rows.error())) return found;
+    return std::move(rows).error();
+  }
+  for (std::size_t row = 0; row < rows->rows(); ++row) {
+    const auto swept_at = rows->text(row, 3);
+    found.push_back({{JobName(rows->string(row, 0)), StreamName(rows->string(row, 1))},
+                     rows->string(row, 2),
+                     swept_at ? std::optional<std::string>(*swept_at) : std::nullopt,
+                     rows->integer(row, 4)});
+  }
+  return found;
+}
+
+Status note_sweep(Connection& connection, const StreamId& stream, const std::string& table,
+                  const SweepNote& note, Cancel& cancel) {
+  const bool swept = note.kind == SweepNote::Kind::swept;
+  std::string sql =
+      "insert into tidemark_sweeps as known (job, stream, table_name, reads, swept_at, gone) "
+      "values ($1, $2, $3, $4, " +
+      std::string(swept ? "clock_timestamp()" : "null") +
+      ", $5::bigint) on conflict (job, stream) do update set table_name = excluded.table_name, "
+      "swept_at = excluded.swept_at, gone = excluded.gone, reads = ";
+  // What was read at the last sweep stays known until the next.
+  sql += swept ? "excluded.reads"
+               : "case when known.table_name = excluded.table_name then known.reads else "
+                 "excluded.reads end";
+  if (note.kind == SweepNote::Kind::none) sql += " where known.table_name <> excluded.table_name";
+  TM_CHECK(
+      connection.query(sql,
+                       Parameters{stream.job.get(), stream.stream.get(), table, note.reads,
+                                  swept ? std::optional(number(note.gone.get())) : std::nullopt},
+                       cancel));
   return {};
 }
 

@@ -1,7 +1,7 @@
 // The ledger in a PostgreSQL target: tidemark_ledger (the head of each stream), tidemark_loads (one
-// row per load), tidemark_quarantine (refused rows) and tidemark_columns (what the last window of
-// each stream carried; older ledgers lack it until their next load), in the schema that the session
-// creates tables in.
+// row per load), tidemark_quarantine (refused rows), tidemark_columns (what the last window of each
+// stream carried) and tidemark_sweeps (which table it loads into, and when that was swept), in the
+// schema that the session creates tables in. Older ledgers lack the last two until their next load.
 //
 // Free functions over a borrowed Connection; they keep nothing. Reading works before the tables
 // exist and on a target that takes no writes. The head moves by compare-and-set only, as the last
@@ -39,6 +39,12 @@ Result<std::optional<std::string>> carried(Connection& connection, const StreamI
 // Takes the place of what stood there. Inside the load's transaction.
 Status keep_carried(Connection& connection, const StreamId& stream, const std::string& columns,
                     Cancel& cancel);
+// Sink::sweeps; `table` is quoted, with its schema.
+Result<std::vector<SweepRow>> sweeps(Connection& connection, const std::string& table,
+                                     Cancel& cancel);
+// Inside the load's transaction.
+Status note_sweep(Connection& connection, const StreamId& stream, const std::string& table,
+                  const SweepNote& note, Cancel& cancel);
 Result<bool> loaded(Connection& connection, const StreamId& stream, const std::string& load_id,
                     Cancel& cancel);
 Result<bool> loaded_by(Connection& connection, const StreamId& stream, const RunId& run,

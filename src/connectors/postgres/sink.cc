@@ -81,6 +81,12 @@ Result<std::optional<std::string>> PostgresSink::carried(const StreamId& stream,
   return ledger::carried(*connection, stream, cancel);
 }
 
+Result<std::vector<SweepRow>> PostgresSink::sweeps(const std::string& table, Cancel& cancel) {
+  TM_TRY(Connection * connection, reader(cancel));
+  TM_TRY(const TableState state, read_table(*connection, table, cancel));
+  return ledger::sweeps(*connection, state.name.sql(), cancel);
+}
+
 Result<bool> PostgresSink::loaded(const StreamId& stream, const RunId& run, Cancel& cancel) {
   TM_TRY(Connection * connection, reader(cancel));
   return ledger::loaded_by(*connection, stream, run, cancel);

@@ -10,6 +10,7 @@
 #include "connectors/postgres/copy_encoder.h"
 #include "connectors/postgres/ledger.h"
 #include "connectors/postgres/row_copy.h"
+#include "connectors/postgres/sink_remove.h"
 #include "connectors/postgres/sink_replace.h"
 
 namespace tidemark::postgres {
@@ -57,6 +58,7 @@ Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& 
 
 Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
   TM_TRY(TableState state, read_target(*connection_, target, cancel));
+  table_ = state.name.sql();
   if (!state.exists && target.was_there) return table_gone(target.table);
   if (state.exists && target.must_be_new) return table_taken(target.table);
   TM_TRY(const std::vector<std::string> added, add_columns(state, target));
@@ -109,6 +111,14 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
   const bool updates = target.key.size() < target.schema.columns.size();
   if (!updates || merged->changed() == expected.get()) return {};
   return rows_lost(expected.get(), merged->changed());
+}
+
+Result<RowCount> PostgresLoad::remove(const Removal& removal, const LoadTarget& target,
+                                      Cancel& cancel) {
+  auto removed = remove_rows(engine_, *connection_, removal, target, cancel);
+  if (removed.ok()) return removed;
+  failed_ = true;
+  return std::move(removed).error().with_context("taking rows out of " + target.table);
 }
 
 Status PostgresLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
@@ -174,6 +184,8 @@ Result<CommitOutcome> PostgresLoad::move_ledger_and_commit(const LoadRow& load, 
   transaction_id_ = *transaction;
   if (load.carried)
     TM_CHECK(ledger::keep_carried(*connection_, key_.stream, *load.carried, cancel));
+  if (load.sweep && !table_.empty())
+    TM_CHECK(ledger::note_sweep(*connection_, key_.stream, table_, *load.sweep, cancel));
   TM_TRY(const bool moved, ledger::move_head(*connection_, key_, load.window, cancel));
   if (!moved) {
     connection_->rollback();

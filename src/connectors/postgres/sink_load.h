@@ -31,6 +31,8 @@ class PostgresLoad : public LoadTxn {
   // Blocks while the rows are sent; memory is bounded by a few batches.
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
+  Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
+                          Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;
   Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
@@ -51,6 +53,7 @@ class PostgresLoad : public LoadTxn {
   ConnectOptions options_;
   LoadKey key_;
   LockPatience patience_;
+  std::string table_;           // that rows were written to, quoted
   std::string transaction_id_;  // of the server, once something was written
   int backend_pid_ = 0;
   bool failed_ = false;

@@ -221,10 +221,15 @@ std::string merge_sql(const TableState& state, const LoadTarget& target,
   std::string set;
   for (const std::string& name : names) {
     if (std::find(target.key.begin(), target.key.end(), name) != target.key.end()) continue;
-    set += (set.empty() ? "" : ", ") + quote_name(name) + " = excluded." + quote_name(name);
+    const std::string quoted = quote_name(name);
+    set += (set.empty() ? "" : ", ") + quoted + " = ";
+    set += name == target.mark
+               ? "case when excluded." + quoted + " is not null then coalesce(old." + quoted +
+                     ", excluded." + quoted + ") end"
+               : "excluded." + quoted;
   }
   // Sorted by key the index is walked once, and two loads cannot wait for each other in a circle.
-  return "insert into " + state.name.sql() + " (" + quote_list(names) +
+  return "insert into " + state.name.sql() + " as old (" + quote_list(names) +
          ") overriding system value select " + quote_list(names) + " from " + staging +
          " order by " + quote_list(target.key) + " on conflict (" + quote_list(target.key) +
          ") do " + (set.empty() ? "nothing" : "update set " + set);

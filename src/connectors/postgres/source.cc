@@ -6,6 +6,7 @@
 #include "connect/table_source.h"
 #include "connectors/postgres/copy_reader.h"
 #include "connectors/postgres/replica.h"
+#include "connectors/postgres/source_place.h"
 #include "connectors/postgres/strain_watch.h"
 
 namespace tidemark::postgres {
@@ -139,6 +140,29 @@ bool PostgresSource::keep_to(const std::vector<RowRange>& ranges) {
   return true;
 }
 
+Status PostgresSource::only_keys(const std::vector<std::string>& columns,
+                                 const std::optional<Position>& since) {
+  only_keys_ = true;
+  keys_since_ = since;
+  return leave_out(all_but(schema_, columns));
+}
+
+Status PostgresSource::check_sees_all(Connection& session, Cancel& cancel) {
+  // The server then fails where a policy would hide rows.
+  TM_CHECK(session.execute("set local row_security = off", cancel));
+  const bool table = std::holds_alternative<TableInput>(spec_.input);
+  TM_TRY(const SourcePlace here, read_place(session, table ? relation() : "", cancel));
+  // The guard's replica was waited for.
+  if (here.standby && !on_replica_) {
+    return keys_behind(
+        "the server is a standby, which may be behind the one that rows were read from",
+        "connect to the primary; a `replica` in the connection's guard is read once it has come "
+        "to where the primary is");
+  }
+  const auto since = keys_since_ ? parse_position(*keys_since_).place : std::nullopt;
+  return since ? check_place(*since, here, false) : Status();
+}
+
 Status PostgresSource::check_scan(Connection& connection, Cancel& cancel) {
   if (!std::holds_alternative<TableInput>(spec_.input)) return {};
   TM_TRY(const std::int64_t bytes, bytes_scanned(connection, relation(), *cursor_, cancel));
@@ -223,6 +247,7 @@ Result<std::vector<Split>> PostgresSource::split(const Window& window, Cancel& c
   TM_CHECK(plan_read(window, cancel));
   std::vector<Split> splits = plan_.splits();
   sessions_ = std::make_shared<ReadSessions>(lock_, splits.size() > 1);
+  keys_begun_ = false;
   return splits;
 }
 
@@ -280,6 +305,10 @@ Result<Extraction> PostgresSource::open_from(const Split& split,
   if (!session) {
     TM_TRY(session, session_to_read(cancel));
     TM_CHECK(sessions_->lead(*session, cancel));
+    // Between two snapshots a row can move from a part that is not read yet to one that is.
+    if (only_keys_ && std::exchange(keys_begun_, true))
+      return internal_error("source.two_snapshots", "the keys were not read in one snapshot");
+    if (only_keys_) TM_CHECK(check_sees_all(*session, cancel));
   }
   const auto keep = [sessions = sessions_](std::unique_ptr<Connection> connection) {
     sessions->keep(std::move(connection));

@@ -55,6 +55,8 @@ class PostgresSource : public Source {
   Status leave_out(const std::vector<std::string>& columns) override;
   std::string cursor_value(const Position& position) const override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
+  Status only_keys(const std::vector<std::string>& columns,
+                   const std::optional<Position>& since) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
@@ -71,6 +73,8 @@ class PostgresSource : public Source {
  private:
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
+  // Whether a session that reads keys sees all rows that windows have read.
+  Status check_sees_all(Connection& session, Cancel& cancel);
   Status check_scan(Connection& connection, Cancel& cancel);
   ReadGuard read_guard() const;
   // The session that the rows are read in.
@@ -105,6 +109,9 @@ class PostgresSource : public Source {
   ReadPlan plan_;                         // of the window that was asked for last
   std::optional<Window> planned_window_;  // which that is
   std::string kept_;                      // the condition of keep_to
+  bool only_keys_ = false;
+  std::optional<Position> keys_since_;
+  bool keys_begun_ = false;  // the snapshot that they are read in is taken
   bool on_replica_ = false;
   std::shared_ptr<ReadSessions> sessions_ = std::make_shared<ReadSessions>("", false);
 };

@@ -1,5 +1,9 @@
 #include "connectors/postgres/whole_read.h"
 
+#include <atomic>
+#include <string>
+#include <thread>
+
 #include "connectors/postgres/source_fixture_test.h"
 
 namespace tidemark::postgres {
@@ -95,6 +99,38 @@ TEST_F(WholeReadTest, ColumnsAreThereBeforeTheRows) {
   EXPECT_EQ(shown(duck_->query("select string_agg(data_type, ' ' order by column_index) from "
                                "duckdb_columns() where table_name = 'country'")),
             "VARCHAR DECIMAL(10,2) TIMESTAMP WITH TIME ZONE");
+}
+
+// A row that is written again moves to another page, maybe to one that is read already.
+TEST_F(WholeReadTest, ALargeTableIsOfOneMoment) {
+  psql(
+      "create table t (id int, pad text); insert into t select i, repeat('x', 500) from "
+      "generate_series(1, 3000) i; vacuum analyze t");
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    Cancel none;
+    auto session = Connection::connect(options(), none);
+    for (int id = 1; session.ok() && !done; id = id % 3000 + 7) {
+      const auto moved = (*session)->execute(
+          "update t set pad = repeat('y', 700) where id % 60 = " + std::to_string(id % 60), none);
+      EXPECT_TRUE(moved.ok()) << moved.error().describe();
+    }
+  });
+  SourceAccess access{options()};
+  access.sizes.split_bytes = 100'000;
+  for (int turn = 0; turn < 8; ++turn) {
+    PostgresSource source(access, table("t"), LoadStrategy::full);
+    ASSERT_TRUE(source.discover(cancel_).ok());
+    ASSERT_TRUE(source.only_keys({"id"}, std::nullopt).ok());
+    EXPECT_GT(source.split(Window{}, cancel_)->size(), 5U);
+    const auto read = read_whole(
+        source, "CREATE OR REPLACE TEMP TABLE ids AS ",
+        [](const std::string& name) { return name; }, *duck_, cancel_);
+    ASSERT_TRUE(read.ok()) << read.error().describe();
+    EXPECT_EQ(shown(duck_->query("select count(*), count(distinct id) from ids")), "3000|3000");
+  }
+  done = true;
+  writer.join();
 }
 
 TEST_F(WholeReadTest, AMissingTableIsNamedWithTheNearest) {

@@ -185,6 +185,12 @@ bool SqliteSource::keep_to(const std::vector<RowRange>& ranges) {
   return true;
 }
 
+// One file has one state, so it has what it had.
+Status SqliteSource::only_keys(const std::vector<std::string>& columns,
+                               const std::optional<Position>&) {
+  return leave_out(all_but(*schema_, columns));
+}
+
 // The change counter of the file header, which every commit in rollback mode moves, and the state
 // of the WAL.
 Result<std::string> SqliteSource::file_version() {

@@ -26,6 +26,8 @@ class SqliteSource : public Source {
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
+  Status only_keys(const std::vector<std::string>& columns,
+                   const std::optional<Position>& since) override;
   Result<WindowBound> upper(const Progress& progress, Cancel& cancel) override;
   Result<std::vector<Split>> split(const Window& window, Cancel& cancel) override;
   Result<Extraction> open(const Split& split, Cancel& cancel) override;
