@@ -49,6 +49,10 @@ class Cases:
         self.add([3])
         self.assertEqual(0, self.deleted(self.good("orders", "--sweep")))
         self.assertEqual([1, 2], self.marked())
+        # Put back with a watermark that no window reads any more: the sweep sees that it is there.
+        self.shop("insert into orders (id, name, at) values (2, 'n2', '2020-01-01 00:00:00')")
+        self.good("orders", "--sweep")
+        self.assertEqual([1], self.marked())
 
     def test_a_sweep_takes_out_what_is_gone_when_it_is_due(self):
         self.make(rows=5)
@@ -74,6 +78,9 @@ class Cases:
         run = self.good("orders")  # nothing is new
         self.assertEqual(([1, 2, 3, 6], 1), (self.ids(), self.deleted(run)))
         self.assertFalse(self.plan("orders")["deletes"]["sweep"]["due"])
+        # A clock of the target that was wrong once puts no sweep off for ever.
+        self.target_sql("update tidemark_sweeps set swept_at = '2222-02-02 02:02:02'")
+        self.assertTrue(self.plan("orders")["deletes"]["sweep"]["due"])
 
     def test_too_many_wait_for_a_person(self):
         self.make(rows=40)
@@ -193,6 +200,23 @@ class PostgresToDuckdb(Cases, Deletes):
         run = self.good("all", "--sweep")
         self.assertEqual([1, 2], [stream["rows_deleted"] for stream in run["streams"]])
         self.assertEqual(([2, 3], [1]), (self.ids("one"), self.ids("two")))
+
+    def test_a_window_with_a_mark_can_be_replayed(self):
+        self.make()
+        self.job("{sweep: 1h, mark: gone_at}")
+        self.good("orders")
+        self.add([4])
+        run = self.good("orders")
+        done = self.project.call("replay", run["run_id"])
+        self.assertEqual(0, done.code, done.err)
+
+    def test_a_row_without_a_key_is_not_told_to_be_gone(self):
+        self.make()
+        self.job("{sweep: 1h}", reads="query: select * from orders")
+        self.good("orders")
+        self.target_sql("insert into orders (id, name) values (null, 'by hand')")
+        self.assertEqual(0, self.deleted(self.good("orders", "--sweep")))
+        self.assertEqual([["1"]], self.project.rows("select count(*) from orders where id is null"))
 
     def test_a_replay_makes_a_sweep_due(self):
         self.make()

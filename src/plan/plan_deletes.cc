@@ -199,17 +199,23 @@ Error shared(const StreamPlan& plan, const StreamId& other) {
 
 }  // namespace
 
-std::string reads_of(const ConnectionSpec& connection, const SourceSpec& source) {
+// What decides which rows have which keys.
+std::string reads_of(const ConnectionSpec& connection, const SourceSpec& source,
+                     const JobSpec& job) {
   std::string text = connection.connector + "\n" + connection.shown + "\n";
   if (const auto* table = std::get_if<TableInput>(&source.input)) text += table->table.value;
   if (const auto* query = std::get_if<QueryInput>(&source.input)) text += query->query.text;
+  for (const Name& column : job.to.key)
+    text += "\nkey " + column.value;
+  if (job.deletes && job.deletes->column) text += "\ndeleted " + job.deletes->column->value;
   return sha256_hex(text);
 }
 
 Status Planner::look_for_sweep(const JobSpec& job, const StreamSpec& stream, bool loaded_before,
                                Sink& sink, const PlanOptions& options, StreamPlan& plan,
                                Cancel& cancel) {
-  plan.reads_what = reads_of(*project_.find_connection(job.from.connection.value), stream.source);
+  plan.reads_what =
+      reads_of(*project_.find_connection(job.from.connection.value), stream.source, job);
   if (options.sweep && !(job.deletes && job.deletes->sweep)) {
     return user_error("user.no_sweep", "job `" + job.name.get() + "` has no `sweep`",
                       "write `deletes: {sweep: 24h}` in " + job.file);
@@ -238,10 +244,13 @@ Status Planner::look_for_sweep(const JobSpec& job, const StreamSpec& stream, boo
   const std::string every = as_written(*job.deletes->sweep);
   const std::string last = own != nullptr && own->swept_at ? "last at " + *own->swept_at : "";
   const auto age = std::chrono::seconds(own != nullptr ? own->age_seconds : 0);
-  sweep.due = options.sweep || last.empty() || age >= *job.deletes->sweep;
+  // One in the future was noted by a clock that went wrong.
+  sweep.due = options.sweep || last.empty() || age.count() < 0 || age >= *job.deletes->sweep;
   sweep.why =
       last.empty() ? "none yet, or rows may have come back since" : last + ", every " + every;
   if (options.sweep) sweep.why += "; asked for";
+  if (!sweep.suspicion.empty())
+    sweep.why += "; " + sweep.suspicion + ", so any row that is gone waits for a person";
   if (!sweep.due || !plan.bound.nothing_new) return {};
   plan.bound.nothing_new = false;
   plan.bound.notes.emplace_back("nothing new; the run sweeps");

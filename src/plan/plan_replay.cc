@@ -48,11 +48,15 @@ Error other_read(const StreamPlan& plan) {
 // The job may have been changed since the run that staged the column, so nobody has asked the
 // source whether earlier rows have a value in it.
 Status check_nothing_added(const StreamPlan& plan) {
-  if (plan.target.added.empty() || !plan.bound.window.lo) return {};
+  // The mark of deleted rows is none of the source's.
+  const auto added =
+      std::find_if(plan.target.added.begin(), plan.target.added.end(),
+                   [&](const std::string& column) { return column != plan.target.mark; });
+  if (added == plan.target.added.end() || !plan.bound.window.lo) return {};
   return Error{"blocked.schema_drift",
                Fault::source,
                Retry::never,
-               "the stage has a column `" + plan.target.added.front() +
+               "the stage has a column `" + *added +
                    "` that the load before did not have, and earlier rows may have values in it",
                {},
                "run `tidemark run " + plan.id.job.get() + "`, which asks the source"};
@@ -83,7 +87,7 @@ Result<PreparedStream> Planner::plan_stage(const JobSpec& job, Stage stage, Sink
     source.input = TableInput{{plan.id.stream.get(), {}}};
   // The connection may be gone: nothing is read.
   if (const ConnectionSpec* from = project_.find_connection(job.from.connection.value))
-    plan.reads_what = reads_of(*from, source);
+    plan.reads_what = reads_of(*from, source, job);
   TM_TRY(std::optional<LedgerRow> head, sink.committed(plan.id, cancel));
   const Seq loaded = head ? head->seq : Seq(0);
   plan.fence = head ? head->fence : Fence(0);

@@ -168,7 +168,8 @@ class Planner {
 // The table that a stream loads into; a trial's is in a schema of its own.
 std::string table_of(const JobSpec& job, const std::string& stream);
 // Stands for what a stream reads: the same connection, table and query have the same.
-std::string reads_of(const ConnectionSpec& connection, const SourceSpec& source);
+std::string reads_of(const ConnectionSpec& connection, const SourceSpec& source,
+                     const JobSpec& job);
 // `blocked.guarantee` where the job asks for a better one.
 Status check_guarantee(const JobSpec& job, const WindowBound& bound);
 // The columns that the last window of a stream carried; nothing where the ledger does not know.

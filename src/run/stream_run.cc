@@ -89,8 +89,8 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
   // The load may be in, and the store could not be told: the run stays open, and whoever goes on
   // with it asks the ledger.
   if (may_be_in_) return error;
-  // What was written and not committed is not loaded.
-  if (mark_.state != RunState::committed) counts_.rows_loaded = RowCount(0);
+  // What was written and not committed is not loaded, nor taken out.
+  if (mark_.state != RunState::committed) counts_.rows_loaded = counts_.rows_deleted = RowCount(0);
   if (!is_final(mark_.state) && can_follow(mark_.state, final_state(error))) {
     auto ended = step(final_state(error), error.describe(), error);
     if (!ended.ok()) return std::move(ended).error();

@@ -220,6 +220,7 @@ Result<RowCount> DuckdbLoad::remove(const Removal& removal, const LoadTarget& ta
     TM_TRY(const std::int64_t rows, engine_.count(statements.count_all));
     TM_TRY(const std::int64_t gone, engine_.count(statements.count_gone));
     TM_CHECK(check_removal(target, removal, gone, rows));
+    if (!statements.revive.empty()) TM_CHECK(engine_.execute(statements.revive));
     if (gone == 0) return RowCount(0);
   }
   auto removed = engine_.query(statements.remove);

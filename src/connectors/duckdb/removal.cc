@@ -11,6 +11,7 @@ RemovalStatements removal_statements(const WarehouseTable& table, const Schema& 
   // As they would stand in the table, so that they are compared as the merge compares them.
   std::string keys;
   std::string same;
+  std::string has_key;
   for (const std::string& column : target.key) {
     const std::string name = duck::quote_name(column);
     const auto at = find_column(present, column);
@@ -18,6 +19,7 @@ RemovalStatements removal_statements(const WarehouseTable& table, const Schema& 
     keys += keys.empty() ? "SELECT " : ", ";
     keys += at ? "CAST(" + name + " AS " + present.columns[*at].source_type + ") AS " + name : name;
     same += (same.empty() ? "" : " AND ") + ("old." + name) + " = gone." + name;
+    has_key += " AND old." + name + " IS NOT NULL";
     // A collation may find two keys equal of which one is alive.
     if (text && listed) same += " AND encode(old." + name + ") = encode(gone." + name + ")";
   }
@@ -36,11 +38,17 @@ RemovalStatements removal_statements(const WarehouseTable& table, const Schema& 
     return statements;
   }
   const std::string where = " WHERE " + unmarked;
-  const std::string gone = " AND NOT EXISTS (SELECT 1 FROM " + from + " WHERE " + same + ")";
+  const std::string alive = "EXISTS (SELECT 1 FROM " + from + " WHERE " + same + ")";
+  // Without a key it cannot be told whether a row is alive.
+  const std::string gone = has_key + " AND NOT " + alive;
   statements.count_all = "SELECT count(*) FROM " + rows + where;
   statements.count_gone = statements.count_all + gone;
   statements.remove =
       (target.mark.empty() ? "DELETE FROM " + rows : "UPDATE " + rows + set) + where + gone;
+  if (!target.mark.empty()) {
+    statements.revive = "UPDATE " + rows + " SET " + mark + " = NULL WHERE old." + mark +
+                        " IS NOT NULL AND " + alive;
+  }
   return statements;
 }
 

@@ -12,6 +12,7 @@ struct RemovalStatements {
   std::string count_all;   // rows that could go
   std::string count_gone;  // those of them that do
   std::string remove;
+  std::string revive;  // takes the mark from rows that are there again; empty: there is none
 };
 RemovalStatements removal_statements(const WarehouseTable& table, const Schema& present,
                                      const LoadTarget& target, const Removal& removal);

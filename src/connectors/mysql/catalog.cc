@@ -16,7 +16,8 @@ Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
       "select table_schema, table_name from information_schema.tables where table_type in ('BASE "
       "TABLE', 'SYSTEM VERSIONED') and table_schema not in ('mysql', 'sys', 'information_schema', "
       "'performance_schema') and table_name not in ('tidemark_ledger', 'tidemark_loads', "
-      "'tidemark_quarantine', 'tidemark_columns', 'tidemark_owners', 'tidemark_sessions') order by "
+      "'tidemark_quarantine', 'tidemark_columns', 'tidemark_sweeps', 'tidemark_owners', "
+      "'tidemark_sessions') order by "
       "1, 2",
       cancel);
 }

@@ -19,6 +19,7 @@ struct KeyColumns {
   std::string definitions;
   std::string equal;  // `t` and `s`, as the merge finds them
   std::string same;   // and to the letter
+  std::string there;  // `t` has one
 };
 
 Result<KeyColumns> key_columns(const TableState& state, const StagedTable& keys) {
@@ -37,6 +38,7 @@ Result<KeyColumns> key_columns(const TableState& state, const StagedTable& keys)
       found.definitions += " character set " + there->charset + " collate " + there->collation;
     found.definitions += " not null, ";
     const std::string equal = "t." + name + " = s." + name;
+    found.there += " and t." + name + " is not null";
     found.equal += (found.equal.empty() ? "" : " and ") + equal;
     found.same += (found.same.empty() ? "" : " and ") + equal;
     // A collation may find two keys equal of which one is alive.
@@ -76,13 +78,19 @@ Result<RowCount> remove_rows(duck::Connection& engine, Connection& connection,
                            cancel));
     return RowCount(done);
   }
-  const std::string gone = " where " + unmarked + " and not exists (select 1 from " + keys +
-                           " s where " + key.equal + ")";
+  const std::string alive = "exists (select 1 from " + keys + " s where " + key.equal + ")";
+  // Without a key it cannot be told whether a row is alive.
+  const std::string gone = " where " + unmarked + key.there + " and not " + alive;
   TM_TRY(const Rows all,
          connection.query("select count(*) from " + table + " t where " + unmarked, cancel));
   TM_TRY(const Rows missing,
          connection.query("select count(*) from " + table + " t" + gone, cancel));
   TM_CHECK(check_removal(target, removal, missing.integer(0, 0), all.integer(0, 0)));
+  if (!target.mark.empty()) {  // rows that are there again
+    TM_CHECK(connection.execute("update " + table + " t set t." + mark + " = null where t." + mark +
+                                    " is not null and " + alive,
+                                cancel));
+  }
   if (missing.integer(0, 0) == 0) return RowCount(0);
   TM_TRY(const std::int64_t done,
          connection.execute(target.mark.empty() ? "delete t from " + table + " t" + gone

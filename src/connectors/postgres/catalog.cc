@@ -50,7 +50,8 @@ Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
       "where c.relkind in ('r', 'p', 'f') and not c.relispartition and n.nspname not like 'pg\\_%' "
       "and n.nspname not in ('information_schema', $1) and c.relname not in "
       "('tidemark_ledger', "
-      "'tidemark_loads', 'tidemark_quarantine', 'tidemark_columns') order by 1, 2",
+      "'tidemark_loads', 'tidemark_quarantine', 'tidemark_columns', 'tidemark_sweeps') order by 1, "
+      "2",
       std::vector<std::optional<std::string>>{std::string(trial_schema)}, cancel);
 }
 

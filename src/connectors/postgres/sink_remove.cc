@@ -18,6 +18,7 @@ struct KeyColumns {
   std::vector<CopyColumn> copy;
   std::string equal;  // `rows` and `gone`, as the merge finds them
   std::string same;   // and to the letter
+  std::string there;  // `rows` have one
 };
 
 Result<KeyColumns> key_columns(const TableState& state, const StagedTable& keys) {
@@ -32,6 +33,7 @@ Result<KeyColumns> key_columns(const TableState& state, const StagedTable& keys)
     found.copy.push_back(std::move(fits.copy));
     const std::string name = quote_name(column.name);
     const std::string equal = "rows." + name + " = gone." + name;
+    found.there += " and rows." + name + " is not null";
     found.equal += (found.equal.empty() ? "" : " and ") + equal;
     found.same += (found.same.empty() ? "" : " and ") + equal;
     // A collation may find two keys equal of which one is alive.
@@ -76,12 +78,18 @@ Result<RowCount> remove_rows(duck::Connection& engine, Connection& connection,
     return RowCount(done.changed());
   }
   const std::string where = " where " + unmarked;
-  const std::string gone =
-      " and not exists (select from " + keys + " as gone where " + key.equal + ")";
+  const std::string alive = "exists (select from " + keys + " as gone where " + key.equal + ")";
+  // Without a key it cannot be told whether a row is alive.
+  const std::string gone = key.there + " and not " + alive;
   const std::string count = "select count(*) from " + rows + where;
   TM_TRY(const Rows all, connection.query(count, cancel));
   TM_TRY(const Rows missing, connection.query(count + gone, cancel));
   TM_CHECK(check_removal(target, removal, missing.integer(0, 0), all.integer(0, 0)));
+  if (!target.mark.empty()) {  // rows that are there again
+    TM_CHECK(connection.execute("update " + rows + " set " + mark + " = null where rows." + mark +
+                                    " is not null and " + alive,
+                                cancel));
+  }
   if (missing.integer(0, 0) == 0) return RowCount(0);
   TM_TRY(const Rows done,
          connection.query(

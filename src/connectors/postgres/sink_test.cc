@@ -21,9 +21,9 @@ TEST_F(PostgresSinkTest, NothingIsThereBeforeTheFirstLoadAndReadingMakesNothing)
       target(rows("SELECT 1 AS id"), LoadStrategy::upsert, {"id"}, "new.orders"), cancel_);
   ASSERT_TRUE(plan.ok()) << plan.error().describe();
   EXPECT_FALSE(plan->table_exists);
-  ASSERT_EQ(plan->ddl.size(), 6U);
-  EXPECT_EQ(plan->ddl[4], "create schema if not exists \"new\"");
-  EXPECT_EQ(plan->ddl[5], "create table \"new\".\"orders\" (\"id\" integer)");
+  ASSERT_EQ(plan->ddl.size(), 7U);
+  EXPECT_EQ(plan->ddl[5], "create schema if not exists \"new\"");
+  EXPECT_EQ(plan->ddl[6], "create table \"new\".\"orders\" (\"id\" integer)");
   EXPECT_EQ(ask("select count(*) from pg_class where relnamespace = 'public'::regnamespace"), "0");
 }
 

@@ -147,6 +147,23 @@ Status PostgresSource::only_keys(const std::vector<std::string>& columns,
   return leave_out(all_but(schema_, columns));
 }
 
+// A table that TRUNCATE or ALTER TABLE wrote anew between the snapshot and the lock looks empty in
+// the snapshot. A table is locked first; those of a query or view are known only when they are.
+Status PostgresSource::check_not_rewritten(Connection& session, Cancel& cancel) {
+  TM_TRY(const Rows found,
+         session.query(
+             "select exists (select from pg_catalog.pg_locks l left join pg_catalog.pg_class c on "
+             "c.oid = l.relation where l.pid = pg_catalog.pg_backend_pid() and l.locktype = "
+             "'relation' and l.database <> 0 and (c.oid is null or (c.relkind in ('r', 'm') and "
+             "c.relfilenode <> 0 and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid))))",
+             cancel));
+  if (!found.boolean(0, 0)) return {};
+  return source_error("source.rewritten",
+                      "a table of the source was written anew in the moment in which its keys were "
+                      "to be read, and would have looked empty",
+                      Retry::backoff, "run the job again");
+}
+
 Status PostgresSource::check_sees_all(Connection& session, Cancel& cancel) {
   // The server then fails where a policy would hide rows.
   TM_CHECK(session.execute("set local row_security = off", cancel));
@@ -288,6 +305,7 @@ Result<Extraction> PostgresSource::start(std::unique_ptr<Connection> session, co
                                          CopyReader::Keep keep, Cancel& cancel) {
   const auto started = [&]() -> Result<std::unique_ptr<Reader>> {
     TM_CHECK(check_columns(*session, split.text, columns_, planned_, cancel));
+    if (only_keys_ && lock_.empty()) TM_CHECK(check_not_rewritten(*session, cancel));
     TM_TRY(std::unique_ptr<Walk> walk, plan_.walk(split, place, *session, cancel));
     return CopyReader::start(std::move(session), std::move(walk), columns_, read_guard(),
                              std::move(keep), cancel);

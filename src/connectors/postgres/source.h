@@ -74,6 +74,7 @@ class PostgresSource : public Source {
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
   // Whether a session that reads keys sees all rows that windows have read.
+  static Status check_not_rewritten(Connection& session, Cancel& cancel);
   Status check_sees_all(Connection& session, Cancel& cancel);
   Status check_scan(Connection& connection, Cancel& cancel);
   ReadGuard read_guard() const;
