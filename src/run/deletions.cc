@@ -18,17 +18,14 @@ constexpr const char* older_table = "_tm_older_versions";
 constexpr const char* living_view = "_tm_living";
 constexpr const char* keys_table = "_tm_gone_keys";
 
-std::string key_list(const RowKey& key) {
-  std::string list;
-  for (const Column& column : key.columns)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(column.name);
-  return list;
-}
-
 Schema key_schema(const RowKey& key) {
   Schema schema;
   schema.columns = key.columns;
   return schema;
+}
+
+std::string key_list(const RowKey& key) {
+  return duck::quote_list(key_schema(key).names());
 }
 
 class Work {

@@ -52,7 +52,7 @@ std::string by_key(const std::vector<std::string>& key) {
     columns += fmt::format("coalesce(source_.{0}, target_.{0}) AS {0}, ", duck::quote_name(name));
   const std::string numbered = fmt::format(
       "SELECT *, row_number() OVER (PARTITION BY {} ORDER BY tm_row_hash) AS tm_number FROM ",
-      quoted_names(key));
+      duck::quote_list(key));
   return fmt::format(
       "SELECT CASE WHEN target_.tm_number IS NULL THEN 'missing' WHEN source_.tm_number IS NOT "
       "NULL "
@@ -181,7 +181,7 @@ Result<Differences> Comparison::find(Side& expected, Side& target, Side* changed
   const std::vector<RowRange> ranges = ranges_of(buckets, spans);
   const std::string condition = in_spans(buckets, spans);
   const std::vector<std::string> names = told_by();
-  const std::string columns = quoted_names(names) + ", " +
+  const std::string columns = duck::quote_list(names) + ", " +
                               row_hash_sql(hashed_columns(compared_.schema)) + " AS tm_row_hash";
   TM_CHECK(collect(expected, expected_table, columns, ranges, condition, cancel));
   TM_CHECK(collect(target, target_table, columns, ranges, condition, cancel));
@@ -189,7 +189,7 @@ Result<Differences> Comparison::find(Side& expected, Side& target, Side* changed
   std::string later = "false";
   // Last: whatever changed before its row was read here is among them.
   if (changed != nullptr && !compared_.key.empty()) {
-    TM_CHECK(collect(*changed, changed_table, quoted_names(names), {}, "true", cancel));
+    TM_CHECK(collect(*changed, changed_table, duck::quote_list(names), {}, "true", cancel));
     later = fmt::format("EXISTS (SELECT 1 FROM {} AS changed WHERE {})", changed_table,
                         same_key(names, "changed", "found"));
   }
@@ -220,7 +220,7 @@ Result<Differences> Comparison::count(const Buckets& buckets) {
   TM_TRY(const duck::Answer rows,
          engine_.query(fmt::format(
              "SELECT what, {0} FROM {1} ORDER BY what = 'only in the target', {0} LIMIT {2}",
-             quoted_names(names), found_table, examples_max)));
+             duck::quote_list(names), found_table, examples_max)));
   for (std::size_t row = 0; row < rows.rows(); ++row) {
     std::string text = rows.text(row, 0).value_or("") + ":";
     for (std::size_t at = 0; at < names.size(); ++at)
@@ -242,7 +242,7 @@ std::string Comparison::missing_of(const std::string& batch) const {
 Result<std::string> Comparison::batch(Side& expected, const Buckets& buckets,
                                       const std::vector<int>& which, Cancel& cancel) {
   const std::vector<Span> spans = spans_of(which);
-  const std::string columns = quoted_names(compared_.schema.names());
+  const std::string columns = duck::quote_list(compared_.schema.names());
   const std::string wanted =
       fmt::format("(SELECT * FROM {} WHERE what <> 'only in the target')", found_table);
   const std::string hash = row_hash_sql(hashed_columns(compared_.schema));

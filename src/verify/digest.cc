@@ -4,19 +4,13 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "connect/table_source.h"
 #include "drivers/json/json.h"
 
 namespace tidemark {
 namespace {
 
 using Wide = __int128;
-
-std::string joined(const std::vector<std::string>& columns) {
-  std::string list;
-  for (const std::string& column : columns)
-    list += (list.empty() ? "" : ", ") + column;
-  return list;
-}
 
 std::uint64_t sum_at(const duck::Answer& answer, std::size_t row, std::size_t column) {
   const std::string text = answer.text(row, column).value_or("0");
@@ -31,13 +25,6 @@ std::string sum_sql(const char* column) {
 }
 
 }  // namespace
-
-std::string quoted_names(const std::vector<std::string>& names) {
-  std::string list;
-  for (const std::string& name : names)
-    list += (list.empty() ? "" : ", ") + duck::quote_name(name);
-  return list;
-}
 
 bool Buckets::can_range(const Column& column) {
   switch (column.type.kind) {
@@ -79,7 +66,7 @@ std::string Buckets::sql() const {
   const std::string last = std::to_string(count_ - 1);
   if (count_ == 1) return "CAST(0 AS INTEGER)";
   if (!ranges_)
-    return "CAST(hash(" + quoted_names(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
+    return "CAST(hash(" + duck::quote_list(key_) + ") % " + std::to_string(count_) + " AS INTEGER)";
   // Numbers of 128 bits are slow, and wanted only where a difference has more than 63.
   const Wide end = least_ + (static_cast<Wide>(count_) << shift_);
   const bool wide = end - least_ > INT64_MAX || end > INT64_MAX;
@@ -158,7 +145,7 @@ std::vector<std::string> hashed_columns(const Schema& schema) {
 std::string row_hash_sql(const std::vector<std::string>& columns) {
   // The engine adds up numbers with a sign much faster than those without.
   return columns.empty() ? "CAST(0 AS BIGINT)"
-                         : "CAST(hash(" + joined(columns) + ") >> 1 AS BIGINT)";
+                         : "CAST(hash(" + comma_list(columns) + ") >> 1 AS BIGINT)";
 }
 
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from) {

@@ -24,9 +24,6 @@ struct Digest {
   friend bool operator==(const Digest&, const Digest&) = default;
 };
 
-// `"a", "b"`
-std::string quoted_names(const std::vector<std::string>& names);
-
 // How rows are told apart into buckets: by ranges of an integer column, which sources can be asked
 // for, else by the hash of the key.
 class Buckets {

@@ -89,7 +89,6 @@ bool outgrown(const Buckets& buckets, std::int64_t rows) {
 struct StreamCheck::Looked {
   Buckets buckets;
   std::vector<Digest> target = {};
-  std::vector<Digest> source = {};                     // of buckets that were read
   std::vector<std::optional<ProvedPart>> proved = {};  // buckets without a fault
   std::vector<int> differing = {};
   int next = 0;
@@ -289,7 +288,6 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
   target_rows_ = rows_in(looked.target);
   std::vector<int> wanted = all_of(buckets);
   looked.proved.resize(wanted.size());
-  looked.source.resize(wanted.size());
   if (proof) {
     TM_TRY(wanted, worth_a_look(*proof, looked.target, cancel));
     // Where the budget was used up the last time it begins.
@@ -319,7 +317,6 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
     for (const int bucket : these) {
       const auto at = static_cast<std::size_t>(bucket);
       const Digest& there = looked.target[at];
-      looked.source[at] = here[at];
       looked.proved[at] = ProvedPart{there, here[at]};  // until a fault is found in it
       if (here[at].rows != there.rows || here[at].sum != there.sum)
         looked.differing.push_back(bucket);
@@ -377,7 +374,7 @@ Status StreamCheck::judge(Side& expected, Side& target, const Looked& looked,
       parts_.engine.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, CAST(1 AS "
                                         "INTEGER) AS {}, row_number() OVER () "
                                         "AS {} FROM {}",
-                                        judged_table, quoted_names(stream_.plan.input.names()),
+                                        judged_table, duck::quote_list(stream_.plan.input.names()),
                                         stage_segment_column, stage_row_column, batch)));
   TM_TRY(const std::int64_t rows,
          parts_.engine.count(fmt::format("SELECT count(*) FROM {}", judged_table)));
@@ -457,7 +454,7 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
 Result<std::int64_t> StreamCheck::make_rows(const Stage& stage, const char* table, Cancel& cancel) {
   TM_TRY(const Refined rows, refined(rows_of(stage), cancel));
   TM_CHECK(parts_.engine.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM {}",
-                                             table, quoted_names(compared_.schema.names()),
+                                             table, duck::quote_list(compared_.schema.names()),
                                              rows.good.relation)));
   return rows.rows_refused.get();
 }
@@ -521,7 +518,7 @@ Result<std::optional<Stage>> StreamCheck::repair(Cancel& cancel) {
   TM_TRY(const auto into, writer("batch", {{"rows that are missing or different"}}, cancel));
   Extraction batch = EngineScan{
       {},
-      fmt::format("SELECT {} FROM {}", quoted_names(stream_.plan.input.names()), *batch_),
+      fmt::format("SELECT {} FROM {}", duck::quote_list(stream_.plan.input.names()), *batch_),
       {},
       {}};
   TM_CHECK(into->write(parts_.engine, 0, batch, cancel, {}));
