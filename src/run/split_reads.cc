@@ -26,15 +26,20 @@ void pause(milliseconds duration, const Cancel& cancel) {
 
 }  // namespace
 
-SplitReads::SplitReads(Source& source, StageWriter& writer, duck::Engine& engine, Told told,
+SplitReads::SplitReads(Source& source, SplitUse& use, duck::Engine& engine, ReadAgain read_again,
                        Cancel& cancel)
-    : source_(source), writer_(writer), engine_(engine), told_(std::move(told)), stop_(cancel) {
-  for (const SplitLeft& left : writer_.left())
+    : source_(source),
+      use_(use),
+      engine_(engine),
+      read_again_(std::move(read_again)),
+      stop_(cancel) {
+  for (const SplitLeft& left : use_.left())
     waiting_.push_back(left.number);
 }
 
-Status SplitReads::read(duck::Connection& engine) {
-  const int readers = std::min(source_.readers_max(), static_cast<int>(waiting_.size()));
+Status SplitReads::read(duck::Connection& engine, int readers_max) {
+  const int readers =
+      std::min({readers_max, source_.readers_max(), static_cast<int>(waiting_.size())});
   std::vector<std::thread> beside;
   for (int number = 1; number < readers; ++number)
     beside.emplace_back([this] { read_beside(); });
@@ -61,12 +66,12 @@ void SplitReads::read_all(duck::Connection& engine, Place place) {
       continue;
     }
     const std::size_t number = (*opened)->number;
-    Status written = writer_.write(engine, number, (*opened)->extraction, stop_, told_.progress);
+    Status taken = use_.take(engine, number, (*opened)->extraction, stop_);
     opened = std::optional<Opened>();  // what it holds is given back before it counts as ended
-    if (written.ok()) {
+    if (taken.ok()) {
       end_one(std::nullopt);
     } else {
-      end_one(put_back(number, std::move(written).error()));
+      end_one(put_back(number, std::move(taken).error()));
     }
   }
 }
@@ -85,7 +90,7 @@ Result<std::optional<SplitReads::Opened>> SplitReads::open_next(Place place) {
   if (waiting_.empty() || error_) return std::optional<Opened>();
   const std::size_t number = waiting_.front();
   lock.unlock();
-  for (const SplitLeft& left : writer_.left()) {
+  for (const SplitLeft& left : use_.left()) {
     if (left.number != number) continue;
     auto extraction = open(left, place);
     if (!extraction.ok()) {
@@ -98,11 +103,11 @@ Result<std::optional<SplitReads::Opened>> SplitReads::open_next(Place place) {
     ++reading_;
     return std::optional(Opened{number, std::move(**extraction)});
   }
-  return internal_error("run.split_done", "a split is waiting and staged already");
+  return internal_error("run.split_done", "a split is waiting and was read already");
 }
 
 Result<std::optional<Extraction>> SplitReads::open(const SplitLeft& left, Place place) {
-  const Split& split = writer_.splits()[left.number];
+  const Split& split = use_.splits()[left.number];
   if (place == Place::beside) return source_.open_beside(split, left.place, stop_);
   if (left.place) {
     TM_TRY(Extraction extraction, source_.open_at(split, *left.place, stop_));
@@ -122,7 +127,7 @@ std::optional<Error> SplitReads::put_back(std::size_t number, Error error) {
     if (failed >= attempts_max) return error;
     wait *= 1 << (failed - 1);
   }
-  if (told_.read_again) told_.read_again(error);
+  if (read_again_) read_again_(error);
   pause(wait, stop_);
   const std::lock_guard lock(mutex_);
   if (std::find(waiting_.begin(), waiting_.end(), number) == waiting_.end())

@@ -1,5 +1,5 @@
-// SplitReads: reads what is left of a window's splits into a stage, several at a time where the
-// source allows it.
+// SplitReads: reads what is left of a window's splits, several at a time where the source allows
+// it.
 //
 // The caller's thread reads, and as many more as there are splits and the source has room for:
 // whoever is free takes the next split. A read whose connection is lost goes on at its last segment
@@ -9,10 +9,12 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <string>
+#include <utility>
+#include <vector>
 
 #include "base/cancel.h"
 #include "connect/source.h"
@@ -21,17 +23,46 @@
 
 namespace tidemark {
 
+// What becomes of the rows. Outlives the read. take() is called from any of its threads, also at
+// the same time, for different splits.
+class SplitUse {
+ public:
+  virtual ~SplitUse() = default;
+  virtual const std::vector<Split>& splits() const = 0;
+  // In the order to read them; less with each that was taken whole. Thread-safe.
+  virtual std::vector<SplitLeft> left() const = 0;
+  // Reads what is left of one split to its end. After an error left() says where its rest begins.
+  virtual Status take(duck::Connection& engine, std::size_t number, Extraction& extraction,
+                      Cancel& cancel) = 0;
+};
+
+// They become rows of a stage.
+class StagedSplits final : public SplitUse {
+ public:
+  StagedSplits(StageWriter& writer, StageProgress progress)
+      : writer_(writer), progress_(std::move(progress)) {}
+  const std::vector<Split>& splits() const override { return writer_.splits(); }
+  std::vector<SplitLeft> left() const override { return writer_.left(); }
+  Status take(duck::Connection& engine, std::size_t number, Extraction& extraction,
+              Cancel& cancel) override {
+    return writer_.write(engine, number, extraction, cancel, progress_);
+  }
+
+ private:
+  StageWriter& writer_;
+  StageProgress progress_;
+};
+
 class SplitReads {
  public:
-  struct Told {
-    // From any of the threads, also at the same time.
-    StageProgress progress;
-    std::function<void(const Error&)> read_again;
-  };
-  SplitReads(Source& source, StageWriter& writer, duck::Engine& engine, Told told, Cancel& cancel);
+  // Is told, from any of the threads, also at the same time, why a split is read again.
+  using ReadAgain = std::function<void(const Error&)>;
+  SplitReads(Source& source, SplitUse& use, duck::Engine& engine, ReadAgain read_again,
+             Cancel& cancel);
 
-  // With the caller's connection to the engine, and others of its own. Blocking. The first error.
-  Status read(duck::Connection& engine);
+  // With the caller's connection to the engine, and others of its own; by `readers_max` threads at
+  // most. Blocking. The first error.
+  Status read(duck::Connection& engine, int readers_max = std::numeric_limits<int>::max());
 
  private:
   enum class Place { alone, beside };  // whether the reader must be had, or only if there is room
@@ -52,9 +83,9 @@ class SplitReads {
   void fail(Error error);
 
   Source& source_;
-  StageWriter& writer_;
+  SplitUse& use_;
   duck::Engine& engine_;
-  Told told_;
+  ReadAgain read_again_;
   Cancel stop_;
 
   std::mutex source_mutex_;  // taken before mutex_

@@ -152,7 +152,8 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
     show(RunStep::extract, writer->rows_staged() + writer->rows_rejected(), 0,
          "reading on behind the last segment after: " + error.describe());
   };
-  SplitReads reads(source, *writer, parts_.engine, {progress, read_again}, cancel);
+  StagedSplits splits(*writer, progress);
+  SplitReads reads(source, splits, parts_.engine, read_again, cancel);
   Status read = reads.read(engine_);
   if (!read.ok()) return std::move(read).error().with_context("reading the source");
   TM_CHECK(source.verify(plan.bound.window, cancel));

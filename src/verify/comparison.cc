@@ -1,6 +1,7 @@
 #include "verify/comparison.h"
 
 #include <algorithm>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -121,9 +122,9 @@ Result<Buckets> Comparison::buckets(Side& rows, Cancel& cancel) {
   std::optional<std::int64_t> least;
   std::optional<std::int64_t> largest;
   const std::string column = ranges ? duck::quote_name(first.name) : "0";
-  const auto look = [&](const std::string& from) -> Status {
+  const auto look = [&](duck::Connection& engine, const std::string& from) -> Status {
     TM_TRY(const duck::Answer answer,
-           engine_.query(fmt::format(
+           engine.query_waiting(fmt::format(
                "SELECT count(*), CAST(min({0}) AS BIGINT), CAST(max({0}) AS BIGINT) FROM {1}",
                column, from)));
     total += answer.integer(0, 0);
@@ -145,12 +146,16 @@ Result<std::vector<Digest>> Comparison::digests(Side& rows, const Hashed& hashed
   std::vector<Digest> digests(static_cast<std::size_t>(buckets.count()));
   if (spans.empty()) return digests;
   const bool all = spans.size() == 1 && spans.front() == Span{0, buckets.count()};
-  const auto add = [&](const std::string& from) {
+  std::mutex adds;
+  const auto add = [&](duck::Connection& engine, const std::string& from) -> Status {
     const std::string wanted =
         all ? from : "(SELECT * FROM " + from + " WHERE " + in_spans(buckets, spans) + ")";
-    return add_digests(engine_, digest_sql(buckets, hashed, wanted), digests);
+    TM_TRY(const duck::Answer some, engine.query_waiting(digest_sql(buckets, hashed, wanted)));
+    const std::lock_guard lock(adds);
+    add_digests(some, digests);
+    return {};
   };
-  TM_CHECK(rows.scan(ranges_of(buckets, spans), add, cancel));
+  TM_CHECK(rows.scan_beside(ranges_of(buckets, spans), add, cancel));
   return digests;
 }
 
@@ -166,9 +171,9 @@ Status Comparison::collect(Side& side, const std::string& table, const std::stri
   TM_CHECK(engine_.execute(
       fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {} FROM (SELECT {}) LIMIT 0", table,
                   columns, none)));
-  const auto insert = [&](const std::string& from) {
-    return engine_.execute(fmt::format("INSERT INTO {} SELECT {} FROM {} AS rows_ WHERE {}", table,
-                                       columns, from, condition));
+  const auto insert = [&](duck::Connection& engine, const std::string& from) {
+    return engine.execute_waiting(fmt::format("INSERT INTO {} SELECT {} FROM {} AS rows_ WHERE {}",
+                                              table, columns, from, condition));
   };
   return side.scan(ranges, insert, cancel);
 }

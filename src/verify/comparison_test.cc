@@ -54,8 +54,8 @@ class ComparisonTest : public testing::Test {
 
   std::unique_ptr<duck::Engine> engine_;
   std::unique_ptr<duck::Connection> db_;
-  std::unique_ptr<Side> source_ = engine_side("source");
-  std::unique_ptr<Side> target_ = engine_side("target");
+  std::unique_ptr<Side> source_ = engine_side("source", *db_);
+  std::unique_ptr<Side> target_ = engine_side("target", *db_);
   Compared compared_;
   Cancel cancel_;
 };
@@ -131,7 +131,7 @@ TEST_F(ComparisonTest, RowsThatChangedSinceAreNoDifference) {
   run("UPDATE source SET name = 'new' WHERE id = 3");
   run("DELETE FROM target WHERE id = 4");
   make("changed", "SELECT 3::BIGINT AS id, 'new' AS name");
-  const auto changed = engine_side("changed");
+  const auto changed = engine_side("changed", *db_);
   const Differences found = find(changed.get());
   EXPECT_EQ(found.different, 0);
   EXPECT_EQ(found.missing, 1);

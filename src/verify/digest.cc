@@ -155,8 +155,7 @@ std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::
          " AS trace_hash FROM " + from + ") GROUP BY bucket";
 }
 
-Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests) {
-  TM_TRY(const duck::Answer answer, engine.query(sql));
+void add_digests(const duck::Answer& answer, std::vector<Digest>& digests) {
   for (std::size_t row = 0; row < answer.rows(); ++row) {
     const auto bucket = static_cast<std::size_t>(answer.integer(row, 0));
     TM_ASSERT(bucket < digests.size());
@@ -165,7 +164,6 @@ Status add_digests(duck::Connection& engine, const std::string& sql, std::vector
     digest.sum += sum_at(answer, row, 2);  // both wrap as they should
     digest.traces += sum_at(answer, row, 3);
   }
-  return {};
 }
 
 }  // namespace tidemark

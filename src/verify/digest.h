@@ -66,7 +66,7 @@ std::vector<std::string> hashed_columns(const Schema& schema);
 // A SELECT over the rows of `from`, for add_digests().
 std::string digest_sql(const Buckets& buckets, const Hashed& hashed, const std::string& from);
 // Adds what such a SELECT gave. REQUIRES digests.size() == buckets.count().
-Status add_digests(duck::Connection& engine, const std::string& sql, std::vector<Digest>& digests);
+void add_digests(const duck::Answer& answer, std::vector<Digest>& digests);
 // A hash of some columns of SQL, as a BIGINT of 63 bits; 0 where there are none.
 std::string row_hash_sql(const std::vector<std::string>& columns);
 

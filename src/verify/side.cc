@@ -1,65 +1,114 @@
 #include "verify/side.h"
 
+#include <limits>
+#include <mutex>
 #include <utility>
+
+#include "run/split_reads.h"
 
 namespace tidemark {
 namespace {
 
 class EngineSide final : public Side {
  public:
-  explicit EngineSide(std::string relation) : relation_(std::move(relation)) {}
+  EngineSide(std::string relation, duck::Connection& engine)
+      : relation_(std::move(relation)), engine_(engine) {}
   Status scan(const std::vector<RowRange>&, const Use& use, Cancel& cancel) override {
     TM_CHECK(cancel.check());
-    return use(relation_);
+    return use(engine_, relation_);
   }
 
  private:
   std::string relation_;
+  duck::Connection& engine_;
+};
+
+Status use_reader(Reader& reader, const Schema& schema, duck::Connection& engine,
+                  const Side::Use& use, Cancel& cancel) {
+  TM_TRY(const std::string from,
+         engine.register_feed(
+             schema, [&](BatchWriter& writer) { return reader.next(writer, cancel); },
+             [](const RejectedRow&) {}));
+  Status used = use(engine, from);
+  engine.release_feed(from);
+  return used;
+}
+
+Status use_scan(const EngineScan& scan, duck::Connection& engine, const Side::Use& use) {
+  for (const std::string& sql : scan.setup)
+    TM_CHECK(engine.execute(sql));
+  Status used = use(engine, "(" + scan.rows + ")");
+  for (const std::string& sql : scan.teardown) {
+    Status ended = engine.execute(sql);
+    if (used.ok() && !ended.ok()) used = std::move(ended);
+  }
+  return used;
+}
+
+// Each split is used whole or not at all: one statement takes its rows.
+class UsedSplits final : public SplitUse {
+ public:
+  UsedSplits(std::vector<Split> splits, Schema schema, const Side::Use& use)
+      : splits_(std::move(splits)), schema_(std::move(schema)), use_(use) {
+    for (std::size_t number = 0; number < splits_.size(); ++number)
+      left_.push_back({number, std::nullopt});
+  }
+
+  const std::vector<Split>& splits() const override { return splits_; }
+
+  std::vector<SplitLeft> left() const override {
+    const std::lock_guard lock(mutex_);
+    return left_;
+  }
+
+  Status take(duck::Connection& engine, std::size_t number, Extraction& extraction,
+              Cancel& cancel) override {
+    if (const auto* scan = std::get_if<EngineScan>(&extraction)) {
+      TM_CHECK(use_scan(*scan, engine, use_));
+    } else {
+      TM_CHECK(use_reader(*std::get<std::unique_ptr<Reader>>(extraction), schema_, engine, use_,
+                          cancel));
+    }
+    const std::lock_guard lock(mutex_);
+    std::erase_if(left_, [&](const SplitLeft& left) { return left.number == number; });
+    return {};
+  }
+
+ private:
+  const std::vector<Split> splits_;
+  const Schema schema_;
+  const Side::Use& use_;
+  mutable std::mutex mutex_;
+  std::vector<SplitLeft> left_;  // guarded by mutex_
 };
 
 class SourceSide final : public Side {
  public:
-  SourceSide(Source& source, Window window, duck::Connection& engine)
+  SourceSide(Source& source, Window window, const SideEngine& engine)
       : source_(source), window_(std::move(window)), engine_(engine) {}
 
   Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    source_.keep_to(ranges);
-    TM_TRY(const Schema schema, source_.discover(cancel));
-    TM_TRY(const std::vector<Split> splits, source_.split(window_, cancel));
-    for (const Split& split : splits) {
-      TM_TRY(Extraction extraction, source_.open(split, cancel));
-      TM_CHECK(scan_split(extraction, schema, use, cancel));
-    }
-    return source_.verify(window_, cancel);
+    return read(ranges, use, 1, cancel);
+  }
+  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
+    return read(ranges, use, std::numeric_limits<int>::max(), cancel);
   }
 
  private:
-  Status scan_split(Extraction& extraction, const Schema& schema, const Use& use, Cancel& cancel) {
-    if (const auto* scan = std::get_if<EngineScan>(&extraction)) return scan_engine(*scan, use);
-    auto& reader = std::get<std::unique_ptr<Reader>>(extraction);
-    TM_TRY(const std::string from,
-           engine_.register_feed(
-               schema, [&](BatchWriter& writer) { return reader->next(writer, cancel); },
-               [](const RejectedRow&) {}));
-    Status used = use(from);
-    engine_.release_feed(from);
-    return used;
-  }
-
-  Status scan_engine(const EngineScan& scan, const Use& use) {
-    for (const std::string& sql : scan.setup)
-      TM_CHECK(engine_.execute(sql));
-    Status used = use("(" + scan.rows + ")");
-    for (const std::string& sql : scan.teardown) {
-      Status ended = engine_.execute(sql);
-      if (used.ok() && !ended.ok()) used = std::move(ended);
-    }
-    return used;
+  Status read(const std::vector<RowRange>& ranges, const Use& use, int readers_max,
+              Cancel& cancel) {
+    source_.keep_to(ranges);
+    TM_TRY(Schema schema, source_.discover(cancel));
+    TM_TRY(std::vector<Split> splits, source_.split(window_, cancel));
+    UsedSplits used(std::move(splits), std::move(schema), use);
+    SplitReads reads(source_, used, engine_.engine, {}, cancel);
+    TM_CHECK(reads.read(engine_.connection, readers_max));
+    return source_.verify(window_, cancel);
   }
 
   Source& source_;
   Window window_;
-  duck::Connection& engine_;
+  SideEngine engine_;
 };
 
 // The columns of `schema` from rows that have them in types of their own.
@@ -81,51 +130,54 @@ std::string projection(const Schema& schema, const Schema& present) {
 
 class TargetSide final : public Side {
  public:
-  TargetSide(std::unique_ptr<Source> source, std::string relation, std::string columns,
-             duck::Connection& engine)
-      : source_(std::move(source)),
-        relation_(std::move(relation)),
-        columns_(std::move(columns)),
-        rows_(source_ ? source_side(*source_, Window{}, engine) : engine_side(relation_)) {}
+  TargetSide(std::unique_ptr<Source> source, std::unique_ptr<Side> rows, std::string columns)
+      : source_(std::move(source)), rows_(std::move(rows)), columns_(std::move(columns)) {}
 
   Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return rows_->scan(
-        ranges,
-        [&](const std::string& from) { return use("(SELECT " + columns_ + " FROM " + from + ")"); },
-        cancel);
+    return rows_->scan(ranges, projected(use), cancel);
+  }
+  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
+    return rows_->scan_beside(ranges, projected(use), cancel);
   }
 
  private:
-  std::unique_ptr<Source> source_;
-  std::string relation_;
-  std::string columns_;
+  Use projected(const Use& use) const {
+    return [this, &use](duck::Connection& engine, const std::string& from) {
+      return use(engine, "(SELECT " + columns_ + " FROM " + from + ")");
+    };
+  }
+
+  std::unique_ptr<Source> source_;  // of the rows, where they have one
   std::unique_ptr<Side> rows_;
+  std::string columns_;
 };
 
 }  // namespace
 
-std::unique_ptr<Side> source_side(Source& source, Window window, duck::Connection& engine) {
+std::unique_ptr<Side> source_side(Source& source, Window window, const SideEngine& engine) {
   return std::make_unique<SourceSide>(source, std::move(window), engine);
 }
 
-std::unique_ptr<Side> engine_side(std::string relation) {
-  return std::make_unique<EngineSide>(std::move(relation));
+std::unique_ptr<Side> engine_side(std::string relation, duck::Connection& engine) {
+  return std::make_unique<EngineSide>(std::move(relation), engine);
 }
 
 Result<std::unique_ptr<Side>> target_side(TargetRows rows, const Schema& schema,
-                                          duck::Connection& engine, Cancel& cancel) {
+                                          const SideEngine& engine, Cancel& cancel) {
   std::unique_ptr<Source> source;
-  std::string relation;
+  std::unique_ptr<Side> found;
   Schema present;
   if (auto* from = std::get_if<std::unique_ptr<Source>>(&rows)) {
     source = std::move(*from);
     TM_TRY(present, source->discover(cancel));
+    found = source_side(*source, Window{}, engine);
   } else {
-    relation = std::get<std::string>(rows);
-    TM_TRY(present, engine.describe("SELECT * FROM " + relation));
+    const std::string& relation = std::get<std::string>(rows);
+    TM_TRY(present, engine.connection.describe("SELECT * FROM " + relation));
+    found = engine_side(relation, engine.connection);
   }
-  return std::unique_ptr<Side>(std::make_unique<TargetSide>(std::move(source), std::move(relation),
-                                                            projection(schema, present), engine));
+  return std::unique_ptr<Side>(std::make_unique<TargetSide>(std::move(source), std::move(found),
+                                                            projection(schema, present)));
 }
 
 }  // namespace tidemark

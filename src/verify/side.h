@@ -19,20 +19,32 @@ namespace tidemark {
 
 class Side {
  public:
-  // Takes a relation, for FROM, and is called once or more: together they have each row once.
-  using Use = std::function<Status(const std::string& relation)>;
+  // Takes a relation, for FROM of a statement of that connection, and is called once or more:
+  // together they have each row once, those that gave an error left out.
+  using Use = std::function<Status(duck::Connection& engine, const std::string& relation)>;
   virtual ~Side() = default;
-  // Rows of the ranges, at least; none: all.
+  // Rows of the ranges, at least; none: all. Calls `use` on the caller's thread.
   virtual Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) = 0;
+  // The same, by several readers where the source has them: `use` is called from several threads.
+  virtual Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) {
+    return scan(ranges, use, cancel);
+  }
+};
+
+// Where sides are scanned: the connection of the comparison's thread, and the engine that gives
+// others. Both outlive the sides.
+struct SideEngine {
+  duck::Engine& engine;
+  duck::Connection& connection;
 };
 
 // The rows of a window as the source has them now. A row that cannot be read is in neither side: it
 // stands in the quarantine. The source outlives the side.
-std::unique_ptr<Side> source_side(Source& source, Window window, duck::Connection& engine);
+std::unique_ptr<Side> source_side(Source& source, Window window, const SideEngine& engine);
 // A target's rows, in the columns and types of `schema`: what does not fit a type is NULL there.
 Result<std::unique_ptr<Side>> target_side(TargetRows rows, const Schema& schema,
-                                          duck::Connection& engine, Cancel& cancel);
-// A table of the engine.
-std::unique_ptr<Side> engine_side(std::string relation);
+                                          const SideEngine& engine, Cancel& cancel);
+// A relation of the connection, such as a table.
+std::unique_ptr<Side> engine_side(std::string relation, duck::Connection& engine);
 
 }  // namespace tidemark

@@ -175,7 +175,7 @@ Result<std::optional<std::string>> StreamCheck::why_no_repair(Cancel& cancel) {
 
 Result<std::unique_ptr<Side>> StreamCheck::target_rows(Cancel& cancel) {
   TM_TRY(TargetRows rows, parts_.sink.rows(stream_.plan.target.table, cancel));
-  return target_side(std::move(rows), compared_.schema, parts_.engine, cancel);
+  return target_side(std::move(rows), compared_.schema, side_engine(), cancel);
 }
 
 Result<std::optional<KeptProof>> StreamCheck::kept_proof() {
@@ -244,7 +244,7 @@ Status StreamCheck::mark_retraced(const Proof& proof, std::vector<bool>& wanted,
   TM_CHECK(source->leave_out(others));
   TM_TRY(const Schema kept, source->discover(cancel));
   const Compared traces{kept, {}, compared_.place};
-  const auto rows = source_side(*source, loaded(), parts_.engine);
+  const auto rows = source_side(*source, loaded(), side_engine());
   Comparison comparison(traces, parts_.engine);
   TM_TRY(const std::vector<Digest> now,
          comparison.digests(*rows, {{}, each_quoted(traces_)}, proof.buckets,
@@ -260,7 +260,7 @@ Status StreamCheck::mark_retraced(const Proof& proof, std::vector<bool>& wanted,
 // Rows whose watermark cannot be read as a column, since the proof.
 Status StreamCheck::mark_touched(const Proof& proof, std::vector<bool>& wanted, Cancel& cancel) {
   const auto rows =
-      source_side(*stream_.source, {proof.hi, loaded().hi, loaded().top}, parts_.engine);
+      source_side(*stream_.source, {proof.hi, loaded().hi, loaded().top}, side_engine());
   TM_TRY(const std::vector<Digest> touched,
          comparison_.digests(*rows, {}, proof.buckets, {{0, proof.buckets.count()}}, cancel));
   for (std::size_t at = 0; at < touched.size(); ++at)
@@ -331,11 +331,11 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
 
 Result<Verdict> StreamCheck::check_carried(Cancel& cancel) {
   TM_TRY(const auto target, target_rows(cancel));
-  const auto expected = source_side(*stream_.source, loaded(), parts_.engine);
+  const auto expected = source_side(*stream_.source, loaded(), side_engine());
   std::unique_ptr<Side> changed;
   if (loaded().hi)
     changed =
-        source_side(*stream_.source, {loaded().hi, std::nullopt, std::nullopt}, parts_.engine);
+        source_side(*stream_.source, {loaded().hi, std::nullopt, std::nullopt}, side_engine());
   TM_TRY(Looked looked, look(*expected, *target, cancel));
   Verdict verdict;
   verdict.parts = looked.buckets.count();
@@ -385,7 +385,7 @@ Status StreamCheck::judge(Side& expected, Side& target, const Looked& looked,
                           {},
                           std::nullopt};
   TM_TRY(const Refined judged, refined(staged, cancel));
-  const auto good = engine_side(judged.good.relation);
+  const auto good = engine_side(judged.good.relation, parts_.engine);
   std::vector<std::string> examples;
   if (compared_.key.empty()) {
     // Each of them is one that the target has not.
@@ -426,7 +426,7 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
   TM_TRY(whole_, stage_source("whole", loaded(), cancel));
   TM_TRY(const std::int64_t refused, make_rows(*whole_, rows_table, cancel));
   TM_TRY(const auto target, target_rows(cancel));
-  const auto good = engine_side(rows_table);
+  const auto good = engine_side(rows_table, parts_.engine);
   TM_TRY(const Buckets buckets, comparison_.buckets(*good, cancel));
   // What belongs to the next window, as the steps make it; read last.
   std::unique_ptr<Side> changed;
@@ -434,15 +434,15 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
     TM_TRY(const Stage since,
            stage_source("since", {loaded().hi, std::nullopt, std::nullopt}, cancel));
     TM_CHECK(make_rows(since, since_table, cancel));
-    changed = engine_side(since_table);
+    changed = engine_side(since_table, parts_.engine);
   }
   Verdict verdict;
   verdict.parts = buckets.count();
   TM_TRY(verdict.differences,
          comparison_.find(*good, *target, changed.get(), buckets, all_of(buckets), cancel));
   verdict.differences.refused = refused;
-  const auto count = [&](const std::string& from) -> Status {
-    TM_TRY(const std::int64_t some, parts_.engine.count("SELECT count(*) FROM " + from));
+  const auto count = [&](duck::Connection& engine, const std::string& from) -> Status {
+    TM_TRY(const std::int64_t some, engine.count("SELECT count(*) FROM " + from));
     target_rows_ += some;
     return {};
   };
@@ -503,7 +503,8 @@ Result<Stage> StreamCheck::stage_source(const char* name, const Window& window, 
   Source& source = *stream_.source;
   TM_TRY(std::vector<Split> splits, source.split(window, cancel));
   TM_TRY(const auto into, writer(name, std::move(splits), cancel));
-  SplitReads reads(source, *into, parts_.run.engine, {}, cancel);
+  StagedSplits staged(*into, {});
+  SplitReads reads(source, staged, parts_.run.engine, {}, cancel);
   TM_CHECK(reads.read(parts_.engine));
   TM_CHECK(source.verify(window, cancel));
   return into->seal(window);

@@ -70,6 +70,7 @@ class StreamCheck {
   Result<Stage> stage_source(const char* name, const Window& window, Cancel& cancel);
   Result<std::unique_ptr<Side>> target_rows(Cancel& cancel);
   const Window& loaded() const { return stream_.plan.bound.window; }
+  SideEngine side_engine() const { return {parts_.run.engine, parts_.engine}; }
 
   Parts parts_;
   PreparedStream& stream_;

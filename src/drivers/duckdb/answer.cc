@@ -22,6 +22,20 @@ std::int64_t Answer::changed() const {
   return impl_->changed;
 }
 
+void Answer::Impl::take_rows() {
+  schema = schema_of(result.get());
+  for (idx_t at = 0; at < schema.columns.size(); ++at)
+    types.emplace_back(duckdb_column_logical_type(result.get(), at));
+  changed = static_cast<std::int64_t>(duckdb_rows_changed(result.get()));
+  while (true) {
+    ChunkHandle chunk(duckdb_fetch_chunk(result.read()));
+    if (!chunk || duckdb_data_chunk_get_size(chunk.get()) == 0) return;
+    first_rows.push_back(rows);
+    rows += duckdb_data_chunk_get_size(chunk.get());
+    chunks.push_back(std::move(chunk));
+  }
+}
+
 Answer::Impl::Cell Answer::Impl::cell(std::size_t row, std::size_t column) const {
   TM_ASSERT(row < rows && column < types.size());
   const auto after = std::upper_bound(first_rows.begin(), first_rows.end(), row);

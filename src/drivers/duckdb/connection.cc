@@ -107,18 +107,7 @@ Result<Answer> Connection::query(const std::string& sql,
     return impl_->fail(duckdb_result_error_type(held.result.get()),
                        duckdb_result_error(held.result.get()));
   }
-  held.schema = schema_of(held.result.get());
-  for (idx_t at = 0; at < held.schema.columns.size(); ++at) {
-    held.types.emplace_back(duckdb_column_logical_type(held.result.get(), at));
-  }
-  held.changed = static_cast<std::int64_t>(duckdb_rows_changed(held.result.get()));
-  while (true) {
-    ChunkHandle chunk(duckdb_fetch_chunk(held.result.read()));
-    if (!chunk || duckdb_data_chunk_get_size(chunk.get()) == 0) break;
-    held.first_rows.push_back(held.rows);
-    held.rows += duckdb_data_chunk_get_size(chunk.get());
-    held.chunks.push_back(std::move(chunk));
-  }
+  held.take_rows();
   return answer;
 }
 
@@ -128,13 +117,26 @@ Status Connection::execute(const std::string& sql) {
 }
 
 Status Connection::execute_waiting(const std::string& sql) {
-  constexpr std::chrono::microseconds pause(200);
   TM_CHECK(impl_->injected_fault());
-  TM_TRY(StatementHandle statement, impl_->prepare(sql));
+  ResultHandle result;
+  return impl_->run_waiting(sql, result);
+}
+
+Result<Answer> Connection::query_waiting(const std::string& sql) {
+  TM_CHECK(impl_->injected_fault());
+  Answer answer;
+  TM_CHECK(impl_->run_waiting(sql, answer.impl_->result));
+  answer.impl_->take_rows();
+  return answer;
+}
+
+Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& result) {
+  constexpr std::chrono::microseconds pause(200);
+  TM_TRY(StatementHandle statement, prepare(sql));
   PendingHandle pending;
   const auto failed = [&] {
     const char* problem = duckdb_pending_error(pending.get());
-    return impl_->fail(error_type_of(problem), problem);
+    return fail(error_type_of(problem), problem);
   };
   if (duckdb_pending_prepared(statement.get(), pending.fill()) != DuckDBSuccess) return failed();
   duckdb_pending_state state = DUCKDB_PENDING_RESULT_NOT_READY;
@@ -143,9 +145,8 @@ Status Connection::execute_waiting(const std::string& sql) {
     if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) std::this_thread::sleep_for(pause);
   }
   if (state == DUCKDB_PENDING_ERROR) return failed();
-  ResultHandle result;
   if (duckdb_execute_pending(pending.get(), result.get()) != DuckDBSuccess)
-    return impl_->fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
+    return fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
   return {};
 }
 

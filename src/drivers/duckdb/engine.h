@@ -108,9 +108,10 @@ class Connection {
   Result<Answer> select(const std::string& sql);
   // Runs one or more statements for their effect.
   Status execute(const std::string& sql);
-  // As execute(), for one statement whose rows come from somewhere else: while it only waits, it
-  // leaves the processor to others. The engine's own wait keeps one busy.
+  // As execute() and query(), for one statement whose rows come from somewhere else: while it only
+  // waits, it leaves the processor to others. The engine's own wait keeps one busy.
   Status execute_waiting(const std::string& sql);
+  Result<Answer> query_waiting(const std::string& sql);
   // One integer of one row, for counts.
   Result<std::int64_t> count(const std::string& sql);
   // The columns a query would have; runs nothing.

@@ -33,6 +33,8 @@ struct Connection::Impl {
   Result<StatementHandle> prepare(const std::string& sql);
   // One or more statements for their effect.
   Status run(const std::string& sql);
+  // One, as execute_waiting().
+  Status run_waiting(const std::string& sql, ResultHandle& result);
   // Nothing, except where a test armed the failpoint of the engine.
   Status injected_fault();
 };
@@ -46,6 +48,8 @@ struct Answer::Impl {
   std::size_t rows = 0;
   std::int64_t changed = 0;
 
+  // All that `result` has.
+  void take_rows();
   struct Cell {
     duckdb_vector vector;
     std::size_t row;
