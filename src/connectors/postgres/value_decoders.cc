@@ -6,24 +6,6 @@
 
 namespace tidemark::postgres {
 
-std::uint16_t read_u16(const char* at) {
-  std::uint16_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return __builtin_bswap16(value);
-}
-
-std::uint32_t read_u32(const char* at) {
-  std::uint32_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return __builtin_bswap32(value);
-}
-
-std::uint64_t read_u64(const char* at) {
-  std::uint64_t value;
-  std::memcpy(&value, at, sizeof(value));
-  return __builtin_bswap64(value);
-}
-
 namespace {
 
 // From PostgreSQL's epoch, 2000-01-01, to the engine's, 1970-01-01.

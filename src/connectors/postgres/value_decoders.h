@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -39,8 +40,22 @@ Decoded numeric_as_integer(std::string_view bytes, int width, int scale, __int12
 bool valid_utf8(std::string_view bytes);
 
 // Big-endian, as the wire has them. REQUIRES enough bytes at `at`.
-std::uint16_t read_u16(const char* at);
-std::uint32_t read_u32(const char* at);
-std::uint64_t read_u64(const char* at);
+inline std::uint16_t read_u16(const char* at) {
+  std::uint16_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return __builtin_bswap16(value);
+}
+
+inline std::uint32_t read_u32(const char* at) {
+  std::uint32_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return __builtin_bswap32(value);
+}
+
+inline std::uint64_t read_u64(const char* at) {
+  std::uint64_t value;
+  std::memcpy(&value, at, sizeof(value));
+  return __builtin_bswap64(value);
+}
 
 }  // namespace tidemark::postgres

