@@ -230,8 +230,9 @@ void add_watermark_fields(ConfigSpec<RawSource>& spec) {
   spec.field("watermark", &RawSource::watermark, config::text("a column or an expression"),
              {.default_note = "none: every run reads everything",
               .description = "The column that tells new rows from rows already loaded. Each run "
-                             "reads one window of it. PostgreSQL also takes an expression, such as "
-                             "`coalesce(updated_at, created_at)`, and `xmin`.",
+                             "reads one window of it. PostgreSQL and MySQL also take an "
+                             "expression, such as `coalesce(updated_at, created_at)`, and "
+                             "PostgreSQL `xmin`.",
               .example = "updated_at"})
       .field("null_cursor", &RawSource::null_cursor,
              config::choice<NullCursor>({{"fail", NullCursor::fail},

@@ -8,7 +8,6 @@
 #include "connectors/mysql/stream_reader.h"
 
 namespace tidemark::mysql {
-namespace {}  // namespace
 
 MysqlSource::MysqlSource(SourceAccess access, const SourceSpec& spec, LoadStrategy strategy)
     : access_(std::move(access)), spec_(spec), strategy_(strategy) {
@@ -70,7 +69,12 @@ Status MysqlSource::describe(Cancel& cancel) {
   if (spec_.watermark) {
     std::optional<std::string> zone;
     if (spec_.timezone) zone = spec_.timezone->value;
-    TM_TRY(cursor_, cursor_of(found, spec_.watermark->value, zone));
+    const std::string& watermark = spec_.watermark->value;
+    if (is_expression(found, watermark)) {
+      TM_TRY(cursor_, expression_cursor(*connection, relation(), watermark, zone, cancel));
+    } else {
+      TM_TRY(cursor_, cursor_of(found, watermark, zone));
+    }
   }
   relation_ = std::move(found);
   return {};
@@ -138,12 +142,14 @@ Status MysqlSource::check_scan(Connection& connection, Cancel& cancel) {
   const auto* table = std::get_if<TableInput>(&spec_.input);
   if (table == nullptr) return {};
   TM_TRY(const std::int64_t bytes,
-         bytes_without_index(connection, TableName::parse(table->table.value), cursor_->column,
-                             cancel));
+         bytes_scanned(connection, TableName::parse(table->table.value), *cursor_, cancel));
   if (bytes <= scan_limit(access_.guard)) return {};
-  return seq_scan(table->table.value, cursor_->column, bytes,
-                  "`create index " + cursor_->column + "_index on " + relation() + " (" +
-                      quote_name(cursor_->column) + ")`");
+  const std::string mend =
+      cursor_->is_expression
+          ? "a generated column of the expression that has an index, and name it as the watermark"
+          : "`create index " + cursor_->column + "_index on " + relation() + " (" + cursor_->sql +
+                ")`";
+  return seq_scan(table->table.value, cursor_->column, bytes, mend);
 }
 
 Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel) {

@@ -209,7 +209,7 @@ Result<WindowBound> behind_the_clock(Connection& connection, const BoundRequest&
 Result<WindowBound> below_the_newest(Connection& connection, const BoundRequest& request,
                                      Cancel& cancel) {
   const Cursor& cursor = request.cursor;
-  std::string newest = "max(" + quote_name(cursor.column) + ")";
+  std::string newest = "max(" + cursor.sql + ")";
   std::string note = "rows at the newest `" + cursor.column + "` are read again by the next run";
   if (cursor.kind == CursorKind::datetime) {
     newest += " - " + std::string(overlap);
@@ -255,7 +255,8 @@ Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& 
         cursor.kind == CursorKind::datetime
             ? "`" + cursor.column +
                   "` has no time zone: write `timezone:` in the job's `from`, the zone it is "
-                  "written in"
+                  "written in" +
+                  (cursor.is_expression ? " (UTC where it is made of TIMESTAMP columns)" : "")
             : "`" + cursor.column +
                   "` is no time, so a row that commits late can stand below the watermark";
     return bound;
@@ -276,7 +277,8 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
     const Field& field = column.field;
     names.push_back(field.name);
     if (field.name != name) continue;
-    Cursor cursor{name, CursorKind::number, field.scale, timezone, field.not_null};
+    Cursor cursor{name,        quote_name(name), false,         CursorKind::number,
+                  field.scale, timezone,         field.not_null};
     switch (field.type) {
       case FieldType::timestamp:
         cursor.kind = CursorKind::timestamp;
@@ -301,6 +303,47 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
   if (const auto near = nearest_word(name, names)) hint = "did you mean `" + *near + "`?";
   return user_error("plan.no_column", "the source has no column `" + name + "` to be the watermark",
                     hint);
+}
+
+bool is_expression(const Relation& relation, const std::string& watermark) {
+  const bool is_column =
+      std::any_of(relation.columns.begin(), relation.columns.end(),
+                  [&](const CatalogColumn& column) { return column.field.name == watermark; });
+  return !is_column && watermark.find('(') != std::string::npos;
+}
+
+Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
+                                 const std::string& expression,
+                                 const std::optional<std::string>& timezone, Cancel& cancel) {
+  // The newline ends a comment it may end with.
+  const std::string sql = "(" + expression + "\n)";
+  auto described = describe_query(
+      connection, "select " + sql + " as watermark from " + from + " limit 0", cancel);
+  if (!described.ok())
+    return std::move(described).error().with_context("reading `watermark: " + expression + "`");
+  if (described->columns.size() == 1) described->columns[0].field.name = expression;
+  TM_TRY(Cursor cursor, cursor_of(*described, expression, timezone));
+  cursor.sql = sql;
+  cursor.is_expression = true;
+  return cursor;
+}
+
+Result<std::int64_t> bytes_scanned(Connection& connection, const TableName& table,
+                                   const Cursor& cursor, Cancel& cancel) {
+  if (!cursor.is_expression) return bytes_without_index(connection, table, cursor.column, cancel);
+  // Only the planner knows which index is for an expression.
+  const char* const some = cursor.kind == CursorKind::number ? "0"
+                           : cursor.kind == CursorKind::date ? "2000-01-01"
+                                                             : "2000-01-01 00:00:00";
+  TM_TRY(const std::string least, literal(cursor, some));
+  TM_TRY(const Rows plan, connection.query("explain select 1 from " + table.sql() + " where " +
+                                               cursor.sql + " >= " + least,
+                                           cancel));
+  // The columns are `type` and `possible_keys`; MySQL has `partitions` before them.
+  constexpr std::size_t columns_of_mariadb = 10;
+  const std::size_t type = plan.columns() == columns_of_mariadb ? 3 : 4;
+  if (!plan.text(0, type) || plan.text(0, type + 1)) return std::int64_t{0};
+  return bytes_without_index(connection, table, {}, cancel);
 }
 
 Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
@@ -328,14 +371,14 @@ Result<std::int64_t> count_null_cursors(Connection& connection, const std::strin
   if (cursor.not_null) return 0;
   TM_TRY(const Rows rows,
          connection.query("select count(*) from (select 1 from " + relation + " where " +
-                              quote_name(cursor.column) + " is null limit " +
+                              cursor.sql + " is null limit " +
                               std::to_string(null_cursors_counted_max + 1) + ") as `nulls`",
                           cancel));
   return rows.integer(0, 0);
 }
 
 Result<std::string> window_condition(const Cursor& cursor, const Window& window, NullCursor nulls) {
-  const std::string column = quote_name(cursor.column);
+  const std::string& column = cursor.sql;
   std::string condition;
   if (window.lo) {
     TM_TRY(const std::string lo, literal(cursor, *value_of(window.lo)));

@@ -14,7 +14,9 @@ namespace tidemark::mysql {
 enum class CursorKind { timestamp, datetime, date, number };
 
 struct Cursor {
-  std::string column;
+  std::string column;  // as the job writes it: a column's name, or an expression
+  std::string sql;     // of its value
+  bool is_expression = false;
   CursorKind kind = CursorKind::timestamp;
   int fraction = 0;  // digits of the second that the column keeps; of a decimal, its scale
   // datetime only: the zone its values are written in, as the job declares it.
@@ -26,6 +28,16 @@ struct Cursor {
 // order.
 Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone);
+
+// Whether a watermark that is no column of the relation is meant to be SQL.
+bool is_expression(const Relation& relation, const std::string& watermark);
+// The type is the server's; `from` as in BoundRequest::relation.
+Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
+                                 const std::string& expression,
+                                 const std::optional<std::string>& timezone, Cancel& cancel);
+// How much a read by the cursor has to look through: 0 where an index finds the rows.
+Result<std::int64_t> bytes_scanned(Connection& connection, const TableName& table,
+                                   const Cursor& cursor, Cancel& cancel);
 
 struct BoundRequest {
   std::string relation;  // for FROM
@@ -47,7 +59,7 @@ Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& opt
 Result<std::int64_t> count_null_cursors(Connection& connection, const std::string& relation,
                                         const Cursor& cursor, Cancel& cancel);
 
-// A condition on the cursor's column, or empty. A position is compared as a typed literal, never
+// A condition on the cursor, or empty. A position is compared as a typed literal, never
 // as a float.
 Result<std::string> window_condition(const Cursor& cursor, const Window& window, NullCursor nulls);
 

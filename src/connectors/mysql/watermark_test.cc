@@ -236,5 +236,50 @@ TEST_F(WatermarkTest, ADatetimeNeedsItsZone) {
   EXPECT_EQ(unknown.error().code, "source.unknown_zone");
 }
 
+TEST_F(WatermarkTest, AnExpressionMayBeTheCursor) {
+  sql("create table e (id int primary key, made timestamp(3) not null default "
+      "current_timestamp(3), changed timestamp(3) null); insert into e values (1, now(3) - "
+      "interval 2 hour, null), (2, now(3) - interval 3 hour, now(3) - interval 1 hour)");
+  SourceSpec spec = table("e", "coalesce(changed, made) -- the latest");
+  spec.timezone = Name{"UTC", {}};  // in case the server makes a datetime of two timestamps
+  auto first = read(spec, LoadStrategy::append);
+  ASSERT_TRUE(first.ok()) << first.error().describe();
+  EXPECT_EQ(Guarantee::bounded, first->bound.guarantee) << first->bound.reason;
+  EXPECT_EQ(2U, first->rows.size());
+  Progress progress;
+  progress.lo = first->bound.window.hi;
+  progress.memory = first->bound.memory;
+  sql("update e set changed = now(3) where id = 1");
+  pause();
+  auto second = read(spec, LoadStrategy::append, progress);
+  ASSERT_TRUE(second.ok()) << second.error().describe();
+  EXPECT_EQ(1U, second->rows.size());
+  auto numbers = read(table("e", "greatest(id, 0)"), LoadStrategy::append);
+  ASSERT_TRUE(numbers.ok()) << numbers.error().describe();
+  EXPECT_EQ(1U, numbers->rows.size());
+  EXPECT_EQ("source.null_cursor",
+            read(table("e", "nullif(id, 2)"), LoadStrategy::append).error().code);
+  for (const char* wrong :
+       {"coalesce(changd, made)", "coalesce(changed", "lower('a')", "sleep(0) union select (1)"}) {
+    auto refused = read(table("e", wrong), LoadStrategy::append);
+    ASSERT_FALSE(refused.ok()) << wrong;
+    EXPECT_NE(Fault::internal, refused.error().fault) << refused.error().describe();
+  }
+}
+
+TEST_F(WatermarkTest, AnExpressionWithoutAnIndexLooksThroughTheTable) {
+  sql("insert into t (id) select seq from seq_10_to_5000; analyze table t");
+  const auto session = connect();
+  const TableName name = TableName::parse("t");
+  auto cursor = expression_cursor(*session, "t", "greatest(id, 0)", std::nullopt, cancel_);
+  ASSERT_TRUE(cursor.ok()) << cursor.error().describe();
+  auto scanned = bytes_scanned(*session, name, *cursor, cancel_);
+  ASSERT_TRUE(scanned.ok()) << scanned.error().describe();
+  EXPECT_GT(*scanned, 0);
+  auto column = expression_cursor(*session, "t", "(id)", std::nullopt, cancel_);
+  ASSERT_TRUE(column.ok()) << column.error().describe();
+  EXPECT_EQ(0, *bytes_scanned(*session, name, *column, cancel_));
+}
+
 }  // namespace
 }  // namespace tidemark::mysql
