@@ -306,6 +306,34 @@ class PostgresToDuckdb(Findings, Verify):
         self.verify("fail", "--repair")
         self.assertEqual([["b"]], self.project.rows("select v from fail"))
 
+    def test_a_target_that_keeps_more_digits_is_not_rounded(self):
+        self.shop(f"create table t (id numeric(8,1) primary key, v numeric(10,2), small smallint, at timestamptz not "
+                  f"null default now()); insert into t select i, i + 0.25, i, {HOUR_AGO['postgres']} "
+                  "from generate_series(1, 50) s(i)")
+        self.change("create table t (id decimal(12,4), v decimal(18,4), small bigint, \"at\" timestamptz)")
+        self.job("t")
+        self.good("t")
+        self.assertIsNotNone(self.stream()["proved_at"])
+        self.change("update t set v = 5.2549 where id = 5; update t set id = 6.0004 where id = 6")
+        seen = self.stream()
+        self.assertEqual((1, 1, 1), self.found(seen))
+        done = self.verify("t", "--repair")
+        self.assertEqual((0, 0, 1), self.found(done["after"][0]))
+        self.assertEqual([["5.2500"]], [row[:1] for row in self.table("t", "v, small") if row[1] == "5"])
+        self.change("update t set v = 9.2500001 where id = 9; update t set v = 9.2501 where id = 10")
+        self.assertEqual((0, 1, 1), self.found(self.stream()))
+
+    def test_rows_without_a_watermark_that_were_read_once_are_not_called_missing(self):
+        self.shop(f"create table t (id int primary key, at timestamptz); insert into t select i, {HOUR_AGO['postgres']} "
+                  "from generate_series(1, 50) s(i); insert into t values (51, null)")
+        self.job("t", extra=", null_cursor: once")
+        self.good("t")
+        self.shop("insert into t values (52, null)")
+        seen = self.stream()
+        self.assertEqual((0, 0, 1), self.found(seen))
+        self.assertIn("null_cursor: once", seen["not_compared"][0])
+        self.assertIsNotNone(seen["proved_at"])
+
     def test_composite_and_text_keys_are_divided_by_hash(self):
         self.shop("create table t (a text, b date, v int, at timestamptz not null default now() - interval '1 hour', "
                   "primary key (a, b)); insert into t (a, b, v) select 'k' || i, date '2020-01-01' + i, i "

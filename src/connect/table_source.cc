@@ -117,6 +117,8 @@ Status judge_null_cursors(const SourceSpec& spec, const std::string& cursor, std
       bound.notes.push_back(counted + (bound.window.lo ? "; they were read by the first run only"
                                                        : "; this run reads them"));
       return {};
+    case NullCursor::left_out:
+      return {};
   }
   return {};
 }

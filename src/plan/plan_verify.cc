@@ -27,7 +27,9 @@ Result<std::unique_ptr<Source>> Planner::open_to_verify(const JobSpec& job,
   const ConnectionSpec& from = *project_.find_connection(job.from.connection.value);
   TM_TRY(const Connector* connector, connectors_.of(from));
   const ConnectorContext context = context_of(job.name, "/" + stream.name.get(), options);
-  TM_TRY(auto source, connector->open_source(from, stream, job.to.load, context, cancel));
+  StreamSpec read = stream;
+  if (read.source.null_cursor == NullCursor::once) read.source.null_cursor = NullCursor::left_out;
+  TM_TRY(auto source, connector->open_source(from, read, job.to.load, context, cancel));
   if (source->wants_history()) return files_are_hashed(job);
   TM_TRY(const Schema now, source->discover(cancel));
   TM_TRY(const std::optional<Schema> known, carried_columns(id, sink, cancel));

@@ -28,7 +28,9 @@ using Name = Located<std::string>;
 enum class FileFormat { csv, json, parquet };
 // Rows whose cursor is NULL belong to no window: refuse the run, read them in every run, or read
 // them in the first run only.
-enum class NullCursor { fail, every_run, once };
+// `left_out` is no word of a job: a comparison reads no such row, since when it came cannot be
+// told.
+enum class NullCursor { fail, every_run, once, left_out };
 
 struct DeclaredColumn {
   Name name;

@@ -4,6 +4,7 @@
 #include <mutex>
 #include <utility>
 
+#include "connect/fit.h"
 #include "run/split_reads.h"
 
 namespace tidemark {
@@ -111,27 +112,28 @@ class SourceSide final : public Side {
   SideEngine engine_;
 };
 
-// The columns of `schema` from rows that have them in types of their own.
-std::string projection(const Schema& schema, const Schema& present) {
+// The columns of `schema` from rows that have them in types of their own; `cast` is SQL's.
+std::string projection(const Schema& schema, const Schema& present, const char* cast) {
   std::string list;
   for (const Column& column : schema.columns) {
     const std::string name = duck::quote_name(column.name);
+    const std::string type = sql_name(column.type);
     const auto at = present.find(column.name);
     std::string value = name;
     if (!at) {
-      value = "CAST(NULL AS " + sql_name(column.type) + ")";
+      value = "CAST(NULL AS " + type + ")";
     } else if (present.columns[*at].type != column.type) {
-      value = "TRY_CAST(" + name + " AS " + sql_name(column.type) + ")";
+      value = cast + ("(" + name + " AS " + type + ")");
     }
     list += (list.empty() ? "" : ", ") + value + " AS " + name;
   }
   return list;
 }
 
-class TargetSide final : public Side {
+class ProjectedSide final : public Side {
  public:
-  TargetSide(std::unique_ptr<Source> source, std::unique_ptr<Side> rows, std::string columns)
-      : source_(std::move(source)), rows_(std::move(rows)), columns_(std::move(columns)) {}
+  ProjectedSide(std::unique_ptr<Side> rows, std::string columns)
+      : rows_(std::move(rows)), columns_(std::move(columns)) {}
 
   Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
     return rows_->scan(ranges, projected(use), cancel);
@@ -147,9 +149,26 @@ class TargetSide final : public Side {
     };
   }
 
-  std::unique_ptr<Source> source_;  // of the rows, where they have one
   std::unique_ptr<Side> rows_;
   std::string columns_;
+};
+
+// With the source of its own that it reads.
+class OwnedSourceSide final : public Side {
+ public:
+  OwnedSourceSide(std::unique_ptr<Source> source, const SideEngine& engine)
+      : source_(std::move(source)), rows_(*source_, Window{}, engine) {}
+
+  Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
+    return rows_.scan(ranges, use, cancel);
+  }
+  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
+    return rows_.scan_beside(ranges, use, cancel);
+  }
+
+ private:
+  std::unique_ptr<Source> source_;
+  SourceSide rows_;
 };
 
 }  // namespace
@@ -162,22 +181,35 @@ std::unique_ptr<Side> engine_side(std::string relation, duck::Connection& engine
   return std::make_unique<EngineSide>(std::move(relation), engine);
 }
 
-Result<std::unique_ptr<Side>> target_side(TargetRows rows, const Schema& schema,
-                                          const SideEngine& engine, Cancel& cancel) {
-  std::unique_ptr<Source> source;
+std::unique_ptr<Side> widened_side(std::unique_ptr<Side> rows, const Schema& present,
+                                   const Schema& wanted) {
+  Schema types = present;
+  for (Column& column : types.columns) {
+    if (const auto at = wanted.find(column.name)) column.type = wanted.columns[*at].type;
+  }
+  if (types == present) return rows;
+  return std::make_unique<ProjectedSide>(std::move(rows), projection(types, present, "CAST"));
+}
+
+Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema, const SideEngine& engine,
+                                          Cancel& cancel) {
   std::unique_ptr<Side> found;
   Schema present;
-  if (auto* from = std::get_if<std::unique_ptr<Source>>(&rows)) {
-    source = std::move(*from);
-    TM_TRY(present, source->discover(cancel));
-    found = source_side(*source, Window{}, engine);
+  if (auto* source = std::get_if<std::unique_ptr<Source>>(&rows)) {
+    TM_TRY(present, (*source)->discover(cancel));
+    found = std::make_unique<OwnedSourceSide>(std::move(*source), engine);
   } else {
     const std::string& relation = std::get<std::string>(rows);
     TM_TRY(present, engine.connection.describe("SELECT * FROM " + relation));
     found = engine_side(relation, engine.connection);
   }
-  return std::unique_ptr<Side>(std::make_unique<TargetSide>(std::move(source), std::move(found),
-                                                            projection(schema, present)));
+  for (Column& column : schema.columns) {
+    const auto at = present.find(column.name);
+    if (at && can_hold(present.columns[*at].type, column.type))
+      column.type = present.columns[*at].type;
+  }
+  return std::unique_ptr<Side>(
+      std::make_unique<ProjectedSide>(std::move(found), projection(schema, present, "TRY_CAST")));
 }
 
 }  // namespace tidemark

@@ -41,9 +41,13 @@ struct SideEngine {
 // The rows of a window as the source has them now. A row that cannot be read is in neither side: it
 // stands in the quarantine. The source outlives the side.
 std::unique_ptr<Side> source_side(Source& source, Window window, const SideEngine& engine);
-// A target's rows, in the columns and types of `schema`: what does not fit a type is NULL there.
-Result<std::unique_ptr<Side>> target_side(TargetRows rows, const Schema& schema,
-                                          const SideEngine& engine, Cancel& cancel);
+// A target's rows, in the columns and types of `schema`: what does not fit a type is NULL there. A
+// column that is kept in a wider type gets that in `schema`, so that it is not rounded.
+Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema, const SideEngine& engine,
+                                          Cancel& cancel);
+// Rows of the columns of `present`, each in the type that `wanted` has for it, which can hold it.
+std::unique_ptr<Side> widened_side(std::unique_ptr<Side> rows, const Schema& present,
+                                   const Schema& wanted);
 // A relation of the connection, such as a table.
 std::unique_ptr<Side> engine_side(std::string relation, duck::Connection& engine);
 

@@ -124,6 +124,11 @@ Result<Verdict> StreamCheck::check(Cancel& cancel) {
   verdict.guarantee = plan.bound.guarantee;
   verdict.reason = plan.bound.reason;
   verdict.not_compared = plan.bound.notes;
+  const SourceSpec& from = parts_.job.from;
+  if (from.watermark && from.null_cursor == NullCursor::once) {
+    verdict.not_compared.push_back("rows without `" + from.watermark->value +
+                                   "`: `null_cursor: once` reads those of the first run only");
+  }
   verdict.transformed = !carried;
   verdict.columns = compared_.schema.names();
   verdict.rows = target_rows_;
@@ -171,6 +176,32 @@ Result<std::optional<std::string>> StreamCheck::why_no_repair(Cancel& cancel) {
         job + "` comes first");
   }
   return Why();
+}
+
+std::unique_ptr<Side> StreamCheck::source_rows(Source& source, const Schema& present,
+                                               const Window& window) {
+  return widened_side(source_side(source, window, side_engine()), present, compared_.schema);
+}
+
+std::unique_ptr<Side> StreamCheck::source_rows(const Window& window) {
+  return source_rows(*stream_.source, stream_.plan.input, window);
+}
+
+// Rows as the job's rules leave them.
+std::unique_ptr<Side> StreamCheck::judged_rows(const std::string& relation) {
+  return widened_side(engine_side(relation, parts_.engine), stream_.plan.target.schema,
+                      compared_.schema);
+}
+
+// Columns in the types of the source, which the comparison may have widened.
+std::string StreamCheck::as_read() const {
+  std::string list;
+  for (const Column& column : stream_.plan.input.columns) {
+    const std::string name = duck::quote_name(column.name);
+    list += (list.empty() ? "" : ", ") +
+            fmt::format("CAST({0} AS {1}) AS {0}", name, sql_name(column.type));
+  }
+  return list;
 }
 
 Result<std::unique_ptr<Side>> StreamCheck::target_rows(Cancel& cancel) {
@@ -244,7 +275,7 @@ Status StreamCheck::mark_retraced(const Proof& proof, std::vector<bool>& wanted,
   TM_CHECK(source->leave_out(others));
   TM_TRY(const Schema kept, source->discover(cancel));
   const Compared traces{kept, {}, compared_.place};
-  const auto rows = source_side(*source, loaded(), side_engine());
+  const auto rows = source_rows(*source, kept, loaded());
   Comparison comparison(traces, parts_.engine);
   TM_TRY(const std::vector<Digest> now,
          comparison.digests(*rows, {{}, each_quoted(traces_)}, proof.buckets,
@@ -259,8 +290,7 @@ Status StreamCheck::mark_retraced(const Proof& proof, std::vector<bool>& wanted,
 
 // Rows whose watermark cannot be read as a column, since the proof.
 Status StreamCheck::mark_touched(const Proof& proof, std::vector<bool>& wanted, Cancel& cancel) {
-  const auto rows =
-      source_side(*stream_.source, {proof.hi, loaded().hi, loaded().top}, side_engine());
+  const auto rows = source_rows({proof.hi, loaded().hi, loaded().top});
   TM_TRY(const std::vector<Digest> touched,
          comparison_.digests(*rows, {}, proof.buckets, {{0, proof.buckets.count()}}, cancel));
   for (std::size_t at = 0; at < touched.size(); ++at)
@@ -331,11 +361,9 @@ Result<StreamCheck::Looked> StreamCheck::look(Side& expected, Side& target, Canc
 
 Result<Verdict> StreamCheck::check_carried(Cancel& cancel) {
   TM_TRY(const auto target, target_rows(cancel));
-  const auto expected = source_side(*stream_.source, loaded(), side_engine());
+  const auto expected = source_rows(loaded());
   std::unique_ptr<Side> changed;
-  if (loaded().hi)
-    changed =
-        source_side(*stream_.source, {loaded().hi, std::nullopt, std::nullopt}, side_engine());
+  if (loaded().hi) changed = source_rows({loaded().hi, std::nullopt, std::nullopt});
   TM_TRY(Looked looked, look(*expected, *target, cancel));
   Verdict verdict;
   verdict.parts = looked.buckets.count();
@@ -370,12 +398,11 @@ Status StreamCheck::judge(Side& expected, Side& target, const Looked& looked,
                           Differences& differences, Cancel& cancel) {
   TM_TRY(const std::string batch,
          comparison_.batch(expected, looked.buckets, looked.differing, cancel));
-  TM_CHECK(
-      parts_.engine.execute(fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, CAST(1 AS "
-                                        "INTEGER) AS {}, row_number() OVER () "
-                                        "AS {} FROM {}",
-                                        judged_table, duck::quote_list(stream_.plan.input.names()),
-                                        stage_segment_column, stage_row_column, batch)));
+  TM_CHECK(parts_.engine.execute(
+      fmt::format("CREATE OR REPLACE TEMP TABLE {} AS SELECT {}, CAST(1 AS "
+                  "INTEGER) AS {}, row_number() OVER () "
+                  "AS {} FROM {}",
+                  judged_table, as_read(), stage_segment_column, stage_row_column, batch)));
   TM_TRY(const std::int64_t rows,
          parts_.engine.count(fmt::format("SELECT count(*) FROM {}", judged_table)));
   const StagedRows staged{std::string("SELECT * FROM ") + judged_table,
@@ -385,7 +412,7 @@ Status StreamCheck::judge(Side& expected, Side& target, const Looked& looked,
                           {},
                           std::nullopt};
   TM_TRY(const Refined judged, refined(staged, cancel));
-  const auto good = engine_side(judged.good.relation, parts_.engine);
+  const auto good = judged_rows(judged.good.relation);
   std::vector<std::string> examples;
   if (compared_.key.empty()) {
     // Each of them is one that the target has not.
@@ -426,7 +453,7 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
   TM_TRY(whole_, stage_source("whole", loaded(), cancel));
   TM_TRY(const std::int64_t refused, make_rows(*whole_, rows_table, cancel));
   TM_TRY(const auto target, target_rows(cancel));
-  const auto good = engine_side(rows_table, parts_.engine);
+  const auto good = judged_rows(rows_table);
   TM_TRY(const Buckets buckets, comparison_.buckets(*good, cancel));
   // What belongs to the next window, as the steps make it; read last.
   std::unique_ptr<Side> changed;
@@ -434,7 +461,7 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
     TM_TRY(const Stage since,
            stage_source("since", {loaded().hi, std::nullopt, std::nullopt}, cancel));
     TM_CHECK(make_rows(since, since_table, cancel));
-    changed = engine_side(since_table, parts_.engine);
+    changed = judged_rows(since_table);
   }
   Verdict verdict;
   verdict.parts = buckets.count();
@@ -517,11 +544,7 @@ Result<std::optional<Stage>> StreamCheck::repair(Cancel& cancel) {
   TM_TRY(const std::int64_t rows, parts_.engine.count("SELECT count(*) FROM " + *batch_));
   if (rows == 0) return std::optional<Stage>();
   TM_TRY(const auto into, writer("batch", {{"rows that are missing or different"}}, cancel));
-  Extraction batch = EngineScan{
-      {},
-      fmt::format("SELECT {} FROM {}", duck::quote_list(stream_.plan.input.names()), *batch_),
-      {},
-      {}};
+  Extraction batch = EngineScan{{}, fmt::format("SELECT {} FROM {}", as_read(), *batch_), {}, {}};
   TM_CHECK(into->write(parts_.engine, 0, batch, cancel, {}));
   TM_TRY(Stage stage, into->seal(loaded()));
   return std::optional(std::move(stage));

@@ -68,7 +68,12 @@ class StreamCheck {
   Result<std::unique_ptr<StageWriter>> writer(const char* name, std::vector<Split> splits,
                                               Cancel& cancel);
   Result<Stage> stage_source(const char* name, const Window& window, Cancel& cancel);
+  // Widens the types of what is compared; before the others.
   Result<std::unique_ptr<Side>> target_rows(Cancel& cancel);
+  std::unique_ptr<Side> source_rows(Source& source, const Schema& present, const Window& window);
+  std::unique_ptr<Side> source_rows(const Window& window);
+  std::unique_ptr<Side> judged_rows(const std::string& relation);
+  std::string as_read() const;
   const Window& loaded() const { return stream_.plan.bound.window; }
   SideEngine side_engine() const { return {parts_.run.engine, parts_.engine}; }
 

@@ -31,7 +31,7 @@ struct Verdict {
   std::string note;  // why there was nothing to compare
   Guarantee guarantee = Guarantee::best_effort;
   std::string reason;                     // of the guarantee
-  std::vector<std::string> not_compared;  // columns, and why
+  std::vector<std::string> not_compared;  // columns or rows, and why
   bool transformed = false;               // by the job's steps, else columns as they are
   std::vector<std::string> columns;       // that were compared
   std::int64_t rows = 0;                  // of the target
