@@ -16,6 +16,19 @@ foreach(script IN LISTS scripts)
   tidemark_script_test(${name} ${Python3_EXECUTABLE} ${script})
 endforeach()
 
+# The longest begin first, so that none of them is left alone at the end.
+foreach(name crash_postgres_test crash_duckdb_test connectors_postgres_test crash_streams_test)
+  set_tests_properties(${name} PROPERTIES COST 1000 TIMEOUT 1800)
+endforeach()
+foreach(name connectors_mysql_test crash_resume_test crash_splits_test postgres_faults_test verify_job_test
+    network_faults_test deletes_test scenarios_test deletes_race_test refused_again_test replay_test)
+  set_tests_properties(${name} PROPERTIES COST 100)
+endforeach()
+
 tidemark_script_test(example_shop ${PROJECT_SOURCE_DIR}/examples/shop/test)
 tidemark_script_test(example_flights ${PROJECT_SOURCE_DIR}/examples/flights/demo ${PROJECT_BINARY_DIR}/tidemark
   --work ${PROJECT_BINARY_DIR}/flights)
+
+# Answers tests/schedule_oracle_test.py.
+add_executable(fire_times ${PROJECT_SOURCE_DIR}/tests/support/fire_times.cc)
+target_link_libraries(fire_times PRIVATE tidemark_schedule)
