@@ -25,7 +25,7 @@ build: ## Build the release program: build/release/tidemark
 
 test: ## Build with sanitizers and run every test; ONLY=regex picks some
 	tools/deps system --tests --demo
-	tools/deps fetch default demo
+	tools/deps fetch default demo test
 	$(MAKE) build/dev/build.ninja
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	tools/run-tests build/dev '$(ONLY)'
@@ -52,14 +52,14 @@ tidy: ## Run clang-tidy over the sources
 
 gcc: ## Build with g++ and run every test
 	tools/deps system --tests
-	tools/deps fetch
+	tools/deps fetch default test
 	$(MAKE) build/gcc/build.ninja
 	tools/quietly "build gcc" build/gcc.log ninja -C build/gcc
 	tools/run-tests build/gcc '$(ONLY)'
 
 tsan: ## Build with the thread sanitizer and run every test
 	tools/deps system --tests
-	tools/deps fetch
+	tools/deps fetch default test
 	$(MAKE) build/tsan/build.ninja
 	tools/quietly "build tsan" build/tsan.log ninja -C build/tsan
 	tools/run-tests build/tsan '$(ONLY)'

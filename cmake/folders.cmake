@@ -16,8 +16,8 @@ tidemark_folder(drivers/mysql LINK model env observe PkgConfig::mariadb TEST_LIN
 tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
-tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::sodium)
-tidemark_folder(drivers/zone LINK model env observe date::date-tz)
+tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
+tidemark_folder(drivers/zone LINK model env observe absl::time)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone)

@@ -40,9 +40,8 @@ LIBRARIES = {
     "yaml-cpp/": "drivers/yaml",
     "nlohmann/": "drivers/json",
     "xxhash.h": "drivers/hash",
-    "sodium.h": "drivers/hash",
-    "sodium/": "drivers/hash",
-    "date/tz.h": "drivers/zone",
+    "openssl/": "drivers/hash",
+    "absl/": "drivers/zone",
     "CLI/": "cli",
 }
 

@@ -253,6 +253,22 @@ void add_commands_that_look(CLI::App& app, Arguments& arguments) {
   });
 }
 
+void add_schedule(CLI::App& app, CommandLine& line) {
+  CLI::App* schedule =
+      add(app, line,
+          {.name = "schedule",
+           .about = "Tell when jobs run by themselves",
+           .more = "In UTC, and as the clock on the wall of the job's zone shows it. Without --to "
+                   "the next ones\nfrom --from on; with it all of them. Connects to nothing.",
+           .example = "schedule orders --from 2026-03-28 --to 2026-03-31"});
+  add_names(schedule, line, "JOB", 0, "The jobs; without a name all that run by themselves");
+  schedule->add_option("--from", line.from_time, "A day, or a moment of UTC; default: now")
+      ->type_name("TIME");
+  schedule->add_option("--to", line.to_time, "Up to this day or moment, which is left out")
+      ->type_name("TIME");
+  add_limit(schedule, line, "How many without --to, 1 to 1000; default: 20");
+}
+
 void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
   CommandLine& line = arguments.line;
   CLI::App* stage =
@@ -368,6 +384,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_that_run(*app, arguments);
   add_verify(*app, arguments);
   add_commands_that_look(*app, arguments);
+  add_schedule(*app, arguments.line);
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);

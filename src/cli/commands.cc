@@ -16,6 +16,7 @@
 #include "cli/refused_rows.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/schedule_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
 #include "cli/verify_command.h"
@@ -290,6 +291,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"quarantine", quarantine},
       {"replay", replay},
       {"verify", verify},
+      {"schedule", schedule},
       {"schema", schema},
       {"version", show_version},
       {"connection show", show_connections},

@@ -39,6 +39,8 @@ struct CommandLine {
   bool repair = false;                              // `verify --repair`
   std::optional<std::chrono::milliseconds> budget;  // `verify --budget`
   int limit = 20;
+  std::string from_time;  // of `schedule`
+  std::string to_time;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`
   std::string docs;         // `schema --docs DIR`

@@ -260,7 +260,9 @@ JsonValue verification(const JsonValue& run) {
       {"note", text("Why there was nothing to compare; else empty.")},
       {"compared", ways},
       {"columns", list(text(), "That were compared.")},
-      {"not_compared", list(text(), "Columns that the source has no more, or of another type.")},
+      {"not_compared", list(text(),
+                            "Columns that the source has no more, or of another type; rows whose "
+                            "time of coming cannot be told.")},
       {"guarantee", guarantees()},
       {"rows", count("Of the target.")},
       {"parts", count("Ranges, or hashes, of the key.")},
@@ -319,6 +321,14 @@ JsonValue connections() {
                                               {"error", or_null(text())}}))}});
 }
 
+JsonValue schedules() {
+  return list(object({{"job", text()},
+                      {"every_ms", or_null(count("The distance, in milliseconds."))},
+                      {"cron", or_null(text("As it is written."))},
+                      {"timezone", text("Of `cron`.")},
+                      {"times", list(instant("When it runs by itself."))}}));
+}
+
 ReferencePage page(const std::string& name, const char* title, const JsonValue& body) {
   JsonValue schema;
   schema.set("$schema", "https://json-schema.org/draft/2020-12/schema").set("title", title);
@@ -344,6 +354,7 @@ std::vector<ReferencePage> document_schemas() {
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
       page("replay", "`tidemark replay`: the run that loaded the stage again", run),
       page("verify", "`tidemark verify`: what the target has of its source", verification(run)),
+      page("schedule", "`tidemark schedule`: when jobs run by themselves", schedules()),
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
       page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),

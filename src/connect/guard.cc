@@ -151,7 +151,8 @@ std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>&
 
 Status Guard::check_hours() const {
   for (const QuietHours& hours : spec_.quiet_hours) {
-    TM_TRY(const WallMinute now, wall_minute(spec_.timezone.value, clock_.now_utc()));
+    TM_TRY(const Zone zone, Zone::find(spec_.timezone.value));
+    const WallMinute now = zone.wall_minute(clock_.now_utc());
     const int left = hours.minutes_left(now);
     if (left == 0) continue;
     const int end = (now.minute + left) % (24 * 60);

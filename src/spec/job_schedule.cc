@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "spec/config_spec.h"
+#include "spec/cron.h"
 #include "spec/job_parts.h"
 
 namespace tidemark {
@@ -16,19 +17,6 @@ bool is_alpha(char c) {
 }
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::vector<std::string> cron_fields(std::string_view text) {
-  std::vector<std::string> fields(1);
-  for (char c : text) {
-    if (c != ' ' && c != '\t') {
-      fields.back() += c;
-    } else if (!fields.back().empty()) {
-      fields.emplace_back();
-    }
-  }
-  if (fields.back().empty()) fields.pop_back();
-  return fields;
 }
 
 // `Area/City`, `UTC`.
@@ -56,20 +44,13 @@ bool zone_exists(const std::string& zone) {
 ValueSpec<Name> cron_value() {
   ValueDoc doc{.shape = ValueShape::text, .phrase = "a cron expression such as \"0 2 * * *\""};
   ValueSpec<Name> inner = config::name(doc.phrase);
-  return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
+  return {doc, [inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
             if (!inner.read(node, context, name, out)) return false;
-            const std::vector<std::string> fields = cron_fields(out.value);
-            const bool words =
-                std::all_of(fields.begin(), fields.end(), [](const std::string& field) {
-                  return std::all_of(field.begin(), field.end(), [](char c) {
-                    return is_alpha(c) || is_digit(c) ||
-                           std::string_view("*/,-?#").find(c) != std::string_view::npos;
-                  });
-                });
-            if (words && (fields.size() == 5 || fields.size() == 6)) return true;
-            return config::wrong_value(
-                node, context, name, doc,
-                "five fields (minute hour day month weekday), or six with seconds first");
+            const Result<Cron> cron = Cron::parse(out.value);
+            if (cron.ok()) return true;
+            context.fault(out.at, "`" + out.value + "`: " + cron.error().message,
+                          cron.error().hint);
+            return false;
           }};
 }
 

@@ -34,6 +34,10 @@ void check_schedule(const RawJob& job, ReadContext& context) {
   if (job.every && job.cron) {
     context.fault(job.cron->at, "the job has both `every` and `cron`", "keep one of them");
   }
+  const std::chrono::milliseconds distance = job.every ? job.every->value : std::chrono::hours(1);
+  if (distance.count() > 0 && distance < std::chrono::seconds(1)) {
+    context.fault(job.every->at, "`every` is less than a second", "write `every: 1s`, or more");
+  }
   if (job.timezone && !job.cron) {
     context.fault(job.timezone->at, "`timezone` means nothing without `cron`",
                   "add cron, or remove timezone");
@@ -89,11 +93,15 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
           "every", &RawJob::every, config::duration(),
           {.default_note = "never by itself",
            .description =
-               "How often the job runs. Checked; no command of this version runs jobs by itself.",
+               "How often the job runs, 1s or more: at the multiples of it since 1970 in UTC, so "
+               "`1h` is each full hour. `tidemark schedule` tells the times; no command of this "
+               "version runs jobs by itself. See [Schedules](../schedule.md).",
            .example = "1h"})
       .field("cron", &RawJob::cron, cron_value(),
              {.default_note = "never by itself",
-              .description = "When the job runs, instead of `every`. Checked, like `every`.",
+              .description =
+                  "When the job runs, instead of `every`: minute, hour, day, month and weekday, or "
+                  "six fields with seconds first. See [Schedules](../schedule.md).",
               .example = "\"0 2 * * *\""})
       .field("timezone", &RawJob::timezone, timezone_value(),
              {.default_note = "UTC",

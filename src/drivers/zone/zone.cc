@@ -1,25 +1,58 @@
 #include "drivers/zone/zone.h"
 
-#include <date/tz.h>
+#include <absl/time/civil_time.h>
+#include <absl/time/time.h>
 
 #include <chrono>
-#include <exception>
+#include <utility>
 
 namespace tidemark {
+namespace {
 
-Result<WallMinute> wall_minute(const std::string& zone, UtcMicros at) {
-  using std::chrono::floor;
-  try {
-    const date::sys_time<std::chrono::microseconds> moment{std::chrono::microseconds(at.get())};
-    const auto local = date::locate_zone(zone)->to_local(moment);
-    const auto day = floor<date::days>(local);
-    const auto minute = floor<std::chrono::minutes>(local - day);
-    return WallMinute{static_cast<int>(date::weekday(day).iso_encoding()) - 1,
-                      static_cast<int>(minute.count())};
-  } catch (const std::exception&) {
-    return user_error("env.no_zone", "this machine knows no time zone `" + zone + "`",
-                      "write a name such as Europe/Berlin, and install the package tzdata");
-  }
+std::int64_t floor_div(std::int64_t value, std::int64_t by) {
+  const std::int64_t down = value % by < 0 ? 1 : 0;
+  return value / by - down;
+}
+
+}  // namespace
+
+struct Zone::Data {
+  absl::TimeZone zone;
+};
+
+Result<Zone> Zone::find(const std::string& name) {
+  auto data = std::make_shared<Data>();
+  if (absl::LoadTimeZone(name, &data->zone)) return Zone(std::move(data));
+  return user_error("env.no_zone", "this machine knows no time zone `" + name + "`",
+                    "write a name such as Europe/Berlin, and install the package tzdata");
+}
+
+std::int64_t Zone::offset(std::int64_t at) const {
+  return data_->zone.At(absl::FromUnixSeconds(at)).offset;
+}
+
+// The library names a change by what the clock shows before and after it. Of the time after it, the
+// first moment is the change, or what the clock shows twice and then its second time.
+std::optional<std::int64_t> Zone::change_after(std::int64_t at) const {
+  absl::TimeZone::CivilTransition change;
+  if (!data_->zone.NextTransition(absl::FromUnixSeconds(at), &change)) return std::nullopt;
+  return absl::ToUnixSeconds(data_->zone.At(change.to).trans);
+}
+
+std::optional<std::int64_t> Zone::change_until(std::int64_t at) const {
+  absl::TimeZone::CivilTransition change;
+  if (!data_->zone.PrevTransition(absl::FromUnixSeconds(at + 1), &change)) return std::nullopt;
+  return absl::ToUnixSeconds(data_->zone.At(change.to).trans);
+}
+
+WallMinute Zone::wall_minute(UtcMicros at) const {
+  constexpr std::int64_t day_s = 86'400;
+  const std::int64_t second = floor_div(at.get(), 1'000'000);
+  const std::int64_t wall = second + offset(second);
+  const std::int64_t day = floor_div(wall, day_s);
+  const auto weekday = std::chrono::weekday(std::chrono::sys_days(std::chrono::days(day)));
+  return {static_cast<int>(weekday.iso_encoding()) - 1,
+          static_cast<int>((wall - day * day_s) / 60)};
 }
 
 }  // namespace tidemark

@@ -1,8 +1,12 @@
 // The local time of a place, from the system's time zone data.
 //
-// Free functions, any thread; the data is read at the first use.
+// Any thread; the data of a zone is read at its first use. Every second has an offset: where the
+// data ends, its rule for all years to come holds.
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
@@ -16,8 +20,23 @@ struct WallMinute {
   int minute = 0;   // of the day, 0 to 1439
 };
 
-// `zone` is a name such as `Europe/Berlin` or `UTC`; `env.no_zone` where the machine has none of
-// that name.
-Result<WallMinute> wall_minute(const std::string& zone, UtcMicros at);
+// Moments are seconds since 1970-01-01T00:00:00Z. A plain value; copies share the data.
+class Zone {
+ public:
+  // `name` is one such as `Europe/Berlin` or `UTC`; `env.no_zone` where the machine has none.
+  static Result<Zone> find(const std::string& name);
+
+  // What the clock on the wall shows beyond UTC, in seconds.
+  std::int64_t offset(std::int64_t at) const;
+  // When clocks are set next, after `at`, and were set last, at or before it; nothing: never.
+  std::optional<std::int64_t> change_after(std::int64_t at) const;
+  std::optional<std::int64_t> change_until(std::int64_t at) const;
+  WallMinute wall_minute(UtcMicros at) const;
+
+ private:
+  struct Data;
+  explicit Zone(std::shared_ptr<const Data> data) : data_(std::move(data)) {}
+  std::shared_ptr<const Data> data_;
+};
 
 }  // namespace tidemark

@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""`tidemark schedule`: the times at which jobs run by themselves, and what is said of schedules that are none.
+
+The program is $TIDEMARK_BINARY, default build/dev/tidemark.
+"""
+
+import datetime
+import unittest
+
+from support.project import Project, listing
+
+READ = 'from: {connection: landing, files: "x-*.csv"}\nto: {connection: warehouse, table: NAME, load: append}\n'
+
+
+class Schedule(unittest.TestCase):
+    def setUp(self):
+        self.project = self.enterContext(Project())
+
+    def job(self, name, schedule):
+        self.project.job(name, READ.replace("NAME", name) + schedule)
+
+    def schedule(self, *arguments):
+        done = self.project.call("schedule", *arguments)
+        self.assertEqual(0, done.code, done.err)
+        return done
+
+    def test_times_of_a_day_through_a_change_of_the_clock(self):
+        self.job("nightly", 'cron: "30 2 * * *"\ntimezone: Europe/Berlin\n')
+        shown = self.schedule("nightly", "--from", "2026-03-28", "--to", "2026-03-31").out
+        self.assertIn("2026-03-28T01:30:00.000000Z  Sat 2026-03-28 02:30:00 +01:00  Europe/Berlin  nightly", shown)
+        self.assertIn("2026-03-29T01:00:00.000000Z  Sun 2026-03-29 03:00:00 +02:00", shown)
+        self.assertIn("2026-03-30T00:30:00.000000Z  Mon 2026-03-30 02:30:00 +02:00", shown)
+        self.assertEqual(5, len(shown.splitlines()), "three times below the two lines of the head")
+        autumn = self.schedule("nightly", "--from", "2026-10-25", "--to", "2026-10-26", "--json").json
+        self.assertEqual(["2026-10-25T00:30:00.000000Z"], autumn[0]["times"])
+
+    def test_the_next_ones_of_all_jobs_in_the_order_of_their_times(self):
+        self.job("often", "every: 10m\n")
+        self.job("west", 'cron: "5 0 * * *"\ntimezone: America/St_Johns\n')
+        self.job("by_hand", "")
+        self.job("off", "every: 1m\nenabled: false\n")
+        lines = self.schedule("--from", "2026-01-01T03:20:00Z", "--limit", "4").out.splitlines()[2:]
+        self.assertEqual(["often", "often", "west", "often"], [line.split()[-1] for line in lines])
+        self.assertTrue(lines[0].startswith("2026-01-01T03:20:00"), "one at --from belongs to it")
+        self.assertIn("Thu 2026-01-01 00:05:00 -03:30", lines[2])
+        documents = self.schedule("--from", "2026-01-01", "--limit", "2", "--json").json
+        self.assertEqual({"often", "west"}, {one["job"] for one in documents})
+        self.assertEqual({600_000, None}, {one["every_ms"] for one in documents})
+        self.assertEqual({2}, {len(one["times"]) for one in documents})
+        # One that is asked for by its name is shown though nothing starts it now.
+        self.assertIn("off", self.schedule("off").out)
+
+    def test_without_a_time_it_begins_now(self):
+        self.job("often", "every: 1s\n")
+        first = self.schedule("often", "--json").json[0]["times"][0]
+        apart = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(first.replace("Z", "+00:00"))
+        self.assertLess(abs(apart.total_seconds()), 60)
+
+    def test_what_does_not_run_by_itself_is_said(self):
+        self.job("by_hand", "")
+        self.assertIn("neither `every` nor `cron`", self.schedule("by_hand").err)
+        self.assertIn("no job of this project runs by itself", self.schedule().err)
+        self.assertEqual([], self.schedule("by_hand", "--json").json[0]["times"])
+
+    def test_bad_schedules_are_faults_with_their_place(self):
+        for schedule, words in {
+            'cron: "0 25 * * *"\n': ("jobs/bad.yaml:3:7", "`25` is no hour", "0 to 23"),
+            'cron: "0 0 30 2 *"\n': ("jobs/bad.yaml:3:7", "there is no such day"),
+            'cron: "0 0 ? * MON"\n': ("`?` means nothing", "write `*`"),
+            'cron: "*/90 * * * *"\n': ("larger than its field", "every"),
+            'every: 500ms\n': ("jobs/bad.yaml:3:8", "less than a second", "every: 1s"),
+            'every: 1h\ncron: "0 0 * * *"\n': ("both `every` and `cron`",),
+            'cron: "0 0 * * *"\ntimezone: Europe/Berlim\n': ("time zone", "IANA"),
+        }.items():
+            with self.subTest(schedule):
+                self.job("bad", schedule)
+                for command in ("validate", "schedule"):
+                    done = self.project.call(command)
+                    self.assertEqual(2, done.code)
+                    for word in words:
+                        self.assertIn(word, done.out + done.err)
+
+    def test_bad_times_and_names(self):
+        self.job("often", "every: 1h\n")
+        before = listing(self.project.dir)
+        for arguments, words in {
+            ("--from", "yesterday"): ("--from", "`yesterday` is no moment", "2026-11-22"),
+            ("--to", "2026-13-01"): ("--to", "no moment"),
+            ("--from", "2026-02-01", "--to", "2026-01-01"): ("--to is before --from",),
+            ("oftn",): ("`oftn`", "`often`"),
+        }.items():
+            with self.subTest(arguments):
+                done = self.project.call("schedule", *arguments)
+                self.assertEqual(2, done.code)
+                for word in words:
+                    self.assertIn(word, done.err)
+        self.schedule("often")
+        self.assertEqual(before, listing(self.project.dir), "nothing is written")
+
+
+if __name__ == "__main__":
+    unittest.main()
