@@ -334,6 +334,26 @@ class PostgresToDuckdb(Findings, Verify):
         self.assertIn("null_cursor: once", seen["not_compared"][0])
         self.assertIsNotNone(seen["proved_at"])
 
+    def test_a_wider_target_behind_steps_and_with_a_mark_is_compared(self):
+        self.shop(f"create table t (id int primary key, v numeric(10,2), at timestamptz not null default now()); "
+                  f"insert into t select i, i, {HOUR_AGO['postgres']} from generate_series(1, 50) s(i)")
+        self.change('create table t (id bigint, v decimal(22,4), "at" timestamptz, gone_at timestamptz)')
+        self.job("t", more="transform: [{derive: {v: v * 2}}]\ndeletes: {sweep: 24h, mark: gone_at}\n")
+        self.good("t")
+        first = self.stream()
+        self.assertEqual(("transformed", (0, 0, 0)), (first["compared"], self.found(first)))
+        self.change("update t set v = v + 0.0001 where id = 7")
+        self.assertEqual((0, 1, 0), self.found(self.stream()))
+
+    def test_a_key_that_is_a_decimal_in_the_target_keeps_its_ranges(self):
+        self.shop(f"create table t (id int primary key, at timestamptz not null default now()); "
+                  f"insert into t select i, {HOUR_AGO['postgres']} from generate_series(1, 90000) s(i)")
+        self.change('create table t (id decimal(12,2), "at" timestamptz)')
+        self.job("t")
+        self.good("t")
+        self.assertGreater(self.stream("--budget", "1ms")["parts_left"], 0)
+        self.assertIsNotNone(self.stream()["proved_at"])
+
     def test_composite_and_text_keys_are_divided_by_hash(self):
         self.shop("create table t (a text, b date, v int, at timestamptz not null default now() - interval '1 hour', "
                   "primary key (a, b)); insert into t (a, b, v) select 'k' || i, date '2020-01-01' + i, i "
@@ -480,6 +500,21 @@ class Sqlite(unittest.TestCase):
             seen = project.call("verify", "t", "--repair", "--json").json
             self.assertEqual(1, seen["streams"][0]["missing"])
             self.assertEqual(101, project.count("t"))
+
+    def test_a_full_load_has_its_rows_without_a_watermark_compared(self):
+        import sqlite3
+        from support.project import Project
+        with Project() as project:
+            with sqlite3.connect(project.dir / "shop.db") as shop:
+                shop.execute("create table t (id integer primary key, at text)")
+                shop.executemany("insert into t values (?, ?)", [(1, "2024-01-01 00:00:00"), (2, None)])
+            project.job("t", "from: {connection: shop, table: t, watermark: at, null_cursor: once}\n"
+                             "to: {connection: warehouse, table: t, load: full}\n")
+            self.assertEqual(0, project.call("run", "t").code)
+            with DuckdbFile(project.dir / "warehouse.duckdb") as file:
+                file.rows("delete from t where id = 2")
+            seen = project.call("verify", "t", "--json").json["streams"][0]
+            self.assertEqual((1, []), (seen["missing"], seen["not_compared"]), seen)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ Result<std::unique_ptr<Source>> Planner::open_to_verify(const JobSpec& job,
   TM_TRY(const Connector* connector, connectors_.of(from));
   const ConnectorContext context = context_of(job.name, "/" + stream.name.get(), options);
   StreamSpec read = stream;
-  if (read.source.null_cursor == NullCursor::once) read.source.null_cursor = NullCursor::left_out;
+  // A full load has those rows each time.
+  if (read.source.null_cursor == NullCursor::once && job.to.load != LoadStrategy::full)
+    read.source.null_cursor = NullCursor::left_out;
   TM_TRY(auto source, connector->open_source(from, read, job.to.load, context, cancel));
   if (source->wants_history()) return files_are_hashed(job);
   TM_TRY(const Schema now, source->discover(cancel));

@@ -1,11 +1,13 @@
 #include "verify/side.h"
 
+#include <algorithm>
 #include <limits>
 #include <mutex>
 #include <utility>
 
 #include "connect/fit.h"
 #include "run/split_reads.h"
+#include "verify/digest.h"
 
 namespace tidemark {
 namespace {
@@ -191,8 +193,9 @@ std::unique_ptr<Side> widened_side(std::unique_ptr<Side> rows, const Schema& pre
   return std::make_unique<ProjectedSide>(std::move(rows), projection(types, present, "CAST"));
 }
 
-Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema, const SideEngine& engine,
-                                          Cancel& cancel) {
+Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema,
+                                          const std::vector<std::string>& place,
+                                          const SideEngine& engine, Cancel& cancel) {
   std::unique_ptr<Side> found;
   Schema present;
   if (auto* source = std::get_if<std::unique_ptr<Source>>(&rows)) {
@@ -205,8 +208,10 @@ Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema, const
   }
   for (Column& column : schema.columns) {
     const auto at = present.find(column.name);
-    if (at && can_hold(present.columns[*at].type, column.type))
-      column.type = present.columns[*at].type;
+    if (!at || !can_hold(present.columns[*at].type, column.type)) continue;
+    const bool places = std::find(place.begin(), place.end(), column.name) != place.end();
+    if (places && Buckets::can_range(column) && !Buckets::can_range(present.columns[*at])) continue;
+    column.type = present.columns[*at].type;
   }
   return std::unique_ptr<Side>(
       std::make_unique<ProjectedSide>(std::move(found), projection(schema, present, "TRY_CAST")));

@@ -42,9 +42,11 @@ struct SideEngine {
 // stands in the quarantine. The source outlives the side.
 std::unique_ptr<Side> source_side(Source& source, Window window, const SideEngine& engine);
 // A target's rows, in the columns and types of `schema`: what does not fit a type is NULL there. A
-// column that is kept in a wider type gets that in `schema`, so that it is not rounded.
-Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema, const SideEngine& engine,
-                                          Cancel& cancel);
+// column that is kept in a wider type gets that in `schema`, so that it is not rounded; but not one
+// of `place` whose ranges could not be asked for then.
+Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema,
+                                          const std::vector<std::string>& place,
+                                          const SideEngine& engine, Cancel& cancel);
 // Rows of the columns of `present`, each in the type that `wanted` has for it, which can hold it.
 std::unique_ptr<Side> widened_side(std::unique_ptr<Side> rows, const Schema& present,
                                    const Schema& wanted);

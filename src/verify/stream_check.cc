@@ -125,7 +125,8 @@ Result<Verdict> StreamCheck::check(Cancel& cancel) {
   verdict.reason = plan.bound.reason;
   verdict.not_compared = plan.bound.notes;
   const SourceSpec& from = parts_.job.from;
-  if (from.watermark && from.null_cursor == NullCursor::once) {
+  if (from.watermark && from.null_cursor == NullCursor::once &&
+      plan.target.strategy != LoadStrategy::full) {
     verdict.not_compared.push_back("rows without `" + from.watermark->value +
                                    "`: `null_cursor: once` reads those of the first run only");
   }
@@ -189,8 +190,11 @@ std::unique_ptr<Side> StreamCheck::source_rows(const Window& window) {
 
 // Rows as the job's rules leave them.
 std::unique_ptr<Side> StreamCheck::judged_rows(const std::string& relation) {
-  return widened_side(engine_side(relation, parts_.engine), stream_.plan.target.schema,
-                      compared_.schema);
+  Schema present = stream_.plan.target.schema;
+  std::erase_if(present.columns, [&](const Column& column) {
+    return !compared_.schema.find(column.name).has_value();
+  });
+  return widened_side(engine_side(relation, parts_.engine), present, compared_.schema);
 }
 
 // Columns in the types of the source, which the comparison may have widened.
@@ -206,7 +210,7 @@ std::string StreamCheck::as_read() const {
 
 Result<std::unique_ptr<Side>> StreamCheck::target_rows(Cancel& cancel) {
   TM_TRY(TargetRows rows, parts_.sink.rows(stream_.plan.target.table, cancel));
-  return target_side(std::move(rows), compared_.schema, side_engine(), cancel);
+  return target_side(std::move(rows), compared_.schema, compared_.place, side_engine(), cancel);
 }
 
 Result<std::optional<KeptProof>> StreamCheck::kept_proof() {
