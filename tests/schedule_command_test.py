@@ -59,7 +59,7 @@ class Schedule(unittest.TestCase):
     def test_what_does_not_run_by_itself_is_said(self):
         self.job("by_hand", "")
         self.assertIn("neither `every` nor `cron`", self.schedule("by_hand").err)
-        self.assertIn("no job of this project runs by itself", self.schedule().err)
+        self.assertIn("no enabled job of this project runs by itself", self.schedule().err)
         self.assertEqual([], self.schedule("by_hand", "--json").json[0]["times"])
 
     def test_bad_schedules_are_faults_with_their_place(self):
@@ -69,6 +69,7 @@ class Schedule(unittest.TestCase):
             'cron: "0 0 ? * MON"\n': ("`?` means nothing", "write `*`"),
             'cron: "*/90 * * * *"\n': ("larger than its field", "every"),
             'every: 500ms\n': ("jobs/bad.yaml:3:8", "less than a second", "every: 1s"),
+            'every: 400d\n': ("more than a year",),
             'every: 1h\ncron: "0 0 * * *"\n': ("both `every` and `cron`",),
             'cron: "0 0 * * *"\ntimezone: Europe/Berlim\n': ("time zone", "IANA"),
         }.items():
@@ -87,6 +88,8 @@ class Schedule(unittest.TestCase):
             ("--from", "yesterday"): ("--from", "`yesterday` is no moment", "2026-11-22"),
             ("--to", "2026-13-01"): ("--to", "no moment"),
             ("--from", "2026-02-01", "--to", "2026-01-01"): ("--to is before --from",),
+            ("--to", "2400-01-01"): ("before the year 2400",),
+            ("--from", "2026-01-01", "--to", "2399-01-01"): ("more than 100,000 times", "--to"),
             ("oftn",): ("`oftn`", "`often`"),
         }.items():
             with self.subTest(arguments):

@@ -110,6 +110,7 @@ def expected(expression, zone, begin, end):
 
 
 def each_minute(expression, zone, begin, end):
+    """What goes by elapsed time, by cronsim's rules of a day and nothing else of it."""
     rules, found = CronSim(expression, datetime.datetime.fromtimestamp(begin, UTC).astimezone(zone)), []
     for at in range(begin + 1, end + 1):
         wall = datetime.datetime.fromtimestamp(at, UTC).astimezone(zone)
@@ -125,11 +126,13 @@ def reason(expression, zone, begin, end, want, got):
     minute, hour, *_ = expression.split()
     if sorted(set(want)) == got:
         return "twice"
-    if re.search(r"\b(\d+)-\1/", expression):
-        return "single"
-    if not minute.startswith("*") and not hour.startswith("*"):
-        return "even" if "/" in minute + hour else None
-    return "lost" if each_minute(expression, zone, begin, end) == got else None
+    by_time_of_day = not minute.startswith("*") and not hour.startswith("*")
+    if by_time_of_day and "/" not in minute + hour:
+        return None
+    single = re.sub(r"\b(\d+)-\1/\d+", r"\1", expression)
+    if each_minute(single, zone, begin, end) != got:
+        return None
+    return "single" if single != expression else "even" if by_time_of_day else "lost"
 
 
 class ScheduleOracle(unittest.TestCase):

@@ -7,13 +7,14 @@
 
 #include <fmt/format.h>
 
+#include "base/units.h"
 #include "cli/text_table.h"
 #include "schedule/fire_times.h"
 
 namespace tidemark {
 namespace {
 
-constexpr std::size_t times_max = 1'000'000;
+constexpr std::size_t times_max = 100'000;
 
 struct JobTimes {
   const JobSpec* job;
@@ -25,9 +26,12 @@ struct JobTimes {
 Result<UtcMicros> moment(const char* option, const std::string& text) {
   const bool day = text.size() == std::string_view("2026-01-01").size();
   auto read = parse_utc(day ? text + "T00:00:00Z" : text);
-  if (read.ok()) return read;
-  return user_error("user.usage", fmt::format("{}: `{}` is no moment", option, text),
-                    "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z");
+  // Nobody knows the zones of later years.
+  static const UtcMicros end = *parse_utc("2400-01-01T00:00:00Z");
+  if (read.ok() && read->get() < end.get()) return read;
+  return user_error(
+      "user.usage", fmt::format("{}: `{}` is no moment", option, text),
+      "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z, before the year 2400");
 }
 
 std::string zone_name(const JobSpec& job) {
@@ -100,7 +104,7 @@ Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Works
   std::vector<const JobSpec*> jobs;
   for (const std::string& name : call.line.names) {
     TM_TRY(const JobSpec* job, workspace.finder().in_project(name));
-    jobs.push_back(job);
+    if (std::find(jobs.begin(), jobs.end(), job) == jobs.end()) jobs.push_back(job);
   }
   if (!call.line.names.empty()) return jobs;
   for (const JobSpec& job : workspace.jobs()) {
@@ -112,7 +116,8 @@ Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Works
 // For people, where there is nothing to list.
 void say_why_none(const std::vector<const JobSpec*>& jobs, bool named) {
   if (jobs.empty())
-    std::fputs("no job of this project runs by itself: give one `every` or `cron`\n", stderr);
+    std::fputs("no enabled job of this project runs by itself: give one `every` or `cron`\n",
+               stderr);
   for (const JobSpec* job : jobs) {
     if (named && !runs_by_itself(*job))
       std::fprintf(stderr, "%s does not run by itself: it has neither `every` nor `cron`\n",
@@ -140,8 +145,14 @@ int schedule(const Call& call) {
     const std::size_t limit = to ? times_max : static_cast<std::size_t>(call.line.limit);
     std::vector<JobTimes> found;
     JsonArray documents;
+    std::size_t all = 0;
     for (const JobSpec* job : jobs) {
-      TM_TRY(JobTimes times, times_of(*job, from, to, limit));
+      TM_TRY(JobTimes times, times_of(*job, from, to, limit + (to ? 1 : 0)));
+      all += times.times.size();
+      if (to && all > times_max) {
+        return user_error("user.usage", "there are more than " + show_count(times_max) + " times",
+                          "name a later --from, an earlier --to, or fewer jobs");
+      }
       if (call.line.json) documents.push_back(document(times));
       found.push_back(std::move(times));
     }

@@ -21,7 +21,7 @@ namespace tidemark {
 
 class FireTimes {
  public:
-  // REQUIRES a distance above 0.
+  // REQUIRES a distance above 0, of some years at most.
   static FireTimes every(std::chrono::milliseconds distance);
   static FireTimes cron(Cron cron, Zone zone);
   // Nothing where the job has neither; `env.no_zone`, or `spec.cron` for a text that was not

@@ -128,15 +128,17 @@ class CronReader {
  public:
   Result<Cron> read(std::string_view text) {
     cron_.text_ = text;
-    std::string all = upper(text);
-    for (const Shorthand& shorthand : shorthands) {
-      if (all == shorthand.word) all = shorthand.means;
+    const std::string all = upper(text);
+    std::vector<std::string_view> fields = words_of(all);
+    if (fields.size() == 1 && fields.front().starts_with("@")) {
+      const auto known = std::find_if(shorthands.begin(), shorthands.end(),
+                                      [&](const Shorthand& one) { return one.word == fields[0]; });
+      if (known == shorthands.end()) {
+        return bad(fmt::format("`{}` is no time", text),
+                   "there are @hourly, @daily, @midnight, @weekly, @monthly, @yearly, @annually");
+      }
+      fields = words_of(known->means);
     }
-    if (all.starts_with("@")) {
-      return bad(fmt::format("`{}` is no time", text),
-                 "there are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually");
-    }
-    const std::vector<std::string_view> fields = words_of(all);
     if (fields.size() != 5 && fields.size() != 6) {
       return bad(fmt::format("it has {} fields", fields.size()),
                  "five fields (minute hour day month weekday), or six with seconds first");
@@ -259,18 +261,20 @@ class CronReader {
   // `5L`, `FRI#3`.
   Status read_special_weekday(std::string_view term) {
     const std::size_t mark = term.find_first_of("L#");
-    TM_TRY(const int named, read_value(Unit::weekday, term.substr(0, mark)));
-    const auto day = static_cast<std::size_t>(named % day_bits);
+    const auto named = read_value(Unit::weekday, term.substr(0, mark));
+    const auto nth = term[mark] == '#' ? number(term.substr(mark + 1)) : std::optional(1);
+    const bool ends = term[mark] == '#' || mark + 1 == term.size();
+    if (!named.ok() || !ends || !nth || *nth < 1 || *nth > 5) {
+      return bad(fmt::format("`{}` is no day of the week", term),
+                 "0 to 7 (0 and 7 are Sunday), SUN to SAT, `FRI#3` (the third Friday of the month, "
+                 "up to `#5`) or `5L` (the last Friday)");
+    }
+    const auto day = static_cast<std::size_t>(*named % day_bits);
     if (term[mark] == 'L') {
       cron_.last_of_month_.set(day);
-      return {};
+    } else {
+      cron_.nth_of_month_.set(static_cast<std::size_t>(day_bits * (*nth - 1)) + day);
     }
-    const auto nth = number(term.substr(mark + 1));
-    if (!nth || *nth < 1 || *nth > 5) {
-      return bad(fmt::format("`{}` is none of a month's weeks", term),
-                 "1 to 5 behind the `#`: `FRI#3` is the third Friday");
-    }
-    cron_.nth_of_month_.set(static_cast<std::size_t>(day_bits * (*nth - 1)) + day);
     return {};
   }
 

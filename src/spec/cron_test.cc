@@ -37,7 +37,7 @@ TEST(Cron, NamesTimesOfADay) {
             (Times{"2026-11-30T06:10:15", "2026-11-30T06:10:45"}));
   EXPECT_EQ(next("50/5 23 * * *", "2026-11-22T23:51:00", 2),
             (Times{"2026-11-22T23:55:00", "2026-11-23T23:50:00"}));
-  EXPECT_EQ(next("@hourly", "2026-12-31T23:00:01"), (Times{"2027-01-01T00:00:00"}));
+  EXPECT_EQ(next(" @hourly ", "2026-12-31T23:00:01"), (Times{"2027-01-01T00:00:00"}));
   EXPECT_EQ(next("@weekly", "2026-11-22T00:00:01"), (Times{"2026-11-29T00:00:00"}));
 }
 
@@ -98,9 +98,10 @@ TEST(Cron, SaysWhatIsWrongAndWhatToWrite) {
            Wrong{"*/0 * * * *", "no step", "*/5"},
            Wrong{"1, * * * *", "`` is no minute", "0 to 59"},
            Wrong{"-1 * * * *", "`` is no minute", "0 to 59"},
-           Wrong{"0 0 * * FRI#6", "none of a month's weeks", "FRI#3"},
+           Wrong{"0 0 * * FRI#6", "`FRI#6` is no day of the week", "FRI#3"},
+           Wrong{"0 0 * * JUL", "`JUL` is no day of the week", "5L"},
            Wrong{"0 0 W * *", "`W` is no day of the month", "15W"},
-           Wrong{"0 0 * * L", "`` is no day of the week", "SUN to SAT"},
+           Wrong{"0 0 * * L", "`L` is no day of the week", "SUN to SAT"},
            Wrong{"0 0 30 2 *", "no such day", "month"},
            Wrong{"@reboot", "`@reboot` is no time", "@daily"},
            Wrong{"1.5 * * * *", "`1.5` is no minute", "0 to 59"},

@@ -338,6 +338,7 @@ INSTANTIATE_TEST_SUITE_P(
                   {"3:8: `every` must be a duration such as 5m or 1h, not `0s`"}},
         FaultCase{"cron_short", rest("cron: 0 2 * *\n"), {"3:7: `0 2 * *`: it has 4 fields"}},
         FaultCase{"cron_hour", rest("cron: 0 24 * * *\n"), {"3:7: `0 24 * * *`: `24` is no hour"}},
+        FaultCase{"every_long", rest("every: 400d\n"), {"3:8: `every` is more than a year"}},
         FaultCase{"every_short", rest("every: 500ms\n"), {"3:8: `every` is less than a second"}},
         FaultCase{"cron_star",
                   rest("cron: * * * * *\n"),

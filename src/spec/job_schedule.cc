@@ -1,9 +1,8 @@
 // The words of a job's schedule whose form can be checked here.
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
+#include "drivers/zone/zone.h"
 #include "spec/config_spec.h"
 #include "spec/cron.h"
 #include "spec/job_parts.h"
@@ -30,15 +29,6 @@ bool looks_like_zone(std::string_view text) {
          (text == "UTC" || text.find('/') != std::string_view::npos);
 }
 
-// Where the machine has no zone data the word is taken; whoever uses the zone will need that data
-// anyway.
-bool zone_exists(const std::string& zone) {
-  static constexpr const char* zone_data = "/usr/share/zoneinfo";
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(zone_data, ignored)) return true;
-  return std::filesystem::is_regular_file(std::filesystem::path(zone_data) / zone, ignored);
-}
-
 }  // namespace
 
 ValueSpec<Name> cron_value() {
@@ -59,7 +49,7 @@ ValueSpec<Name> timezone_value() {
   ValueSpec<Name> inner = config::name(doc.phrase);
   return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name, Name& out) {
             if (!inner.read(node, context, name, out)) return false;
-            const bool good = looks_like_zone(out.value) && zone_exists(out.value);
+            const bool good = looks_like_zone(out.value) && Zone::find(out.value).ok();
             return good || config::wrong_value(node, context, name, doc,
                                                "write the zone's name from the IANA list, or UTC");
           }};

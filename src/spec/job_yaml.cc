@@ -38,6 +38,9 @@ void check_schedule(const RawJob& job, ReadContext& context) {
   if (distance.count() > 0 && distance < std::chrono::seconds(1)) {
     context.fault(job.every->at, "`every` is less than a second", "write `every: 1s`, or more");
   }
+  if (distance > std::chrono::days(366)) {
+    context.fault(job.every->at, "`every` is more than a year", "a `cron` can name one day of it");
+  }
   if (job.timezone && !job.cron) {
     context.fault(job.timezone->at, "`timezone` means nothing without `cron`",
                   "add cron, or remove timezone");

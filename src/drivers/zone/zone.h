@@ -1,7 +1,7 @@
 // The local time of a place, from the system's time zone data.
 //
-// Any thread; the data of a zone is read at its first use. Every second has an offset: where the
-// data ends, its rule for all years to come holds.
+// Any thread; the data of a zone is read at its first use. Where its tables end their rule for the
+// years behind them holds; changes are told up to the year 2437.
 #pragma once
 
 #include <cstdint>
