@@ -34,16 +34,12 @@ Result<UtcMicros> moment(const char* option, const std::string& text) {
       "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z, before the year 2400");
 }
 
-std::string zone_name(const JobSpec& job) {
-  return job.schedule.timezone ? job.schedule.timezone->value : "UTC";
-}
-
 Result<JobTimes> times_of(const JobSpec& job, UtcMicros from, std::optional<UtcMicros> to,
                           std::size_t limit) {
   JobTimes found{&job, std::nullopt, {}};
   TM_TRY(const std::optional<FireTimes> fires, FireTimes::of(job.schedule));
   if (!fires) return found;
-  TM_TRY(found.zone, Zone::find(zone_name(job)));
+  TM_TRY(found.zone, Zone::find(zone_name(job.schedule)));
   // One that is at `from` belongs to it.
   std::optional<UtcMicros> next = fires->after(UtcMicros(from.get() - 1));
   while (next && found.times.size() < limit && (!to || next->get() < to->get())) {
@@ -78,8 +74,8 @@ std::string report(const std::vector<JobTimes>& jobs, std::size_t limit) {
   if (fires.size() > limit) fires.resize(limit);
   TextTable table{{"UTC", "LOCAL", "ZONE", "JOB"}, {false, false, false, false}, {}};
   for (const auto& [at, job] : fires) {
-    table.rows.push_back(
-        {to_text(at), on_the_wall(*job->zone, at), zone_name(*job->job), job->job->name.get()});
+    table.rows.push_back({to_text(at), on_the_wall(*job->zone, at), zone_name(job->job->schedule),
+                          job->job->name.get()});
   }
   return print_table(table);
 }
@@ -93,7 +89,7 @@ JsonValue document(const JobTimes& found) {
   json.set("job", found.job->name.get());
   json.set("every_ms", spec.every ? JsonValue(spec.every->count()) : JsonValue());
   json.set("cron", spec.cron ? JsonValue(spec.cron->value) : JsonValue());
-  return json.set("timezone", zone_name(*found.job)).set("times", std::move(times));
+  return json.set("timezone", zone_name(spec)).set("times", std::move(times));
 }
 
 bool runs_by_itself(const JobSpec& job) {

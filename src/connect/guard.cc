@@ -150,9 +150,10 @@ std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>&
 }
 
 Status Guard::check_hours() const {
+  if (spec_.quiet_hours.empty()) return {};
+  TM_TRY(const Zone zone, Zone::find(spec_.timezone.value));
+  const WallMinute now = zone.wall_minute(clock_.now_utc());
   for (const QuietHours& hours : spec_.quiet_hours) {
-    TM_TRY(const Zone zone, Zone::find(spec_.timezone.value));
-    const WallMinute now = zone.wall_minute(clock_.now_utc());
     const int left = hours.minutes_left(now);
     if (left == 0) continue;
     const int end = (now.minute + left) % (24 * 60);

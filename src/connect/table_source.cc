@@ -95,6 +95,10 @@ std::int64_t scan_limit(const Guard* guard) {
   return guard == nullptr ? GuardSpec().scan_limit_bytes : guard->spec().scan_limit_bytes;
 }
 
+bool is_expression(const Schema& schema, const std::string& watermark) {
+  return !schema.find(watermark) && watermark.find('(') != std::string::npos;
+}
+
 bool reads_null_cursors(NullCursor nulls, const Window& window) {
   return nulls == NullCursor::every_run || (nulls == NullCursor::once && !window.lo);
 }

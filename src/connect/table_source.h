@@ -47,6 +47,10 @@ std::string both(const std::string& one, const std::string& other);
 // How many bytes a run may scan to find its window, also where nothing guards the connection.
 std::int64_t scan_limit(const Guard* guard);
 
+// Whether a job's watermark that names no column is an expression in the server's SQL:
+// `coalesce(updated_at, created_at)`.
+bool is_expression(const Schema& schema, const std::string& watermark);
+
 // Rows are counted up to one more than this.
 inline constexpr std::int64_t null_cursors_counted_max = 100'000;
 // Whether a window reads rows whose `watermark` is NULL.

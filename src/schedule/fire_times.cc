@@ -18,6 +18,10 @@ std::int64_t floor_div(std::int64_t value, std::int64_t by) {
 
 }  // namespace
 
+std::string zone_name(const ScheduleSpec& schedule) {
+  return schedule.timezone ? schedule.timezone->value : "UTC";
+}
+
 FireTimes FireTimes::every(std::chrono::milliseconds distance) {
   TM_ASSERT(distance.count() > 0);
   FireTimes times;
@@ -36,7 +40,7 @@ Result<std::optional<FireTimes>> FireTimes::of(const ScheduleSpec& schedule) {
   if (schedule.every) return std::optional(every(*schedule.every));
   if (!schedule.cron) return std::optional<FireTimes>();
   TM_TRY(Cron times, Cron::parse(schedule.cron->value));
-  TM_TRY(Zone zone, Zone::find(schedule.timezone ? schedule.timezone->value : "UTC"));
+  TM_TRY(Zone zone, Zone::find(zone_name(schedule)));
   return std::optional(cron(std::move(times), std::move(zone)));
 }
 

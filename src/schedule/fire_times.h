@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "drivers/zone/zone.h"
 #include "env/clock.h"
@@ -18,6 +19,9 @@
 #include "spec/job_spec.h"
 
 namespace tidemark {
+
+// The zone of a job's `cron`, by its name.
+std::string zone_name(const ScheduleSpec& schedule);
 
 class FireTimes {
  public:

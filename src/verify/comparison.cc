@@ -133,7 +133,7 @@ Result<Buckets> Comparison::buckets(Side& rows, Cancel& cancel) {
     largest = std::max(largest.value_or(INT64_MIN), answer.integer(0, 2));
     return {};
   };
-  TM_CHECK(rows.scan({}, look, cancel));
+  TM_CHECK(rows.scan({}, Side::Readers::one, look, cancel));
   const int count =
       static_cast<int>(std::clamp<std::int64_t>(total / rows_of_bucket, 1, buckets_max));
   if (!ranges || !least) return Buckets::of_hash(compared_.place, count);
@@ -155,7 +155,7 @@ Result<std::vector<Digest>> Comparison::digests(Side& rows, const Hashed& hashed
     add_digests(some, digests);
     return {};
   };
-  TM_CHECK(rows.scan_beside(ranges_of(buckets, spans), add, cancel));
+  TM_CHECK(rows.scan(ranges_of(buckets, spans), Side::Readers::all, add, cancel));
   return digests;
 }
 
@@ -175,7 +175,7 @@ Status Comparison::collect(Side& side, const std::string& table, const std::stri
     return engine.execute_waiting(fmt::format("INSERT INTO {} SELECT {} FROM {} AS rows_ WHERE {}",
                                               table, columns, from, condition));
   };
-  return side.scan(ranges, insert, cancel);
+  return side.scan(ranges, Side::Readers::one, insert, cancel);
 }
 
 Result<Differences> Comparison::find(Side& expected, Side& target, Side* changed,

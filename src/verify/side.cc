@@ -16,7 +16,7 @@ class EngineSide final : public Side {
  public:
   EngineSide(std::string relation, duck::Connection& engine)
       : relation_(std::move(relation)), engine_(engine) {}
-  Status scan(const std::vector<RowRange>&, const Use& use, Cancel& cancel) override {
+  Status scan(const std::vector<RowRange>&, Readers, const Use& use, Cancel& cancel) override {
     TM_CHECK(cancel.check());
     return use(engine_, relation_);
   }
@@ -89,26 +89,24 @@ class SourceSide final : public Side {
  public:
   SourceSide(Source& source, Window window, const SideEngine& engine)
       : source_(source), window_(std::move(window)), engine_(engine) {}
+  // All rows of a source of its own.
+  SourceSide(std::unique_ptr<Source> source, const SideEngine& engine)
+      : own_(std::move(source)), source_(*own_), engine_(engine) {}
 
-  Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return read(ranges, use, 1, cancel);
-  }
-  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return read(ranges, use, std::numeric_limits<int>::max(), cancel);
-  }
-
- private:
-  Status read(const std::vector<RowRange>& ranges, const Use& use, int readers_max,
-              Cancel& cancel) {
+  Status scan(const std::vector<RowRange>& ranges, Readers readers, const Use& use,
+              Cancel& cancel) override {
     source_.keep_to(ranges);
     TM_TRY(Schema schema, source_.discover(cancel));
     TM_TRY(std::vector<Split> splits, source_.split(window_, cancel));
     UsedSplits used(std::move(splits), std::move(schema), use);
     SplitReads reads(source_, used, engine_.engine, {}, cancel);
+    const int readers_max = readers == Readers::all ? std::numeric_limits<int>::max() : 1;
     TM_CHECK(reads.read(engine_.connection, readers_max));
     return source_.verify(window_, cancel);
   }
 
+ private:
+  std::unique_ptr<Source> own_;
   Source& source_;
   Window window_;
   SideEngine engine_;
@@ -137,40 +135,17 @@ class ProjectedSide final : public Side {
   ProjectedSide(std::unique_ptr<Side> rows, std::string columns)
       : rows_(std::move(rows)), columns_(std::move(columns)) {}
 
-  Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return rows_->scan(ranges, projected(use), cancel);
-  }
-  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return rows_->scan_beside(ranges, projected(use), cancel);
-  }
-
- private:
-  Use projected(const Use& use) const {
-    return [this, &use](duck::Connection& engine, const std::string& from) {
+  Status scan(const std::vector<RowRange>& ranges, Readers readers, const Use& use,
+              Cancel& cancel) override {
+    const Use projected = [&](duck::Connection& engine, const std::string& from) {
       return use(engine, "(SELECT " + columns_ + " FROM " + from + ")");
     };
-  }
-
-  std::unique_ptr<Side> rows_;
-  std::string columns_;
-};
-
-// With the source of its own that it reads.
-class OwnedSourceSide final : public Side {
- public:
-  OwnedSourceSide(std::unique_ptr<Source> source, const SideEngine& engine)
-      : source_(std::move(source)), rows_(*source_, Window{}, engine) {}
-
-  Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return rows_.scan(ranges, use, cancel);
-  }
-  Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) override {
-    return rows_.scan_beside(ranges, use, cancel);
+    return rows_->scan(ranges, readers, projected, cancel);
   }
 
  private:
-  std::unique_ptr<Source> source_;
-  SourceSide rows_;
+  std::unique_ptr<Side> rows_;
+  std::string columns_;
 };
 
 }  // namespace
@@ -200,7 +175,7 @@ Result<std::unique_ptr<Side>> target_side(TargetRows rows, Schema& schema,
   Schema present;
   if (auto* source = std::get_if<std::unique_ptr<Source>>(&rows)) {
     TM_TRY(present, (*source)->discover(cancel));
-    found = std::make_unique<OwnedSourceSide>(std::move(*source), engine);
+    found = std::make_unique<SourceSide>(std::move(*source), engine);
   } else {
     const std::string& relation = std::get<std::string>(rows);
     TM_TRY(present, engine.connection.describe("SELECT * FROM " + relation));

@@ -23,12 +23,12 @@ class Side {
   // together they have each row once, those that gave an error left out.
   using Use = std::function<Status(duck::Connection& engine, const std::string& relation)>;
   virtual ~Side() = default;
-  // Rows of the ranges, at least; none: all. Calls `use` on the caller's thread.
-  virtual Status scan(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) = 0;
-  // The same, by several readers where the source has them: `use` is called from several threads.
-  virtual Status scan_beside(const std::vector<RowRange>& ranges, const Use& use, Cancel& cancel) {
-    return scan(ranges, use, cancel);
-  }
+  // With `all`, where the source has several, `use` is called from several threads; else on the
+  // caller's.
+  enum class Readers { one, all };
+  // Rows of the ranges, at least; none: all.
+  virtual Status scan(const std::vector<RowRange>& ranges, Readers readers, const Use& use,
+                      Cancel& cancel) = 0;
 };
 
 // Where sides are scanned: the connection of the comparison's thread, and the engine that gives

@@ -477,7 +477,7 @@ Result<Verdict> StreamCheck::check_transformed(Cancel& cancel) {
     target_rows_ += some;
     return {};
   };
-  TM_CHECK(target->scan({}, count, cancel));
+  TM_CHECK(target->scan({}, Side::Readers::one, count, cancel));
   return verdict;
 }
 

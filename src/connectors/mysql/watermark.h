@@ -29,9 +29,7 @@ struct Cursor {
 Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone);
 
-// Whether a watermark that is no column of the relation is meant to be SQL.
-bool is_expression(const Relation& relation, const std::string& watermark);
-// The type is the server's; `from` as in BoundRequest::relation.
+// An expression as a cursor. The type is the server's; `from` as in BoundRequest::relation.
 Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
                                  const std::string& expression,
                                  const std::optional<std::string>& timezone, Cancel& cancel);

@@ -85,7 +85,7 @@ Status PostgresSource::describe(Cancel& cancel) {
     std::optional<std::string> zone;
     if (spec_.timezone) zone = spec_.timezone->value;
     const std::string& watermark = spec_.watermark->value;
-    if (is_expression(found, watermark)) {
+    if (is_expression(schema_, watermark)) {
       TM_TRY(cursor_, expression_cursor(*connection, relation(), watermark, zone, cancel));
     } else {
       TM_TRY(cursor_, cursor_of(found, watermark, zone));

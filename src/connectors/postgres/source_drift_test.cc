@@ -21,6 +21,22 @@ class SourceDriftTest : public SourceTest {
     if (!answer.ok()) return std::move(answer).error();
     return answer->integer(0, 0);
   }
+
+  // Done by another session, which commits it a moment later; `ends` is joined after.
+  void hold(const std::string& sql, std::thread& ends) {
+    Cancel none;
+    auto connected = Connection::connect(options(), none);
+    ASSERT_TRUE(connected.ok()) << connected.error().describe();
+    std::unique_ptr<Connection> other = std::move(*connected);
+    ASSERT_TRUE(other->begin("", none).ok());
+    ASSERT_TRUE(other->execute(sql, none).ok());
+    ends = std::thread([other = std::move(other)] {
+      constexpr std::chrono::milliseconds meanwhile{700};
+      std::this_thread::sleep_for(meanwhile);
+      Cancel never;
+      EXPECT_TRUE(other->commit(never).ok());
+    });
+  }
 };
 
 // The server writes the table anew for a volatile default, and a snapshot of before sees nothing of
@@ -32,18 +48,9 @@ TEST_F(SourceDriftTest, AReadThatWaitsForAnAlterTableSeesTheRows) {
   ASSERT_TRUE(schema.ok()) << schema.error().describe();
   const auto splits = source.split(Window{}, cancel_);
   ASSERT_TRUE(splits.ok());
-  Cancel none;
-  auto other = Connection::connect(options(), none);
-  ASSERT_TRUE(other.ok()) << other.error().describe();
-  ASSERT_TRUE((*other)->begin("", none).ok());
-  ASSERT_TRUE((*other)
-                  ->execute("alter table t add column more double precision default random()", none)
-                  .ok());
-  std::thread ends([&] {
-    constexpr std::chrono::milliseconds meanwhile{700};
-    std::this_thread::sleep_for(meanwhile);
-    EXPECT_TRUE((*other)->commit(none).ok());
-  });
+  std::thread ends;
+  ASSERT_NO_FATAL_FAILURE(
+      hold("alter table t add column more double precision default random()", ends));
   const auto rows = rows_read(source, splits->at(0), *schema);
   ends.join();
   ASSERT_TRUE(rows.ok()) << rows.error().describe();
@@ -61,16 +68,8 @@ TEST_F(SourceDriftTest, KeysBelowATableThatIsWrittenAnewAreNotTakenForGone) {
   ASSERT_TRUE(schema.ok()) << schema.error().describe();
   const auto splits = source.split(Window{}, cancel_);
   ASSERT_TRUE(splits.ok());
-  Cancel none;
-  auto other = Connection::connect(options(), none);
-  ASSERT_TRUE(other.ok()) << other.error().describe();
-  ASSERT_TRUE((*other)->begin("", none).ok());
-  ASSERT_TRUE((*other)->execute("truncate t; insert into t values (1), (2), (3)", none).ok());
-  std::thread ends([&] {
-    constexpr std::chrono::milliseconds meanwhile{700};
-    std::this_thread::sleep_for(meanwhile);
-    EXPECT_TRUE((*other)->commit(none).ok());
-  });
+  std::thread ends;
+  ASSERT_NO_FATAL_FAILURE(hold("truncate t; insert into t values (1), (2), (3)", ends));
   const auto rows = rows_read(source, splits->at(0), *schema);
   ends.join();
   ASSERT_FALSE(rows.ok()) << *rows << " rows";

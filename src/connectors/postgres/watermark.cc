@@ -92,13 +92,6 @@ Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                     hint);
 }
 
-bool is_expression(const Relation& relation, const std::string& watermark) {
-  const bool is_column =
-      std::any_of(relation.columns.begin(), relation.columns.end(),
-                  [&](const CatalogColumn& column) { return column.name == watermark; });
-  return !is_column && watermark.find('(') != std::string::npos;
-}
-
 Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
                                  const std::string& expression,
                                  const std::optional<std::string>& timezone, Cancel& cancel) {

@@ -37,10 +37,7 @@ struct Cursor {
 Result<Cursor> cursor_of(const Relation& relation, const std::string& name,
                          const std::optional<std::string>& timezone);
 
-// Whether a job's watermark that names no column is an expression in the server's SQL:
-// `coalesce(updated_at, created_at)`.
-bool is_expression(const Relation& relation, const std::string& watermark);
-// It as a cursor over the rows of `from` (for FROM).
+// An expression as a cursor over the rows of `from` (for FROM).
 Result<Cursor> expression_cursor(Connection& connection, const std::string& from,
                                  const std::string& expression,
                                  const std::optional<std::string>& timezone, Cancel& cancel);

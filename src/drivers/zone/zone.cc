@@ -7,15 +7,6 @@
 #include <utility>
 
 namespace tidemark {
-namespace {
-
-std::int64_t floor_div(std::int64_t value, std::int64_t by) {
-  const std::int64_t down = value % by < 0 ? 1 : 0;
-  return value / by - down;
-}
-
-}  // namespace
-
 struct Zone::Data {
   absl::TimeZone zone;
 };
@@ -46,13 +37,12 @@ std::optional<std::int64_t> Zone::change_until(std::int64_t at) const {
 }
 
 WallMinute Zone::wall_minute(UtcMicros at) const {
-  constexpr std::int64_t day_s = 86'400;
-  const std::int64_t second = floor_div(at.get(), 1'000'000);
-  const std::int64_t wall = second + offset(second);
-  const std::int64_t day = floor_div(wall, day_s);
-  const auto weekday = std::chrono::weekday(std::chrono::sys_days(std::chrono::days(day)));
-  return {static_cast<int>(weekday.iso_encoding()) - 1,
-          static_cast<int>((wall - day * day_s) / 60)};
+  using std::chrono::floor;
+  const auto utc = floor<std::chrono::seconds>(std::chrono::microseconds(at.get()));
+  const std::chrono::sys_seconds wall{utc + std::chrono::seconds(offset(utc.count()))};
+  const auto day = floor<std::chrono::days>(wall);
+  return {static_cast<int>(std::chrono::weekday(day).iso_encoding()) - 1,
+          static_cast<int>(floor<std::chrono::minutes>(wall - day).count())};
 }
 
 }  // namespace tidemark
