@@ -1,6 +1,5 @@
 #include "connectors/postgres/watermark.h"
 
-#include <algorithm>
 
 #include "base/nearest.h"
 #include "connect/table_source.h"
