@@ -1,6 +1,5 @@
 #include "connectors/postgres/watermark.h"
 
-
 #include "base/nearest.h"
 #include "connect/table_source.h"
 #include "connectors/postgres/row_transaction_watermark.h"
