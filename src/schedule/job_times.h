@@ -1,0 +1,48 @@
+// JobTimes: the fires of one job: its schedule, from when to when it holds, which days it leaves
+// out, and how its runs are spread.
+//
+// All of it follows from the job's file, so every server says the same. A plain value, any thread.
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/named.h"
+#include "schedule/fire_times.h"
+
+namespace tidemark {
+
+// What becomes of fires that nobody was there for: after a stop, or a clock that jumped ahead.
+enum class Missed {
+  skip,  // nothing: the next one is the next
+  once,  // one run, for the last of them
+  all,   // a run for each
+};
+
+// Days of a zone's wall clock, as days since 1970.
+struct DaysOff {
+  std::optional<Zone> zone;  // nothing: UTC
+  std::set<std::int64_t> days;
+  bool has(UtcMicros at) const;
+};
+
+struct JobTimes {
+  static constexpr std::size_t missed_max = 1'000;
+
+  FireTimes fires;
+  std::optional<UtcMicros> starts;  // none before
+  std::optional<UtcMicros> ends;    // none at or after
+  DaysOff off;
+  std::chrono::milliseconds jitter{0};
+
+  std::optional<UtcMicros> after(UtcMicros at) const;
+  // A moment within `jitter` of the fire, the same for the same job and fire.
+  UtcMicros begin_of(const JobName& job, UtcMicros fire) const;
+  // The fires after `last` and up to `now` that are still to be run; of `all` the newest
+  // missed_max.
+  std::vector<UtcMicros> missed(UtcMicros last, UtcMicros now, Missed policy) const;
+};
+
+}  // namespace tidemark
