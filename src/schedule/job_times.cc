@@ -36,6 +36,23 @@ bool DaysOff::has(UtcMicros at) const {
   return days.contains(floor_div(wall, day_s));
 }
 
+Result<std::optional<JobTimes>> JobTimes::of(const ScheduleSpec& schedule) {
+  TM_TRY(const std::optional<FireTimes> fires, FireTimes::of(schedule));
+  if (!fires) return std::optional<JobTimes>();
+  TM_TRY(const Zone zone, Zone::find(schedule.timezone ? schedule.timezone->value : "UTC"));
+  const auto moment = [&](const std::optional<DayOrMoment>& limit) -> std::optional<UtcMicros> {
+    if (!limit || !limit->day) return limit ? std::optional(limit->moment) : std::nullopt;
+    return UtcMicros(zone.shows(*limit->day * day_s) * second_us);
+  };
+  JobTimes times{*fires};
+  times.starts = moment(schedule.starts);
+  times.ends = moment(schedule.ends);
+  times.off.zone = zone;
+  times.off.days.insert(schedule.days_off.begin(), schedule.days_off.end());
+  times.jitter = schedule.jitter;
+  return std::optional(std::move(times));
+}
+
 std::optional<UtcMicros> JobTimes::after(UtcMicros at) const {
   if (starts && at < *starts) at = UtcMicros(starts->get() - 1);
   auto fire = fires.after(at);

@@ -11,15 +11,9 @@
 
 #include "base/named.h"
 #include "schedule/fire_times.h"
+#include "spec/job_spec.h"
 
 namespace tidemark {
-
-// What becomes of fires that nobody was there for: after a stop, or a clock that jumped ahead.
-enum class Missed {
-  skip,  // nothing: the next one is the next
-  once,  // one run, for the last of them
-  all,   // a run for each
-};
 
 // Days of a zone's wall clock, as days since 1970.
 struct DaysOff {
@@ -30,6 +24,9 @@ struct DaysOff {
 
 struct JobTimes {
   static constexpr std::size_t missed_max = 1'000;
+
+  // Nothing where the job does not run by itself; errors as FireTimes::of.
+  static Result<std::optional<JobTimes>> of(const ScheduleSpec& schedule);
 
   FireTimes fires;
   std::optional<UtcMicros> starts;  // none before

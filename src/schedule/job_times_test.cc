@@ -34,6 +34,24 @@ TEST(JobTimes, LeaveOutDaysOfTheirZone) {
   EXPECT_EQ(shown(*times.after(at("2026-01-01T00:00:00"))), "2026-01-02T23:00:00");
 }
 
+TEST(JobTimes, AreThoseOfTheJobsFile) {
+  ScheduleSpec spec;
+  EXPECT_FALSE(JobTimes::of(spec)->has_value());
+  spec.cron = Name{"0 0 * * *", {}};
+  spec.timezone = Name{"America/New_York", {}};
+  const auto day = [](const char* text) {
+    return at(std::string(text) + "T00:00:00").get() / 86'400'000'000;
+  };
+  spec.starts = DayOrMoment{day("2026-01-02"), {}};
+  spec.ends = DayOrMoment{std::nullopt, at("2026-01-05T05:00:00")};
+  spec.days_off = {day("2026-01-03")};
+  const JobTimes times = **JobTimes::of(spec);
+  Times found;
+  for (auto next = times.after(at("2020-01-01T00:00:00")); next; next = times.after(*next))
+    found.push_back(shown(*next));
+  EXPECT_EQ(found, (Times{"2026-01-02T05:00:00", "2026-01-04T05:00:00"}));
+}
+
 TEST(JobTimes, SpreadRunsTheSameWayEverywhere) {
   JobTimes times = daily();
   times.jitter = std::chrono::minutes(10);

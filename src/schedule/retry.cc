@@ -4,15 +4,15 @@
 
 namespace tidemark {
 
-std::optional<std::chrono::milliseconds> pause_before_retry(const RetryPolicy& policy,
+std::optional<std::chrono::milliseconds> pause_before_retry(const RetrySpec& policy,
                                                             const Error& error, int attempts,
                                                             std::chrono::milliseconds since_fire,
                                                             Randomness& randomness) {
   if (error.retry == Retry::never || error.fault == Fault::user) return std::nullopt;
-  if (attempts >= policy.attempts_max) return std::nullopt;
+  if (attempts >= policy.attempts) return std::nullopt;
   constexpr int doublings_max = 32;
   const std::int64_t width = std::min<std::int64_t>(
-      policy.cap.count(), policy.base.count() << std::min(attempts - 1, doublings_max));
+      policy.pause_max.count(), policy.pause.count() << std::min(attempts - 1, doublings_max));
   const auto drawn =
       static_cast<std::int64_t>(randomness.next() % static_cast<std::uint64_t>(width + 1));
   const std::chrono::milliseconds pause(drawn);

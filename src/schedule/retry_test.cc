@@ -16,7 +16,7 @@ Error lost() {
 
 TEST(Retry, PausesGrowAndAreDrawnFromTheWholeWidth) {
   SeededRandomness randomness(7);
-  const RetryPolicy policy{20, milliseconds(1000), milliseconds(60'000)};
+  const RetrySpec policy{20, milliseconds(1000), milliseconds(60'000)};
   for (int attempts = 1; attempts < 20; ++attempts) {
     const std::int64_t width = std::min<std::int64_t>(60'000, 1000LL << (attempts - 1));
     std::int64_t least = width, most = 0;
@@ -34,7 +34,7 @@ TEST(Retry, PausesGrowAndAreDrawnFromTheWholeWidth) {
 
 TEST(Retry, EndsWithTheAttemptsTheTimeAndWhatIsNoUse) {
   SeededRandomness randomness(7);
-  const RetryPolicy policy{3, milliseconds(10), milliseconds(10), milliseconds(1000)};
+  const RetrySpec policy{3, milliseconds(10), milliseconds(10), milliseconds(1000)};
   const auto pause = [&](const Error& error, int attempts, int since) {
     return pause_before_retry(policy, error, attempts, milliseconds(since), randomness);
   };

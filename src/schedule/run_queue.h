@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <list>
 #include <map>
@@ -17,21 +18,15 @@
 
 #include "base/named.h"
 #include "env/clock.h"
+#include "spec/job_spec.h"
 
 namespace tidemark {
-
-// What becomes of a fire while a run of its job goes on or waits.
-enum class Overlap {
-  skip,    // it is left out
-  queue,   // it waits for its turn
-  cancel,  // the one that runs is asked to end, and this one takes the place of those that wait
-};
 
 struct QueuedRun {
   JobName job;
   UtcMicros fire;
-  int priority = 0;  // the higher first
-  std::string pool;  // empty: none of its own
+  std::int64_t priority = 0;  // the higher first
+  std::string pool;           // empty: none of its own
 };
 
 struct QueueLimits {
@@ -72,7 +67,7 @@ class RunQueue {
     std::optional<Turns::iterator> turn;
   };
   struct Line {
-    int priority;
+    std::int64_t priority;
     std::string pool;
     friend bool operator<(const Line& left, const Line& right) {
       return left.priority != right.priority ? left.priority > right.priority

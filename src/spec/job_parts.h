@@ -19,6 +19,9 @@ ValueSpec<DeletesSpec> deletes_value();           // job_deletes.cc
 ValueSpec<TargetSpec> target_value();             // job_target.cc
 ValueSpec<Name> cron_value();                     // job_schedule.cc
 ValueSpec<Name> timezone_value();                 // job_schedule.cc
+ValueSpec<std::int64_t> day_value();              // job_schedule.cc
+ValueSpec<DayOrMoment> day_or_moment_value();     // job_schedule.cc
+ValueSpec<RetrySpec> retries_value();             // job_schedule.cc
 
 // Adds a fault for every name that stands in the list twice.
 bool check_distinct(const std::vector<Name>& names, std::string_view what, ReadContext& context);

@@ -29,6 +29,14 @@ bool looks_like_zone(std::string_view text) {
          (text == "UTC" || text.find('/') != std::string_view::npos);
 }
 
+// Since 1970; of a day there is.
+std::optional<std::int64_t> day_of(const std::string& text) {
+  if (text.size() != std::string_view("2026-12-24").size()) return std::nullopt;
+  const auto midnight = parse_utc(text + "T00:00:00Z");
+  if (!midnight.ok()) return std::nullopt;
+  return midnight->get() / 86'400'000'000;
+}
+
 }  // namespace
 
 ValueSpec<Name> cron_value() {
@@ -53,6 +61,64 @@ ValueSpec<Name> timezone_value() {
             return good || config::wrong_value(node, context, name, doc,
                                                "write the zone's name from the IANA list, or UTC");
           }};
+}
+
+ValueSpec<std::int64_t> day_value() {
+  ValueDoc doc{.shape = ValueShape::text, .phrase = "a day such as 2026-12-24"};
+  ValueSpec<Name> inner = config::name(doc.phrase);
+  return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name,
+                            std::int64_t& out) {
+            Name text;
+            if (!inner.read(node, context, name, text)) return false;
+            const std::optional<std::int64_t> day = day_of(text.value);
+            if (!day) return config::wrong_value(node, context, name, doc);
+            out = *day;
+            return true;
+          }};
+}
+
+ValueSpec<DayOrMoment> day_or_moment_value() {
+  ValueDoc doc{.shape = ValueShape::text,
+               .phrase = "a day such as 2026-12-24, or a moment such as 2026-12-24T18:00:00Z"};
+  ValueSpec<Name> inner = config::name(doc.phrase);
+  return {doc, [doc, inner](const YamlNode& node, ReadContext& context, ValueName name,
+                            DayOrMoment& out) {
+            Name text;
+            if (!inner.read(node, context, name, text)) return false;
+            out.day = day_of(text.value);
+            if (out.day) return true;
+            const auto moment = parse_utc(text.value);
+            if (!moment.ok()) return config::wrong_value(node, context, name, doc);
+            out.moment = *moment;
+            return true;
+          }};
+}
+
+ValueSpec<RetrySpec> retries_value() {
+  ConfigSpec<RetrySpec> spec(
+      "retries",
+      "Whether a run that failed is tried again by itself: where the error may pass, such as a "
+      "server that does not answer. Each pause is drawn from nothing to twice the width of the one "
+      "before. See [Schedules](../schedule.md).",
+      "{attempts: 8, pause: 5s}");
+  const RetrySpec usual;
+  spec.field("attempts", &RetrySpec::attempts, config::integer(1, 1000),
+             {.default_text = std::to_string(usual.attempts),
+              .description = "How often it is tried, the first time counted; 1: never again.",
+              .example = "8"})
+      .field("pause", &RetrySpec::pause, config::duration(),
+             {.default_text = "10s",
+              .description = "The longest pause before the second attempt.",
+              .example = "5s"})
+      .field("pause_max", &RetrySpec::pause_max, config::duration(),
+             {.default_text = "10m",
+              .description = "The longest pause before any attempt.",
+              .example = "1h"})
+      .field("within", &RetrySpec::within, config::duration(),
+             {.default_text = "24h",
+              .description = "No attempt begins later than this after the run was due.",
+              .example = "2h"});
+  return config::object(std::move(spec));
 }
 
 }  // namespace tidemark

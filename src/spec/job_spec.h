@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/named.h"
+#include "env/clock.h"
 #include "model/window.h"
 #include "spec/location.h"
 
@@ -218,11 +219,48 @@ struct TargetSpec {
   Location replace_at;  // line 0: not written
 };
 
-// When the job runs by itself. Read and checked here; it takes effect under `serve`.
+// What becomes of fires that nobody was there for: after a stop, or a clock that jumped ahead.
+enum class Missed {
+  skip,  // nothing: the next one is the next
+  once,  // one run, for the last of them
+  all,   // a run for each
+};
+
+// What becomes of a fire while a run of its job goes on or waits.
+enum class Overlap {
+  skip,    // it is left out
+  queue,   // it waits for its turn
+  cancel,  // the one that runs is asked to end, and this one takes the place of those that wait
+};
+
+// Exponential with full jitter.
+struct RetrySpec {
+  std::int64_t attempts = 5;  // the first one is one of them
+  std::chrono::milliseconds pause{10'000};
+  std::chrono::milliseconds pause_max{600'000};
+  std::chrono::milliseconds within{std::chrono::hours(24)};  // since the fire; none begins later
+};
+
+// A day of the schedule's zone, since 1970, or a moment.
+struct DayOrMoment {
+  std::optional<std::int64_t> day;
+  UtcMicros moment;
+};
+
+// When and how the job runs by itself, under `serve`.
 struct ScheduleSpec {
   std::optional<std::chrono::milliseconds> every;
   std::optional<Name> cron;
   std::optional<Name> timezone;
+  std::optional<DayOrMoment> starts;
+  std::optional<DayOrMoment> ends;
+  std::vector<std::int64_t> days_off;  // of its zone, since 1970
+  std::chrono::milliseconds jitter{0};
+  Missed missed = Missed::once;
+  Overlap overlap = Overlap::skip;
+  RetrySpec retries;
+  std::string pool;
+  std::int64_t priority = 0;
   std::vector<Name> after;
   std::optional<std::chrono::milliseconds> timeout;
 };

@@ -26,6 +26,15 @@ struct RawJob {
   std::optional<Located<std::chrono::milliseconds>> every;
   std::optional<Name> cron;
   std::optional<Name> timezone;
+  std::optional<Located<DayOrMoment>> starts;
+  std::optional<Located<DayOrMoment>> ends;
+  std::vector<std::int64_t> days_off;
+  std::chrono::milliseconds jitter{0};
+  Missed missed = Missed::once;
+  Overlap overlap = Overlap::skip;
+  RetrySpec retries;
+  std::optional<Name> pool;
+  std::int64_t priority = 0;
   std::vector<Name> after;
   std::optional<std::chrono::milliseconds> timeout;
 };
@@ -41,9 +50,16 @@ void check_schedule(const RawJob& job, ReadContext& context) {
   if (distance > std::chrono::days(366)) {
     context.fault(job.every->at, "`every` is more than a year", "a `cron` can name one day of it");
   }
-  if (job.timezone && !job.cron) {
-    context.fault(job.timezone->at, "`timezone` means nothing without `cron`",
+  const bool days = (job.starts && job.starts->value.day) || (job.ends && job.ends->value.day) ||
+                    !job.days_off.empty();
+  if (job.timezone && !job.cron && !days) {
+    context.fault(job.timezone->at, "`timezone` means nothing without `cron` or a day",
                   "add cron, or remove timezone");
+  }
+  for (const auto* limit : {&job.starts, &job.ends}) {
+    if (*limit && !job.every && !job.cron) {
+      context.fault((*limit)->at, "the job does not run by itself", "add `every` or `cron`");
+    }
   }
 }
 
@@ -108,8 +124,53 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
               .example = "\"0 2 * * *\""})
       .field("timezone", &RawJob::timezone, timezone_value(),
              {.default_note = "UTC",
-              .description = "The zone `cron` is read in.",
+              .description = "The zone of `cron`, and of days.",
               .example = "Europe/Berlin"})
+      .field("starts", &RawJob::starts, config::located(day_or_moment_value()),
+             {.default_note = "always",
+              .description = "The first day, or moment, at which it may run by itself.",
+              .example = "2026-12-24"})
+      .field("ends", &RawJob::ends, config::located(day_or_moment_value()),
+             {.default_note = "never",
+              .description = "The day, or moment, from which on it does not any more.",
+              .example = "2027-12-24"})
+      .field("days_off", &RawJob::days_off, config::list_of(day_value(), "a list of days"),
+             {.default_note = "none",
+              .description = "Days on which it does not run by itself.",
+              .example = "[2026-12-25, 2027-01-01]"})
+      .field("jitter", &RawJob::jitter, config::duration(),
+             {.default_note = "none",
+              .description = "Each run begins up to this much later, so that jobs with one "
+                             "schedule do not all begin at once; how much follows from the job's "
+                             "name and the time.",
+              .example = "30s"})
+      .field("missed", &RawJob::missed,
+             config::choice<Missed>(
+                 {{"skip", Missed::skip}, {"once", Missed::once}, {"all", Missed::all}}),
+             {.default_text = "once",
+              .description = "What becomes of times that passed while no server was there: "
+                             "nothing, one run for the last of them, or a run for each.",
+              .example = "skip"})
+      .field("overlap", &RawJob::overlap,
+             config::choice<Overlap>(
+                 {{"skip", Overlap::skip}, {"queue", Overlap::queue}, {"cancel", Overlap::cancel}}),
+             {.default_text = "skip",
+              .description = "What becomes of a run that is due while the one before goes on or "
+                             "waits: it is left out, waits for its turn, or ends that one.",
+              .example = "queue"})
+      .field("retries", &RawJob::retries, retries_value(),
+             {.default_note = "5 attempts",
+              .description = "Whether and when a run that failed is tried again.",
+              .example = "{attempts: 8}"})
+      .field("pool", &RawJob::pool, config::name("the name of a pool"),
+             {.default_note = "none",
+              .description = "Jobs of one pool share the places that `pools` of tidemark.yaml "
+                             "gives it.",
+              .example = "nightly"})
+      .field("priority", &RawJob::priority, config::integer(-100, 100),
+             {.default_text = "0",
+              .description = "Of runs that wait, the higher goes first.",
+              .example = "10"})
       .field("after", &RawJob::after,
              config::list_or_one(config::name("the name of a job"), "a list of jobs"),
              {.default_note = "none",
@@ -208,6 +269,15 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   if (raw.every) spec.schedule.every = raw.every->value;
   spec.schedule.cron = std::move(raw.cron);
   spec.schedule.timezone = std::move(raw.timezone);
+  if (raw.starts) spec.schedule.starts = raw.starts->value;
+  if (raw.ends) spec.schedule.ends = raw.ends->value;
+  spec.schedule.days_off = std::move(raw.days_off);
+  spec.schedule.jitter = raw.jitter;
+  spec.schedule.missed = raw.missed;
+  spec.schedule.overlap = raw.overlap;
+  spec.schedule.retries = raw.retries;
+  if (raw.pool) spec.schedule.pool = raw.pool->value;
+  spec.schedule.priority = raw.priority;
   spec.schedule.after = std::move(raw.after);
   spec.schedule.timeout = raw.timeout;
   if (!spec.to.load_declared) spec.to.load = default_load(spec);

@@ -22,6 +22,12 @@ std::int64_t Zone::offset(std::int64_t at) const {
   return data_->zone.At(absl::FromUnixSeconds(at)).offset;
 }
 
+std::int64_t Zone::shows(std::int64_t wall) const {
+  const auto found = data_->zone.At(absl::CivilSecond(1970) + wall);
+  const bool left_out = found.kind == absl::TimeZone::TimeInfo::SKIPPED;
+  return absl::ToUnixSeconds(left_out ? found.trans : found.pre);
+}
+
 // The library names a change by what the clock shows before and after it. Of the time after it, the
 // first moment is the change, or what the clock shows twice and then its second time.
 std::optional<std::int64_t> Zone::change_after(std::int64_t at) const {

@@ -28,6 +28,9 @@ class Zone {
 
   // What the clock on the wall shows beyond UTC, in seconds.
   std::int64_t offset(std::int64_t at) const;
+  // The first moment at which the clock shows `wall`, in seconds of the clock since 1970, or where
+  // it leaves that out is set beyond it.
+  std::int64_t shows(std::int64_t wall) const;
   // When clocks are set next, after `at`, and were set last, at or before it; nothing: never.
   std::optional<std::int64_t> change_after(std::int64_t at) const;
   std::optional<std::int64_t> change_until(std::int64_t at) const;

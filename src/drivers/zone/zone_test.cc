@@ -38,6 +38,13 @@ TEST(Zone, TellsWhenClocksAreSet) {
   EXPECT_FALSE(Zone::find("UTC")->change_until(spring));
 }
 
+TEST(Zone, TellsWhenItsClockShowsATime) {
+  const Zone berlin = *Zone::find("Europe/Berlin");
+  EXPECT_EQ(seconds("2026-06-01T00:00:00Z"), berlin.shows(seconds("2026-06-01T02:00:00Z")));
+  EXPECT_EQ(seconds("2026-03-29T01:00:00Z"), berlin.shows(seconds("2026-03-29T02:30:00Z")));
+  EXPECT_EQ(seconds("2026-10-25T00:30:00Z"), berlin.shows(seconds("2026-10-25T02:30:00Z")));
+}
+
 TEST(Zone, KnowsTheYearsBehindItsTables) {
   const Zone berlin = *Zone::find("Europe/Berlin");
   EXPECT_EQ(7200, berlin.offset(seconds("2090-07-01T00:00:00Z")));
