@@ -144,9 +144,27 @@ ALTER TABLE etl_runs ADD COLUMN rows_deleted INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE etl_run_streams ADD COLUMN rows_deleted INTEGER NOT NULL DEFAULT 0;
 )sql";
 
+// Times at which schedules say that jobs run, each taken once.
+constexpr std::string_view version_7 = R"sql(
+CREATE TABLE etl_fires (
+  job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  fire_time TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'retry_wait', 'done', 'skipped', 'failed', 'blocked',
+                                       'cancelled')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  run_id TEXT,
+  next_at TEXT,
+  reason TEXT NOT NULL DEFAULT '',
+  owner TEXT NOT NULL,
+  PRIMARY KEY (job_id, fire_time)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX etl_fires_open ON etl_fires (fire_time) WHERE state IN ('waiting', 'running', 'retry_wait');
+)sql";
+
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
                                     Migration{3, version_3}, Migration{4, version_4},
-                                    Migration{5, version_5}, Migration{6, version_6}};
+                                    Migration{5, version_5}, Migration{6, version_6},
+                                    Migration{7, version_7}};
 
 Result<int> current_version(sqlite::Database& database) {
   TM_TRY(auto tables,

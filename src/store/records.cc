@@ -29,6 +29,40 @@ std::string_view to_string(StoredStrategy strategy) {
   return "full";
 }
 
+namespace {
+
+struct FireWord {
+  FireState state;
+  std::string_view word;
+};
+constexpr FireWord fire_words[] = {
+    {FireState::waiting, "waiting"},       {FireState::running, "running"},
+    {FireState::retry_wait, "retry_wait"}, {FireState::done, "done"},
+    {FireState::skipped, "skipped"},       {FireState::failed, "failed"},
+    {FireState::blocked, "blocked"},       {FireState::cancelled, "cancelled"},
+};
+
+}  // namespace
+
+std::string_view to_string(FireState state) {
+  for (const FireWord& one : fire_words) {
+    if (one.state == state) return one.word;
+  }
+  return "failed";
+}
+
+std::optional<FireState> fire_state(std::string_view text) {
+  for (const FireWord& one : fire_words) {
+    if (one.word == text) return one.state;
+  }
+  return std::nullopt;
+}
+
+bool has_ended(FireState state) {
+  return state != FireState::waiting && state != FireState::running &&
+         state != FireState::retry_wait;
+}
+
 std::string_view to_string(RunKind kind) {
   switch (kind) {
     case RunKind::run:

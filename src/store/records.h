@@ -226,6 +226,34 @@ struct RunHistory {
   std::vector<EventRecord> events;
 };
 
+// What has become of a fire: a time at which a job's schedule says that it runs.
+enum class FireState {
+  waiting,     // for its turn
+  running,     // `run` goes on
+  retry_wait,  // `run` failed; the next attempt begins at `next_at`
+  done,        // `run` ended well, or found nothing to do
+  skipped,     // by the job's `overlap` or `missed`, or a full queue: `reason`
+  failed,
+  blocked,  // waits for a person
+  cancelled,
+};
+std::string_view to_string(FireState state);
+std::optional<FireState> fire_state(std::string_view text);
+// Nothing becomes of it any more.
+bool has_ended(FireState state);
+
+struct FireRecord {
+  JobName job;
+  UtcMicros fire;
+  FireState state = FireState::waiting;
+  std::int64_t attempts = 0;
+  RunId run;  // of the newest attempt; empty before the first
+  std::optional<UtcMicros> next_at;
+  std::string reason;
+  std::string owner;  // this_process() of who took it
+  friend bool operator==(const FireRecord&, const FireRecord&) = default;
+};
+
 struct RunFilter {
   std::optional<JobName> job;
   int limit = 20;  // 1 to 1000

@@ -6,6 +6,7 @@
 
 #include "env/failpoints.h"
 #include "store/migrations.h"
+#include "store/sqlite_fires.h"
 #include "store/sqlite_leases.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_writes.h"
@@ -160,6 +161,46 @@ Status SqliteStore::set_last_watermark(const JobName& job, const std::string& wa
   TM_CHECK(update.bind_text(0, watermark).bind_text(1, job.get()).run());
   if (database_.changed_rows() != 1) return unknown_job(job);
   return commit(transaction);
+}
+
+Result<bool> SqliteStore::take_fire(const JobName& job, UtcMicros fire, const std::string& owner,
+                                    const std::string& skipped) {
+  FireRecord record;
+  record.job = job;
+  record.fire = fire;
+  record.state = skipped.empty() ? FireState::waiting : FireState::skipped;
+  record.reason = skipped;
+  record.owner = owner;
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_TRY(const bool taken, sqlite_fires::insert(database_, record));
+  TM_CHECK(commit(transaction));
+  return taken;
+}
+
+Status SqliteStore::update_fire(const FireRecord& fire) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_CHECK(sqlite_fires::update(database_, fire));
+  return commit(transaction);
+}
+
+Result<std::vector<FireRecord>> SqliteStore::open_fires() {
+  std::lock_guard guard(mutex_);
+  return sqlite_fires::open(database_);
+}
+
+Result<std::vector<FireRecord>> SqliteStore::list_fires(const JobName& job, int limit) {
+  std::lock_guard guard(mutex_);
+  return sqlite_fires::list(database_, job, limit);
+}
+
+Result<std::int64_t> SqliteStore::forget_fires(UtcMicros before) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_TRY(const std::int64_t count, sqlite_fires::forget(database_, before));
+  TM_CHECK(commit(transaction));
+  return count;
 }
 
 Result<Fence> SqliteStore::claim(const LeaseClaim& claim) {

@@ -1,0 +1,101 @@
+#include "store/sqlite_fires.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace tidemark::sqlite_fires {
+namespace {
+
+constexpr const char* select_fires =
+    "SELECT j.name, f.fire_time, f.state, f.attempts, f.run_id, f.next_at, f.reason, f.owner FROM "
+    "etl_fires f JOIN etl_jobs j USING (job_id) ";
+constexpr const char* open_states = "('waiting', 'running', 'retry_wait')";
+
+Error stale(const FireRecord& fire) {
+  return internal_error("store.stale", "the fire of job " + fire.job.get() + " at " +
+                                           to_text(fire.fire) + " has ended, or is not this one's");
+}
+
+Result<std::vector<FireRecord>> read(sqlite::Statement& rows) {
+  std::vector<FireRecord> fires;
+  while (true) {
+    TM_TRY(const bool more, rows.step());
+    if (!more) return fires;
+    FireRecord fire;
+    fire.job = JobName(std::string(rows.text_at(0)));
+    TM_TRY(fire.fire, parse_utc(rows.text_at(1)));
+    const auto state = fire_state(rows.text_at(2));
+    if (!state) return internal_error("store.bad_value", "a fire has a state that is none");
+    fire.state = *state;
+    fire.attempts = rows.int64_at(3);
+    if (!rows.is_null(4)) fire.run = RunId(std::string(rows.text_at(4)));
+    if (!rows.is_null(5)) {
+      TM_TRY(fire.next_at, parse_utc(rows.text_at(5)));
+    }
+    fire.reason = rows.text_at(6);
+    fire.owner = rows.text_at(7);
+    fires.push_back(std::move(fire));
+  }
+}
+
+void bind(sqlite::Statement& statement, const FireRecord& fire) {
+  statement.bind_text(0, job_id_of(fire.job).get())
+      .bind_text(1, to_text(fire.fire))
+      .bind_text(2, to_string(fire.state))
+      .bind_int64(3, fire.attempts);
+  if (!fire.run.get().empty()) statement.bind_text(4, fire.run.get());
+  if (fire.next_at) statement.bind_text(5, to_text(*fire.next_at));
+  statement.bind_text(6, fire.reason).bind_text(7, fire.owner);
+}
+
+}  // namespace
+
+Result<bool> insert(sqlite::Database& database, const FireRecord& fire) {
+  TM_TRY(auto statement,
+         database.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
+                          "next_at, reason, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+                          "NOTHING"));
+  bind(statement, fire);
+  TM_CHECK(statement.run());
+  return database.changed_rows() == 1;
+}
+
+Status update(sqlite::Database& database, const FireRecord& fire) {
+  TM_TRY(auto statement,
+         database.prepare(
+             std::string("UPDATE etl_fires SET state = ?3, attempts = ?4, run_id = ?5, next_at = "
+                         "?6, reason = ?7, owner = ?8 WHERE job_id = ?1 AND fire_time = ?2 AND "
+                         "state IN ") +
+             open_states));
+  bind(statement, fire);
+  TM_CHECK(statement.run());
+  if (database.changed_rows() != 1) return stale(fire);
+  return {};
+}
+
+Result<std::vector<FireRecord>> open(sqlite::Database& database) {
+  TM_TRY(auto rows, database.prepare(std::string(select_fires) + "WHERE f.state IN " + open_states +
+                                     " ORDER BY f.fire_time, j.name"));
+  return read(rows);
+}
+
+Result<std::vector<FireRecord>> list(sqlite::Database& database, const JobName& job, int limit) {
+  TM_TRY(auto rows, database.prepare(std::string(select_fires) +
+                                     "WHERE f.job_id = ? ORDER BY f.fire_time DESC LIMIT ?"));
+  rows.bind_text(0, job_id_of(job).get()).bind_int64(1, std::clamp(limit, 1, 1000));
+  return read(rows);
+}
+
+Result<std::int64_t> forget(sqlite::Database& database, UtcMicros before) {
+  TM_TRY(
+      auto statement,
+      database.prepare(
+          std::string("DELETE FROM etl_fires WHERE fire_time < ? AND state NOT IN ") + open_states +
+          " AND fire_time < (SELECT max(fire_time) FROM etl_fires newest WHERE newest.job_id = "
+          "etl_fires.job_id)"));
+  TM_CHECK(statement.bind_text(0, to_text(before)).run());
+  return static_cast<std::int64_t>(database.changed_rows());
+}
+
+}  // namespace tidemark::sqlite_fires

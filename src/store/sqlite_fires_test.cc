@@ -1,0 +1,90 @@
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <memory>
+
+#include "store/sqlite_store.h"
+
+namespace tidemark {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FiresTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "tidemark-fires-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    store_ = SqliteStore::open(dir_ / "store.db", clock_).value();
+    for (const char* job : {"orders", "customers"}) {
+      JobRecord record;
+      record.name = JobName(job);
+      ASSERT_TRUE(store_->upsert_job(record).ok());
+    }
+  }
+  void TearDown() override {
+    store_.reset();
+    fs::remove_all(dir_);
+  }
+  bool take(const char* job, std::int64_t fire, const std::string& skipped = {}) {
+    auto taken = store_->take_fire(JobName(job), UtcMicros(fire), "here", skipped);
+    EXPECT_TRUE(taken.ok()) << taken.error().describe();
+    return taken.ok() && *taken;
+  }
+
+  ManualClock clock_{UtcMicros(0)};
+  fs::path dir_;
+  std::unique_ptr<SqliteStore> store_;
+};
+
+TEST_F(FiresTest, EachIsTakenOnce) {
+  EXPECT_TRUE(take("orders", 100));
+  EXPECT_FALSE(take("orders", 100));
+  EXPECT_FALSE(take("orders", 100, "late"));
+  EXPECT_TRUE(take("customers", 100));
+  EXPECT_TRUE(take("orders", 200, "the one before goes on"));
+  const auto open = store_->open_fires();
+  ASSERT_TRUE(open.ok());
+  ASSERT_EQ(open->size(), 2U);
+  EXPECT_EQ((*open)[0].job.get(), "customers");
+  EXPECT_EQ((*open)[1].state, FireState::waiting);
+  EXPECT_EQ((*open)[1].owner, "here");
+  EXPECT_FALSE(store_->take_fire(JobName("nobody"), UtcMicros(1), "here", {}).ok());
+}
+
+TEST_F(FiresTest, GoThroughAttemptsToTheirEnd) {
+  take("orders", 100);
+  FireRecord fire{
+      JobName("orders"), UtcMicros(100), FireState::running, 1, RunId("r1"), {}, {}, "here"};
+  ASSERT_TRUE(store_->update_fire(fire).ok());
+  fire.state = FireState::retry_wait;
+  fire.next_at = UtcMicros(5'000'000);
+  fire.reason = "the connection was lost";
+  ASSERT_TRUE(store_->update_fire(fire).ok());
+  EXPECT_EQ(store_->open_fires().value(), std::vector<FireRecord>{fire});
+  fire.state = FireState::done;
+  fire.attempts = 2;
+  fire.run = RunId("r2");
+  fire.next_at.reset();
+  ASSERT_TRUE(store_->update_fire(fire).ok());
+  EXPECT_TRUE(store_->open_fires()->empty());
+  EXPECT_EQ(store_->list_fires(JobName("orders"), 10).value(), std::vector<FireRecord>{fire});
+  const Status again = store_->update_fire(fire);
+  ASSERT_FALSE(again.ok());
+  EXPECT_EQ(again.error().code, "store.stale");
+}
+
+TEST_F(FiresTest, OldOnesAreForgottenButTheNewestOfAJob) {
+  for (const std::int64_t fire : {100, 200, 300})
+    take("orders", fire, "skipped");
+  take("customers", 100, "skipped");
+  take("customers", 50);
+  EXPECT_EQ(store_->forget_fires(UtcMicros(1000)).value(), 2);
+  EXPECT_EQ(store_->list_fires(JobName("orders"), 10)->front().fire, UtcMicros(300));
+  EXPECT_EQ(store_->list_fires(JobName("customers"), 10)->size(), 2U);
+}
+
+}  // namespace
+}  // namespace tidemark
