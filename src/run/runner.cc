@@ -149,7 +149,8 @@ Result<std::optional<Stage>> sealed_stage_of(const StreamRecord& stream, const P
 }
 
 StoredError stored(const Error& error) {
-  return {error.code, std::string(to_string(error.fault)), error.describe(), error.hint};
+  return {error.code, std::string(to_string(error.fault)), error.describe(), error.hint,
+          error.retry};
 }
 
 RunState planning_outcome(const Error& error) {

@@ -158,6 +158,7 @@ CREATE TABLE etl_fires (
   owner TEXT NOT NULL,
   PRIMARY KEY (job_id, fire_time)
 ) STRICT, WITHOUT ROWID;
+ALTER TABLE etl_runs ADD COLUMN error_retry TEXT;
 CREATE INDEX etl_fires_open ON etl_fires (fire_time) WHERE state IN ('waiting', 'running', 'retry_wait');
 )sql";
 

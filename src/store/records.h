@@ -159,6 +159,7 @@ struct StoredError {
   std::string fault;
   std::string message;
   std::string hint;
+  Retry retry = Retry::never;  // of runs; of streams it is not kept
 };
 
 struct StreamRecord {

@@ -10,7 +10,8 @@ const std::string_view select_runs =
     "r.rows_rejected,"
     " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, "
     "r.watermark_snapshot,"
-    " r.guarantee, r.attempt, r.pid, r.spec_hash, r.rows_deleted FROM etl_runs r JOIN etl_jobs j "
+    " r.guarantee, r.attempt, r.pid, r.spec_hash, r.rows_deleted, r.error_retry FROM etl_runs r "
+    "JOIN etl_jobs j "
     "USING (job_id) ";
 
 namespace {
@@ -68,7 +69,7 @@ std::optional<Position> position_at(const sqlite::Statement& row, int column) {
 std::optional<StoredError> error_at(const sqlite::Statement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return StoredError{string_at(row, column), string_at(row, column + 1), string_at(row, column + 2),
-                     string_at(row, column + 3)};
+                     string_at(row, column + 3), Retry::never};
 }
 
 Result<RunKind> kind_at(const sqlite::Statement& row, int column) {
@@ -180,6 +181,11 @@ Result<RunRecord> read_run(const sqlite::Statement& row) {
   run.pid = row.int64_at(17);
   run.spec_hash = string_at(row, 18);
   run.rows_deleted = count_at(row, 19);
+  if (run.error && !row.is_null(20)) {
+    for (const Retry retry : {Retry::never, Retry::backoff, Retry::reconnect}) {
+      if (to_string(retry) == row.text_at(20)) run.error->retry = retry;
+    }
+  }
   return run;
 }
 

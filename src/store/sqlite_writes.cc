@@ -356,13 +356,14 @@ Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros
   if (!states.empty()) TM_CHECK(refresh_run(database, finish.run));
   TM_TRY(auto update,
          database.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
-                          " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?"
-                          " WHERE run_id = ? AND run_end IS NULL"));
+                          " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?,"
+                          " error_retry = ? WHERE run_id = ? AND run_end IS NULL"));
   update.bind_text(0, to_text(now)).bind_text(1, stored_status(status_of(finish.outcome)));
   bind_state(update, 2, finish.outcome);
   bind_error(update, 3, finish.error);
-  TM_CHECK(
-      update.bind_optional_text(7, finish.watermark_snapshot).bind_text(8, finish.run.get()).run());
+  update.bind_optional_text(7, finish.watermark_snapshot);
+  if (finish.error) update.bind_text(8, to_string(finish.error->retry));
+  TM_CHECK(update.bind_text(9, finish.run.get()).run());
   TM_TRY(auto give_back,
          database.prepare("UPDATE etl_leases SET expires_at = NULL WHERE run_id = ?"));
   TM_CHECK(give_back.bind_text(0, finish.run.get()).run());
