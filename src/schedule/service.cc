@@ -1,0 +1,461 @@
+#include "schedule/service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "schedule/retry.h"
+
+namespace tidemark {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+// A stop is seen after this long.
+constexpr milliseconds looks_every{200};
+
+UtcMicros later(UtcMicros at, nanoseconds by) {
+  return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
+}
+
+Error error_of(const StoredError& stored) {
+  Error error = internal_error(stored.code, stored.message, stored.retry, stored.hint);
+  for (const Fault fault : {Fault::user, Fault::source, Fault::target, Fault::internal}) {
+    if (to_string(fault) == stored.fault) error.fault = fault;
+  }
+  return error;
+}
+
+FireState state_after(const RunRecord& record) {
+  switch (record.status()) {
+    case RunStatus::success:
+    case RunStatus::skipped:
+      return FireState::done;
+    case RunStatus::blocked:
+      return FireState::blocked;
+    case RunStatus::cancelled:
+      return FireState::cancelled;
+    case RunStatus::failed:
+    case RunStatus::running:  // a COMMIT that cannot be resolved now
+      return FireState::failed;
+  }
+  return FireState::failed;
+}
+
+}  // namespace
+
+Service::Service(const ServiceParts& parts, ServiceOptions options)
+    : parts_(parts), options_(std::move(options)), queue_(options_.limits) {}
+
+Service::~Service() {
+  {
+    const std::lock_guard lock(mutex_);
+    leaving_ = true;
+    for (auto& [job, running] : running_)
+      running.cancel->request();
+    changed_.notify_all();
+  }
+  for (std::thread& worker : workers_)
+    worker.join();
+}
+
+Status Service::set_jobs(const Jobs& jobs) {
+  std::unordered_map<JobName, Job> now;
+  for (const auto& spec : jobs) {
+    TM_TRY(std::optional<JobTimes> times, JobTimes::of(spec->schedule));
+    if (!spec->enabled) times.reset();
+    now.emplace(spec->name, Job{spec, std::move(times)});
+  }
+  std::vector<Job> taken_up;
+  std::vector<FireRecord> dropped;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [name, job] : now) {
+      const auto before = jobs_.find(name);
+      const bool as_before =
+          before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
+      if (!as_before && job.times) taken_up.push_back(job);
+      if (!job.times) due_.remove(name);
+    }
+    for (const auto& [name, job] : jobs_) {
+      if (!now.contains(name)) due_.remove(name);
+    }
+    jobs_ = std::move(now);
+    for (auto fire = open_.begin(); fire != open_.end();) {
+      const JobName& name = fire->first.first;
+      const auto job = jobs_.find(name);
+      const bool goes_on = job != jobs_.end() && job->second.times;
+      if (goes_on || running_.contains(name)) {
+        ++fire;
+        continue;
+      }
+      queue_.forget(name);
+      fire->second.state = FireState::cancelled;
+      fire->second.reason = "the job is gone, or does not run by itself any more";
+      dropped.push_back(fire->second);
+      fire = open_.erase(fire);
+    }
+  }
+  for (const FireRecord& fire : dropped)
+    store_and_tell(fire, std::nullopt);
+  for (const Job& job : taken_up)
+    TM_CHECK(take_up(job));
+  changed_.notify_all();
+  return {};
+}
+
+// What was missed since its last fire, and from now on what is due.
+Status Service::take_up(const Job& job) {
+  const JobName& name = job.spec->name;
+  const UtcMicros now = parts_.clock.now_utc();
+  TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(name, 1));
+  std::vector<UtcMicros> missed;
+  if (!last.empty()) missed = job.times->missed(last.front().fire, now, job.spec->schedule.missed);
+  for (const UtcMicros fire : missed)
+    TM_CHECK(take({name, fire, fire}));
+  const std::lock_guard lock(mutex_);
+  due_.set(name, *job.times, now);
+  return {};
+}
+
+// Of a process before this one.
+Status Service::take_open_fires() {
+  TM_TRY(std::vector<FireRecord> fires, parts_.store.open_fires());
+  for (FireRecord& fire : fires) {
+    fire.owner = options_.owner;
+    std::optional<RunRecord> ran;
+    if (fire.state == FireState::running) {
+      auto history = parts_.store.get_run(fire.run);
+      if (history.ok() && history->run.ended_at) ran = std::move(history->run);
+    }
+    std::unique_lock lock(mutex_);
+    if (open_.contains({fire.job, fire.fire})) continue;  // taken a moment ago
+    const auto job = jobs_.find(fire.job);
+    if (job == jobs_.end() || !job->second.times) {
+      lock.unlock();
+      fire.state = FireState::cancelled;
+      fire.reason = "the job is gone, or does not run by itself any more";
+      store_and_tell(fire, std::nullopt);
+      continue;
+    }
+    open_[{fire.job, fire.fire}] = fire;
+    if (ran) {
+      const std::shared_ptr<const JobSpec> spec = job->second.spec;
+      lock.unlock();
+      settle(*spec, fire, *std::move(ran), {});
+    } else if (fire.state == FireState::retry_wait && fire.next_at) {
+      retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+    } else {
+      fire.state = FireState::waiting;
+      enter(fire, Overlap::queue);
+    }
+  }
+  return {};
+}
+
+Status Service::serve(const Cancel& stop) {
+  TM_CHECK(take_open_fires());
+  for (int number = 0; number < options_.limits.running_max; ++number)
+    workers_.emplace_back([this] { work(); });
+  while (!stop.requested()) {
+    TM_CHECK(look());
+    std::unique_lock lock(mutex_);
+    if (error_) break;
+    changed_.wait_for(lock, std::min<nanoseconds>(until_next(), looks_every));
+  }
+  std::unique_lock lock(mutex_);
+  leaving_ = true;
+  changed_.notify_all();
+  const nanoseconds end = parts_.clock.monotonic() + options_.drain;
+  while (!running_.empty() && parts_.clock.monotonic() < end && !error_)
+    changed_.wait_for(lock, looks_every);
+  for (auto& [job, running] : running_)
+    running.cancel->request();
+  while (!running_.empty())
+    changed_.wait_for(lock, looks_every);
+  if (error_) return *error_;
+  return {};
+}
+
+nanoseconds Service::until_next() {
+  const UtcMicros now = parts_.clock.now_utc();
+  std::optional<UtcMicros> next = due_.next();
+  if (!retries_.empty() && (!next || retries_.begin()->first < *next))
+    next = retries_.begin()->first;
+  if (!next) return looks_every;
+  return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - now.get()));
+}
+
+Status Service::look() {
+  const UtcMicros now = parts_.clock.now_utc();
+  std::vector<DueFire> due;
+  {
+    const std::lock_guard lock(mutex_);
+    due = without_missed(due_.take(now), now);
+    retry_now(now);
+    stop_overdue();
+  }
+  for (const DueFire& fire : due)
+    TM_CHECK(take(fire));
+  return {};
+}
+
+// Of fires that are late, as after a stop of the machine, those that their job wants.
+std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros now) const {
+  const std::int64_t late_us = std::chrono::microseconds(options_.late).count();
+  std::unordered_map<JobName, UtcMicros> last_late;
+  for (const DueFire& fire : due) {
+    if (now.get() - fire.begin.get() > late_us) last_late[fire.job] = fire.fire;
+  }
+  if (last_late.empty()) return due;
+  std::erase_if(due, [&](const DueFire& fire) {
+    if (now.get() - fire.begin.get() <= late_us) return false;
+    const auto job = jobs_.find(fire.job);
+    if (job == jobs_.end()) return true;
+    switch (job->second.spec->schedule.missed) {
+      case Missed::skip:
+        return true;
+      case Missed::once:
+        return fire.fire != last_late.at(fire.job);
+      case Missed::all:
+        return false;
+    }
+    return false;
+  });
+  return due;
+}
+
+// Taken in the store first: from then on it is this service's, whatever happens.
+Status Service::take(const DueFire& due) {
+  std::shared_ptr<const JobSpec> spec;
+  std::string skipped;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto job = jobs_.find(due.job);
+    if (job == jobs_.end()) return {};
+    spec = job->second.spec;
+    const bool busy = queue_.is_running(due.job) || queue_.waiting_of(due.job) > 0;
+    if (busy && spec->schedule.overlap == Overlap::skip)
+      skipped = "the run before it had not ended";
+  }
+  TM_TRY(const bool taken, parts_.store.take_fire(due.job, due.fire, options_.owner, skipped));
+  if (!taken) return {};
+  FireRecord fire;
+  fire.job = due.job;
+  fire.fire = due.fire;
+  fire.owner = options_.owner;
+  fire.reason = skipped;
+  if (!skipped.empty()) {
+    fire.state = FireState::skipped;
+    const std::lock_guard lock(tell_mutex_);
+    parts_.tell({fire.job, fire.fire, fire.state, fire.reason, std::nullopt});
+    return {};
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    fire.reason = enter(fire, spec->schedule.overlap);
+  }
+  if (fire.reason.empty()) return {};
+  fire.state = FireState::skipped;
+  store_and_tell(fire, std::nullopt);
+  return {};
+}
+
+std::string Service::enter(FireRecord fire, Overlap overlap) {
+  const FireKey key{fire.job, fire.fire};
+  const ScheduleSpec& schedule = jobs_.at(fire.job).spec->schedule;
+  const auto added = queue_.add({fire.job, fire.fire, schedule.priority, schedule.pool}, overlap);
+  switch (added) {
+    case RunQueue::Added::skipped:
+      open_.erase(key);
+      return "the run before it had not ended";
+    case RunQueue::Added::full:
+      open_.erase(key);
+      return "more runs wait than may";
+    case RunQueue::Added::cancels: {
+      Running& running = running_.at(fire.job);
+      running.why = "the run of " + to_text(fire.fire) + " takes its place";
+      running.cancel->request();
+      break;
+    }
+    case RunQueue::Added::queued:
+      break;
+  }
+  open_[key] = std::move(fire);
+  changed_.notify_all();
+  return {};
+}
+
+void Service::retry_now(UtcMicros now) {
+  while (!retries_.empty() && retries_.begin()->first <= now) {
+    const FireKey key = retries_.begin()->second;
+    retries_.erase(retries_.begin());
+    const auto fire = open_.find(key);
+    if (fire != open_.end() && jobs_.contains(key.first)) enter(fire->second, Overlap::queue);
+  }
+}
+
+void Service::stop_overdue() {
+  const nanoseconds now = parts_.clock.monotonic();
+  for (auto& [job, running] : running_) {
+    if (!running.deadline || now < *running.deadline || !running.why.empty()) continue;
+    running.why = "it took longer than its `timeout`";
+    running.cancel->request();
+  }
+}
+
+void Service::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    std::optional<QueuedRun> next;
+    while (!leaving_ && !(next = queue_.take()))
+      changed_.wait(lock);
+    if (leaving_) return;
+    lock.unlock();
+    perform(*next);
+    lock.lock();
+    queue_.ended(next->job);
+    changed_.notify_all();
+  }
+}
+
+void Service::perform(const QueuedRun& next) {
+  Cancel cancel;
+  FireRecord fire;
+  std::shared_ptr<const JobSpec> spec;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto job = jobs_.find(next.job);
+    const auto known = open_.find({next.job, next.fire});
+    if (job == jobs_.end() || known == open_.end()) return;
+    spec = job->second.spec;
+    fire = known->second;
+    if (const auto why = held_back(*spec, fire)) {
+      fire.reason = *why;
+    } else {
+      fire.state = FireState::running;
+      ++fire.attempts;
+      fire.run = new_run_id(parts_.clock, parts_.randomness);
+      fire.reason.clear();
+      fire.next_at.reset();
+      Running running{&cancel, std::nullopt, {}};
+      if (spec->schedule.timeout)
+        running.deadline = parts_.clock.monotonic() + *spec->schedule.timeout;
+      running_.emplace(next.job, running);
+    }
+    known->second = fire;
+  }
+  store_and_tell(fire, std::nullopt);
+  if (fire.state != FireState::running) return;
+  auto outcome = parts_.run(*spec, fire.run, cancel);
+  std::string why;
+  {
+    const std::lock_guard lock(mutex_);
+    why = running_.at(next.job).why;
+    running_.erase(next.job);
+  }
+  settle(*spec, fire, std::move(outcome), why);
+}
+
+// With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
+std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
+  const nanoseconds now = parts_.clock.monotonic();
+  std::vector<Breaker*> asked;
+  for (const std::string& name : {job.from.connection.value, job.to.connection.value}) {
+    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    if (breaker.let_through(now)) {
+      asked.push_back(&breaker);
+      continue;
+    }
+    for (Breaker* one : asked)
+      one->gave_up();
+    const auto until = breaker.open_until(now);
+    fire.state = FireState::retry_wait;
+    fire.next_at =
+        later(parts_.clock.now_utc(), until ? *until - now : nanoseconds(std::chrono::seconds(1)));
+    retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+    return "connection `" + name + "` is given a rest: " + breaker.why();
+  }
+  return std::nullopt;
+}
+
+void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
+  const nanoseconds now = parts_.clock.monotonic();
+  const auto judge = [&](const std::string& name, Fault fault) {
+    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    if (!error) {
+      breaker.succeeded();
+    } else if (error->fault == fault) {
+      breaker.failed(*error, now);
+    } else {
+      breaker.gave_up();
+    }
+  };
+  judge(job.from.connection.value, Fault::source);
+  if (job.to.connection.value != job.from.connection.value)
+    judge(job.to.connection.value, Fault::target);
+}
+
+void Service::settle(const JobSpec& job, FireRecord fire, Result<RunRecord> outcome,
+                     const std::string& why) {
+  std::optional<Error> error;
+  std::optional<RunRecord> record;
+  if (outcome.ok()) {
+    record = *std::move(outcome);
+    fire.state = state_after(*record);
+    if (record->error) error = error_of(*record->error);
+  } else {
+    fire.state = FireState::failed;
+    error = std::move(outcome).error();
+  }
+  if (error) fire.reason = error->message;
+  const bool stopped = fire.state == FireState::cancelled;
+  bool stays = false;
+  {
+    const std::lock_guard lock(mutex_);
+    judge_connections(job, stopped ? std::nullopt : error);
+    if (stopped && why.empty() && leaving_) {
+      // The next start goes on with it.
+      fire.state = FireState::waiting;
+      --fire.attempts;
+      stays = true;
+    } else if (stopped) {
+      fire.state = why.starts_with("it took") ? FireState::failed : FireState::cancelled;
+      if (!why.empty()) fire.reason = why;
+    }
+    if (fire.state == FireState::failed && error && !stopped) {
+      const UtcMicros now = parts_.clock.now_utc();
+      const milliseconds since((now.get() - fire.fire.get()) / 1000);
+      const auto pause = pause_before_retry(
+          job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);
+      if (pause) {
+        fire.state = FireState::retry_wait;
+        fire.next_at = later(now, *pause);
+        retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+        stays = true;
+      }
+    }
+    if (stays) {
+      open_[{fire.job, fire.fire}] = fire;
+    } else {
+      open_.erase({fire.job, fire.fire});
+    }
+    changed_.notify_all();
+  }
+  store_and_tell(fire, std::move(record));
+}
+
+void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
+  Status stored = parts_.store.update_fire(fire);
+  if (!stored.ok()) fail(std::move(stored).error());
+  const std::lock_guard lock(tell_mutex_);
+  parts_.tell({fire.job, fire.fire, fire.state, fire.reason, std::move(record)});
+}
+
+void Service::fail(Error error) {
+  const std::lock_guard lock(mutex_);
+  if (!error_) error_ = std::move(error);
+  changed_.notify_all();
+}
+
+}  // namespace tidemark

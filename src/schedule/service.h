@@ -1,0 +1,122 @@
+// Service: runs the jobs of a project at their times, until it is asked to stop.
+//
+// One thread (the caller of serve()) looks what is due, as many as may run at a time do the runs.
+// Each fire is taken in the store before anything comes of it, so it is run once whatever dies, and
+// goes on from there after a start: what waited waits again, what ran is looked up, what nobody was
+// there for is the job's `missed`. set_jobs() may be called from any thread at any time.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "base/cancel.h"
+#include "env/randomness.h"
+#include "schedule/breaker.h"
+#include "schedule/due_queue.h"
+#include "schedule/run_queue.h"
+#include "spec/job_spec.h"
+#include "store/store.h"
+
+namespace tidemark {
+
+struct ServiceNote {
+  JobName job;
+  UtcMicros fire;
+  FireState state;
+  std::string text;                 // for people; empty where the state says it all
+  std::optional<RunRecord> record;  // of a run that ended
+};
+
+struct ServiceParts {
+  Store& store;
+  const Clock& clock;
+  Randomness& randomness;
+  // One run; blocks. From several threads, for different jobs.
+  std::function<Result<RunRecord>(const JobSpec&, const RunId&, Cancel&)> run;
+  std::function<void(const ServiceNote&)> tell;  // from any thread, one call at a time
+};
+
+struct ServiceOptions {
+  QueueLimits limits;
+  BreakerOptions breaker;
+  std::string owner;  // this_process()
+  // A fire that is later than this was missed: its job's `missed` says what becomes of it.
+  std::chrono::milliseconds late{60'000};
+  std::chrono::milliseconds drain{30'000};  // for runs under way, when it is to stop
+};
+
+class Service {
+ public:
+  using Jobs = std::vector<std::shared_ptr<const JobSpec>>;
+  Service(const ServiceParts& parts, ServiceOptions options);
+  ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+
+  // In the place of those before. Those that go on do so as they were begun; what waits of a job
+  // that is gone, or does not run by itself any more, is cancelled. The jobs are in the store.
+  Status set_jobs(const Jobs& jobs);
+  // Until `stop`; then what runs may end within `drain`, and is cancelled after. An Error only
+  // where the store cannot be used any more.
+  Status serve(const Cancel& stop);
+
+ private:
+  struct Job {
+    std::shared_ptr<const JobSpec> spec;
+    std::optional<JobTimes> times;
+  };
+  struct Running {
+    Cancel* cancel;
+    std::optional<std::chrono::nanoseconds> deadline;
+    std::string why;  // it was cancelled
+  };
+  using FireKey = std::pair<JobName, UtcMicros>;
+
+  Status take_up(const Job& job);
+  Status take_open_fires();
+  Status look();
+  Status take(const DueFire& due);
+  std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
+  void retry_now(UtcMicros now);
+  void stop_overdue();
+  // With mutex_ held: queues it, or says why not.
+  std::string enter(FireRecord fire, Overlap overlap);
+  void work();
+  void perform(const QueuedRun& next);
+  std::optional<std::string> held_back(const JobSpec& job, FireRecord& fire);
+  void settle(const JobSpec& job, FireRecord fire, Result<RunRecord> outcome,
+              const std::string& why);
+  void judge_connections(const JobSpec& job, const std::optional<Error>& error);
+  void store_and_tell(const FireRecord& fire, std::optional<RunRecord> record);
+  void fail(Error error);
+  std::chrono::nanoseconds until_next();
+
+  const ServiceParts parts_;
+  const ServiceOptions options_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  // Guarded by mutex_.
+  std::unordered_map<JobName, Job> jobs_;
+  DueQueue due_;
+  RunQueue queue_;
+  std::map<FireKey, FireRecord> open_;         // taken and not ended
+  std::multimap<UtcMicros, FireKey> retries_;  // when they are tried again
+  std::unordered_map<JobName, Running> running_;
+  std::map<std::string, Breaker> breakers_;  // by connection
+  bool leaving_ = false;
+  std::optional<Error> error_;
+
+  std::mutex tell_mutex_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace tidemark

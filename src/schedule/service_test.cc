@@ -1,0 +1,244 @@
+#include "schedule/service.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+
+#include "store/sqlite_store.h"
+
+namespace tidemark {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+std::shared_ptr<JobSpec> a_job(const std::string& name, milliseconds every = seconds(1)) {
+  auto job = std::make_shared<JobSpec>();
+  job->name = JobName(name);
+  job->content_hash = name;
+  job->schedule.every = every;
+  job->schedule.retries.pause = milliseconds(10);
+  job->from.connection.value = "shop";
+  job->to.connection.value = "warehouse";
+  return job;
+}
+
+class ServiceTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (fs::temp_directory_path() / "tidemark-service-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(name.data()), nullptr);
+    dir_ = name;
+    store_ = SqliteStore::open(dir_ / "store.db", clock_).value();
+    run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
+      ++runs_[job.name.get()];
+      return done();
+    };
+  }
+  void TearDown() override {
+    store_.reset();
+    fs::remove_all(dir_);
+  }
+
+  static RunRecord done(RunState state = RunState::done) {
+    RunRecord record;
+    record.state = state;
+    record.ended_at = UtcMicros(1);
+    return record;
+  }
+  static RunRecord failed(Retry retry, const char* fault = "source") {
+    RunRecord record = done(RunState::failed);
+    record.error = StoredError{"source.lost", fault, "the connection was lost", "", retry};
+    return record;
+  }
+
+  void serve(const Service::Jobs& jobs, milliseconds duration, ServiceOptions options = {}) {
+    options.owner = "here";
+    for (const auto& job : jobs) {
+      JobRecord record;
+      record.name = job->name;
+      ASSERT_TRUE(store_->upsert_job(record).ok());
+    }
+    Service service({*store_, clock_, randomness_,
+                     [this](const JobSpec& job, const RunId& run,
+                            Cancel& cancel) -> Result<RunRecord> { return run_(job, run, cancel); },
+                     [this](const ServiceNote& note) { notes_.push_back(note); }},
+                    options);
+    ASSERT_TRUE(service.set_jobs(jobs).ok());
+    Cancel stop;
+    std::thread timer([&] {
+      std::this_thread::sleep_for(duration);
+      stop.request();
+    });
+    const Status served = service.serve(stop);
+    timer.join();
+    EXPECT_TRUE(served.ok()) << served.error().describe();
+  }
+  int count(const std::string& job, FireState state) const {
+    return static_cast<int>(std::count_if(notes_.begin(), notes_.end(), [&](const auto& note) {
+      return note.job.get() == job && note.state == state;
+    }));
+  }
+  std::vector<FireRecord> fires(const std::string& job) {
+    return store_->list_fires(JobName(job), 100).value();
+  }
+
+  SystemClock clock_;
+  SeededRandomness randomness_{7};
+  fs::path dir_;
+  std::unique_ptr<SqliteStore> store_;
+  std::function<RunRecord(const JobSpec&, const RunId&, Cancel&)> run_;
+  std::map<std::string, std::atomic<int>> runs_;
+  std::vector<ServiceNote> notes_;
+};
+
+TEST_F(ServiceTest, EachFireIsRunOnce) {
+  auto off = a_job("off");
+  off->enabled = false;
+  runs_["a"] = runs_["b"] = runs_["off"] = 0;
+  serve({a_job("a"), a_job("b"), off}, milliseconds(2500));
+  for (const char* job : {"a", "b"}) {
+    EXPECT_GE(runs_[job], 2);
+    EXPECT_LE(runs_[job], 3);
+    EXPECT_EQ(fires(job).size(), static_cast<std::size_t>(runs_[job]));
+    for (const FireRecord& fire : fires(job)) {
+      EXPECT_EQ(fire.state, FireState::done);
+      EXPECT_EQ(fire.attempts, 1);
+      EXPECT_EQ(fire.fire.get() % 1'000'000, 0);
+    }
+  }
+  EXPECT_EQ(runs_["off"], 0);
+}
+
+TEST_F(ServiceTest, WhatIsDueMeanwhileIsSkippedOrTakesThePlace) {
+  run_ = [](const JobSpec&, const RunId&, Cancel& cancel) {
+    for (int part = 0; part < 30 && !cancel.requested(); ++part)
+      std::this_thread::sleep_for(milliseconds(50));
+    return done(cancel.requested() ? RunState::cancelled : RunState::done);
+  };
+  auto cancels = a_job("cancels");
+  cancels->schedule.overlap = Overlap::cancel;
+  serve({a_job("skips"), cancels}, milliseconds(3300));
+  EXPECT_GE(count("skips", FireState::skipped), 1);
+  EXPECT_GE(count("skips", FireState::done), 1);
+  EXPECT_GE(count("cancels", FireState::cancelled), 1);
+  EXPECT_EQ(count("cancels", FireState::skipped), 0);
+}
+
+TEST_F(ServiceTest, WhatMayPassIsTriedAgain) {
+  run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
+    const int run = ++runs_[job.name.get()];
+    if (job.name.get() == "never") return failed(Retry::never);
+    return run % 3 == 0 ? done() : failed(Retry::reconnect);
+  };
+  runs_["again"] = runs_["never"] = 0;
+  auto again = a_job("again");
+  again->schedule.overlap = Overlap::queue;
+  serve({again, a_job("never")}, milliseconds(1900));
+  ASSERT_GE(count("again", FireState::done), 1);
+  const auto tried = fires("again");
+  EXPECT_EQ(tried.back().attempts, 3);
+  EXPECT_EQ(tried.back().state, FireState::done);
+  EXPECT_GE(count("never", FireState::failed), 1);
+  EXPECT_EQ(count("never", FireState::retry_wait), 0);
+  EXPECT_EQ(fires("never").back().reason, "the connection was lost");
+}
+
+TEST_F(ServiceTest, ARunThatTakesTooLongIsStopped) {
+  run_ = [](const JobSpec&, const RunId&, Cancel& cancel) {
+    while (!cancel.requested())
+      std::this_thread::sleep_for(milliseconds(10));
+    return done(RunState::cancelled);
+  };
+  auto slow = a_job("slow", std::chrono::hours(1));
+  slow->schedule.timeout = milliseconds(300);
+  JobRecord record;
+  record.name = slow->name;
+  ASSERT_TRUE(store_->upsert_job(record).ok());
+  const UtcMicros this_hour(clock_.now_utc().get() / 3'600'000'000 * 3'600'000'000);
+  // Left waiting by a process before this one.
+  ASSERT_TRUE(store_->take_fire(slow->name, this_hour, "before", "").value());
+  serve({slow}, milliseconds(1200));
+  ASSERT_EQ(count("slow", FireState::failed), 1);
+  EXPECT_EQ(fires("slow").front().reason, "it took longer than its `timeout`");
+}
+
+TEST_F(ServiceTest, AfterAStopItGoesOnAndRunsWhatWasMissed) {
+  const UtcMicros now = clock_.now_utc();
+  const UtcMicros hours_ago(now.get() / 3'600'000'000 * 3'600'000'000 - 3 * 3'600'000'000);
+  for (const char* name : {"once", "all", "skip"}) {
+    auto job = a_job(name, std::chrono::hours(1));
+    JobRecord record;
+    record.name = job->name;
+    ASSERT_TRUE(store_->upsert_job(record).ok());
+    ASSERT_TRUE(store_->take_fire(job->name, hours_ago, "before", "left out").value());
+    runs_[name] = 0;
+  }
+  auto all = a_job("all", std::chrono::hours(1));
+  all->schedule.missed = Missed::all;
+  all->schedule.overlap = Overlap::queue;
+  auto skip = a_job("skip", std::chrono::hours(1));
+  skip->schedule.missed = Missed::skip;
+  serve({a_job("once", std::chrono::hours(1)), all, skip}, milliseconds(600));
+  EXPECT_EQ(runs_["once"], 1);
+  EXPECT_EQ(runs_["all"], 3);
+  EXPECT_EQ(runs_["skip"], 0);
+}
+
+TEST_F(ServiceTest, AConnectionThatDoesNotAnswerHoldsItsJobs) {
+  run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
+    ++runs_[job.name.get()];
+    return job.from.connection.value == "broken" ? failed(Retry::reconnect) : done();
+  };
+  Service::Jobs jobs;
+  for (int number = 0; number < 6; ++number) {
+    auto job = a_job("job" + std::to_string(number));
+    job->from.connection.value = number < 5 ? "broken" : "shop";
+    job->schedule.retries.attempts = 1;
+    runs_[job->name.get()] = 0;
+    jobs.push_back(job);
+  }
+  ServiceOptions options;
+  options.limits.running_max = 1;
+  options.breaker = {.failures_max = 3, .pause = std::chrono::minutes(1)};
+  serve(jobs, milliseconds(2300), options);
+  int asked = 0;
+  for (int number = 0; number < 5; ++number)
+    asked += runs_["job" + std::to_string(number)];
+  EXPECT_EQ(asked, 3);
+  EXPECT_GE(runs_["job5"], 2) << "others go on";
+  const auto held = std::find_if(notes_.begin(), notes_.end(), [](const ServiceNote& note) {
+    return note.text.find("connection `broken` is given a rest") != std::string::npos;
+  });
+  EXPECT_NE(held, notes_.end());
+}
+
+TEST_F(ServiceTest, AStopLetsRunsEndOrLeavesThemForTheNextStart) {
+  run_ = [&](const JobSpec&, const RunId&, Cancel& cancel) {
+    for (int part = 0; part < 20 && !cancel.requested(); ++part)
+      std::this_thread::sleep_for(milliseconds(50));
+    return done(cancel.requested() ? RunState::cancelled : RunState::done);
+  };
+  auto job = a_job("a");
+  serve({job}, milliseconds(1500));
+  EXPECT_EQ(count("a", FireState::cancelled), 0);
+  EXPECT_TRUE(store_->open_fires()->empty());
+  ServiceOptions options;
+  options.drain = milliseconds(0);
+  job->schedule.overlap = Overlap::queue;
+  std::this_thread::sleep_for(milliseconds(300));
+  serve({job}, milliseconds(1200), options);
+  const auto open = store_->open_fires().value();
+  ASSERT_FALSE(open.empty());
+  for (const FireRecord& fire : open) {
+    EXPECT_EQ(fire.state, FireState::waiting);
+    EXPECT_EQ(fire.attempts, 0);
+  }
+}
+
+}  // namespace
+}  // namespace tidemark
