@@ -20,6 +20,7 @@ struct Arguments {
   CommandLine& line;
   std::string wait = "0ms";
   std::string budget;
+  std::string drain;
   std::string connection;
   std::string sql;
 };
@@ -269,6 +270,24 @@ void add_schedule(CLI::App& app, CommandLine& line) {
   add_limit(schedule, line, "How many without --to, 1 to 1000; default: 20");
 }
 
+void add_serve(CLI::App& app, Arguments& arguments) {
+  CLI::App* serve =
+      add(app, arguments.line,
+          {.name = "serve",
+           .about = "Run the project's jobs at their times, until it is stopped",
+           .more = "Owns the project: other commands that run jobs wait for it. Every time is run "
+                   "once, also when the\nprocess dies in between; what passed while none was there "
+                   "is the job's `missed`. Edited jobs are\ntaken up while it runs. Ctrl-C or "
+                   "SIGTERM lets runs end; a second one stops at once, and nothing is lost.\nWith "
+                   "--json a document a line for everything that happens.",
+           .example = "serve --project /srv/etl"});
+  serve
+      ->add_option("--drain", arguments.drain,
+                   "How long runs may go on when it is stopped; default: 30s")
+      ->type_name("DURATION");
+  add_wait(serve, arguments);
+}
+
 void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
   CommandLine& line = arguments.line;
   CLI::App* stage =
@@ -385,6 +404,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_verify(*app, arguments);
   add_commands_that_look(*app, arguments);
   add_schedule(*app, arguments.line);
+  add_serve(*app, arguments);
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
@@ -498,6 +518,12 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     return end_with_fault(argc, argv, "--wait: " + duration.error().message, duration.error().hint);
   }
   line.wait = *duration;
+  if (!arguments.drain.empty()) {
+    auto drain = parse_duration(arguments.drain);
+    if (!drain.ok())
+      return end_with_fault(argc, argv, "--drain: " + drain.error().message, drain.error().hint);
+    line.drain = *drain;
+  }
   if (arguments.budget.empty()) return std::nullopt;
   auto budget = parse_duration(arguments.budget);
   if (!budget.ok())

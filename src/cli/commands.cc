@@ -17,6 +17,7 @@
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/schedule_command.h"
+#include "cli/serve_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
 #include "cli/verify_command.h"
@@ -292,6 +293,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"replay", replay},
       {"verify", verify},
       {"schedule", schedule},
+      {"serve", serve},
       {"schema", schema},
       {"version", show_version},
       {"connection show", show_connections},

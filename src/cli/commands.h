@@ -39,7 +39,8 @@ struct CommandLine {
   bool repair = false;                              // `verify --repair`
   std::optional<std::chrono::milliseconds> budget;  // `verify --budget`
   int limit = 20;
-  std::string from_time;  // of `schedule`
+  std::chrono::milliseconds drain{30'000};  // of `serve`
+  std::string from_time;                    // of `schedule`
   std::string to_time;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`

@@ -264,7 +264,7 @@ Status Service::take(const DueFire& due) {
 std::string Service::enter(FireRecord fire, Overlap overlap) {
   const FireKey key{fire.job, fire.fire};
   const ScheduleSpec& schedule = jobs_.at(fire.job).spec->schedule;
-  const auto added = queue_.add({fire.job, fire.fire, schedule.priority, schedule.pool}, overlap);
+  const auto added = queue_.add({fire.job, fire.fire, schedule.priority, schedule.pool ? schedule.pool->value : ""}, overlap);
   switch (added) {
     case RunQueue::Added::skipped:
       open_.erase(key);

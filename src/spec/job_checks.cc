@@ -212,6 +212,19 @@ void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
   }
 }
 
+void check_pool(const JobSpec& job, const ProjectSpec& project, Faults& faults) {
+  if (!job.schedule.pool) return;
+  std::vector<std::string> names;
+  for (const PoolSpec& pool : project.pools)
+    names.push_back(pool.name.value);
+  const Name& wanted = *job.schedule.pool;
+  if (std::find(names.begin(), names.end(), wanted.value) != names.end()) return;
+  faults.add(job.file, wanted.at,
+             "unknown pool `" + wanted.value + "`" + did_you_mean(wanted.value, names),
+             names.empty() ? "write `pools: {" + wanted.value + ": 2}` into tidemark.yaml"
+                           : "tidemark.yaml has " + list_words(names));
+}
+
 }  // namespace
 
 void check_job(const ReadJob& job, Faults& faults) {
@@ -228,6 +241,7 @@ void check_connections(const ReadJob& job, const ProjectSpec& project,
     const LookupStep* lookup = std::get_if<LookupStep>(&step.kind);
     if (lookup != nullptr) find_connection(lookup->from.connection, job.spec, project, faults);
   }
+  check_pool(job.spec, project, faults);
 }
 
 void check_query(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,

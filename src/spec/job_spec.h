@@ -259,7 +259,7 @@ struct ScheduleSpec {
   Missed missed = Missed::once;
   Overlap overlap = Overlap::skip;
   RetrySpec retries;
-  std::string pool;
+  std::optional<Name> pool;
   std::int64_t priority = 0;
   std::vector<Name> after;
   std::optional<std::chrono::milliseconds> timeout;

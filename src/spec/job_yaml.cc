@@ -276,7 +276,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.missed = raw.missed;
   spec.schedule.overlap = raw.overlap;
   spec.schedule.retries = raw.retries;
-  if (raw.pool) spec.schedule.pool = raw.pool->value;
+  spec.schedule.pool = std::move(raw.pool);
   spec.schedule.priority = raw.priority;
   spec.schedule.after = std::move(raw.after);
   spec.schedule.timeout = raw.timeout;

@@ -74,6 +74,12 @@ struct StageSpec {
   std::optional<std::chrono::milliseconds> keep;  // nothing: forever
 };
 
+// Jobs that share so many places: no more of them run at a time.
+struct PoolSpec {
+  Located<std::string> name;
+  std::int64_t places = 0;
+};
+
 struct ProjectSpec {
   std::filesystem::path root;
   std::string file = "tidemark.yaml";
@@ -83,6 +89,8 @@ struct ProjectSpec {
   std::int64_t memory_bytes = 0;
   std::int64_t segment_bytes = 0;
   double shrink_limit = 0;
+  std::int64_t workers = 0;  // runs at a time, of a service
+  std::vector<PoolSpec> pools;
   std::vector<ConnectionSpec> connections;  // in the order written
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;

@@ -164,6 +164,16 @@ ValueSpec<V> gone_value(ValueDoc doc) {
   return {std::move(doc), [](const YamlNode&, ReadContext&, ValueName, V&) { return false; }};
 }
 
+ValueSpec<std::vector<PoolSpec>> pools_value() {
+  return config::converted<std::vector<PoolSpec>, std::vector<config::MapItem<std::int64_t>>>(
+      config::map_of(config::integer(1, 1000), "a mapping of names to numbers"),
+      [](auto&& items, const YamlNode&, ReadContext&, std::vector<PoolSpec>& pools) {
+        for (auto& item : items)
+          pools.push_back({std::move(item.key), item.value});
+        return true;
+      });
+}
+
 ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
   ConfigSpec<ProjectSpec> spec(
       "project", "A project is a folder with `tidemark.yaml` and `jobs/*.yaml`.",
@@ -210,7 +220,16 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .description = "A full load that would remove more than this share of the target's "
                              "rows is blocked until a "
                              "person allows it. A job may set its own.",
-              .example = "10%"});
+              .example = "10%"})
+      .field("workers", &ProjectSpec::workers, config::integer(1, 1000),
+             {.default_text = "4",
+              .description = "How many runs `tidemark serve` has at a time.",
+              .example = "16"})
+      .field("pools", &ProjectSpec::pools, pools_value(),
+             {.default_note = "none",
+              .description = "Names for groups of jobs (`pool` in a job), and how many of each run "
+                             "at a time.",
+              .example = "{nightly: 2}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {

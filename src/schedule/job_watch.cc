@@ -1,0 +1,40 @@
+#include "schedule/job_watch.h"
+
+#include <system_error>
+#include <utility>
+
+namespace tidemark {
+
+namespace fs = std::filesystem;
+
+JobWatch::JobWatch(fs::path root, const ConnectorCatalog& catalog)
+    : root_(std::move(root)), catalog_(catalog), seen_(see()) {}
+
+JobWatch::Seen JobWatch::see() const {
+  Seen seen;
+  std::error_code code;
+  const auto note = [&](const fs::path& path) {
+    const auto size = fs::file_size(path, code);
+    const auto time = fs::last_write_time(path, code);
+    if (!code) seen[path.string()] = {size, time.time_since_epoch().count()};
+    code.clear();
+  };
+  // Jobs, and the SQL that they name, which stands beside them or anywhere but in our own folder.
+  fs::recursive_directory_iterator at(root_, fs::directory_options::skip_permission_denied, code);
+  for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {
+    const std::string name = at->path().filename().string();
+    if (name.starts_with(".")) at.disable_recursion_pending();
+    const std::string ending = at->path().extension().string();
+    if (ending == ".yaml" || ending == ".yml" || ending == ".sql") note(at->path());
+  }
+  return seen;
+}
+
+std::optional<LoadedProject> JobWatch::look() {
+  Seen now = see();
+  if (now == seen_) return std::nullopt;
+  seen_ = std::move(now);
+  return load_project(root_, catalog_, nullptr);
+}
+
+}  // namespace tidemark

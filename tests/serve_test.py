@@ -1,0 +1,136 @@
+#!/usr/bin/env python3
+"""`tidemark serve`: every time of every job is run once, whatever happens to the process in between.
+
+The program is $TIDEMARK_BINARY, default build/dev/tidemark.
+"""
+
+import contextlib
+import json
+import signal
+import sqlite3
+import time
+import unittest
+
+from support.project import Project
+
+READ = 'from: {connection: landing, files: "NAME-*.csv"}\nto: {connection: warehouse, table: NAME, load: append}\n'
+
+
+class Serve(unittest.TestCase):
+    def setUp(self):
+        self.project = self.enterContext(Project())
+        self.served = None
+        self.addCleanup(self.stop)
+
+    def job(self, name, schedule="every: 1s\n"):
+        self.project.write(f"data/{name}-1.csv", "id\n1\n2\n")
+        self.project.job(name, READ.replace("NAME", name) + schedule)
+
+    def serve(self, *options):
+        self.served = self.project.start("serve", "--json", *options)
+        return self.served
+
+    def stop(self, how=signal.SIGTERM):
+        """What it printed, as documents."""
+        if self.served is None:
+            return []
+        with contextlib.suppress(ProcessLookupError):
+            self.served.send_signal(how)
+        out, err = self.served.communicate(timeout=60)
+        code, self.served = self.served.returncode, None
+        if how != signal.SIGKILL:
+            self.assertEqual(0, code, err)
+        return [json.loads(line) for line in out.decode().splitlines() if line.endswith("}")]
+
+    def fires(self, job):
+        """[(time, state, attempts, run)], oldest first."""
+        with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db")) as store:
+            return store.execute("select fire_time, state, attempts, run_id from etl_fires join etl_jobs using (job_id) "
+                                 "where name = ? order by fire_time", (job,)).fetchall()
+
+    def wait_for(self, what, seconds=30):
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            self.assertLess(time.monotonic(), deadline, "it did not come to that")
+            self.assertIsNone(self.served.poll(), "the service ended")
+            time.sleep(0.1)
+        return found
+
+    def done(self, job):
+        path = self.project.dir / ".tidemark/store.db"
+        if not path.exists():
+            return 0
+        with contextlib.suppress(sqlite3.OperationalError):
+            return sum(state == "done" for _, state, _, _ in self.fires(job))
+        return 0
+
+    def test_jobs_run_at_their_times_and_load_what_is_new(self):
+        self.job("a")
+        self.job("b", "every: 2s\n")
+        self.job("by_hand", "")
+        self.serve()
+        self.wait_for(lambda: self.done("a") >= 3 and self.done("b") >= 1)
+        self.project.write("data/a-2.csv", "id\n3\n")
+        before = self.done("a")
+        self.wait_for(lambda: self.done("a") >= before + 3)
+        told = self.stop()
+        self.assertEqual(3, self.project.count("a"))
+        self.assertEqual(2, self.project.count("b"))
+        self.assertEqual(0, self.project.count("by_hand"))
+        times = [fire for fire, *_ in self.fires("a")]
+        self.assertEqual(len(times), len(set(times)))
+        self.assertTrue({"running", "done"} <= {note["state"] for note in told})
+
+    def test_killed_again_and_again_it_runs_each_time_once(self):
+        self.job("a", "every: 1s\nmissed: all\noverlap: queue\n")
+        for _ in range(4):
+            before = self.done("a")
+            self.serve()
+            self.wait_for(lambda before=before: self.done("a") >= before + 2)
+            self.stop(signal.SIGKILL)
+            time.sleep(1.5)
+        self.serve()
+        before = self.done("a")
+        self.wait_for(lambda: self.done("a") >= before + 3)
+        self.stop()
+        fires = self.fires("a")
+        seconds = [int(time.mktime(time.strptime(fire[:19], "%Y-%m-%dT%H:%M:%S"))) for fire, *_ in fires]
+        self.assertEqual(list(range(seconds[0], seconds[-1] + 1)), seconds, "none is missing, none is twice")
+        self.assertEqual({"done"}, {state for _, state, _, _ in fires[:-1]})
+        self.assertEqual(2, self.project.count("a"))
+
+    def test_edited_paused_and_removed_jobs_are_taken_up(self):
+        self.job("a", "every: 1h\n")
+        self.job("gone")
+        self.serve()
+        self.wait_for(lambda: self.done("gone") >= 1)
+        self.assertEqual(0, self.done("a"))
+        self.job("a")
+        (self.project.dir / "jobs/gone.yaml").unlink()
+        self.wait_for(lambda: self.done("a") >= 2)
+        gone = len(self.fires("gone"))
+        self.job("a", "every: 1s\nenabled: false\n")
+        time.sleep(2)
+        paused = len(self.fires("a"))
+        time.sleep(2)
+        self.assertEqual((gone, paused), (len(self.fires("gone")), len(self.fires("a"))))
+        self.job("a", "every: nonsense\n")
+        time.sleep(1)
+        self.job("a")
+        self.wait_for(lambda: len(self.fires("a")) > paused)
+        self.stop()
+
+    def test_a_job_that_cannot_be_run_does_not_hold_the_others(self):
+        self.job("a")
+        self.project.job("broken", 'from: {connection: landing, files: "broken-*.csv"}\n'
+                                   "rules: {there: nothing > 1}\n"
+                                   "to: {connection: warehouse, table: broken, load: append}\nevery: 1s\n")
+        self.project.write("data/broken-1.csv", "id\n1\n")
+        self.serve()
+        self.wait_for(lambda: self.done("a") >= 3)
+        self.stop()
+        self.assertEqual({"failed"}, {state for _, state, _, _ in self.fires("broken")})
+
+
+if __name__ == "__main__":
+    unittest.main()
