@@ -13,6 +13,7 @@ using std::chrono::nanoseconds;
 
 // A stop is seen after this long.
 constexpr milliseconds looks_every{200};
+constexpr std::chrono::hours forgets_every{1};
 
 UtcMicros later(UtcMicros at, nanoseconds by) {
   return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
@@ -186,7 +187,17 @@ nanoseconds Service::until_next() {
   return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - now.get()));
 }
 
+Status Service::forget_old() {
+  const nanoseconds now = parts_.clock.monotonic();
+  if (forgot_ && now - *forgot_ < forgets_every) return {};
+  forgot_ = now;
+  const UtcMicros before = later(parts_.clock.now_utc(), -nanoseconds(options_.keep));
+  TM_TRY([[maybe_unused]] const std::int64_t forgotten, parts_.store.forget_fires(before));
+  return {};
+}
+
 Status Service::look() {
+  TM_CHECK(forget_old());
   const UtcMicros now = parts_.clock.now_utc();
   std::vector<DueFire> due;
   {
@@ -264,7 +275,8 @@ Status Service::take(const DueFire& due) {
 std::string Service::enter(FireRecord fire, Overlap overlap) {
   const FireKey key{fire.job, fire.fire};
   const ScheduleSpec& schedule = jobs_.at(fire.job).spec->schedule;
-  const auto added = queue_.add({fire.job, fire.fire, schedule.priority, schedule.pool ? schedule.pool->value : ""}, overlap);
+  const auto added = queue_.add(
+      {fire.job, fire.fire, schedule.priority, schedule.pool ? schedule.pool->value : ""}, overlap);
   switch (added) {
     case RunQueue::Added::skipped:
       open_.erase(key);

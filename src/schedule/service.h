@@ -51,6 +51,8 @@ struct ServiceOptions {
   // A fire that is later than this was missed: its job's `missed` says what becomes of it.
   std::chrono::milliseconds late{60'000};
   std::chrono::milliseconds drain{30'000};  // for runs under way, when it is to stop
+  // Fires that ended so long ago are forgotten, but the newest of each job.
+  std::chrono::hours keep = std::chrono::hours(24) * 30;
 };
 
 class Service {
@@ -82,6 +84,7 @@ class Service {
 
   Status take_up(const Job& job);
   Status take_open_fires();
+  Status forget_old();
   Status look();
   Status take(const DueFire& due);
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
@@ -113,6 +116,7 @@ class Service {
   std::unordered_map<JobName, Running> running_;
   std::map<std::string, Breaker> breakers_;  // by connection
   bool leaving_ = false;
+  std::optional<std::chrono::nanoseconds> forgot_;  // serve()'s thread: when it did last
   std::optional<Error> error_;
 
   std::mutex tell_mutex_;
