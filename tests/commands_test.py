@@ -18,7 +18,7 @@ from: {connection: landing, files: "readings-*.csv", nulls: [NA]}
 rules: {has_a_sensor: sensor is not null}
 to: {connection: warehouse, table: readings, load: append}
 """
-COMMANDS = ("init", "validate", "plan", "run", "runs", "show", "quarantine", "query", "schedule", "schema", "version")
+COMMANDS = ("init", "validate", "plan", "run", "runs", "show", "quarantine", "query", "schedule", "serve", "schema", "version")
 
 
 class Cli(unittest.TestCase):
