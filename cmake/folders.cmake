@@ -21,7 +21,7 @@ tidemark_folder(drivers/zone LINK model env observe absl::time)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone)
-tidemark_folder(store LINK drivers/sqlite drivers/json drivers/hash)
+tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash TEST_LINK postgres_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)

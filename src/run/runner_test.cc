@@ -10,7 +10,7 @@
 
 #include "env/failpoints.h"
 #include "run/recovery.h"
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace tidemark {
 namespace {
@@ -197,7 +197,7 @@ class RunnerTest : public testing::Test {
     connectors_.add(std::make_unique<ScriptedConnector>(script_));
     engine_ = duck::Engine::open({}).value();
     guards_ = std::make_unique<Guards>(project_, clock_);
-    store_ = SqliteStore::open(folder_ / "store.db", clock_).value();
+    store_ = SqlStore::open_sqlite(folder_ / "store.db", clock_).value();
   }
   void TearDown() override {
     store_.reset();
@@ -250,7 +250,7 @@ class RunnerTest : public testing::Test {
   Cancel cancel_;
   std::unique_ptr<duck::Engine> engine_;
   std::unique_ptr<Guards> guards_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
 };
 
 TEST_F(RunnerTest, EachStepIsInTheStoreBeforeTheNext) {

@@ -93,7 +93,7 @@ Result<Store*> Workspace::store() {
   if (!store_) {
     TM_TRY(std::filesystem::path path, sqlite_store_path(project()));
     TM_CHECK(around_.files.make_dirs_durably(path.parent_path()));
-    TM_TRY(store_, SqliteStore::open(path, around_.clock));
+    TM_TRY(store_, SqlStore::open_sqlite(path, around_.clock));
   }
   return static_cast<Store*>(store_.get());
 }

@@ -27,7 +27,7 @@
 #include "spec/connector_catalog.h"
 #include "spec/project_load.h"
 #include "store/owner_lock.h"
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace tidemark {
 
@@ -122,7 +122,7 @@ class Workspace {
   Surroundings around_;
   LoadedProject loaded_;
   std::optional<OwnerLock> lock_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   std::unique_ptr<duck::Engine> engine_;
   std::unique_ptr<Guards> guards_;
   bool recovered_ = false;

@@ -7,7 +7,7 @@
 #include <atomic>
 #include <filesystem>
 
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace tidemark {
 namespace {
@@ -33,7 +33,7 @@ class ServiceTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "tidemark-service-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     dir_ = name;
-    store_ = SqliteStore::open(dir_ / "store.db", clock_).value();
+    store_ = SqlStore::open_sqlite(dir_ / "store.db", clock_).value();
     run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
       ++runs_[job.name.get()];
       return done();
@@ -90,7 +90,7 @@ class ServiceTest : public ::testing::Test {
   SystemClock clock_;
   SeededRandomness randomness_{7};
   fs::path dir_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   std::function<RunRecord(const JobSpec&, const RunId&, Cancel&)> run_;
   std::map<std::string, std::atomic<int>> runs_;
   std::vector<ServiceNote> notes_;

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 
 #include <filesystem>
+#include <memory>
+#include <string>
 
 #include "env/randomness.h"
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace tidemark {
 namespace {
@@ -66,7 +68,7 @@ void open_and_idle_run(benchmark::State& state) {
   SystemClock clock;
   SystemRandomness randomness;
   for (auto _ : state) {
-    auto store = SqliteStore::open(folder.store(), clock);
+    auto store = SqlStore::open_sqlite(folder.store(), clock);
     must(store.ok());
     RunId run = new_run_id(clock, randomness);
     RunFinish finish{
@@ -81,7 +83,7 @@ void open_begin_and_finish(benchmark::State& state) {
   SystemClock clock;
   SystemRandomness randomness;
   for (auto _ : state) {
-    auto store = SqliteStore::open(folder.store(), clock);
+    auto store = SqlStore::open_sqlite(folder.store(), clock);
     must(store.ok() && (*store)->upsert_job(job()).ok());
     RunId run = new_run_id(clock, randomness);
     must((*store)->begin_run(start(run)).ok());
@@ -96,7 +98,7 @@ void whole_run(benchmark::State& state) {
   Folder folder;
   SystemClock clock;
   SystemRandomness randomness;
-  auto store = SqliteStore::open(folder.store(), clock);
+  auto store = SqlStore::open_sqlite(folder.store(), clock);
   must(store.ok() && (*store)->upsert_job(job()).ok());
   for (auto _ : state) {
     RunId run = new_run_id(clock, randomness);
@@ -113,8 +115,37 @@ void whole_run(benchmark::State& state) {
   }
 }
 
+// Empty runs of as many jobs at a time: what waits for the disk together shares its sync.
+void idle_runs_together(benchmark::State& state) {
+  static std::unique_ptr<Folder> folder;
+  static std::unique_ptr<SqlStore> store;
+  SystemClock clock;
+  SystemRandomness randomness;
+  static SystemClock store_clock;
+  if (state.thread_index() == 0) {
+    folder = std::make_unique<Folder>();
+    store = std::move(SqlStore::open_sqlite(folder->store(), store_clock)).value();
+  }
+  JobRecord own = job();
+  own.name = JobName("orders" + std::to_string(state.thread_index()));
+  for (auto _ : state) {
+    RunId run = new_run_id(clock, randomness);
+    RunStart begun = start(run);
+    begun.job = own.name;
+    RunFinish finish{
+        run, RunState::skipped, std::nullopt, "c", {step(run, planned(), RunState::skipped)}, ""};
+    must(store->record_idle_run(own, begun, finish).ok());
+  }
+  state.SetItemsProcessed(state.iterations());
+  if (state.thread_index() == 0) {
+    store.reset();
+    folder.reset();
+  }
+}
+
 BENCHMARK(open_and_idle_run)->Unit(benchmark::kMillisecond)->Iterations(500)->UseRealTime();
 BENCHMARK(open_begin_and_finish)->Unit(benchmark::kMillisecond)->Iterations(500)->UseRealTime();
+BENCHMARK(idle_runs_together)->Iterations(500)->UseRealTime()->Threads(1)->Threads(4)->Threads(16);
 BENCHMARK(whole_run)->Unit(benchmark::kMillisecond)->Iterations(200)->UseRealTime();
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace tidemark {
 namespace {
 
-// Times are ISO-8601 texts in UTC of one width, so they sort and read well in any SQLite shell.
+// Times are ISO-8601 texts in UTC of one width, so they sort and read well in any shell.
 constexpr std::string_view version_1 = R"sql(
 CREATE TABLE etl_jobs (
   job_id TEXT PRIMARY KEY,
@@ -167,40 +167,63 @@ constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, versio
                                     Migration{5, version_5}, Migration{6, version_6},
                                     Migration{7, version_7}};
 
-Result<int> current_version(sqlite::Database& database) {
-  TM_TRY(auto tables,
-         database.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'tidemark_schema'"));
-  TM_TRY(bool has_count, tables.step());
-  if (!has_count || tables.int64_at(0) == 0) return 0;
-  TM_TRY(auto versions, database.prepare("SELECT coalesce(max(version), 0) FROM tidemark_schema"));
-  TM_TRY(bool has_version, versions.step());
-  return has_version ? static_cast<int>(versions.int64_at(0)) : 0;
+struct Found {
+  int version = 0;
+  int compatible_from = 0;  // the oldest version whose Tidemark may use it
+};
+
+Result<Found> find_version(SqlSession& session) {
+  TM_TRY(const bool any, session.has_column("tidemark_schema", "version"));
+  if (!any) return Found{};
+  TM_TRY(const bool says, session.has_column("tidemark_schema", "compatible_from"));
+  TM_TRY(auto rows, session.prepare(
+                        says ? "SELECT coalesce(max(version), 0), coalesce(max(compatible_from), 0)"
+                               " FROM tidemark_schema"
+                             : "SELECT coalesce(max(version), 0), coalesce(max(version), 0)"
+                               " FROM tidemark_schema"));
+  TM_TRY(const bool has_row, rows.step());
+  if (!has_row) return Found{};
+  return Found{static_cast<int>(rows.int64_at(0)), static_cast<int>(rows.int64_at(1))};
 }
 
-Error newer(const std::string& path, int found, int known) {
-  return Error{"store.newer",
-               Fault::user,
-               Retry::never,
-               "the store " + path + " has schema version " + std::to_string(found) +
-                   ", and this Tidemark knows versions up to " + std::to_string(known),
-               {},
-               "a later Tidemark wrote it: use that one, or name another file under `store:` in "
-               "tidemark.yaml"};
+Error newer(const std::string& name, const Found& found, int known) {
+  return user_error("store.newer",
+                    "the store " + name + " has schema version " + std::to_string(found.version) +
+                        ", which a Tidemark of version " + std::to_string(found.compatible_from) +
+                        " or later understands; this one knows versions up to " +
+                        std::to_string(known),
+                    "a later Tidemark wrote it: use that one, or name another store under "
+                    "`store:` in tidemark.yaml");
 }
 
-Status apply(sqlite::Database& database, const Clock& clock, const Migration& step) {
-  TM_TRY(auto transaction, sqlite::Transaction::begin(database));
-  // Asked again under the write lock: another process may have taken this step meanwhile.
-  TM_TRY(int found, current_version(database));
-  if (found >= step.version) return {};
-  TM_CHECK(
-      database.execute("CREATE TABLE IF NOT EXISTS tidemark_schema (version INTEGER PRIMARY KEY, "
-                       "applied_at TEXT NOT NULL) STRICT"));
-  TM_CHECK(database.execute(step.sql));
+// The steps are noted in a table of their own; files of before lack its last column.
+Status prepare_notes(SqlSession& session) {
+  TM_TRY(const bool any, session.has_column("tidemark_schema", "version"));
+  if (!any) {
+    return session.execute(
+        "CREATE TABLE tidemark_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL, "
+        "compatible_from INTEGER NOT NULL) STRICT");
+  }
+  TM_TRY(const bool says, session.has_column("tidemark_schema", "compatible_from"));
+  if (says) return {};
+  return session.execute(
+      "ALTER TABLE tidemark_schema ADD COLUMN compatible_from INTEGER NOT NULL DEFAULT 0");
+}
+
+Status apply(SqlSession& session, const Migration& step) {
+  // Asked again where nobody else writes: another process may have taken this step meanwhile.
+  TM_TRY(const Found found, find_version(session));
+  if (found.version >= step.version) return {};
+  TM_CHECK(prepare_notes(session));
+  TM_CHECK(session.execute(step.sql));
+  TM_TRY(const UtcMicros now, session.now());
   TM_TRY(auto note,
-         database.prepare("INSERT INTO tidemark_schema (version, applied_at) VALUES (?, ?)"));
-  TM_CHECK(note.bind_int64(0, step.version).bind_text(1, now_text(clock)).run());
-  return transaction.commit();
+         session.prepare("INSERT INTO tidemark_schema (version, applied_at, compatible_from)"
+                         " VALUES (?, ?, ?)"));
+  return note.bind_int64(0, step.version)
+      .bind_text(1, to_text(now))
+      .bind_int64(2, step.compatible_from == 0 ? step.version : step.compatible_from)
+      .run();
 }
 
 }  // namespace
@@ -209,13 +232,18 @@ std::span<const Migration> store_migrations() {
   return steps_of_store;
 }
 
-Status migrate(sqlite::Database& database, const Clock& clock, std::span<const Migration> steps) {
-  TM_TRY(int found, current_version(database));
-  int known = steps.empty() ? 0 : steps.back().version;
-  if (found > known) return newer(database.path(), found, known);
+Status migrate(SqlDatabase& database, std::span<const Migration> steps) {
+  Found found;
+  TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    TM_TRY(found, find_version(session));
+    return {};
+  }));
+  const int known = steps.empty() ? 0 : steps.back().version;
+  if (found.version > known && found.compatible_from > known)
+    return newer(database.name(), found, known);
   for (const Migration& step : steps) {
-    if (step.version <= found) continue;
-    Status applied = apply(database, clock, step);
+    if (step.version <= found.version) continue;
+    Status applied = database.migrate([&](SqlSession& session) { return apply(session, step); });
     if (!applied.ok()) {
       return std::move(applied).error().with_context("bringing the store to version " +
                                                      std::to_string(step.version));

@@ -2,27 +2,34 @@
 //
 // Pure list plus one function that blocks on the database; call it once, right after opening. A
 // step that was released is never edited: a change is a new step.
+//
+// The words are SQLite's; other systems read them with the types and the storage of their own
+// (INTEGER is 64 bits wide, TEXT compares by its bytes). A server of before may go on working while
+// a later one takes a step, so a step adds, and what it adds has a default. One that takes
+// something away says so by `compatible_from`.
 #pragma once
 
 #include <span>
 #include <string_view>
 
 #include "base/result.h"
-#include "drivers/sqlite/database.h"
-#include "env/clock.h"
+#include "store/sql_session.h"
 
 namespace tidemark {
 
 struct Migration {
   int version;  // 1, 2, 3, ... without gaps
   std::string_view sql;
+  // The oldest version whose Tidemark may use the store after this step; 0: this one.
+  int compatible_from = 0;
 };
 
 std::span<const Migration> store_migrations();
 
-// Brings the file to the last version of `steps`, each step in one transaction, and notes it in
-// `tidemark_schema`. Idempotent; writes nothing when the file is current. `store.newer` when the
-// file is ahead: an older Tidemark must not write what it does not understand.
-Status migrate(sqlite::Database& database, const Clock& clock, std::span<const Migration> steps);
+// Brings the store to the last version of `steps`, each step in one transaction, and notes it in
+// `tidemark_schema`. Idempotent; writes nothing when the store is current, or ahead by steps that
+// this version may ignore. `store.newer` when it is ahead by more: an older Tidemark must not write
+// what it does not understand.
+Status migrate(SqlDatabase& database, std::span<const Migration> steps);
 
 }  // namespace tidemark

@@ -8,7 +8,9 @@
 #include <fstream>
 #include <sstream>
 
-#include "store/sqlite_store.h"
+#include "drivers/sqlite/database.h"
+#include "store/sql_store.h"
+#include "store/sqlite_database.h"
 
 namespace tidemark {
 namespace {
@@ -27,6 +29,9 @@ class MigrationsTest : public ::testing::Test {
     dir_ = name;
   }
   void TearDown() override { fs::remove_all(dir_); }
+  std::unique_ptr<SqlDatabase> as_store() {
+    return std::move(open_sqlite_database(dir_ / "store.db", clock_)).value();
+  }
   sqlite::Database open() {
     sqlite::OpenOptions options;
     options.path = (dir_ / "store.db").string();
@@ -44,32 +49,65 @@ class MigrationsTest : public ::testing::Test {
 
 TEST_F(MigrationsTest, AnOlderFileIsBroughtForwardWithItsRows) {
   sqlite::Database database = open();
-  ASSERT_TRUE(migrate(database, clock_, std::array{first}).ok());
-  ASSERT_TRUE(migrate(database, clock_, std::array{first, second}).ok());
-  ASSERT_TRUE(migrate(database, clock_, std::array{first, second}).ok());
+  ASSERT_TRUE(migrate(*as_store(), std::array{first}).ok());
+  ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
+  ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
   EXPECT_EQ(number(database, "SELECT y FROM a"), 2);
   EXPECT_EQ(number(database, "SELECT count(*) FROM tidemark_schema"), 2);
 }
 
 TEST_F(MigrationsTest, AFailedStepLeavesTheVersionBefore) {
   sqlite::Database database = open();
-  EXPECT_FALSE(migrate(database, clock_, std::array{first, broken}).ok());
+  EXPECT_FALSE(migrate(*as_store(), std::array{first, broken}).ok());
   EXPECT_EQ(number(database, "SELECT max(version) FROM tidemark_schema"), 1);
   EXPECT_EQ(number(database, "SELECT count(*) FROM pragma_table_info('a')"), 1);
-  ASSERT_TRUE(migrate(database, clock_, std::array{first, second}).ok());
+  ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
 }
 
 TEST_F(MigrationsTest, ANewerFileIsRefusedAndLeftAlone) {
   {
-    ASSERT_TRUE(SqliteStore::open(dir_ / "store.db", clock_).ok());
+    ASSERT_TRUE(SqlStore::open_sqlite(dir_ / "store.db", clock_).ok());
   }
   {
-    ASSERT_TRUE(open().execute("INSERT INTO tidemark_schema VALUES (99, 'later')").ok());
+    ASSERT_TRUE(open().execute("INSERT INTO tidemark_schema VALUES (99, 'later', 99)").ok());
   }
-  auto store = SqliteStore::open(dir_ / "store.db", clock_);
+  auto store = SqlStore::open_sqlite(dir_ / "store.db", clock_);
   ASSERT_FALSE(store.ok());
   EXPECT_EQ(store.error().code, "store.newer");
   EXPECT_NE(store.error().message.find("99"), std::string::npos);
+}
+
+TEST_F(MigrationsTest, ALaterVersionThatOnlyAddedIsUsed) {
+  const int known = store_migrations().back().version;
+  ASSERT_TRUE(SqlStore::open_sqlite(dir_ / "store.db", clock_).ok());
+  const Migration adds{known + 1, "ALTER TABLE etl_jobs ADD COLUMN later TEXT", known};
+  const Migration breaks{known + 2, "ALTER TABLE etl_jobs DROP COLUMN later"};
+  std::vector<Migration> later(store_migrations().begin(), store_migrations().end());
+  later.push_back(adds);
+  ASSERT_TRUE(migrate(*as_store(), later).ok());
+  auto store = SqlStore::open_sqlite(dir_ / "store.db", clock_);
+  ASSERT_TRUE(store.ok()) << store.error().describe();
+  JobRecord job;
+  job.name = JobName("orders");
+  EXPECT_TRUE((*store)->upsert_job(job).ok());
+  // What was open goes on; what is opened after a step that breaks is refused.
+  later.push_back(breaks);
+  ASSERT_TRUE(migrate(*as_store(), later).ok());
+  EXPECT_TRUE((*store)->list_jobs().ok());
+  EXPECT_EQ(SqlStore::open_sqlite(dir_ / "store.db", clock_).error().code, "store.newer");
+}
+
+TEST_F(MigrationsTest, AFileWhoseStepsSayNothingIsBroughtForward) {
+  sqlite::Database database = open();
+  ASSERT_TRUE(
+      database
+          .execute("CREATE TABLE tidemark_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT "
+                   "NULL) STRICT; CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1); "
+                   "INSERT INTO tidemark_schema VALUES (1, 'before')")
+          .ok());
+  ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
+  EXPECT_EQ(number(database, "SELECT max(compatible_from) FROM tidemark_schema"), 2);
+  EXPECT_EQ(migrate(*as_store(), std::array{first}).error().code, "store.newer");
 }
 
 TEST_F(MigrationsTest, VersionsHaveNoGaps) {
@@ -88,7 +126,7 @@ TEST_F(MigrationsTest, ReadsTheFilesOfEarlierVersions) {
   {
     ASSERT_TRUE(open().execute(sql.str()).ok());
   }
-  auto store = SqliteStore::open(dir_ / "store.db", clock_);
+  auto store = SqlStore::open_sqlite(dir_ / "store.db", clock_);
   ASSERT_TRUE(store.ok()) << store.error().message;
   auto runs = (*store)->list_runs({});
   ASSERT_TRUE(runs.ok()) << runs.error().message;

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 namespace tidemark {
 namespace {
@@ -17,7 +17,7 @@ class FiresTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "tidemark-fires-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     dir_ = name;
-    store_ = SqliteStore::open(dir_ / "store.db", clock_).value();
+    store_ = SqlStore::open_sqlite(dir_ / "store.db", clock_).value();
     for (const char* job : {"orders", "customers"}) {
       JobRecord record;
       record.name = JobName(job);
@@ -36,7 +36,7 @@ class FiresTest : public ::testing::Test {
 
   ManualClock clock_{UtcMicros(0)};
   fs::path dir_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
 };
 
 TEST_F(FiresTest, EachIsTakenOnce) {

@@ -1,4 +1,4 @@
-#include "store/sqlite_store.h"
+#include "store/sql_store.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -26,8 +26,8 @@ class StoreTest : public ::testing::Test {
     store_.reset();
     fs::remove_all(dir_);
   }
-  std::unique_ptr<SqliteStore> open() {
-    auto store = SqliteStore::open(dir_ / "store.db", clock_);
+  std::unique_ptr<SqlStore> open() {
+    auto store = SqlStore::open_sqlite(dir_ / "store.db", clock_);
     EXPECT_TRUE(store.ok()) << (store.ok() ? "" : store.error().message);
     return std::move(store).value();
   }
@@ -74,7 +74,7 @@ class StoreTest : public ::testing::Test {
 
   fs::path dir_;
   ManualClock clock_{UtcMicros(1'795'269'600'000'000)};
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<SqlStore> store_;
   const StreamMark planned_{RunState::planned, 1, Fence(7)};
 };
 

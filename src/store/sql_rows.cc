@@ -1,9 +1,9 @@
-#include "store/sqlite_rows.h"
+#include "store/sql_rows.h"
 
 #include <string>
 #include <utility>
 
-namespace tidemark::sqlite_rows {
+namespace tidemark::sql_rows {
 
 const std::string_view select_runs =
     "SELECT r.run_id, j.name, r.kind, r.run_start, r.run_end, r.rows_read, r.rows_loaded, "
@@ -34,45 +34,45 @@ Error unreadable(std::string_view what, std::string_view word) {
                                                 std::string(word) + "', which is none");
 }
 
-Result<RunState> state_at(const sqlite::Statement& row, int column) {
+Result<RunState> state_at(const SqlStatement& row, int column) {
   std::optional<RunState> state = parse_run_state(row.text_at(column));
   if (!state) return unreadable("state", row.text_at(column));
   return *state;
 }
 
-Result<std::optional<RunState>> optional_state_at(const sqlite::Statement& row, int column) {
+Result<std::optional<RunState>> optional_state_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::optional<RunState>();
   TM_TRY(RunState state, state_at(row, column));
   return std::optional<RunState>(state);
 }
 
-Result<std::optional<UtcMicros>> optional_time_at(const sqlite::Statement& row, int column) {
+Result<std::optional<UtcMicros>> optional_time_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::optional<UtcMicros>();
   TM_TRY(UtcMicros at, parse_utc(row.text_at(column)));
   return std::optional<UtcMicros>(at);
 }
 
-std::string string_at(const sqlite::Statement& row, int column) {
+std::string string_at(const SqlStatement& row, int column) {
   return std::string(row.text_at(column));
 }
 
-RowCount count_at(const sqlite::Statement& row, int column) {
+RowCount count_at(const SqlStatement& row, int column) {
   return RowCount(row.int64_at(column));
 }
 
-std::optional<Position> position_at(const sqlite::Statement& row, int column) {
+std::optional<Position> position_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return Position{string_at(row, column)};
 }
 
 // From four columns: code, fault, message, hint.
-std::optional<StoredError> error_at(const sqlite::Statement& row, int column) {
+std::optional<StoredError> error_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::nullopt;
   return StoredError{string_at(row, column), string_at(row, column + 1), string_at(row, column + 2),
                      string_at(row, column + 3), Retry::never};
 }
 
-Result<RunKind> kind_at(const sqlite::Statement& row, int column) {
+Result<RunKind> kind_at(const SqlStatement& row, int column) {
   for (RunKind kind :
        {RunKind::run, RunKind::replay, RunKind::full, RunKind::window, RunKind::repair}) {
     if (to_string(kind) == row.text_at(column)) return kind;
@@ -80,7 +80,7 @@ Result<RunKind> kind_at(const sqlite::Statement& row, int column) {
   return unreadable("kind of run", row.text_at(column));
 }
 
-Result<StoredStrategy> strategy_at(const sqlite::Statement& row, int column) {
+Result<StoredStrategy> strategy_at(const SqlStatement& row, int column) {
   for (StoredStrategy strategy :
        {StoredStrategy::full, StoredStrategy::incremental, StoredStrategy::upsert}) {
     if (to_string(strategy) == row.text_at(column)) return strategy;
@@ -88,7 +88,7 @@ Result<StoredStrategy> strategy_at(const sqlite::Statement& row, int column) {
   return unreadable("load strategy", row.text_at(column));
 }
 
-Result<JobRecord> read_job(const sqlite::Statement& row) {
+Result<JobRecord> read_job(const SqlStatement& row) {
   JobRecord job;
   job.name = JobName(string_at(row, 0));
   job.schedule_cron = string_at(row, 1);
@@ -105,7 +105,7 @@ Result<JobRecord> read_job(const sqlite::Statement& row) {
   return job;
 }
 
-Result<StreamRecord> read_stream(const sqlite::Statement& row) {
+Result<StreamRecord> read_stream(const SqlStatement& row) {
   StreamRecord stream;
   stream.stream = StreamName(string_at(row, 0));
   stream.seq = Seq(row.int64_at(1));
@@ -128,7 +128,7 @@ Result<StreamRecord> read_stream(const sqlite::Statement& row) {
   return stream;
 }
 
-Result<std::vector<StreamRecord>> read_all_streams(sqlite::Statement& rows) {
+Result<std::vector<StreamRecord>> read_all_streams(SqlStatement& rows) {
   std::vector<StreamRecord> streams;
   while (true) {
     TM_TRY(bool has_row, rows.step());
@@ -140,17 +140,17 @@ Result<std::vector<StreamRecord>> read_all_streams(sqlite::Statement& rows) {
 
 }  // namespace
 
-Result<std::optional<JobRecord>> find_job(sqlite::Database& database, const JobName& name) {
-  TM_TRY(auto rows, database.prepare(std::string(select_jobs) + "WHERE name = ?"));
+Result<std::optional<JobRecord>> find_job(SqlSession& session, const JobName& name) {
+  TM_TRY(auto rows, session.prepare(std::string(select_jobs) + "WHERE name = ?"));
   TM_TRY(bool has_row, rows.bind_text(0, name.get()).step());
   if (!has_row) return std::optional<JobRecord>();
   TM_TRY(JobRecord job, read_job(rows));
   return std::optional<JobRecord>(std::move(job));
 }
 
-Result<std::vector<JobRecord>> list_jobs(sqlite::Database& database) {
+Result<std::vector<JobRecord>> list_jobs(SqlSession& session) {
   std::vector<JobRecord> jobs;
-  TM_TRY(auto rows, database.prepare(std::string(select_jobs) + "ORDER BY name"));
+  TM_TRY(auto rows, session.prepare(std::string(select_jobs) + "ORDER BY name"));
   while (true) {
     TM_TRY(bool has_row, rows.step());
     if (!has_row) return jobs;
@@ -159,7 +159,7 @@ Result<std::vector<JobRecord>> list_jobs(sqlite::Database& database) {
   }
 }
 
-Result<RunRecord> read_run(const sqlite::Statement& row) {
+Result<RunRecord> read_run(const SqlStatement& row) {
   RunRecord run;
   run.run = RunId(string_at(row, 0));
   run.job = JobName(string_at(row, 1));
@@ -189,9 +189,9 @@ Result<RunRecord> read_run(const sqlite::Statement& row) {
   return run;
 }
 
-Result<std::vector<RunRecord>> read_runs(sqlite::Database& database, sqlite::Statement& rows) {
+Result<std::vector<RunRecord>> read_runs(SqlSession& session, SqlStatement& rows) {
   std::vector<RunRecord> runs;
-  TM_TRY(auto streams, database.prepare(select_streams));
+  TM_TRY(auto streams, session.prepare(select_streams));
   while (true) {
     TM_TRY(bool has_row, rows.step());
     if (!has_row) return runs;
@@ -202,28 +202,28 @@ Result<std::vector<RunRecord>> read_runs(sqlite::Database& database, sqlite::Sta
   }
 }
 
-Result<std::vector<StreamRecord>> read_streams(sqlite::Database& database, const RunId& run) {
-  TM_TRY(auto rows, database.prepare(select_streams));
+Result<std::vector<StreamRecord>> read_streams(SqlSession& session, const RunId& run) {
+  TM_TRY(auto rows, session.prepare(select_streams));
   rows.bind_text(0, run.get());
   return read_all_streams(rows);
 }
 
-Result<std::optional<RunWindow>> last_loaded(sqlite::Database& database, const StreamId& stream) {
+Result<std::optional<RunWindow>> last_loaded(SqlSession& session, const StreamId& stream) {
   // Backwards by the index of a job's runs, so it ends at the first hit.
-  TM_TRY(auto rows, database.prepare(
-                        "SELECT r.run_id, s.seq FROM etl_runs r JOIN etl_run_streams s USING "
-                        "(run_id) WHERE r.job_id = ? AND r.status <> 'skipped' AND s.stream = ?"
-                        " AND s.state = 'done' ORDER BY r.run_start DESC, r.run_id DESC LIMIT 1"));
+  TM_TRY(auto rows,
+         session.prepare("SELECT r.run_id, s.seq FROM etl_runs r JOIN etl_run_streams s USING "
+                         "(run_id) WHERE r.job_id = ? AND r.status <> 'skipped' AND s.stream = ?"
+                         " AND s.state = 'done' ORDER BY r.run_start DESC, r.run_id DESC LIMIT 1"));
   rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get());
   TM_TRY(const bool has_row, rows.step());
   if (!has_row) return std::optional<RunWindow>();
   return std::optional(RunWindow{RunId(string_at(rows, 0)), stream.stream, Seq(rows.int64_at(1))});
 }
 
-Result<std::vector<RunWindow>> blocked_windows(sqlite::Database& database, const JobName& job) {
+Result<std::vector<RunWindow>> blocked_windows(SqlSession& session, const JobName& job) {
   TM_TRY(
       auto rows,
-      database.prepare(
+      session.prepare(
           "SELECT r.run_id, s.stream, s.seq FROM etl_runs r JOIN etl_run_streams s USING (run_id)"
           " WHERE r.job_id = ?1 AND s.state = 'blocked' AND NOT EXISTS (SELECT 1 FROM etl_runs l"
           " JOIN etl_run_streams t USING (run_id) WHERE l.job_id = ?1 AND t.stream = s.stream AND"
@@ -239,11 +239,11 @@ Result<std::vector<RunWindow>> blocked_windows(sqlite::Database& database, const
   }
 }
 
-Result<std::vector<EventRecord>> read_events(sqlite::Database& database, const RunId& run) {
+Result<std::vector<EventRecord>> read_events(SqlSession& session, const RunId& run) {
   std::vector<EventRecord> events;
   TM_TRY(auto rows,
-         database.prepare("SELECT number, at, stream, state_from, state_to, step, message, detail"
-                          " FROM run_events WHERE run_id = ? ORDER BY number"));
+         session.prepare("SELECT number, at, stream, state_from, state_to, step, message, detail"
+                         " FROM run_events WHERE run_id = ? ORDER BY number"));
   rows.bind_text(0, run.get());
   while (true) {
     TM_TRY(bool has_row, rows.step());
@@ -266,4 +266,4 @@ Error unknown_run(const RunId& run) {
                     "`tidemark runs` lists them");
 }
 
-}  // namespace tidemark::sqlite_rows
+}  // namespace tidemark::sql_rows

@@ -1,10 +1,10 @@
-#include "store/sqlite_fires.h"
+#include "store/sql_fires.h"
 
 #include <algorithm>
 #include <string>
 #include <utility>
 
-namespace tidemark::sqlite_fires {
+namespace tidemark::sql_fires {
 namespace {
 
 constexpr const char* select_fires =
@@ -17,7 +17,7 @@ Error stale(const FireRecord& fire) {
                                            to_text(fire.fire) + " has ended, or is not this one's");
 }
 
-Result<std::vector<FireRecord>> read(sqlite::Statement& rows) {
+Result<std::vector<FireRecord>> read(SqlStatement& rows) {
   std::vector<FireRecord> fires;
   while (true) {
     TM_TRY(const bool more, rows.step());
@@ -39,7 +39,7 @@ Result<std::vector<FireRecord>> read(sqlite::Statement& rows) {
   }
 }
 
-void bind(sqlite::Statement& statement, const FireRecord& fire) {
+void bind(SqlStatement& statement, const FireRecord& fire) {
   statement.bind_text(0, job_id_of(fire.job).get())
       .bind_text(1, to_text(fire.fire))
       .bind_text(2, to_string(fire.state))
@@ -51,51 +51,51 @@ void bind(sqlite::Statement& statement, const FireRecord& fire) {
 
 }  // namespace
 
-Result<bool> insert(sqlite::Database& database, const FireRecord& fire) {
+Result<bool> insert(SqlSession& session, const FireRecord& fire) {
   TM_TRY(auto statement,
-         database.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
-                          "next_at, reason, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
-                          "NOTHING"));
+         session.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
+                         "next_at, reason, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+                         "NOTHING"));
   bind(statement, fire);
   TM_CHECK(statement.run());
-  return database.changed_rows() == 1;
+  return session.changed_rows() == 1;
 }
 
-Status update(sqlite::Database& database, const FireRecord& fire) {
+Status update(SqlSession& session, const FireRecord& fire) {
   TM_TRY(auto statement,
-         database.prepare(
+         session.prepare(
              std::string("UPDATE etl_fires SET state = ?3, attempts = ?4, run_id = ?5, next_at = "
                          "?6, reason = ?7, owner = ?8 WHERE job_id = ?1 AND fire_time = ?2 AND "
                          "state IN ") +
              open_states));
   bind(statement, fire);
   TM_CHECK(statement.run());
-  if (database.changed_rows() != 1) return stale(fire);
+  if (session.changed_rows() != 1) return stale(fire);
   return {};
 }
 
-Result<std::vector<FireRecord>> open(sqlite::Database& database) {
-  TM_TRY(auto rows, database.prepare(std::string(select_fires) + "WHERE f.state IN " + open_states +
-                                     " ORDER BY f.fire_time, j.name"));
+Result<std::vector<FireRecord>> open(SqlSession& session) {
+  TM_TRY(auto rows, session.prepare(std::string(select_fires) + "WHERE f.state IN " + open_states +
+                                    " ORDER BY f.fire_time, j.name"));
   return read(rows);
 }
 
-Result<std::vector<FireRecord>> list(sqlite::Database& database, const JobName& job, int limit) {
-  TM_TRY(auto rows, database.prepare(std::string(select_fires) +
-                                     "WHERE f.job_id = ? ORDER BY f.fire_time DESC LIMIT ?"));
+Result<std::vector<FireRecord>> list(SqlSession& session, const JobName& job, int limit) {
+  TM_TRY(auto rows, session.prepare(std::string(select_fires) +
+                                    "WHERE f.job_id = ? ORDER BY f.fire_time DESC LIMIT ?"));
   rows.bind_text(0, job_id_of(job).get()).bind_int64(1, std::clamp(limit, 1, 1000));
   return read(rows);
 }
 
-Result<std::int64_t> forget(sqlite::Database& database, UtcMicros before) {
+Result<std::int64_t> forget(SqlSession& session, UtcMicros before) {
   TM_TRY(
       auto statement,
-      database.prepare(
+      session.prepare(
           std::string("DELETE FROM etl_fires WHERE fire_time < ? AND state NOT IN ") + open_states +
           " AND fire_time < (SELECT max(fire_time) FROM etl_fires newest WHERE newest.job_id = "
           "etl_fires.job_id)"));
   TM_CHECK(statement.bind_text(0, to_text(before)).run());
-  return static_cast<std::int64_t>(database.changed_rows());
+  return static_cast<std::int64_t>(session.changed_rows());
 }
 
-}  // namespace tidemark::sqlite_fires
+}  // namespace tidemark::sql_fires

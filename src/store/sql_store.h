@@ -1,26 +1,27 @@
-// SqliteStore: the Store in one SQLite file, for one server process on a local disk.
+// SqlStore: the Store in a SqlDatabase, which is one of several systems.
 //
-// Owned by `app/`; opening migrates the file to this version. Methods are safe from any thread: one
-// connection behind one mutex, since every write waits for the same disk anyway.
+// Owned by `app/`; opening brings the tables to this version. Methods are safe from any thread.
 #pragma once
 
 #include <filesystem>
 #include <memory>
-#include <mutex>
+#include <type_traits>
 #include <vector>
 
-#include "drivers/sqlite/database.h"
 #include "env/clock.h"
+#include "store/sql_session.h"
 #include "store/store.h"
 
 namespace tidemark {
 
-class SqliteStore final : public Store {
+class SqlStore final : public Store {
  public:
-  // Makes the file when it is missing; its folder must be there. `store.newer` when a later version
-  // of Tidemark wrote it.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::filesystem::path& path,
-                                                   const Clock& clock);
+  // `store.newer` when a later version of Tidemark made tables that this one does not understand.
+  static Result<std::unique_ptr<SqlStore>> open(std::unique_ptr<SqlDatabase> database);
+  // In a file, which is made when it is missing; its folder must be there. The clock outlives the
+  // store.
+  static Result<std::unique_ptr<SqlStore>> open_sqlite(const std::filesystem::path& path,
+                                                       const Clock& clock);
 
   Status upsert_job(const JobRecord& job) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
@@ -55,11 +56,14 @@ class SqliteStore final : public Store {
   Result<std::vector<RunWindow>> blocked_windows(const JobName& job) override;
 
  private:
-  SqliteStore(sqlite::Database database, const Clock& clock);
+  explicit SqlStore(std::unique_ptr<SqlDatabase> database);
+  // `work` of a session gives a Result, which is what comes back.
+  template <class Work>
+  std::invoke_result_t<Work, SqlSession&> read(Work work);
+  template <class Work>
+  std::invoke_result_t<Work, SqlSession&> write(Work work);
 
-  std::mutex mutex_;  // guards database_
-  sqlite::Database database_;
-  const Clock& clock_;
+  std::unique_ptr<SqlDatabase> database_;
 };
 
 }  // namespace tidemark

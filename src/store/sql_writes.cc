@@ -1,12 +1,12 @@
-#include "store/sqlite_writes.h"
+#include "store/sql_writes.h"
 
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "store/sqlite_rows.h"
+#include "store/sql_rows.h"
 
-namespace tidemark::sqlite_writes {
+namespace tidemark::sql_writes {
 namespace {
 
 std::optional<std::string> text_of(const std::optional<Position>& position) {
@@ -15,7 +15,7 @@ std::optional<std::string> text_of(const std::optional<Position>& position) {
 }
 
 // Binds code, fault, message, hint from `index` on; NULLs for no error.
-void bind_error(sqlite::Statement& statement, int index, const std::optional<Error>& error) {
+void bind_error(SqlStatement& statement, int index, const std::optional<Error>& error) {
   if (!error) {
     for (int i = 0; i < 4; ++i)
       statement.bind_null(index + i);
@@ -27,7 +27,7 @@ void bind_error(sqlite::Statement& statement, int index, const std::optional<Err
       .bind_text(index + 3, error->hint);
 }
 
-void bind_state(sqlite::Statement& statement, int index, std::optional<RunState> state) {
+void bind_state(SqlStatement& statement, int index, std::optional<RunState> state) {
   state ? statement.bind_text(index, to_string(*state)) : statement.bind_null(index);
 }
 
@@ -40,10 +40,10 @@ struct Event {
   std::string_view detail_json;
 };
 
-Status insert_event(sqlite::Database& database, const Event& event, UtcMicros now) {
+Status insert_event(SqlSession& session, const Event& event, UtcMicros now) {
   TM_TRY(
       auto insert,
-      database.prepare(
+      session.prepare(
           "INSERT INTO run_events (run_id, number, at, stream, state_from, state_to, step, message,"
           " detail) VALUES (?1, (SELECT coalesce(max(number), 0) + 1 FROM run_events"
           " WHERE run_id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, ?8)"));
@@ -57,10 +57,9 @@ Status insert_event(sqlite::Database& database, const Event& event, UtcMicros no
   return insert.run();
 }
 
-Result<std::vector<RunState>> states_of(sqlite::Database& database, const RunId& run) {
+Result<std::vector<RunState>> states_of(SqlSession& session, const RunId& run) {
   std::vector<RunState> states;
-  TM_TRY(auto rows,
-         database.prepare("SELECT DISTINCT state FROM etl_run_streams WHERE run_id = ?"));
+  TM_TRY(auto rows, session.prepare("SELECT DISTINCT state FROM etl_run_streams WHERE run_id = ?"));
   rows.bind_text(0, run.get());
   while (true) {
     TM_TRY(bool has_row, rows.step());
@@ -72,15 +71,16 @@ Result<std::vector<RunState>> states_of(sqlite::Database& database, const RunId&
 }
 
 // Brings the run's row in line with its streams: the worst state, the sums of the counts.
-Status refresh_run(sqlite::Database& database, const RunId& run) {
-  TM_TRY(std::vector<RunState> states, states_of(database, run));
+Status refresh_run(SqlSession& session, const RunId& run) {
+  TM_TRY(std::vector<RunState> states, states_of(session, run));
   TM_TRY(
       auto update,
-      database.prepare(
+      session.prepare(
           "UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
           " rows_rejected = s.rows_rejected, rows_deleted = s.rows_deleted,"
           " bytes_staged = s.bytes_staged,"
-          " attempt = max(etl_runs.attempt, s.attempt)"
+          " attempt = CASE WHEN s.attempt > etl_runs.attempt THEN s.attempt ELSE etl_runs.attempt "
+          "END"
           " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
           " sum(rows_rejected) AS rows_rejected, sum(rows_deleted) AS rows_deleted,"
           " sum(bytes_staged) AS bytes_staged,"
@@ -88,39 +88,40 @@ Status refresh_run(sqlite::Database& database, const RunId& run) {
   return update.bind_text(0, run.get()).bind_text(1, to_string(worst_of(states))).run();
 }
 
-Result<bool> run_is_open(sqlite::Database& database, const RunId& run) {
-  TM_TRY(auto rows, database.prepare("SELECT run_end IS NULL FROM etl_runs WHERE run_id = ?"));
+Result<bool> run_is_open(SqlSession& session, const RunId& run) {
+  TM_TRY(auto rows, session.prepare("SELECT run_end FROM etl_runs WHERE run_id = ?"));
   TM_TRY(bool has_row, rows.bind_text(0, run.get()).step());
-  if (!has_row) return sqlite_rows::unknown_run(run);
-  return rows.int64_at(0) != 0;
+  if (!has_row) return sql_rows::unknown_run(run);
+  return rows.is_null(0);
 }
 
-Status require_open(sqlite::Database& database, const RunId& run) {
-  TM_TRY(bool is_open, run_is_open(database, run));
+Status require_open(SqlSession& session, const RunId& run) {
+  TM_TRY(bool is_open, run_is_open(session, run));
   if (is_open) return {};
   return internal_error(
       "store.stale", "the run " + run.get() + " has ended", Retry::never,
       "another process took it over; look at it with `tidemark show " + run.get() + "`");
 }
 
-Status keep_memory(sqlite::Database& database, const RunId& run, const PlannedStream& plan) {
+Status keep_memory(SqlSession& session, const RunId& run, const PlannedStream& plan) {
   if (plan.memory.empty()) return {};
   TM_TRY(auto keep,
-         database.prepare("INSERT OR REPLACE INTO etl_source_memory (job_id, stream, memory)"
-                          " SELECT job_id, ?, ? FROM etl_runs WHERE run_id = ?"));
+         session.prepare("INSERT INTO etl_source_memory (job_id, stream, memory)"
+                         " SELECT job_id, ?, ? FROM etl_runs WHERE run_id = ?"
+                         " ON CONFLICT (job_id, stream) DO UPDATE SET memory = excluded.memory"));
   return keep.bind_text(0, plan.stream.get())
       .bind_text(1, plan.memory)
       .bind_text(2, run.get())
       .run();
 }
 
-Status insert_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan,
+Status insert_stream(SqlSession& session, const RunId& run, const PlannedStream& plan,
                      UtcMicros now) {
-  TM_CHECK(keep_memory(database, run, plan));
-  TM_TRY(auto insert,
-         database.prepare(
-             "INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
-             " hi, top, started_at) VALUES (?, ?, ?, 'planned', 1, ?, ?, ?, ?, ?)"));
+  TM_CHECK(keep_memory(session, run, plan));
+  TM_TRY(
+      auto insert,
+      session.prepare("INSERT INTO etl_run_streams (run_id, stream, seq, state, version, fence, lo,"
+                      " hi, top, started_at) VALUES (?, ?, ?, 'planned', 1, ?, ?, ?, ?, ?)"));
   TM_CHECK(insert.bind_text(0, run.get())
                .bind_text(1, plan.stream.get())
                .bind_int64(2, plan.seq.get())
@@ -131,7 +132,7 @@ Status insert_stream(sqlite::Database& database, const RunId& run, const Planned
                .bind_text(7, to_text(now))
                .run());
   return insert_event(
-      database, {run, plan.stream, std::nullopt, RunState::planned, "window stored", ""}, now);
+      session, {run, plan.stream, std::nullopt, RunState::planned, "window stored", ""}, now);
 }
 
 std::string words_of(const StreamMark& mark) {
@@ -140,10 +141,10 @@ std::string words_of(const StreamMark& mark) {
 }
 
 // Why the compare-and-set found no row.
-Error stale(sqlite::Database& database, const Transition& step) {
+Error stale(SqlSession& session, const Transition& step) {
   std::string where = "the stream " + step.stream.get() + " of run " + step.run.get();
   std::string found = "is not in the store";
-  auto streams = sqlite_rows::read_streams(database, step.run);
+  auto streams = sql_rows::read_streams(session, step.run);
   if (!streams.ok()) return std::move(streams).error();
   for (const StreamRecord& stream : *streams) {
     if (stream.stream == step.stream) found = "is at " + words_of(stream.mark);
@@ -153,9 +154,9 @@ Error stale(sqlite::Database& database, const Transition& step) {
                         "another process moved it on; this one stops and changes nothing more");
 }
 
-Status update_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
+Status update_stream(SqlSession& session, const Transition& step, UtcMicros now) {
   TM_TRY(auto update,
-         database.prepare(
+         session.prepare(
              "UPDATE etl_run_streams SET state = ?1, version = version + 1,"
              " rows_read = coalesce(?2, rows_read), rows_staged = coalesce(?3, rows_staged),"
              " rows_good = coalesce(?4, rows_good), rows_rejected = coalesce(?5, rows_rejected),"
@@ -187,18 +188,18 @@ Status update_stream(sqlite::Database& database, const Transition& step, UtcMicr
       .bind_int64(17, step.expected.version)
       .bind_int64(18, step.expected.fence.get());
   TM_CHECK(update.run());
-  if (database.changed_rows() != 1) return stale(database, step);
+  if (session.changed_rows() != 1) return stale(session, step);
   return {};
 }
 
 // The window of a stream that is planned anew; what was counted of the old one is nothing.
-Status replan_stream(sqlite::Database& database, const RunId& run, const PlannedStream& plan) {
-  TM_CHECK(keep_memory(database, run, plan));
+Status replan_stream(SqlSession& session, const RunId& run, const PlannedStream& plan) {
+  TM_CHECK(keep_memory(session, run, plan));
   TM_TRY(auto update,
-         database.prepare("UPDATE etl_run_streams SET seq = ?, lo = ?, hi = ?, top = ?,"
-                          " rows_read = 0, rows_staged = 0, rows_good = 0, rows_rejected = 0,"
-                          " rows_loaded = 0, rows_deleted = 0, bytes_staged = 0, stage_dir = NULL"
-                          " WHERE run_id = ? AND stream = ?"));
+         session.prepare("UPDATE etl_run_streams SET seq = ?, lo = ?, hi = ?, top = ?,"
+                         " rows_read = 0, rows_staged = 0, rows_good = 0, rows_rejected = 0,"
+                         " rows_loaded = 0, rows_deleted = 0, bytes_staged = 0, stage_dir = NULL"
+                         " WHERE run_id = ? AND stream = ?"));
   return update.bind_int64(0, plan.seq.get())
       .bind_optional_text(1, text_of(plan.window.lo))
       .bind_optional_text(2, text_of(plan.window.hi))
@@ -208,18 +209,18 @@ Status replan_stream(sqlite::Database& database, const RunId& run, const Planned
       .run();
 }
 
-Result<StreamMark> move_stream(sqlite::Database& database, const Transition& step, UtcMicros now) {
+Result<StreamMark> move_stream(SqlSession& session, const Transition& step, UtcMicros now) {
   if (!can_follow(step.expected.state, step.to)) {
     return internal_error("store.illegal_transition",
                           "the stream " + step.stream.get() + " of run " + step.run.get() +
                               " cannot go from " + std::string(to_string(step.expected.state)) +
                               " to " + std::string(to_string(step.to)));
   }
-  TM_CHECK(update_stream(database, step, now));
-  if (step.replanned) TM_CHECK(replan_stream(database, step.run, *step.replanned));
+  TM_CHECK(update_stream(session, step, now));
+  if (step.replanned) TM_CHECK(replan_stream(session, step.run, *step.replanned));
   std::string message = step.message.empty() && step.error ? step.error->describe() : step.message;
   TM_CHECK(insert_event(
-      database, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
+      session, {step.run, step.stream, step.expected.state, step.to, message, step.detail_json},
       now));
   return StreamMark{step.to, step.expected.version + 1, step.expected.fence};
 }
@@ -246,9 +247,9 @@ Status check_outcome(const RunFinish& finish, std::vector<RunState> states) {
 
 }  // namespace
 
-Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros now) {
+Status upsert_job(SqlSession& session, const JobRecord& job, UtcMicros now) {
   TM_TRY(auto upsert,
-         database.prepare(
+         session.prepare(
              "INSERT INTO etl_jobs (job_id, name, schedule_cron, source_dsn, source_query, "
              "transform_ref,"
              " target_table, load_strategy, watermark_col, enabled, spec_hash, updated_at)"
@@ -258,7 +259,8 @@ Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros no
              " target_table = excluded.target_table, load_strategy = excluded.load_strategy,"
              " watermark_col = excluded.watermark_col, enabled = excluded.enabled,"
              " spec_hash = excluded.spec_hash, updated_at = excluded.updated_at"));
-  TM_TRY(auto keep, database.prepare("INSERT OR IGNORE INTO etl_job_texts VALUES (?, ?)"));
+  TM_TRY(auto keep, session.prepare("INSERT INTO etl_job_texts (spec_hash, texts) VALUES (?, ?)"
+                                    " ON CONFLICT DO NOTHING"));
   TM_CHECK(keep.bind_text(0, job.spec_hash).bind_text(1, job.spec_text).run());
   return upsert.bind_text(0, job_id_of(job.name).get())
       .bind_text(1, job.name.get())
@@ -275,10 +277,10 @@ Status upsert_job(sqlite::Database& database, const JobRecord& job, UtcMicros no
       .run();
 }
 
-Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros now) {
+Status begin_run(SqlSession& session, const RunStart& start, UtcMicros now) {
   RunState state = start.streams.empty() ? RunState::claimed : RunState::planned;
   TM_TRY(auto insert,
-         database.prepare(
+         session.prepare(
              "INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
              " pid, plan_json, spec_hash) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)"));
   insert.bind_text(0, start.run.get())
@@ -292,15 +294,15 @@ Status begin_run(sqlite::Database& database, const RunStart& start, UtcMicros no
                .bind_text(8, start.spec_hash)
                .run());
   TM_CHECK(
-      insert_event(database, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
+      insert_event(session, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
   for (const PlannedStream& plan : start.streams)
-    TM_CHECK(insert_stream(database, start.run, plan, now));
+    TM_CHECK(insert_stream(session, start.run, plan, now));
   return {};
 }
 
-Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcMicros now) {
-  TM_CHECK(require_open(database, run));
-  TM_TRY(const std::vector<StreamRecord> streams, sqlite_rows::read_streams(database, run));
+Status take_over(SqlSession& session, const RunId& run, Fence token, UtcMicros now) {
+  TM_CHECK(require_open(session, run));
+  TM_TRY(const std::vector<StreamRecord> streams, sql_rows::read_streams(session, run));
   for (const StreamRecord& stream : streams) {
     if (is_final(stream.mark.state)) continue;
     if (stream.mark.fence >= token) {
@@ -312,8 +314,8 @@ Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcM
                             "a newer owner has taken the run over; this one changes nothing");
     }
     TM_TRY(auto update,
-           database.prepare("UPDATE etl_run_streams SET fence = ?, version = version + 1"
-                            " WHERE run_id = ? AND stream = ?"));
+           session.prepare("UPDATE etl_run_streams SET fence = ?, version = version + 1"
+                           " WHERE run_id = ? AND stream = ?"));
     TM_CHECK(update.bind_int64(0, token.get())
                  .bind_text(1, run.get())
                  .bind_text(2, stream.stream.get())
@@ -321,43 +323,43 @@ Status take_over(sqlite::Database& database, const RunId& run, Fence token, UtcM
     const std::string message =
         "taken over at " + words_of({stream.mark.state, stream.mark.version + 1, token});
     TM_CHECK(
-        insert_event(database, {run, stream.stream, std::nullopt, std::nullopt, message, ""}, now));
+        insert_event(session, {run, stream.stream, std::nullopt, std::nullopt, message, ""}, now));
   }
   return {};
 }
 
-Result<StreamMark> plan_stream(sqlite::Database& database, const RunId& run,
-                               const PlannedStream& plan, UtcMicros now) {
-  TM_CHECK(require_open(database, run));
-  TM_CHECK(insert_stream(database, run, plan, now));
-  TM_CHECK(refresh_run(database, run));
+Result<StreamMark> plan_stream(SqlSession& session, const RunId& run, const PlannedStream& plan,
+                               UtcMicros now) {
+  TM_CHECK(require_open(session, run));
+  TM_CHECK(insert_stream(session, run, plan, now));
+  TM_CHECK(refresh_run(session, run));
   return StreamMark{RunState::planned, 1, plan.fence};
 }
 
-Result<StreamMark> transition(sqlite::Database& database, const Transition& step, UtcMicros now) {
-  TM_CHECK(require_open(database, step.run));
-  TM_TRY(StreamMark mark, move_stream(database, step, now));
-  TM_CHECK(refresh_run(database, step.run));
+Result<StreamMark> transition(SqlSession& session, const Transition& step, UtcMicros now) {
+  TM_CHECK(require_open(session, step.run));
+  TM_TRY(StreamMark mark, move_stream(session, step, now));
+  TM_CHECK(refresh_run(session, step.run));
   return mark;
 }
 
-Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros now) {
-  TM_CHECK(require_open(database, finish.run));
+Status finish_run(SqlSession& session, const RunFinish& finish, UtcMicros now) {
+  TM_CHECK(require_open(session, finish.run));
   for (const Transition& step : finish.last_steps) {
     if (step.run != finish.run) {
       return internal_error("store.illegal_transition",
                             "a last step belongs to another run than the one that ends");
     }
-    TM_TRY(StreamMark mark, move_stream(database, step, now));
+    TM_TRY(StreamMark mark, move_stream(session, step, now));
     static_cast<void>(mark);
   }
-  TM_TRY(std::vector<RunState> states, states_of(database, finish.run));
+  TM_TRY(std::vector<RunState> states, states_of(session, finish.run));
   TM_CHECK(check_outcome(finish, states));
-  if (!states.empty()) TM_CHECK(refresh_run(database, finish.run));
+  if (!states.empty()) TM_CHECK(refresh_run(session, finish.run));
   TM_TRY(auto update,
-         database.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
-                          " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?,"
-                          " error_retry = ? WHERE run_id = ? AND run_end IS NULL"));
+         session.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
+                         " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?,"
+                         " error_retry = ? WHERE run_id = ? AND run_end IS NULL"));
   update.bind_text(0, to_text(now)).bind_text(1, stored_status(status_of(finish.outcome)));
   bind_state(update, 2, finish.outcome);
   bind_error(update, 3, finish.error);
@@ -365,12 +367,12 @@ Status finish_run(sqlite::Database& database, const RunFinish& finish, UtcMicros
   if (finish.error) update.bind_text(8, to_string(finish.error->retry));
   TM_CHECK(update.bind_text(9, finish.run.get()).run());
   TM_TRY(auto give_back,
-         database.prepare("UPDATE etl_leases SET expires_at = NULL WHERE run_id = ?"));
+         session.prepare("UPDATE etl_leases SET expires_at = NULL WHERE run_id = ?"));
   TM_CHECK(give_back.bind_text(0, finish.run.get()).run());
   std::string message =
       finish.message.empty() && finish.error ? finish.error->describe() : finish.message;
-  return insert_event(database,
+  return insert_event(session,
                       {finish.run, StreamName(), std::nullopt, finish.outcome, message, ""}, now);
 }
 
-}  // namespace tidemark::sqlite_writes
+}  // namespace tidemark::sql_writes

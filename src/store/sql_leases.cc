@@ -1,4 +1,4 @@
-#include "store/sqlite_leases.h"
+#include "store/sql_leases.h"
 
 #include <algorithm>
 #include <string>
@@ -6,7 +6,7 @@
 
 #include "env/process.h"
 
-namespace tidemark::sqlite_leases {
+namespace tidemark::sql_leases {
 
 namespace {
 
@@ -14,8 +14,8 @@ UtcMicros after(UtcMicros now, std::chrono::milliseconds ttl) {
   return UtcMicros(now.get() + std::chrono::microseconds(ttl).count());
 }
 
-bool is_free(const LeaseRecord& lease, UtcMicros now) {
-  return !lease.expires_at || *lease.expires_at <= now || process_is_gone(lease.holder);
+bool is_free(SqlSession& session, const LeaseRecord& lease, UtcMicros now) {
+  return !lease.expires_at || *lease.expires_at <= now || session.is_gone(lease.holder);
 }
 
 Error leased(const LeaseRecord& lease) {
@@ -31,9 +31,9 @@ Error leased(const LeaseRecord& lease) {
 
 }  // namespace
 
-Result<std::optional<LeaseRecord>> find(sqlite::Database& database, const JobName& job) {
-  TM_TRY(auto rows, database.prepare("SELECT token, run_id, holder, expires_at FROM etl_leases "
-                                     "WHERE job_id = ?"));
+Result<std::optional<LeaseRecord>> find(SqlSession& session, const JobName& job) {
+  TM_TRY(auto rows, session.prepare("SELECT token, run_id, holder, expires_at FROM etl_leases "
+                                    "WHERE job_id = ?"));
   TM_TRY(bool has_row, rows.bind_text(0, job_id_of(job).get()).step());
   if (!has_row) return std::optional<LeaseRecord>();
   LeaseRecord lease;
@@ -47,16 +47,16 @@ Result<std::optional<LeaseRecord>> find(sqlite::Database& database, const JobNam
   return std::optional(std::move(lease));
 }
 
-Result<Fence> claim(sqlite::Database& database, const LeaseClaim& claim, UtcMicros now) {
-  TM_TRY(const std::optional<LeaseRecord> present, find(database, claim.job));
-  if (present && !is_free(*present, now)) return leased(*present);
+Result<Fence> claim(SqlSession& session, const LeaseClaim& claim, UtcMicros now) {
+  TM_TRY(const std::optional<LeaseRecord> present, find(session, claim.job));
+  if (present && !is_free(session, *present, now)) return leased(*present);
   const Fence known = present ? present->token : Fence(0);
   const Fence token(std::max(known, claim.above).get() + 1);
   TM_TRY(auto upsert,
-         database.prepare("INSERT INTO etl_leases (job_id, token, run_id, holder, expires_at)"
-                          " VALUES (?, ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET"
-                          " token = excluded.token, run_id = excluded.run_id,"
-                          " holder = excluded.holder, expires_at = excluded.expires_at"));
+         session.prepare("INSERT INTO etl_leases (job_id, token, run_id, holder, expires_at)"
+                         " VALUES (?, ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET"
+                         " token = excluded.token, run_id = excluded.run_id,"
+                         " holder = excluded.holder, expires_at = excluded.expires_at"));
   TM_CHECK(upsert.bind_text(0, job_id_of(claim.job).get())
                .bind_int64(1, token.get())
                .bind_text(2, claim.run.get())
@@ -66,22 +66,22 @@ Result<Fence> claim(sqlite::Database& database, const LeaseClaim& claim, UtcMicr
   return token;
 }
 
-Status renew(sqlite::Database& database, const JobName& job, Fence token,
-             std::chrono::milliseconds ttl, UtcMicros now) {
-  TM_TRY(auto update, database.prepare("UPDATE etl_leases SET expires_at = ? WHERE job_id = ? AND "
-                                       "token = ? AND expires_at IS NOT NULL"));
+Status renew(SqlSession& session, const JobName& job, Fence token, std::chrono::milliseconds ttl,
+             UtcMicros now) {
+  TM_TRY(auto update, session.prepare("UPDATE etl_leases SET expires_at = ? WHERE job_id = ? AND "
+                                      "token = ? AND expires_at IS NOT NULL"));
   TM_CHECK(update.bind_text(0, to_text(after(now, ttl)))
                .bind_text(1, job_id_of(job).get())
                .bind_int64(2, token.get())
                .run());
-  if (database.changed_rows() == 1) return {};
+  if (session.changed_rows() == 1) return {};
   return lease_lost(job, "somebody else has taken it over");
 }
 
-Status give_back(sqlite::Database& database, const JobName& job, Fence token) {
-  TM_TRY(auto update, database.prepare("UPDATE etl_leases SET expires_at = NULL WHERE job_id = ? "
-                                       "AND token = ?"));
+Status give_back(SqlSession& session, const JobName& job, Fence token) {
+  TM_TRY(auto update, session.prepare("UPDATE etl_leases SET expires_at = NULL WHERE job_id = ? "
+                                      "AND token = ?"));
   return update.bind_text(0, job_id_of(job).get()).bind_int64(1, token.get()).run();
 }
 
-}  // namespace tidemark::sqlite_leases
+}  // namespace tidemark::sql_leases

@@ -1,0 +1,334 @@
+#include "store/sql_store.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "store/migrations.h"
+#include "store/sql_fires.h"
+#include "store/sql_leases.h"
+#include "store/sql_rows.h"
+#include "store/sql_writes.h"
+#include "store/sqlite_database.h"
+
+namespace tidemark {
+namespace {
+
+bool says_the_same(const JobRecord& a, const JobRecord& b) {
+  return a.schedule_cron == b.schedule_cron && a.source_dsn == b.source_dsn &&
+         a.source_query == b.source_query && a.transform_ref == b.transform_ref &&
+         a.target_table == b.target_table && a.load_strategy == b.load_strategy &&
+         a.watermark_col == b.watermark_col && a.enabled == b.enabled && a.spec_hash == b.spec_hash;
+}
+
+Result<bool> job_is_current(SqlSession& session, const JobRecord& job) {
+  TM_TRY(std::optional<JobRecord> stored, sql_rows::find_job(session, job.name));
+  return stored.has_value() && says_the_same(*stored, job);
+}
+
+Result<std::optional<RunRecord>> first_of(Result<std::vector<RunRecord>> runs) {
+  if (!runs.ok()) return std::move(runs).error();
+  if (runs->empty()) return std::optional<RunRecord>();
+  return std::optional<RunRecord>(std::move(runs->front()));
+}
+
+// `list_runs` for every filter: newest first, optionally of one job, optionally older than one run.
+Result<std::vector<RunRecord>> list(SqlSession& session, const RunFilter& filter) {
+  std::string sql(sql_rows::select_runs);
+  std::string joint = "WHERE ";
+  if (filter.job) {
+    sql += joint + "r.job_id = ?2 ";
+    joint = "AND ";
+  }
+  if (filter.before) {
+    sql += joint +
+           "(r.run_start, r.run_id) < (SELECT run_start, run_id FROM etl_runs WHERE run_id = ?3) ";
+  }
+  sql += "ORDER BY r.run_start DESC, r.run_id DESC LIMIT ?1";
+  TM_TRY(auto rows, session.prepare(sql));
+  rows.bind_int64(0, std::clamp(filter.limit, 1, 1000));
+  if (filter.job) rows.bind_text(1, job_id_of(*filter.job).get());
+  if (filter.before) rows.bind_text(2, filter.before->get());
+  return sql_rows::read_runs(session, rows);
+}
+
+Status require_run(SqlSession& session, const RunId& run) {
+  TM_TRY(auto rows, session.prepare("SELECT 1 FROM etl_runs WHERE run_id = ?"));
+  TM_TRY(bool has_row, rows.bind_text(0, run.get()).step());
+  if (!has_row) return sql_rows::unknown_run(run);
+  return {};
+}
+
+Result<std::string> plan_of(SqlSession& session, const RunId& run) {
+  TM_TRY(auto rows, session.prepare("SELECT plan_json FROM etl_runs WHERE run_id = ?"));
+  TM_TRY(bool has_row, rows.bind_text(0, run.get()).step());
+  if (!has_row) return sql_rows::unknown_run(run);
+  return std::string(rows.text_at(0));
+}
+
+Error unknown_job(const JobName& job) {
+  return internal_error("store.unknown_job", "the store does not know the job " + job.get());
+}
+
+// The result of a piece of work goes to its caller, its error to who runs it.
+template <class T>
+Status keep(std::optional<Result<T>>& kept, Result<T> result) {
+  if (!result.ok()) return std::move(result).error();
+  kept.emplace(std::move(result));
+  return {};
+}
+
+}  // namespace
+
+SqlStore::SqlStore(std::unique_ptr<SqlDatabase> database) : database_(std::move(database)) {}
+
+Result<std::unique_ptr<SqlStore>> SqlStore::open(std::unique_ptr<SqlDatabase> database) {
+  TM_CHECK(migrate(*database, store_migrations()));
+  return std::unique_ptr<SqlStore>(new SqlStore(std::move(database)));
+}
+
+Result<std::unique_ptr<SqlStore>> SqlStore::open_sqlite(const std::filesystem::path& path,
+                                                        const Clock& clock) {
+  TM_TRY(auto database, open_sqlite_database(path, clock));
+  return open(std::move(database));
+}
+
+template <class Work>
+std::invoke_result_t<Work, SqlSession&> SqlStore::read(Work work) {
+  std::optional<std::invoke_result_t<Work, SqlSession&>> result;
+  TM_CHECK(database_->read([&](SqlSession& session) { return keep(result, work(session)); }));
+  return std::move(*result);
+}
+
+template <class Work>
+std::invoke_result_t<Work, SqlSession&> SqlStore::write(Work work) {
+  std::optional<std::invoke_result_t<Work, SqlSession&>> result;
+  TM_CHECK(database_->write([&](SqlSession& session) { return keep(result, work(session)); }));
+  return std::move(*result);
+}
+
+Status SqlStore::upsert_job(const JobRecord& job) {
+  TM_TRY(const bool known, read([&](SqlSession& session) { return job_is_current(session, job); }));
+  if (known) return {};
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(const bool is_current, job_is_current(session, job));
+    if (is_current) return {};
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::upsert_job(session, job, now);
+  });
+}
+
+Result<std::optional<JobRecord>> SqlStore::find_job(const JobName& job) {
+  return read([&](SqlSession& session) { return sql_rows::find_job(session, job); });
+}
+
+Result<std::vector<JobRecord>> SqlStore::list_jobs() {
+  return read(sql_rows::list_jobs);
+}
+
+Result<std::optional<std::string>> SqlStore::spec_text(const std::string& spec_hash) {
+  return read([&](SqlSession& session) -> Result<std::optional<std::string>> {
+    TM_TRY(auto rows, session.prepare("SELECT texts FROM etl_job_texts WHERE spec_hash = ?"));
+    TM_TRY(const bool has_row, rows.bind_text(0, spec_hash).step());
+    if (!has_row) return std::optional<std::string>();
+    return rows.optional_text_at(0);
+  });
+}
+
+Result<std::string> SqlStore::source_memory(const StreamId& stream) {
+  return read([&](SqlSession& session) -> Result<std::string> {
+    TM_TRY(auto rows,
+           session.prepare("SELECT memory FROM etl_source_memory WHERE job_id = ? AND stream = ?"));
+    TM_TRY(const bool has_row,
+           rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get()).step());
+    return has_row ? std::string(rows.text_at(0)) : std::string();
+  });
+}
+
+Result<std::optional<KeptProof>> SqlStore::proof(const StreamId& stream) {
+  return read([&](SqlSession& session) -> Result<std::optional<KeptProof>> {
+    TM_TRY(
+        auto rows,
+        session.prepare("SELECT proof, proved_at FROM etl_proofs WHERE job_id = ? AND stream = ?"));
+    TM_TRY(const bool has_row,
+           rows.bind_text(0, job_id_of(stream.job).get()).bind_text(1, stream.stream.get()).step());
+    if (!has_row) return std::optional<KeptProof>();
+    KeptProof proof{std::string(rows.text_at(0)), std::nullopt};
+    if (!rows.is_null(1)) {
+      TM_TRY(proof.proved_at, parse_utc(rows.text_at(1)));
+    }
+    return std::optional(std::move(proof));
+  });
+}
+
+Status SqlStore::keep_proof(const StreamId& stream, const KeptProof& proof) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(auto keep,
+           session.prepare("INSERT INTO etl_proofs (job_id, stream, proof, proved_at)"
+                           " VALUES (?, ?, ?, ?) ON CONFLICT (job_id, stream) DO UPDATE SET"
+                           " proof = excluded.proof, proved_at = excluded.proved_at"));
+    keep.bind_text(0, job_id_of(stream.job).get())
+        .bind_text(1, stream.stream.get())
+        .bind_text(2, proof.text);
+    if (proof.proved_at) keep.bind_text(3, to_text(*proof.proved_at));
+    return keep.run();
+  });
+}
+
+Status SqlStore::set_last_watermark(const JobName& job, const std::string& watermark) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(auto update, session.prepare("UPDATE etl_jobs SET last_watermark = ? WHERE name = ?"));
+    TM_CHECK(update.bind_text(0, watermark).bind_text(1, job.get()).run());
+    if (session.changed_rows() != 1) return unknown_job(job);
+    return {};
+  });
+}
+
+Result<bool> SqlStore::take_fire(const JobName& job, UtcMicros fire, const std::string& owner,
+                                 const std::string& skipped) {
+  FireRecord record;
+  record.job = job;
+  record.fire = fire;
+  record.state = skipped.empty() ? FireState::waiting : FireState::skipped;
+  record.reason = skipped;
+  record.owner = owner;
+  return write([&](SqlSession& session) { return sql_fires::insert(session, record); });
+}
+
+Status SqlStore::update_fire(const FireRecord& fire) {
+  return write([&](SqlSession& session) { return sql_fires::update(session, fire); });
+}
+
+Result<std::vector<FireRecord>> SqlStore::open_fires() {
+  return read(sql_fires::open);
+}
+
+Result<std::vector<FireRecord>> SqlStore::list_fires(const JobName& job, int limit) {
+  return read([&](SqlSession& session) { return sql_fires::list(session, job, limit); });
+}
+
+Result<std::int64_t> SqlStore::forget_fires(UtcMicros before) {
+  return write([&](SqlSession& session) { return sql_fires::forget(session, before); });
+}
+
+Result<Fence> SqlStore::claim(const LeaseClaim& claim) {
+  return write([&](SqlSession& session) -> Result<Fence> {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_leases::claim(session, claim, now);
+  });
+}
+
+Status SqlStore::renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_leases::renew(session, job, token, ttl, now);
+  });
+}
+
+Status SqlStore::give_back(const JobName& job, Fence token) {
+  return write([&](SqlSession& session) { return sql_leases::give_back(session, job, token); });
+}
+
+Result<std::optional<LeaseRecord>> SqlStore::find_lease(const JobName& job) {
+  return read([&](SqlSession& session) { return sql_leases::find(session, job); });
+}
+
+Result<RunRecord> SqlStore::take_over(const RunId& run, Fence token) {
+  TM_CHECK(write([&](SqlSession& session) -> Status {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::take_over(session, run, token, now);
+  }));
+  TM_TRY(RunHistory history, get_run(run));
+  return history.run;
+}
+
+Status SqlStore::begin_run(const RunStart& start) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(std::optional<JobRecord> job, sql_rows::find_job(session, start.job));
+    if (!job) return unknown_job(start.job);
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::begin_run(session, start, now);
+  });
+}
+
+Result<StreamMark> SqlStore::plan_stream(const RunId& run, const PlannedStream& plan) {
+  return write([&](SqlSession& session) -> Result<StreamMark> {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::plan_stream(session, run, plan, now);
+  });
+}
+
+Result<StreamMark> SqlStore::transition(const Transition& step) {
+  return write([&](SqlSession& session) -> Result<StreamMark> {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::transition(session, step, now);
+  });
+}
+
+Status SqlStore::finish_run(const RunFinish& finish) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_writes::finish_run(session, finish, now);
+  });
+}
+
+Status SqlStore::record_idle_run(const JobRecord& job, const RunStart& start,
+                                 const RunFinish& finish) {
+  return write([&](SqlSession& session) -> Status {
+    TM_TRY(const bool is_current, job_is_current(session, job));
+    TM_TRY(const UtcMicros now, session.now());
+    if (!is_current) TM_CHECK(sql_writes::upsert_job(session, job, now));
+    TM_CHECK(sql_writes::begin_run(session, start, now));
+    return sql_writes::finish_run(session, finish, now);
+  });
+}
+
+Result<std::vector<RunRecord>> SqlStore::list_runs(const RunFilter& filter) {
+  return read([&](SqlSession& session) -> Result<std::vector<RunRecord>> {
+    if (filter.before) TM_CHECK(require_run(session, *filter.before));
+    return list(session, filter);
+  });
+}
+
+Result<RunHistory> SqlStore::get_run(const RunId& run) {
+  return read([&](SqlSession& session) -> Result<RunHistory> {
+    TM_TRY(std::string plan_json, plan_of(session, run));
+    TM_TRY(auto rows, session.prepare(std::string(sql_rows::select_runs) + "WHERE r.run_id = ?"));
+    rows.bind_text(0, run.get());
+    TM_TRY(std::optional<RunRecord> found, first_of(sql_rows::read_runs(session, rows)));
+    if (!found) return sql_rows::unknown_run(run);
+    RunHistory history;
+    history.run = std::move(*found);
+    history.run.plan_json = std::move(plan_json);
+    TM_TRY(history.events, sql_rows::read_events(session, run));
+    return history;
+  });
+}
+
+Result<std::optional<RunRecord>> SqlStore::last_run(const JobName& job) {
+  return read([&](SqlSession& session) {
+    RunFilter filter;
+    filter.job = job;
+    filter.limit = 1;
+    return first_of(list(session, filter));
+  });
+}
+
+Result<std::vector<RunRecord>> SqlStore::unfinished_runs() {
+  return read([&](SqlSession& session) -> Result<std::vector<RunRecord>> {
+    TM_TRY(auto rows, session.prepare(std::string(sql_rows::select_runs) +
+                                      "WHERE r.run_end IS NULL ORDER BY r.run_start, r.run_id"));
+    return sql_rows::read_runs(session, rows);
+  });
+}
+
+Result<std::optional<RunWindow>> SqlStore::last_loaded(const StreamId& stream) {
+  return read([&](SqlSession& session) { return sql_rows::last_loaded(session, stream); });
+}
+
+Result<std::vector<RunWindow>> SqlStore::blocked_windows(const JobName& job) {
+  return read([&](SqlSession& session) { return sql_rows::blocked_windows(session, job); });
+}
+
+}  // namespace tidemark
