@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace tidemark {
 
@@ -47,6 +49,14 @@ std::string host_name() {
   return name.data();
 }
 
+// Empty where it cannot be told.
+std::string boot_and_pids() {
+  const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
+  std::error_code code;
+  const std::string pids = std::filesystem::read_symlink("/proc/self/ns/pid", code).string();
+  return boot.empty() || code ? std::string() : boot + ":" + pids;
+}
+
 Identity parse(std::string_view text) {
   Identity identity;
   std::array<std::string*, 4> parts{&identity.host, &identity.boot, &identity.pid, &identity.start};
@@ -60,7 +70,7 @@ Identity parse(std::string_view text) {
 
 Identity own_identity() {
   const std::string pid = std::to_string(::getpid());
-  return {host_name(), first_line("/proc/sys/kernel/random/boot_id"), pid, start_of(pid)};
+  return {host_name(), boot_and_pids(), pid, start_of(pid)};
 }
 
 }  // namespace
@@ -73,9 +83,13 @@ std::string this_process() {
 bool process_is_gone(std::string_view process) {
   const Identity other = parse(process);
   if (other.pid.empty() || other.host != host_name()) return false;
-  const std::string boot = first_line("/proc/sys/kernel/random/boot_id");
+  const std::string boot = boot_and_pids();
   if (boot.empty() || other.boot.empty() || other.start.empty()) return false;
   return boot != other.boot || start_of(other.pid) != other.start;
+}
+
+bool process_is_gone_here(std::string_view process) {
+  return parse(process).boot == boot_and_pids() && process_is_gone(process);
 }
 
 std::string describe_process(std::string_view process) {

@@ -44,6 +44,20 @@ TEST(ProcessTest, APidUsedAgainIsAnotherProcess) {
   EXPECT_TRUE(process_is_gone(other));
 }
 
+// Two machines may have one name; where a store is shared, another boot may be another machine.
+TEST(ProcessTest, OfAnotherBootNothingIsKnownWhereMachinesShare) {
+  const std::string self = this_process();
+  std::string other = self;
+  other.back() = other.back() == '1' ? '2' : '1';
+  EXPECT_TRUE(process_is_gone_here(other));
+  EXPECT_FALSE(process_is_gone_here(self));
+  other.insert(other.find('/') + 1, "0");
+  EXPECT_TRUE(process_is_gone(other));
+  EXPECT_FALSE(process_is_gone_here(other));
+  EXPECT_FALSE(process_is_gone_here("elsewhere/boot/1/1"));
+  EXPECT_FALSE(process_is_gone_here(""));
+}
+
 TEST(ProcessTest, NothingIsKnownOfOtherMachinesAndOldForms) {
   EXPECT_FALSE(process_is_gone("elsewhere/boot/1/1"));
   EXPECT_FALSE(process_is_gone("nonsense"));

@@ -12,6 +12,7 @@
 // sets anew each time.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -77,6 +78,8 @@ class SqlSession {
   virtual Result<bool> has_column(std::string_view table, std::string_view column) = 0;
   // The one clock of all who share this store.
   virtual Result<UtcMicros> now() = 0;
+  // A time by this machine's clock as that clock has it.
+  virtual Result<UtcMicros> by_store_clock(UtcMicros at) = 0;
   // Whether it is certain that who holds a lease lives no more.
   virtual bool is_gone(std::string_view process) const = 0;
 };
@@ -89,8 +92,10 @@ class SqlDatabase {
   // In one snapshot. What the work writes is not kept.
   virtual Status read(const Work& work) = 0;
   // In one transaction, as if nobody else did anything meanwhile. After an error of the work
-  // nothing of it is stored; after a success all of it is durable.
-  virtual Status write(const Work& work) = 0;
+  // nothing of it is stored; after a success all of it is durable. `patience`: how long it may wait
+  // for the system, where that is less than what the store is opened with.
+  virtual Status write(const Work& work,
+                       std::optional<std::chrono::milliseconds> patience = std::nullopt) = 0;
   // The same, alone: no other write of any process goes on meanwhile.
   virtual Status migrate(const Work& work) = 0;
   // For people: the file, or the server and its database.

@@ -38,18 +38,19 @@ Result<std::vector<RunRecord>> list(SqlSession& session, const RunFilter& filter
   std::string sql(sql_rows::select_runs);
   std::string joint = "WHERE ";
   if (filter.job) {
-    sql += joint + "r.job_id = ?2 ";
+    sql += joint + "r.job_id = ? ";
     joint = "AND ";
   }
   if (filter.before) {
     sql += joint +
-           "(r.run_start, r.run_id) < (SELECT run_start, run_id FROM etl_runs WHERE run_id = ?3) ";
+           "(r.run_start, r.run_id) < (SELECT run_start, run_id FROM etl_runs WHERE run_id = ?) ";
   }
-  sql += "ORDER BY r.run_start DESC, r.run_id DESC LIMIT ?1";
+  sql += "ORDER BY r.run_start DESC, r.run_id DESC LIMIT ?";
   TM_TRY(auto rows, session.prepare(sql));
-  rows.bind_int64(0, std::clamp(filter.limit, 1, 1000));
-  if (filter.job) rows.bind_text(1, job_id_of(*filter.job).get());
-  if (filter.before) rows.bind_text(2, filter.before->get());
+  int next = 0;
+  if (filter.job) rows.bind_text(next++, job_id_of(*filter.job).get());
+  if (filter.before) rows.bind_text(next++, filter.before->get());
+  rows.bind_int64(next, std::clamp(filter.limit, 1, 1000));
   return sql_rows::read_runs(session, rows);
 }
 
@@ -91,6 +92,12 @@ Result<std::unique_ptr<SqlStore>> SqlStore::open(std::unique_ptr<SqlDatabase> da
 Result<std::unique_ptr<SqlStore>> SqlStore::open_sqlite(const std::filesystem::path& path,
                                                         const Clock& clock) {
   TM_TRY(auto database, open_sqlite_database(path, clock));
+  return open(std::move(database));
+}
+
+Result<std::unique_ptr<SqlStore>> SqlStore::open_postgres(const PostgresStoreOptions& options,
+                                                          const Clock& clock) {
+  TM_TRY(auto database, open_postgres_database(options, clock));
   return open(std::move(database));
 }
 
@@ -220,10 +227,13 @@ Result<Fence> SqlStore::claim(const LeaseClaim& claim) {
 }
 
 Status SqlStore::renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) {
-  return write([&](SqlSession& session) -> Status {
-    TM_TRY(const UtcMicros now, session.now());
-    return sql_leases::renew(session, job, token, ttl, now);
-  });
+  // Whoever renews wants to know soon that it cannot be done.
+  return database_->write(
+      [&](SqlSession& session) -> Status {
+        TM_TRY(const UtcMicros now, session.now());
+        return sql_leases::renew(session, job, token, ttl, now);
+      },
+      ttl / 3);
 }
 
 Status SqlStore::give_back(const JobName& job, Fence token) {

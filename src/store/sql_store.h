@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "env/clock.h"
+#include "store/postgres_database.h"
 #include "store/sql_session.h"
 #include "store/store.h"
 
@@ -22,6 +23,8 @@ class SqlStore final : public Store {
   // store.
   static Result<std::unique_ptr<SqlStore>> open_sqlite(const std::filesystem::path& path,
                                                        const Clock& clock);
+  static Result<std::unique_ptr<SqlStore>> open_postgres(const PostgresStoreOptions& options,
+                                                         const Clock& clock);
 
   Status upsert_job(const JobRecord& job) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;

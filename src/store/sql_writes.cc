@@ -283,9 +283,13 @@ Status begin_run(SqlSession& session, const RunStart& start, UtcMicros now) {
          session.prepare(
              "INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
              " pid, plan_json, spec_hash) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)"));
+  UtcMicros started_at = now;
+  if (start.started_at) {
+    TM_TRY(started_at, session.by_store_clock(*start.started_at));
+  }
   insert.bind_text(0, start.run.get())
       .bind_text(1, job_id_of(start.job).get())
-      .bind_text(2, to_text(start.started_at.value_or(now)));
+      .bind_text(2, to_text(started_at));
   bind_state(insert, 3, state);
   start.guarantee ? insert.bind_text(4, to_string(*start.guarantee)) : insert.bind_null(4);
   TM_CHECK(insert.bind_text(5, to_string(start.kind))

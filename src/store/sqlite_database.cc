@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Session final : public SqlSession {
     return rows.bind_text(0, table).bind_text(1, column).step();
   }
   Result<UtcMicros> now() override { return clock_.now_utc(); }
+  Result<UtcMicros> by_store_clock(UtcMicros at) override { return at; }
   bool is_gone(std::string_view process) const override { return process_is_gone(process); }
 
  private:
@@ -65,7 +67,8 @@ class SqliteDatabase final : public SqlDatabase {
     return work(session_);
   }
 
-  Status write(const Work& work) override {
+  // It waits for the disk alone.
+  Status write(const Work& work, std::optional<std::chrono::milliseconds> /*patience*/) override {
     Waiting own{&work, std::nullopt};
     std::unique_lock lock(queue_mutex_);
     queue_.push_back(&own);
@@ -87,7 +90,7 @@ class SqliteDatabase final : public SqlDatabase {
     return std::move(*own.outcome);
   }
 
-  Status migrate(const Work& work) override { return write(work); }
+  Status migrate(const Work& work) override { return write(work, std::nullopt); }
   std::string name() const override { return database_.path(); }
 
  private:

@@ -1,45 +1,32 @@
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-#include <memory>
+#include <atomic>
+#include <thread>
+#include <vector>
 
-#include "store/sql_store.h"
+#include "store/store_fixture_test.h"
 
 namespace tidemark {
 namespace {
 
-namespace fs = std::filesystem;
-
-class FiresTest : public ::testing::Test {
+class FiresTest : public StoreFixture {
  protected:
   void SetUp() override {
-    std::string name = (fs::temp_directory_path() / "tidemark-fires-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    dir_ = name;
-    store_ = SqlStore::open_sqlite(dir_ / "store.db", clock_).value();
+    StoreFixture::SetUp();
     for (const char* job : {"orders", "customers"}) {
       JobRecord record;
       record.name = JobName(job);
       ASSERT_TRUE(store_->upsert_job(record).ok());
     }
   }
-  void TearDown() override {
-    store_.reset();
-    fs::remove_all(dir_);
-  }
   bool take(const char* job, std::int64_t fire, const std::string& skipped = {}) {
     auto taken = store_->take_fire(JobName(job), UtcMicros(fire), "here", skipped);
     EXPECT_TRUE(taken.ok()) << taken.error().describe();
     return taken.ok() && *taken;
   }
-
-  ManualClock clock_{UtcMicros(0)};
-  fs::path dir_;
-  std::unique_ptr<SqlStore> store_;
 };
 
-TEST_F(FiresTest, EachIsTakenOnce) {
+TEST_P(FiresTest, EachIsTakenOnce) {
   EXPECT_TRUE(take("orders", 100));
   EXPECT_FALSE(take("orders", 100));
   EXPECT_FALSE(take("orders", 100, "late"));
@@ -54,7 +41,7 @@ TEST_F(FiresTest, EachIsTakenOnce) {
   EXPECT_FALSE(store_->take_fire(JobName("nobody"), UtcMicros(1), "here", {}).ok());
 }
 
-TEST_F(FiresTest, GoThroughAttemptsToTheirEnd) {
+TEST_P(FiresTest, GoThroughAttemptsToTheirEnd) {
   take("orders", 100);
   FireRecord fire{
       JobName("orders"), UtcMicros(100), FireState::running, 1, RunId("r1"), {}, {}, "here"};
@@ -76,7 +63,7 @@ TEST_F(FiresTest, GoThroughAttemptsToTheirEnd) {
   EXPECT_EQ(again.error().code, "store.stale");
 }
 
-TEST_F(FiresTest, OldOnesAreForgottenButTheNewestOfAJob) {
+TEST_P(FiresTest, OldOnesAreForgottenButTheNewestOfAJob) {
   for (const std::int64_t fire : {100, 200, 300})
     take("orders", fire, "skipped");
   take("customers", 100, "skipped");
@@ -85,6 +72,32 @@ TEST_F(FiresTest, OldOnesAreForgottenButTheNewestOfAJob) {
   EXPECT_EQ(store_->list_fires(JobName("orders"), 10)->front().fire, UtcMicros(300));
   EXPECT_EQ(store_->list_fires(JobName("customers"), 10)->size(), 2U);
 }
+
+TEST_P(FiresTest, OfManyThreadsAndServersOneTakesIt) {
+  constexpr int threads_per_server = 4;
+  const auto other = open();
+  for (const std::int64_t fire : {100, 200, 300}) {
+    std::atomic<int> taken{0};
+    std::atomic<int> failed{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < threads_per_server * 2; ++i) {
+      threads.emplace_back([&, i] {
+        SqlStore& store = i % 2 == 0 ? *store_ : *other;
+        const auto won = store.take_fire(JobName("orders"), UtcMicros(fire), "here", {});
+        if (!won.ok()) ++failed;
+        if (won.ok() && *won) ++taken;
+      });
+    }
+    for (std::thread& thread : threads)
+      thread.join();
+    EXPECT_EQ(taken, 1);
+    EXPECT_EQ(failed, 0);
+  }
+  EXPECT_EQ(store_->open_fires()->size(), 3U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Systems, FiresTest, ::testing::Values(System::sqlite, System::postgres),
+                         name_of);
 
 }  // namespace
 }  // namespace tidemark

@@ -1,0 +1,52 @@
+// PostgresSession: a SqlSession in a transaction of a PostgreSQL connection. For this folder only;
+// one thread at a time.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "drivers/postgres/connection.h"
+#include "env/clock.h"
+#include "store/sql_session.h"
+
+namespace tidemark {
+
+// A failure of the driver as the store's.
+Error store_error(Error error);
+
+class PostgresSession final : public SqlSession {
+ public:
+  // All outlive the session and its statements.
+  PostgresSession(postgres::Connection& connection, const Clock& clock, Cancel& cancel)
+      : connection_(connection), clock_(clock), cancel_(cancel) {}
+
+  Result<SqlStatement> prepare(std::string_view sql) override;
+  Status execute(std::string_view sql) override;
+  std::int64_t changed_rows() const override { return changed_; }
+  Result<bool> has_column(std::string_view table, std::string_view column) override;
+  Result<UtcMicros> now() override;
+  Result<UtcMicros> by_store_clock(UtcMicros at) override;
+  bool is_gone(std::string_view process) const override;
+
+  // Until the transaction ends no other changes what the tables are.
+  Status lock_schema(const std::string& schema);
+  // The first failure of the driver, whatever the work made of it.
+  const std::optional<Error>& failure() const { return failure_; }
+  Result<postgres::Rows> query(const std::string& sql,
+                               const std::vector<std::optional<std::string>>& parameters);
+
+ private:
+  class Statement;
+  Error note(Error error);
+
+  postgres::Connection& connection_;
+  const Clock& clock_;
+  Cancel& cancel_;
+  std::int64_t changed_ = 0;
+  std::optional<UtcMicros> now_;
+  UtcMicros machine_now_;
+  std::optional<Error> failure_;
+};
+
+}  // namespace tidemark
