@@ -20,7 +20,7 @@ tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig:
 tidemark_folder(drivers/zone LINK model env observe absl::time)
 
 # 3
-tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone)
+tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
 tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash TEST_LINK postgres_server)
 
 # 4

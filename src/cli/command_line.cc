@@ -329,6 +329,32 @@ void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
   add_wait(clean, arguments);
 }
 
+void add_commands_of_the_store(CLI::App& app, Arguments& arguments) {
+  CommandLine& line = arguments.line;
+  CLI::App* store = app.add_subcommand("store", "Move Tidemark's own database");
+  store->group("Commands");
+  store->require_subcommand(1);
+  CLI::App* migrate =
+      add(*store, line,
+          {.name = "migrate",
+           .about = "Copy the store into another system, for example into PostgreSQL",
+           .more = "Everything in one transaction, counted; the other must be empty. Stop the "
+                   "servers of the project\nfirst. A store is `sqlite:PATH`, or how to connect to "
+                   "PostgreSQL; the password of one that\ntidemark.yaml does not name is taken "
+                   "from PGPASSWORD. The old store stays as it is.",
+           .example = "store migrate --to postgres://tidemark@db.example/tidemark\n"
+                      "  tidemark store migrate --from sqlite:.tidemark/store.db"});
+  migrate->add_option("--from", line.from_store, "The store to copy; default: the project's")
+      ->type_name("STORE");
+  migrate->add_option("--to", line.to_store, "Where it goes; default: the project's")
+      ->type_name("STORE");
+  migrate
+      ->add_option("--schema", line.schema,
+                   "The schema in PostgreSQL; default: the project's, or tidemark")
+      ->type_name("NAME");
+  add_wait(migrate, arguments);
+}
+
 void add_commands_of_sources(CLI::App& app, CommandLine& line) {
   CLI::App* source = app.add_subcommand("source", "Prepare the tables of a source");
   source->group("Commands");
@@ -408,6 +434,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
+  add_commands_of_the_store(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;
 }

@@ -20,6 +20,7 @@
 #include "cli/serve_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
+#include "cli/store_command.h"
 #include "cli/verify_command.h"
 #include "spec/json_schema.h"
 
@@ -298,6 +299,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"version", show_version},
       {"connection show", show_connections},
       {"source prepare", prepare_source},
+      {"store migrate", migrate_store},
       {"stage list", list_stages},
       {"stage verify", verify_stages},
       {"stage clean", clean_stages}};

@@ -42,6 +42,9 @@ struct CommandLine {
   std::chrono::milliseconds drain{30'000};  // of `serve`
   std::string from_time;                    // of `schedule`
   std::string to_time;
+  std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
+  std::optional<std::string> to_store;
+  std::optional<std::string> schema;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`
   std::string docs;         // `schema --docs DIR`

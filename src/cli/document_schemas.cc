@@ -242,6 +242,12 @@ JsonValue stage_verify() {
                  {"damaged", count("Stages with at least one damage.")}});
 }
 
+JsonValue store_migrate() {
+  JsonValue table = object({{"table", text()}, {"rows", count("Rows of it, in both stores.")}});
+  return object({{"tables", list(std::move(table))},
+                 {"store", text("What to write in tidemark.yaml, so that it is used.")}});
+}
+
 JsonValue stage_clean() {
   return object({{"removed", list(judged_stage())},
                  {"bytes_freed", count()},
@@ -358,6 +364,7 @@ std::vector<ReferencePage> document_schemas() {
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
       page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),
+      page("store-migrate", "`tidemark store migrate`: what was copied", store_migrate()),
       page("connection-show", "`tidemark connection show`: limits, state and sessions",
            connections()),
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),

@@ -8,6 +8,7 @@
 
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/project_store.h"
 #include "run/recovery.h"
 
 namespace tidemark {
@@ -43,13 +44,6 @@ class EngineSqlCheck : public SqlCheck {
   }
   duck::Connection& engine_;
 };
-
-Result<std::filesystem::path> sqlite_store_path(const ProjectSpec& project) {
-  constexpr std::string_view scheme = "sqlite:";
-  if (project.store.starts_with(scheme)) return project.root / project.store.substr(scheme.size());
-  return user_error("spec.store", "`store: " + project.store + "` is not a store this version has",
-                    "write for example `store: sqlite:.tidemark/store.db`");
-}
 
 }  // namespace
 
@@ -91,9 +85,9 @@ Status Workspace::claim(const std::string& command, std::chrono::milliseconds wa
 
 Result<Store*> Workspace::store() {
   if (!store_) {
-    TM_TRY(std::filesystem::path path, sqlite_store_path(project()));
-    TM_CHECK(around_.files.make_dirs_durably(path.parent_path()));
-    TM_TRY(store_, SqlStore::open_sqlite(path, around_.clock));
+    TM_TRY(auto database,
+           open_store_database(project().store, project().root, around_.files, around_.clock));
+    TM_TRY(store_, SqlStore::open(std::move(database)));
   }
   return static_cast<Store*>(store_.get());
 }
@@ -214,9 +208,9 @@ Status Workspace::recover_now(RunObserver& observer, Cancel& cancel) {
 }
 
 bool Workspace::has_store() const {
-  auto path = sqlite_store_path(project());
+  const auto file = store_file(project().store, project().root);
   std::error_code code;
-  return store_ != nullptr || (path.ok() && std::filesystem::exists(*path, code));
+  return store_ != nullptr || !file || std::filesystem::exists(*file, code);
 }
 
 Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobName& job) {

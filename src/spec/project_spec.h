@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/secret.h"
 #include "spec/location.h"
 #include "spec/quiet_hours.h"
 
@@ -74,6 +75,16 @@ struct StageSpec {
   std::optional<std::chrono::milliseconds> keep;  // nothing: forever
 };
 
+// Where Tidemark's own database is.
+struct StoreSpec {
+  std::string place;  // `sqlite:PATH`, or how to connect to PostgreSQL, without a password
+  Secret password;
+  std::string schema;  // in PostgreSQL
+
+  // The file of `sqlite:PATH`; nothing where it is in PostgreSQL.
+  std::optional<std::string> sqlite_path() const;
+};
+
 // Jobs that share so many places: no more of them run at a time.
 struct PoolSpec {
   Located<std::string> name;
@@ -83,7 +94,7 @@ struct PoolSpec {
 struct ProjectSpec {
   std::filesystem::path root;
   std::string file = "tidemark.yaml";
-  std::string store;  // `sqlite:PATH` or `postgres://...`
+  StoreSpec store;
   StageSpec stage;
   std::chrono::milliseconds lease{};
   std::int64_t memory_bytes = 0;

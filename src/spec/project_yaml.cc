@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "drivers/postgres/connection.h"
 #include "spec/guard_yaml.h"
 
 namespace tidemark {
@@ -100,17 +101,66 @@ ValueSpec<Connections> connections_value(const ConnectorCatalog& catalog) {
           }};
 }
 
-// `sqlite:PATH` or a PostgreSQL URL; anything else would only fail later, at the first run.
-ValueSpec<std::string> store_value() {
+constexpr std::string_view sqlite_scheme = "sqlite:";
+
+bool is_address(std::string_view text) {
+  return text.starts_with("postgres://") || text.starts_with("postgresql://");
+}
+
+bool check_store(const std::string& conninfo, const YamlNode& node, ReadContext& context) {
+  const Status checked = postgres::check_conninfo(conninfo);
+  if (checked.ok()) return true;
+  std::string hint = checked.error().hint;
+  // A password has no place beside a single text.
+  if (node.kind != YamlKind::map && checked.error().code == "postgres.password_in_conninfo")
+    hint = "write `store: {postgres: \"host=... dbname=... user=...\", password: \"${env:NAME}\"}`";
+  const YamlNode* place = node.find("postgres");
+  context.fault((place == nullptr ? node : *place).at, checked.error().message, std::move(hint));
+  return false;
+}
+
+// `sqlite:PATH` or a PostgreSQL address; anything else would only fail later, at the first run.
+ValueSpec<std::string> store_place() {
   ValueDoc doc{.shape = ValueShape::text, .phrase = "sqlite:PATH or postgres://..."};
   return {doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, std::string& out) {
             if (!config::text(doc.phrase).read(node, context, name, out)) return false;
-            const bool known = (out.starts_with("sqlite:") && out.size() > 7) ||
-                               out.starts_with("postgres://") || out.starts_with("postgresql://");
+            if (is_address(out)) return check_store(out, node, context);
+            const bool is_file =
+                out.starts_with(sqlite_scheme) && out.size() > sqlite_scheme.size();
             // What was written is shown, never what its references hold.
-            return known || config::wrong_value(node, context, name, doc,
-                                                "for example sqlite:.tidemark/store.db");
+            return is_file || config::wrong_value(node, context, name, doc,
+                                                  "for example sqlite:.tidemark/store.db");
           }};
+}
+
+ValueSpec<StoreSpec> store_value() {
+  ConfigSpec<StoreSpec> spec(
+      "store",
+      "Tidemark's own database: jobs, runs, history, leases. `sqlite:PATH` is a file of this "
+      "machine, for one server. In PostgreSQL several servers share it; a `postgres://` address "
+      "alone stands for `{postgres: ADDRESS}`.",
+      "{postgres: host=db.example dbname=tidemark user=tidemark, password: "
+      "\"${env:STORE_PASSWORD}\"}");
+  spec.field("postgres", &StoreSpec::place, config::text("a connection text"),
+             {.required = true,
+              .description = "`key=value` pairs or a `postgres://` address, as libpq reads them, "
+                             "without a password."})
+      .field("password", &StoreSpec::password, config::secret(),
+             {.description = "The user's password."})
+      .field("schema", &StoreSpec::schema, config::text("the name of a schema"),
+             {.default_text = "tidemark",
+              .description = "The schema that holds the tables. Projects that share a database "
+                             "each need one of their own.",
+              .example = "tidemark_sales"});
+  spec.check([](const StoreSpec& store, const YamlNode& node, ReadContext& context) {
+    check_store(store.place, node, context);
+    const YamlNode* schema = node.find("schema");
+    if (schema != nullptr && !is_word(store.schema)) {
+      context.fault(schema->at, "`" + store.schema + "` cannot be the schema of a store",
+                    "names are letters, digits and _, and do not start with a digit");
+    }
+  });
+  return config::object_or_short(std::move(spec), store_place(), &StoreSpec::place);
 }
 
 constexpr std::string_view forever = "forever";
@@ -187,9 +237,9 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .example = "{warehouse: {duckdb: warehouse.duckdb}}"})
       .field("store", &ProjectSpec::store, store_value(),
              {.default_text = "sqlite:.tidemark/store.db",
-              .description =
-                  "Tidemark's own database: jobs, runs, history. This version has SQLite only.",
-              .example = "sqlite:.tidemark/store.db"})
+              .description = "Tidemark's own database: jobs, runs, history, leases. See "
+                             "docs/store.md.",
+              .example = "postgres://tidemark@db.example/tidemark"})
       .field("stage", &ProjectSpec::stage, stage_value(),
              {.default_text = ".tidemark/stage",
               .description =

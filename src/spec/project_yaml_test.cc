@@ -21,7 +21,7 @@ TEST(ProjectYaml, Defaults) {
   const ProjectSpec& spec = loaded.project;
   EXPECT_EQ(spec.root, project.root());
   EXPECT_EQ(spec.file, "tidemark.yaml");
-  EXPECT_EQ(spec.store, "sqlite:.tidemark/store.db");
+  EXPECT_EQ(spec.store.place, "sqlite:.tidemark/store.db");
   EXPECT_EQ(spec.stage.path, ".tidemark/stage");
   EXPECT_EQ(spec.stage.keep, std::chrono::hours(7 * 24));
   EXPECT_EQ(spec.memory_bytes, 1'000'000'000);
@@ -66,7 +66,7 @@ TEST(ProjectYaml, ReadsEverything) {
   const LoadedProject loaded = project.load();
   EXPECT_EQ(loaded.faults.print(), "");
   const ProjectSpec& spec = loaded.project;
-  EXPECT_EQ(spec.store, "postgres://tidemark@db/tidemark");
+  EXPECT_EQ(spec.store.place, "postgres://tidemark@db/tidemark");
   EXPECT_EQ(spec.stage.path, "s3://bucket/prefix");
   EXPECT_EQ(spec.stage.keep, std::chrono::hours(30 * 24));
   EXPECT_EQ(spec.memory_bytes, 4'000'000'000);
@@ -89,6 +89,21 @@ TEST(ProjectYaml, ReadsEverything) {
   EXPECT_FALSE(spec.find_connection("other")->guard.rows_per_second);
   EXPECT_EQ(spec.find_connection("warehouse")->config.get<FakePath>()->path, "warehouse.duckdb");
   EXPECT_EQ(spec.find_connection("nowhere"), nullptr);
+}
+
+TEST(ProjectYaml, AStoreInPostgresHasItsPasswordAndSchemaBesideIt) {
+  TestProject project;
+  project.set("SHOP_PASSWORD", "s3cret");
+  project.write("tidemark.yaml",
+                "store: {postgres: host=db dbname=t user=u, password: \"${env:SHOP_PASSWORD}\", "
+                "schema: sales}\nconnections: {w: {duckdb: w.duckdb}}\n");
+  const LoadedProject loaded = project.load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  const StoreSpec& store = loaded.project.store;
+  EXPECT_EQ(store.place, "host=db dbname=t user=u");
+  EXPECT_EQ(store.password.reveal(), "s3cret");
+  EXPECT_EQ(store.schema, "sales");
+  EXPECT_FALSE(store.sqlite_path());
 }
 
 struct FaultCase {
@@ -148,6 +163,15 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"store",
                   with("store: mysql:x"),
                   {"1:8: `store` must be sqlite:PATH or postgres://..., not `mysql:x`"}},
+        FaultCase{"store_secret",
+                  with("store: postgres://me:hunter2@db/tidemark"),
+                  {"1:8: `password` must not stand in the connection text"}},
+        FaultCase{"store_literal_secret",
+                  with("store: {postgres: host=db, password: hunter2}"),
+                  {"1:38: `password` is a secret and must not be written in the file"}},
+        FaultCase{"store_schema",
+                  with("store: {postgres: host=db, schema: my-schema}"),
+                  {"1:36: `my-schema` cannot be the schema of a store"}},
         FaultCase{"connection_text",
                   "connections: {shop: postgres}\n",
                   {"1:21: connection `shop` must be a mapping"}},

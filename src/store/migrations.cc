@@ -1,8 +1,9 @@
 #include "store/migrations.h"
 
+#include <algorithm>
 #include <array>
-#include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tidemark {
 namespace {
@@ -172,10 +173,14 @@ struct Found {
   int compatible_from = 0;  // the oldest version whose Tidemark may use it
 };
 
+bool say_how_old(const std::vector<std::string>& columns) {
+  return std::find(columns.begin(), columns.end(), "compatible_from") != columns.end();
+}
+
 Result<Found> find_version(SqlSession& session) {
-  TM_TRY(const bool any, session.has_column("tidemark_schema", "version"));
-  if (!any) return Found{};
-  TM_TRY(const bool says, session.has_column("tidemark_schema", "compatible_from"));
+  TM_TRY(const std::vector<std::string> columns, session.columns_of("tidemark_schema"));
+  if (columns.empty()) return Found{};
+  const bool says = say_how_old(columns);
   TM_TRY(auto rows, session.prepare(
                         says ? "SELECT coalesce(max(version), 0), coalesce(max(compatible_from), 0)"
                                " FROM tidemark_schema"
@@ -198,14 +203,13 @@ Error newer(const std::string& name, const Found& found, int known) {
 
 // The steps are noted in a table of their own; files of before lack its last column.
 Status prepare_notes(SqlSession& session) {
-  TM_TRY(const bool any, session.has_column("tidemark_schema", "version"));
-  if (!any) {
+  TM_TRY(const std::vector<std::string> columns, session.columns_of("tidemark_schema"));
+  if (columns.empty()) {
     return session.execute(
         "CREATE TABLE tidemark_schema (version INTEGER PRIMARY KEY, applied_at TEXT NOT NULL, "
         "compatible_from INTEGER NOT NULL) STRICT");
   }
-  TM_TRY(const bool says, session.has_column("tidemark_schema", "compatible_from"));
-  if (says) return {};
+  if (say_how_old(columns)) return {};
   return session.execute(
       "ALTER TABLE tidemark_schema ADD COLUMN compatible_from INTEGER NOT NULL DEFAULT 0");
 }

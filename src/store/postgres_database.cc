@@ -299,8 +299,8 @@ Result<std::optional<bool>> PostgresDatabase::is_committed(const Member& member,
 Status PostgresDatabase::make_schema() {
   TM_TRY(const std::unique_ptr<Connection> connection, connect("start"));
   PostgresSession session(*connection, clock_, cancel_);
-  TM_TRY(const bool is_there, session.has_column("tidemark_writes", "session"));
-  if (is_there) return {};
+  TM_TRY(const std::vector<std::string> columns, session.columns_of("tidemark_writes"));
+  if (!columns.empty()) return {};
   TM_TRY(auto transaction,
          postgres::Transaction::begin(*connection, "isolation level read committed", cancel_));
   TM_CHECK(session.lock_schema(options_.schema));

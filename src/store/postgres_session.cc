@@ -150,14 +150,17 @@ Status PostgresSession::lock_schema(const std::string& schema) {
   return {};
 }
 
-Result<bool> PostgresSession::has_column(std::string_view table, std::string_view column) {
+Result<std::vector<std::string>> PostgresSession::columns_of(std::string_view table) {
   TM_TRY(const postgres::Rows rows,
-         query("select 1 from pg_catalog.pg_attribute a join pg_catalog.pg_class c on c.oid = "
-               "a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where "
-               "n.nspname = current_schema() and c.relname = $1 and a.attname = $2 and not "
-               "a.attisdropped",
-               {std::string(table), std::string(column)}));
-  return rows.rows() > 0;
+         query("select a.attname from pg_catalog.pg_attribute a join pg_catalog.pg_class c on "
+               "c.oid = a.attrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace where "
+               "n.nspname = current_schema() and c.relname = $1 and a.attnum > 0 and not "
+               "a.attisdropped order by a.attnum",
+               {std::string(table)}));
+  std::vector<std::string> names;
+  for (std::size_t row = 0; row < rows.rows(); ++row)
+    names.push_back(rows.string(row, 0));
+  return names;
 }
 
 Result<UtcMicros> PostgresSession::now() {

@@ -24,7 +24,7 @@ class PostgresSession final : public SqlSession {
   Result<SqlStatement> prepare(std::string_view sql) override;
   Status execute(std::string_view sql) override;
   std::int64_t changed_rows() const override { return changed_; }
-  Result<bool> has_column(std::string_view table, std::string_view column) override;
+  Result<std::vector<std::string>> columns_of(std::string_view table) override;
   Result<UtcMicros> now() override;
   Result<UtcMicros> by_store_clock(UtcMicros at) override;
   bool is_gone(std::string_view process) const override;

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "env/clock.h"
@@ -75,7 +76,8 @@ class SqlSession {
   virtual Status execute(std::string_view sql) = 0;
   // By the last statement that changes rows.
   virtual std::int64_t changed_rows() const = 0;
-  virtual Result<bool> has_column(std::string_view table, std::string_view column) = 0;
+  // In their order; none where there is no such table.
+  virtual Result<std::vector<std::string>> columns_of(std::string_view table) = 0;
   // The one clock of all who share this store.
   virtual Result<UtcMicros> now() = 0;
   // A time by this machine's clock as that clock has it.

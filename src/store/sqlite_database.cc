@@ -42,9 +42,15 @@ class Session final : public SqlSession {
   }
   Status execute(std::string_view sql) override { return database_.execute(sql); }
   std::int64_t changed_rows() const override { return database_.changed_rows(); }
-  Result<bool> has_column(std::string_view table, std::string_view column) override {
-    TM_TRY(auto rows, database_.prepare("SELECT 1 FROM pragma_table_info(?) WHERE name = ?"));
-    return rows.bind_text(0, table).bind_text(1, column).step();
+  Result<std::vector<std::string>> columns_of(std::string_view table) override {
+    std::vector<std::string> names;
+    TM_TRY(auto rows, database_.prepare("SELECT name FROM pragma_table_info(?) ORDER BY cid"));
+    rows.bind_text(0, table);
+    while (true) {
+      TM_TRY(const bool has_row, rows.step());
+      if (!has_row) return names;
+      names.emplace_back(rows.text_at(0));
+    }
   }
   Result<UtcMicros> now() override { return clock_.now_utc(); }
   Result<UtcMicros> by_store_clock(UtcMicros at) override { return at; }
