@@ -3,6 +3,7 @@
 #include <benchmark/benchmark.h>
 #include <stdlib.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -115,6 +116,15 @@ void whole_run(benchmark::State& state) {
   }
 }
 
+// In PostgreSQL where TIDEMARK_STORE names an empty database of one.
+std::unique_ptr<SqlStore> open_given(const fs::path& path, const Clock& clock) {
+  const char* conninfo = std::getenv("TIDEMARK_STORE");
+  if (conninfo == nullptr) return SqlStore::open_sqlite(path, clock).value();
+  PostgresStoreOptions options;
+  options.conninfo = conninfo;
+  return SqlStore::open_postgres(options, clock).value();
+}
+
 // Empty runs of as many jobs at a time: what waits for the disk together shares its sync.
 void idle_runs_together(benchmark::State& state) {
   static std::unique_ptr<Folder> folder;
@@ -124,7 +134,7 @@ void idle_runs_together(benchmark::State& state) {
   static SystemClock store_clock;
   if (state.thread_index() == 0) {
     folder = std::make_unique<Folder>();
-    store = std::move(SqlStore::open_sqlite(folder->store(), store_clock)).value();
+    store = open_given(folder->store(), store_clock);
   }
   JobRecord own = job();
   own.name = JobName("orders" + std::to_string(state.thread_index()));
