@@ -26,14 +26,20 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, on_signal);
   std::signal(SIGPIPE, SIG_IGN);
 
+  tidemark::StandardOutput output;
+  if (const auto code = tidemark::ask_service(line, argc, argv, cancel, output)) {
+    std::fflush(nullptr);
+    return *code;
+  }
+
   tidemark::ConnectorCatalog catalog;
   tidemark::ConnectorRegistry registry;
   tidemark::register_connectors(catalog, registry);
   const tidemark::SystemClock clock;
   tidemark::SystemFiles files;
   tidemark::SystemRandomness randomness;
-  const int code =
-      tidemark::run_command(line, {catalog, registry, clock, files, randomness, true}, cancel);
+  const int code = tidemark::run_command(line, {catalog, registry, clock, files, randomness, true},
+                                         cancel, output);
   // Everything durable is closed; the rest is memory, which the system takes back faster.
   std::fflush(nullptr);
   std::_Exit(code);

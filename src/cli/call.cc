@@ -1,7 +1,5 @@
 #include "cli/call.h"
 
-#include <cstdio>
-
 #include "cli/documents.h"
 
 namespace tidemark {
@@ -22,17 +20,14 @@ int exit_code_of(const Error& error) {
 
 }  // namespace
 
-void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-void print_json(const JsonValue& json) {
+void Call::print_json(const JsonValue& json) const {
   print(to_json(json, JsonLayout::indented) + "\n");
 }
 
 int fail(const Call& call, const Error& error) {
-  if (call.line.json) print_json(JsonValue().set("error", error_document(error)));
-  std::fprintf(stderr, "tidemark: %s\n", error.describe().c_str());
-  if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+  if (call.line.json) call.print_json(JsonValue().set("error", error_document(error)));
+  call.tell("tidemark: " + error.describe() + "\n");
+  if (!error.hint.empty()) call.tell("  " + error.hint + "\n");
   return exit_code_of(error);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/output.h"
 #include "drivers/json/json.h"
 
 namespace tidemark {
@@ -14,11 +15,13 @@ struct Call {
   const CommandLine& line;
   const Surroundings& around;
   Cancel& cancel;
-};
+  Output& output;
 
-// To stdout.
-void print(const std::string& text);
-void print_json(const JsonValue& json);
+  void print(std::string_view text) const { output.out(text); }
+  void print_json(const JsonValue& json) const;
+  // Words for people beside what was asked for.
+  void tell(std::string_view text) const { output.err(text); }
+};
 
 // Prints the error and returns its exit code.
 int fail(const Call& call, const Error& error);

@@ -1,7 +1,5 @@
 #include "cli/commands.h"
 
-#include <cstdio>
-#include <functional>
 #include <map>
 
 #include "base/units.h"
@@ -33,11 +31,11 @@ int validate(const Call& call) {
   if (!workspace.ok()) return fail(call, workspace.error());
   const Faults& faults = (*workspace)->faults();
   if (call.line.json) {
-    print_json(faults_document(faults));
+    call.print_json(faults_document(faults));
   } else if (faults.empty()) {
-    print("ok: " + std::to_string((*workspace)->jobs().size()) + " jobs, no faults\n");
+    call.print("ok: " + std::to_string((*workspace)->jobs().size()) + " jobs, no faults\n");
   } else {
-    print(faults.print());
+    call.print(faults.print());
   }
   return faults.empty() ? exit_done : exit_fault;
 }
@@ -49,9 +47,9 @@ int plan(const Call& call) {
     TM_TRY(auto engine, workspace->engine().connect());
     TM_TRY(JobPlan made, workspace->plan(*job, *engine, call.cancel));
     if (call.line.json) {
-      print_json(plan_document(made));
+      call.print_json(plan_document(made));
     } else {
-      print(plan_report(made));
+      call.print(plan_report(made));
     }
     return exit_done;
   }();
@@ -92,10 +90,9 @@ int run(const Call& call) {
     for (const JobSpec* job : jobs)
       command += " " + job->name.get();
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
-    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
-                          call.around.clock);
+    ProgressView progress(call);
     TM_CHECK(workspace->recover(jobs_to_go_on_with(call, jobs), progress, call.cancel));
-    show_recovered(*workspace, progress);
+    show_recovered(call, *workspace, progress);
     JsonArray documents;
     int worst = exit_done;
     for (const JobSpec* job : jobs) {
@@ -104,7 +101,7 @@ int run(const Call& call) {
           {call.line.full, call.line.allow_empty, call.line.same_source, call.line.in_quiet_hours,
            call.line.accept_drift, call.line.accept_deletes, sweeps(call, *job, jobs.size())},
           progress, call.cancel);
-      show_recovered(*workspace, progress);
+      show_recovered(call, *workspace, progress);
       TM_TRY(const RunRecord record, std::move(ran));
       progress.end();
       show_run(call, record);
@@ -114,8 +111,8 @@ int run(const Call& call) {
     }
     // One job named: one document; several or --all: an array.
     if (call.line.json)
-      print_json(documents.size() == 1 && !call.line.all ? documents.front()
-                                                         : JsonValue(documents));
+      call.print_json(documents.size() == 1 && !call.line.all ? documents.front()
+                                                              : JsonValue(documents));
     return worst;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
@@ -126,17 +123,16 @@ int replay(const Call& call) {
     TM_TRY(auto workspace, open_good(call));
     const std::string& name = call.line.names.front();
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
-    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
-                          call.around.clock);
+    ProgressView progress(call);
     const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};
     auto replayed = call.line.quarantined
                         ? workspace->replay_refused(name, progress, call.cancel)
                         : workspace->replay(RunId(name), options, progress, call.cancel);
-    show_recovered(*workspace, progress);
+    show_recovered(call, *workspace, progress);
     TM_TRY(const RunRecord record, std::move(replayed));
     progress.end();
     show_run(call, record);
-    if (call.line.json) print_json(run_document(record));
+    if (call.line.json) call.print_json(run_document(record));
     return exit_code_of(record);
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
@@ -170,10 +166,10 @@ int runs(const Call& call) {
       JsonArray documents;
       for (const RunRecord& record : records)
         documents.push_back(run_document(record));
-      print_json(documents);
+      call.print_json(documents);
     } else {
-      print(runs_report(records));
-      if (filter.job && !records.empty()) print_proof(*workspace, records.front());
+      call.print(runs_report(records));
+      if (filter.job && !records.empty()) print_proof(call, *workspace, records.front());
     }
     return exit_done;
   }();
@@ -186,9 +182,9 @@ int show(const Call& call) {
     TM_TRY(Store * store, workspace->store());
     TM_TRY(RunHistory history, store->get_run(RunId(call.line.names.front())));
     if (call.line.json) {
-      print_json(history_document(history));
+      call.print_json(history_document(history));
     } else {
-      print(history_report(history));
+      call.print(history_report(history));
     }
     return exit_done;
   }();
@@ -197,9 +193,9 @@ int show(const Call& call) {
 
 void show_answer(const Call& call, const duck::Answer& answer) {
   if (call.line.json) {
-    print_json(answer_document(answer));
+    call.print_json(answer_document(answer));
   } else {
-    print(answer_report(answer));
+    call.print(answer_report(answer));
   }
 }
 
@@ -221,8 +217,7 @@ int quarantine(const Call& call) {
     TM_TRY(RefusedRows refused, RefusedRows::find(*workspace, job, call.cancel));
     if (!call.line.export_file.empty()) {
       TM_TRY(const std::int64_t rows, refused.write(call.line.export_file));
-      std::fprintf(stderr, "%s rows written to %s\n", show_count(rows).c_str(),
-                   call.line.export_file.c_str());
+      call.tell(show_count(rows) + " rows written to " + call.line.export_file + "\n");
       if (!call.line.json) return exit_done;
     }
     TM_TRY(duck::Answer answer, refused.newest(call.line.limit));
@@ -230,8 +225,8 @@ int quarantine(const Call& call) {
     TM_TRY(const std::int64_t all, refused.count());
     const auto shown = static_cast<std::int64_t>(answer.rows());
     if (!call.line.json && shown < all) {
-      std::fprintf(stderr, "%s of %s refused rows; more with --limit, all with --export FILE\n",
-                   show_count(shown).c_str(), show_count(all).c_str());
+      call.tell(show_count(shown) + " of " + show_count(all) +
+                " refused rows; more with --limit, all with --export FILE\n");
     }
     return exit_done;
   }();
@@ -241,7 +236,7 @@ int quarantine(const Call& call) {
 int schema(const Call& call) {
   if (call.line.docs.empty()) {
     const bool of_project = !call.line.names.empty() && call.line.names.front() == "project";
-    print(of_project ? project_json_schema(call.around.catalog) : job_json_schema());
+    call.print(of_project ? project_json_schema(call.around.catalog) : job_json_schema());
     return exit_done;
   }
   for (const ReferencePage& page : reference_folder(call.around.catalog)) {
@@ -256,9 +251,11 @@ int schema(const Call& call) {
 
 int show_version(const Call& call) {
   if (call.line.json) {
-    print_json(JsonValue().set("tidemark", version_text).set("engine", duck::Engine::version()));
+    call.print_json(
+        JsonValue().set("tidemark", version_text).set("engine", duck::Engine::version()));
   } else {
-    print("tidemark " + std::string(version_text) + ", DuckDB " + duck::Engine::version() + "\n");
+    call.print("tidemark " + std::string(version_text) + ", DuckDB " + duck::Engine::version() +
+               "\n");
   }
   return exit_done;
 }
@@ -269,41 +266,56 @@ int init(const Call& call) {
   auto made = write_first_project(dir, call.around.files);
   if (!made.ok()) return fail(call, made.error());
   if (!call.line.json) {
-    print(first_steps(dir, *made));
+    call.print(first_steps(dir, *made));
     return exit_done;
   }
   JsonArray files;
   for (const std::filesystem::path& file : *made)
     files.emplace_back(file.string());
-  print_json(JsonValue().set("files", std::move(files)));
+  call.print_json(JsonValue().set("files", std::move(files)));
   return exit_done;
+}
+
+struct Command {
+  int (*handle)(const Call&);
+  // Asks the project's store, engine or systems, which a service that owns the project has.
+  bool goes_to_service;
+};
+
+const std::map<std::string, Command>& all_commands() {
+  static const std::map<std::string, Command> commands{
+      {"init", {init, false}},
+      {"validate", {validate, false}},
+      {"plan", {plan, true}},
+      {"run", {run, true}},
+      {"runs", {runs, true}},
+      {"show", {show, true}},
+      {"query", {query, true}},
+      {"quarantine", {quarantine, true}},
+      {"replay", {replay, true}},
+      {"verify", {verify, true}},
+      {"schedule", {schedule, false}},
+      {"serve", {serve, false}},
+      {"schema", {schema, false}},
+      {"version", {show_version, false}},
+      {"connection show", {show_connections, true}},
+      {"source prepare", {prepare_source, true}},
+      {"store migrate", {migrate_store, false}},
+      {"stage list", {list_stages, true}},
+      {"stage verify", {verify_stages, true}},
+      {"stage clean", {clean_stages, true}}};
+  return commands;
 }
 
 }  // namespace
 
-int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel) {
-  static const std::map<std::string, std::function<int(const Call&)>> commands{
-      {"init", init},
-      {"validate", validate},
-      {"plan", plan},
-      {"run", run},
-      {"runs", runs},
-      {"show", show},
-      {"query", query},
-      {"quarantine", quarantine},
-      {"replay", replay},
-      {"verify", verify},
-      {"schedule", schedule},
-      {"serve", serve},
-      {"schema", schema},
-      {"version", show_version},
-      {"connection show", show_connections},
-      {"source prepare", prepare_source},
-      {"store migrate", migrate_store},
-      {"stage list", list_stages},
-      {"stage verify", verify_stages},
-      {"stage clean", clean_stages}};
-  return commands.at(line.command)({line, around, cancel});
+int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel,
+                Output& output) {
+  return all_commands().at(line.command).handle({line, around, cancel, output});
+}
+
+bool goes_to_service(const std::string& command) {
+  return all_commands().at(command).goes_to_service;
 }
 
 }  // namespace tidemark

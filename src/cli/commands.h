@@ -1,7 +1,8 @@
 // The commands of the `tidemark` binary: thin, they print what the layers below did.
 //
-// One call per process, from the main thread. Exit codes: 0 done; 1 a run failed; 2 a fault in the
-// files or the usage; 3 blocked by a guard or busy, waiting for a person; 130 cancelled.
+// One call per process, from the main thread; a service takes them from several. Exit codes: 0
+// done; 1 a run failed; 2 a fault in the files or the usage; 3 blocked by a guard or busy, waiting
+// for a person; 130 cancelled.
 #pragma once
 
 #include <array>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "base/cancel.h"
+#include "cli/output.h"
 #include "run/workspace.h"
 
 namespace tidemark {
@@ -75,7 +77,14 @@ inline constexpr std::array<ExitCode, 5> exit_codes{{
     {exit_cancelled, "cancelled", "Cancelled (Ctrl-C). The watermark stays."},
 }};
 
-int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel);
+int run_command(const CommandLine& line, const Surroundings& around, Cancel& cancel,
+                Output& output);
+// Whether a service that owns the project does this command.
+bool goes_to_service(const std::string& command);
+// The exit code of a command that a service did for this process; nothing where this process is to
+// do it itself.
+std::optional<int> ask_service(const CommandLine& line, int argc, char** argv, Cancel& cancel,
+                               Output& output);
 
 // Parses the arguments; prints help or a usage fault itself. Returns an exit code when the program
 // is to end.

@@ -100,11 +100,12 @@ int show_connections(const Call& call) {
       json.set("error", state.ok() ? JsonValue() : JsonValue(state.error().describe()));
       list.append(std::move(json));
       if (call.line.json) continue;
-      print((connection == wanted.front() ? "" : "\n") + connection->name.value + " (" +
-            connection->connector + ": " + connection->shown + ")\n" + text_of(limits) +
-            (state.ok() ? report(known) : "  cannot be asked: " + state.error().describe() + "\n"));
+      call.print(
+          (connection == wanted.front() ? "" : "\n") + connection->name.value + " (" +
+          connection->connector + ": " + connection->shown + ")\n" + text_of(limits) +
+          (state.ok() ? report(known) : "  cannot be asked: " + state.error().describe() + "\n"));
     }
-    if (call.line.json) print_json(JsonValue().set("connections", std::move(list)));
+    if (call.line.json) call.print_json(JsonValue().set("connections", std::move(list)));
     return all_asked ? exit_done : exit_failed;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());

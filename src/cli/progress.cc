@@ -1,21 +1,24 @@
 #include "cli/progress.h"
 
-#include <unistd.h>
-
-#include <cstdio>
-#include <cstdlib>
 #include <string_view>
 
 #include "base/units.h"
 
 namespace tidemark {
 
-ProgressStyle progress_style_of_stderr(bool quiet) {
-  if (quiet) return ProgressStyle::quiet;
-  const char* term = std::getenv("TERM");
-  const bool dumb = term == nullptr || std::string_view(term) == "dumb";
-  return ::isatty(STDERR_FILENO) != 0 && !dumb ? ProgressStyle::live : ProgressStyle::lines;
+namespace {
+
+constexpr std::string_view clears_line = "\r\x1b[2K";
+
+ProgressStyle style_of(const Call& call) {
+  if (call.line.quiet || call.line.json) return ProgressStyle::quiet;
+  return call.output.is_live() ? ProgressStyle::live : ProgressStyle::lines;
 }
+
+}  // namespace
+
+ProgressView::ProgressView(const Call& call)
+    : style_(style_of(call)), output_(call.output), clock_(call.around.clock) {}
 
 void ProgressView::on(const RunEvent& event) {
   if (style_ == ProgressStyle::quiet) return;
@@ -34,9 +37,9 @@ void ProgressView::on(const RunEvent& event) {
     return;
   }
   if (!event.message.empty()) {
-    if (line_open_) std::fprintf(stderr, "\r\x1b[2K");
+    if (line_open_) output_.err(clears_line);
     line_open_ = false;
-    std::fprintf(stderr, "%s: %s\n", event.stream.job.get().c_str(), event.message.c_str());
+    output_.err(event.stream.job.get() + ": " + event.message + "\n");
   }
 }
 
@@ -53,13 +56,13 @@ void ProgressView::draw(const RunEvent& event) {
             " rows/s";
   }
   if (event.bytes > 0) line += "  " + show_bytes(event.bytes);
-  std::fprintf(stderr, "\r\x1b[2K%s", line.c_str());
+  output_.err(std::string(clears_line) + line);
   line_open_ = true;
 }
 
 void ProgressView::end() {
   const std::lock_guard lock(mutex_);
-  if (line_open_) std::fprintf(stderr, "\r\x1b[2K");
+  if (line_open_) output_.err(clears_line);
   line_open_ = false;
 }
 

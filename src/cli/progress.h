@@ -1,5 +1,4 @@
-// ProgressView: run events as one live line on a terminal, or as plain lines elsewhere. Writes to
-// stderr.
+// ProgressView: run events as one live line on a terminal, or as plain lines elsewhere.
 //
 // Owned by a command for one run after another. Events may come from any thread.
 #pragma once
@@ -8,18 +7,18 @@
 #include <mutex>
 #include <string>
 
+#include "cli/call.h"
 #include "env/clock.h"
 #include "observe/run_event.h"
 
 namespace tidemark {
 
 enum class ProgressStyle { quiet, lines, live };
-// Live on a terminal without NO_COLOR-like wishes (`TERM=dumb`), else lines.
-ProgressStyle progress_style_of_stderr(bool quiet);
 
 class ProgressView : public RunObserver {
  public:
-  ProgressView(ProgressStyle style, const Clock& clock) : style_(style), clock_(clock) {}
+  // Live where a terminal reads it; nothing with --quiet and --json.
+  explicit ProgressView(const Call& call);
   ~ProgressView() override { end(); }
   void on(const RunEvent& event) override;
   // Clears the live line, so that other output starts on a clean one.
@@ -28,7 +27,8 @@ class ProgressView : public RunObserver {
  private:
   void draw(const RunEvent& event);
 
-  ProgressStyle style_;
+  const ProgressStyle style_;
+  Output& output_;
   const Clock& clock_;
   std::mutex mutex_;
   StreamId stream_;

@@ -1,7 +1,5 @@
 #include "cli/run_output.h"
 
-#include <cstdio>
-
 #include "cli/reports.h"
 
 namespace tidemark {
@@ -24,17 +22,16 @@ int exit_code_of(const RunRecord& run) {
 }
 
 void show_run(const Call& call, const RunRecord& record) {
-  if (!call.line.json) print(run_line(record));
-  if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+  if (!call.line.json) call.print(run_line(record));
+  if (record.error) call.tell(error_report(record));
 }
 
-void show_recovered(Workspace& workspace, ProgressView& progress) {
+void show_recovered(const Call& call, Workspace& workspace, ProgressView& progress) {
   for (const RunRecord& record : workspace.take_recovered()) {
     progress.end();
-    std::fprintf(stderr, "went on with run %s, which process %lld had left: %s",
-                 record.run.get().c_str(), static_cast<long long>(record.pid),
-                 run_line(record).c_str());
-    if (record.error) std::fprintf(stderr, "%s", error_report(record).c_str());
+    call.tell("went on with run " + record.run.get() + ", which process " +
+              std::to_string(record.pid) + " had left: " + run_line(record));
+    if (record.error) call.tell(error_report(record));
   }
 }
 

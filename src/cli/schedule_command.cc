@@ -110,14 +110,12 @@ Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Works
 }
 
 // For people, where there is nothing to list.
-void say_why_none(const std::vector<const JobSpec*>& jobs, bool named) {
+void say_why_none(const Call& call, const std::vector<const JobSpec*>& jobs, bool named) {
   if (jobs.empty())
-    std::fputs("no enabled job of this project runs by itself: give one `every` or `cron`\n",
-               stderr);
+    call.tell("no enabled job of this project runs by itself: give one `every` or `cron`\n");
   for (const JobSpec* job : jobs) {
     if (named && !runs_by_itself(*job))
-      std::fprintf(stderr, "%s does not run by itself: it has neither `every` nor `cron`\n",
-                   job->name.get().c_str());
+      call.tell(job->name.get() + " does not run by itself: it has neither `every` nor `cron`\n");
   }
 }
 
@@ -153,13 +151,13 @@ int schedule(const Call& call) {
       found.push_back(std::move(times));
     }
     if (call.line.json) {
-      print_json(documents);
+      call.print_json(documents);
       return exit_done;
     }
-    say_why_none(jobs, !call.line.names.empty());
+    say_why_none(call, jobs, !call.line.names.empty());
     const bool some = std::any_of(found.begin(), found.end(),
                                   [](const JobTimes& one) { return !one.times.empty(); });
-    if (some) print(report(found, limit));
+    if (some) call.print(report(found, limit));
     return exit_done;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());

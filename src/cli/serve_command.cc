@@ -8,9 +8,11 @@
 
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/service_socket.h"
 #include "env/process.h"
 #include "schedule/job_watch.h"
 #include "schedule/service.h"
+#include "verify/verifier.h"
 
 namespace tidemark {
 namespace {
@@ -23,31 +25,36 @@ class NoProgress final : public RunObserver {
 
 JsonValue document(const ServiceNote& note, UtcMicros at) {
   JsonValue json;
-  json.set("at", to_text(at)).set("job", note.job.get()).set("fire", to_text(note.fire));
-  json.set("state", to_string(note.state)).set("message", note.text);
+  json.set("at", to_text(at))
+      .set("job", note.task.job.get())
+      .set("task", to_string(note.task.what));
+  json.set("fire", to_text(note.fire))
+      .set("state", to_string(note.state))
+      .set("message", note.text);
   return json.set("run_id", note.record ? JsonValue(note.record->run.get()) : JsonValue());
 }
 
-// A line for each thing that happened, to stdout; with --json a document a line.
+// A line for each thing that happened, to stdout; with --json a document a line. Any thread.
 class Log {
  public:
-  Log(const Clock& clock, bool json) : clock_(clock), json_(json) {}
+  explicit Log(const Call& call) : call_(call) {}
 
   void tell(const ServiceNote& note) {
-    const UtcMicros now = clock_.now_utc();
-    if (json_) {
+    const UtcMicros now = call_.around.clock.now_utc();
+    if (call_.line.json) {
       line(to_json(document(note, now), JsonLayout::compact));
       return;
     }
     if (note.state == FireState::running) return;
-    std::string text =
-        fmt::format("{}  {}  {}", to_text(now), note.job.get(), to_string(note.state));
+    const bool compared = note.task.what == FireTask::verify;
+    std::string text = fmt::format("{}  {}  {}{}", to_text(now), note.task.job.get(),
+                                   compared ? "verify " : "", to_string(note.state));
     if (note.record) text += ": " + one_line(run_line(*note.record));
     if (!note.text.empty()) text += ": " + note.text;
     line(text);
   }
   void say(const std::string& text) {
-    if (!json_) line(to_text(clock_.now_utc()) + "  " + text);
+    if (!call_.line.json) line(to_text(call_.around.clock.now_utc()) + "  " + text);
   }
 
  private:
@@ -58,12 +65,11 @@ class Log {
   }
   void line(const std::string& text) {
     const std::lock_guard lock(mutex_);
-    print(text + "\n");
+    call_.print(text + "\n");
     std::fflush(stdout);
   }
 
-  const Clock& clock_;
-  const bool json_;
+  const Call& call_;
   std::mutex mutex_;
 };
 
@@ -91,66 +97,150 @@ Service::Jobs shared(const std::vector<JobSpec>& jobs) {
   return made;
 }
 
+Error differs(const JobVerdict& verdict) {
+  std::int64_t missing = 0;
+  std::int64_t different = 0;
+  std::int64_t doubled = 0;
+  for (const Verdict& stream : verdict.streams) {
+    missing += stream.differences.missing;
+    different += stream.differences.different;
+    doubled += stream.differences.doubled;
+  }
+  return internal_error(
+      "verify.differs",
+      fmt::format("the target is not what its source has: {} rows missing, {} different, {} twice",
+                  missing, different, doubled),
+      Retry::never, "`tidemark verify " + verdict.job.get() + "` names them, --repair loads them");
+}
+
+// What was the matter is told when a repair was made, and what is the matter where it was not.
+Status compare(const RunnerParts& parts, const JobSpec& job, Cancel& cancel) {
+  const VerifyOptions options{false, false, job.verify->budget};
+  Verifier verifier(parts);
+  TM_TRY(const JobVerdict found, verifier.verify(job, options, cancel));
+  if (found.equal()) return {};
+  if (!job.verify->repair) return differs(found);
+  Runner runner(parts);
+  TM_TRY(const JobVerdict repaired, verifier.repair(runner, runner.new_id(), job, options, cancel));
+  TM_TRY(const JobVerdict after, verifier.verify(job, options, cancel));
+  return after.equal() ? Status() : differs(after);
+}
+
+// A service of the project as its settings are now.
+class Served {
+ public:
+  Served(const Call& call, Log& log) : call_(call), log_(log), stop_(call.cancel) {}
+
+  // Until it is to stop. True: tidemark.yaml was changed, so it is to begin anew.
+  Result<bool> serve() {
+    Surroundings around = call_.around;
+    around.process_ends = false;
+    TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
+    TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
+    TM_TRY(store_, workspace_->store());
+    // What a dead process left goes on with the first run of its job.
+    TM_CHECK(workspace_->recover({}, progress_, call_.cancel));
+    tell_recovered(workspace_->take_recovered());
+
+    const ProjectSpec& project = workspace_->project();
+    Service service({*store_, call_.around.clock, call_.around.randomness,
+                     [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
+                       return perform(job, run, cancel);
+                     },
+                     [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
+                     [&](const ServiceNote& note) { log_.tell(note); }},
+                    options_of(project, call_.line));
+    const Service::Jobs jobs = shared(workspace_->jobs());
+    TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
+    TM_CHECK(service.set_jobs(jobs));
+    TM_TRY(const auto commands,
+           CommandServer::start(project.root,
+                                [&](const CommandLine& line, Cancel& cancel, Output& output) {
+                                  Surroundings beside = around;
+                                  beside.owner = workspace_.get();
+                                  return run_command(line, beside, cancel, output);
+                                }));
+    log_.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
+
+    std::thread watcher([&] { watch(service); });
+    const Status served = service.serve(stop_);
+    stop_.request();
+    watcher.join();
+    commands->stop(call_.line.drain);
+    TM_CHECK(served);
+    return settings_changed_ && !call_.cancel.requested();
+  }
+
+ private:
+  Result<RunRecord> perform(const JobSpec& job, const RunId& run, Cancel& cancel) {
+    TM_CHECK(go_on(job, cancel));
+    return Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
+  }
+
+  Status verify(const JobSpec& job, Cancel& cancel) {
+    TM_CHECK(go_on(job, cancel));
+    return compare(workspace_->parts(*store_, progress_), job, cancel);
+  }
+
+  Status go_on(const JobSpec& job, Cancel& cancel) {
+    TM_TRY(auto left, workspace_->recover_job(job.name, progress_, cancel));
+    tell_recovered(left);
+    return {};
+  }
+
+  void tell_recovered(const std::vector<RunRecord>& records) {
+    for (const RunRecord& record : records)
+      log_.say("went on with what process " + std::to_string(record.pid) +
+               " had left: " + record.run.get());
+  }
+
+  // The project's files may be edited while it is served.
+  void watch(Service& service) {
+    const ProjectSpec& project = workspace_->project();
+    JobWatch watch(project.root, call_.around.catalog);
+    while (!stop_.requested()) {
+      call_.around.clock.sleep(std::chrono::milliseconds(500));
+      const auto changed = watch.look();
+      if (!changed) continue;
+      if (!changed->loaded.faults.empty()) {
+        log_.say("the project's files have faults; all stays as it was\n" +
+                 changed->loaded.faults.print());
+        continue;
+      }
+      if (changed->settings) {
+        log_.say("tidemark.yaml was changed: what runs may end, then it is taken up");
+        settings_changed_ = true;
+        stop_.request();
+        return;
+      }
+      const Service::Jobs edited = shared(changed->loaded.jobs);
+      Status taken = keep_jobs(*store_, edited, project, call_.around.clock);
+      if (taken.ok()) taken = service.set_jobs(edited);
+      log_.say(taken.ok() ? fmt::format("serving {} jobs: the files were changed", edited.size())
+                          : "the change was not taken: " + taken.error().describe());
+    }
+  }
+
+  const Call& call_;
+  Log& log_;
+  NoProgress progress_;
+  Cancel stop_;
+  std::unique_ptr<Workspace> workspace_;
+  Store* store_ = nullptr;
+  bool settings_changed_ = false;  // written by the watcher, read after it
+};
+
 }  // namespace
 
 int serve(const Call& call) {
-  auto outcome = [&]() -> Result<int> {
-    TM_TRY(auto workspace, open_good(call));
-    TM_CHECK(workspace->claim("serve", call.line.wait, call.cancel));
-    TM_TRY(Store * store, workspace->store());
-    const ProjectSpec& project = workspace->project();
-    const Clock& clock = call.around.clock;
-    NoProgress progress;
-    Log log(clock, call.line.json);
-    // What a dead process left goes on before anything new begins.
-    std::vector<JobName> names;
-    for (const JobSpec& job : workspace->jobs())
-      names.push_back(job.name);
-    TM_CHECK(workspace->recover(names, progress, call.cancel));
-    for (const RunRecord& record : workspace->take_recovered())
-      log.say("went on with what process " + std::to_string(record.pid) +
-              " had left: " + record.run.get());
-
-    Service service(
-        {*store, clock, call.around.randomness,
-         [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
-           return Runner(workspace->parts(*store, progress)).run(run, job, RunOptions{}, cancel);
-         },
-         [&](const ServiceNote& note) { log.tell(note); }},
-        options_of(project, call.line));
-    const Service::Jobs jobs = shared(workspace->jobs());
-    TM_CHECK(keep_jobs(*store, jobs, project, clock));
-    TM_CHECK(service.set_jobs(jobs));
-    log.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
-
-    // Its files may be edited while it runs.
-    Cancel stop_watching(call.cancel);
-    std::thread watcher([&] {
-      JobWatch watch(project.root, call.around.catalog);
-      while (!stop_watching.requested()) {
-        clock.sleep(std::chrono::milliseconds(500));
-        const auto changed = watch.look();
-        if (!changed) continue;
-        if (!changed->faults.empty()) {
-          log.say("the project's files have faults; the jobs stay as they were\n" +
-                  changed->faults.print());
-          continue;
-        }
-        const Service::Jobs edited = shared(changed->jobs);
-        Status taken = keep_jobs(*store, edited, project, clock);
-        if (taken.ok()) taken = service.set_jobs(edited);
-        log.say(taken.ok() ? fmt::format("serving {} jobs: the files were changed", edited.size())
-                           : "the change was not taken: " + taken.error().describe());
-      }
-    });
-    const Status served = service.serve(call.cancel);
-    stop_watching.request();
-    watcher.join();
-    TM_CHECK(served);
-    log.say("stopped");
-    return exit_done;
-  }();
-  return outcome.ok() ? *outcome : fail(call, outcome.error());
+  Log log(call);
+  while (true) {
+    const auto again = Served(call, log).serve();
+    if (!again.ok()) return fail(call, again.error());
+    if (!*again) break;
+  }
+  log.say("stopped");
+  return exit_done;
 }
 
 }  // namespace tidemark

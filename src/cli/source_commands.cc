@@ -1,7 +1,5 @@
 #include "cli/source_commands.h"
 
-#include <cstdio>
-
 namespace tidemark {
 
 int prepare_source(const Call& call) {
@@ -15,21 +13,19 @@ int prepare_source(const Call& call) {
       JsonArray statements;
       for (const std::string& statement : wanted.statements)
         statements.emplace_back(statement);
-      print_json(
+      call.print_json(
           JsonValue().set("statements", std::move(statements)).set("applied", call.line.apply));
       return exit_done;
     }
     for (const std::string& statement : wanted.statements)
-      print(statement + ";\n");
+      call.print(statement + ";\n");
     if (wanted.statements.empty()) {
-      print(table + " is prepared: write `watermark: " + call.line.column + "` in the job\n");
+      call.print(table + " is prepared: write `watermark: " + call.line.column + "` in the job\n");
     } else if (call.line.apply) {
-      std::fprintf(stderr, "done; write `watermark: %s` in the job\n", call.line.column.c_str());
+      call.tell("done; write `watermark: " + call.line.column + "` in the job\n");
     } else {
-      std::fprintf(stderr,
-                   "nothing was changed; run them as the table's owner, or add --apply where `%s` "
-                   "is its owner\n",
-                   connection.c_str());
+      call.tell("nothing was changed; run them as the table's owner, or add --apply where `" +
+                connection + "` is its owner\n");
     }
     return exit_done;
   }();

@@ -1,7 +1,6 @@
 #include "cli/stage_commands.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 
 #include "base/units.h"
@@ -70,10 +69,10 @@ std::string report(const StageSurvey& survey) {
   return print_table(table);
 }
 
-void warn(const StageSurvey& survey) {
+void warn(const Call& call, const StageSurvey& survey) {
   for (const Error& error : survey.unasked) {
-    std::fprintf(stderr, "%s; its stages are kept\n", error.describe().c_str());
-    if (!error.hint.empty()) std::fprintf(stderr, "  %s\n", error.hint.c_str());
+    call.tell(error.describe() + "; its stages are kept\n");
+    if (!error.hint.empty()) call.tell("  " + error.hint + "\n");
   }
 }
 
@@ -163,12 +162,12 @@ int list_stages(const Call& call) {
       JsonArray stages;
       for (const SurveyedStage& stage : survey.stages)
         stages.push_back(judged_document(stage));
-      print_json(JsonValue()
-                     .set("stages", std::move(stages))
-                     .set("unasked", documents_of(survey.unasked)));
+      call.print_json(JsonValue()
+                          .set("stages", std::move(stages))
+                          .set("unasked", documents_of(survey.unasked)));
     } else {
-      print(report(survey));
-      warn(survey);
+      call.print(report(survey));
+      warn(call, survey);
     }
     return exit_done;
   }();
@@ -179,8 +178,7 @@ int verify_stages(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
     TM_TRY(const StageSurvey survey, survey_to_verify(call, *workspace));
-    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
-                          call.around.clock);
+    ProgressView progress(call);
     JsonArray documents;
     std::size_t looked_at = 0;
     std::size_t damaged = 0;
@@ -199,19 +197,18 @@ int verify_stages(const Call& call) {
       if (call.line.json) {
         documents.push_back(verified_document(one));
       } else {
-        print(report(one));
+        call.print(report(one));
       }
     }
     if (call.line.json) {
-      print_json(JsonValue()
-                     .set("stages", std::move(documents))
-                     .set("damaged", static_cast<std::int64_t>(damaged)));
+      call.print_json(JsonValue()
+                          .set("stages", std::move(documents))
+                          .set("damaged", static_cast<std::int64_t>(damaged)));
     } else {
-      print(count_of_stages(looked_at) + ", " + std::to_string(damaged) + " damaged\n");
+      call.print(count_of_stages(looked_at) + ", " + std::to_string(damaged) + " damaged\n");
     }
     if (damaged == 0) return exit_done;
-    std::fprintf(
-        stderr,
+    call.tell(
         "a damaged stage is never loaded; a window that is not loaded yet is read again by "
         "`tidemark run JOB`\n");
     return exit_failed;
@@ -229,8 +226,8 @@ int clean_stages(const Call& call) {
     TM_TRY(const StageSurvey survey, survey_named(call, *workspace, filter));
     const auto show = [&](const SurveyedStage& stage) {
       if (call.line.json) return;
-      print((dry_run ? "would remove " : "removed ") + place_of(stage) + "  " +
-            show_bytes(stage.bytes) + "  " + describe(stage.verdict) + "\n");
+      call.print((dry_run ? "would remove " : "removed ") + place_of(stage) + "  " +
+                 show_bytes(stage.bytes) + "  " + describe(stage.verdict) + "\n");
     };
     std::int64_t bytes = bytes_to_free(survey);
     if (dry_run) {
@@ -241,15 +238,15 @@ int clean_stages(const Call& call) {
       TM_TRY(bytes, remove_unwanted(survey, call.around.files, call.cancel, show));
     }
     if (call.line.json) {
-      print_json(cleaned_document(survey, bytes, dry_run));
+      call.print_json(cleaned_document(survey, bytes, dry_run));
     } else {
       const auto kept = static_cast<std::size_t>(
           std::count_if(survey.stages.begin(), survey.stages.end(),
                         [](const SurveyedStage& one) { return is_kept(one.verdict.reason); }));
-      print(count_of_stages(survey.stages.size() - kept) +
-            (dry_run ? " would be removed, " : " removed, ") + show_bytes(bytes) +
-            (dry_run ? " freed; " : " freed; ") + count_of_stages(kept) + " kept\n");
-      warn(survey);
+      call.print(count_of_stages(survey.stages.size() - kept) +
+                 (dry_run ? " would be removed, " : " removed, ") + show_bytes(bytes) +
+                 (dry_run ? " freed; " : " freed; ") + count_of_stages(kept) + " kept\n");
+      warn(call, survey);
     }
     return survey.unasked.empty() ? exit_done : exit_failed;
   }();

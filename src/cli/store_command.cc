@@ -72,11 +72,11 @@ int migrate_store(const Call& call) {
       JsonArray documents;
       for (const CopiedTable& one : tables)
         documents.push_back(JsonValue().set("table", one.table).set("rows", one.rows));
-      print_json(JsonValue().set("tables", std::move(documents)).set("store", next));
+      call.print_json(JsonValue().set("tables", std::move(documents)).set("store", next));
     } else {
-      print(report(tables));
-      print(is_used ? "The project uses it already.\n"
-                    : "Now write into tidemark.yaml, on every machine:\n  " + next + "\n");
+      call.print(report(tables));
+      call.print(is_used ? "The project uses it already.\n"
+                         : "Now write into tidemark.yaml, on every machine:\n  " + next + "\n");
     }
     return exit_done;
   }();

@@ -125,27 +125,28 @@ JsonValue document(const Outcome& outcome) {
                   outcome.after ? JsonValue(document(outcome.after->streams)) : JsonValue());
 }
 
-void show(const JobVerdict& verdict) {
+void show(const Call& call, const JobVerdict& verdict) {
   bool can_be_repaired = false;
   for (const Verdict& stream : verdict.streams) {
-    print(report(stream));
-    if (stream.no_repair) print("  no repair " + *stream.no_repair + "\n");
+    call.print(report(stream));
+    if (stream.no_repair) call.print("  no repair " + *stream.no_repair + "\n");
     can_be_repaired = can_be_repaired || (!stream.differences.equal() && !stream.no_repair);
   }
   if (can_be_repaired && !verdict.repair)
-    print("`tidemark verify " + verdict.job.get() +
-          " --repair` loads what is missing or different\n");
+    call.print("`tidemark verify " + verdict.job.get() +
+               " --repair` loads what is missing or different\n");
 }
 
 void show(const Call& call, const Outcome& outcome) {
-  show(outcome.found);
+  show(call, outcome.found);
   if (!outcome.found.repair) return;
   if (outcome.after || outcome.found.repair->error) show_run(call, *outcome.found.repair);
   if (!outcome.after) return;
-  print("after the repair\n");
-  show(*outcome.after);
+  call.print("after the repair\n");
+  show(call, *outcome.after);
   if (!outcome.after->equal())
-    print("  still not equal: the target may change these values, or another hand writes there\n");
+    call.print(
+        "  still not equal: the target may change these values, or another hand writes there\n");
 }
 
 Result<Outcome> look(const Call& call, Workspace& workspace, const JobSpec& job,
@@ -178,14 +179,13 @@ int verify(const Call& call) {
     const std::string& name = call.line.names.front();
     TM_TRY(const JobSpec* job, workspace->finder().in_project(name));
     TM_CHECK(workspace->claim("verify " + name, call.line.wait, call.cancel));
-    ProgressView progress(progress_style_of_stderr(call.line.quiet || call.line.json),
-                          call.around.clock);
+    ProgressView progress(call);
     TM_CHECK(workspace->recover({job->name}, progress, call.cancel));
-    show_recovered(*workspace, progress);
+    show_recovered(call, *workspace, progress);
     TM_TRY(const Outcome found, look(call, *workspace, *job, progress));
     progress.end();
     if (call.line.json) {
-      print_json(document(found));
+      call.print_json(document(found));
     } else {
       show(call, found);
     }
@@ -196,14 +196,14 @@ int verify(const Call& call) {
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 
-void print_proof(Workspace& workspace, const RunRecord& newest) {
+void print_proof(const Call& call, Workspace& workspace, const RunRecord& newest) {
   std::vector<StreamName> streams;
   for (const StreamRecord& stream : newest.streams)
     streams.push_back(stream.stream);
   auto store = workspace.store();
   if (!store.ok() || streams.empty()) return;
   const auto at = proved_equal_at(**store, newest.job, streams);
-  if (at.ok() && *at) print("proved equal at " + to_text(**at) + "\n");
+  if (at.ok() && *at) call.print("proved equal at " + to_text(**at) + "\n");
 }
 
 }  // namespace tidemark

@@ -8,6 +8,6 @@ namespace tidemark {
 int verify(const Call& call);
 
 // The line that says when the job of this run was proved equal; none where it was not.
-void print_proof(Workspace& workspace, const RunRecord& newest);
+void print_proof(const Call& call, Workspace& workspace, const RunRecord& newest);
 
 }  // namespace tidemark

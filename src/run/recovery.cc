@@ -216,6 +216,7 @@ Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
   std::vector<RunRecord> recovered;
   TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs());
   for (RunRecord& run : left) {
+    if (options.only && run.job != *options.only) continue;
     const LeftJob job = options.job_of(run);
     const bool go_on = options.go_on && options.go_on(run.job);
     LeftRun one(parts, std::move(run), job, cancel);

@@ -1,12 +1,13 @@
 // Recovery: takes the runs that a process left behind forward, from what is durable.
 //
-// Called by the project's owner before its first run, while no run of this process goes on. For
-// each unfinished run whose process is gone, or whose lease has ended: the job's lease is taken,
-// the fence in the target's ledger is raised, the ledger is asked what is in. What it has is done.
-// The rest goes on from its sealed stages, or is planned and read again.
+// Called by the project's owner: of all jobs before its first run, of one job before that job's
+// runs. For each unfinished run whose process is gone, or whose lease has ended: the job's lease is
+// taken, the fence in the target's ledger is raised, the ledger is asked what is in. What it has is
+// done. The rest goes on from its sealed stages, or is planned and read again.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "base/cancel.h"
@@ -24,6 +25,7 @@ struct RecoveryOptions {
   // job: a person who starts one job does not want to wait for the reads of all.
   std::function<bool(const JobName&)> go_on;
   std::function<LeftJob(const RunRecord&)> job_of;
+  std::optional<JobName> only = {};  // the runs of one job; the others stay as they are
 };
 
 // The runs that were ended or gone on with, as they now stand. Idempotent. A run that another

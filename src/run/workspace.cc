@@ -9,7 +9,6 @@
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/project_store.h"
-#include "run/recovery.h"
 
 namespace tidemark {
 
@@ -50,46 +49,59 @@ class EngineSqlCheck : public SqlCheck {
 Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
                                                    const std::filesystem::path& dir) {
   std::unique_ptr<Workspace> workspace(new Workspace(around));
+  if (around.owner != nullptr) {
+    workspace->held_ = around.owner->held_;
+    TM_CHECK(workspace->load(dir));
+    workspace->loaded_.project = around.owner->project();
+    return workspace;
+  }
+  workspace->held_ = std::make_shared<Held>();
+  Held& held = *workspace->held_;
   // The engine's parser checks the SQL of the files; the project's limits are known after.
   duck::EngineOptions options;
   options.threads = static_cast<int>(std::clamp(std::thread::hardware_concurrency(), 1U, 64U));
-  TM_TRY(workspace->engine_, duck::Engine::open(options));
-  TM_TRY(auto connection, workspace->engine_->connect());
-  EngineSqlCheck check(*connection);
-  workspace->loaded_ = load_project(dir, around.catalog, &check);
-  const ProjectSpec& project = workspace->loaded_.project;
-  workspace->guards_ = std::make_unique<Guards>(project, around.clock);
+  TM_TRY(held.engine, duck::Engine::open(options));
+  TM_CHECK(workspace->load(dir));
+  const ProjectSpec& project = workspace->project();
+  held.guards = std::make_unique<Guards>(project, around.clock);
   options.memory_bytes_max = engine_share(project.memory_bytes);
   options.spill_dir = (project.root / state_folder / "spill").string();
-  TM_CHECK(workspace->engine_->limit(options));
+  TM_CHECK(held.engine->limit(options));
   return workspace;
+}
+
+Status Workspace::load(const std::filesystem::path& dir) {
+  TM_TRY(auto connection, held_->engine->connect());
+  EngineSqlCheck check(*connection);
+  loaded_ = load_project(dir, around_.catalog, &check);
+  return {};
 }
 
 Workspace::~Workspace() {
   // Destroying the engine closes its files too, and says no more about it.
-  if (engine_ && around_.process_ends && engine_->close_files().ok())
-    static_cast<void>(engine_.release());
+  if (held_ && held_->engine && around_.process_ends && held_->engine->close_files().ok())
+    static_cast<void>(held_->engine.release());
 }
 
 Status Workspace::claim(const std::string& command, std::chrono::milliseconds wait,
                         const Cancel& cancel) {
-  if (lock_) return {};
+  wait_ = wait;
+  if (held_->lock) return {};
   const std::filesystem::path folder = project().root / state_folder;
   TM_CHECK(around_.files.make_dirs_durably(folder));
   TM_TRY(OwnerLock lock,
          OwnerLock::acquire(folder, {::getpid(), {}, command}, wait, around_.clock, cancel));
-  lock_.emplace(std::move(lock));
-  wait_ = wait;
+  held_->lock.emplace(std::move(lock));
   return {};
 }
 
 Result<Store*> Workspace::store() {
-  if (!store_) {
+  if (!held_->store) {
     TM_TRY(auto database,
            open_store_database(project().store, project().root, around_.files, around_.clock));
-    TM_TRY(store_, SqlStore::open(std::move(database)));
+    TM_TRY(held_->store, SqlStore::open(std::move(database)));
   }
-  return static_cast<Store*>(store_.get());
+  return static_cast<Store*>(held_->store.get());
 }
 
 Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
@@ -163,13 +175,13 @@ Result<RunRecord> Workspace::in_lock(
   constexpr std::chrono::milliseconds pause{100};
   Runner runner(parts(store, observer));
   const RunId id = runner.new_id();
-  TM_CHECK(lock_->show_run(id));
+  TM_CHECK(show_run(id));
   const auto deadline = around_.clock.monotonic() + wait_;
   while (true) {
     auto record = conduct(runner, id);
     const bool leased = !record.ok() && record.error().code == "run.leased";
     if (!leased || around_.clock.monotonic() > deadline || cancel.requested()) {
-      TM_CHECK(lock_->show_run(RunId()));
+      TM_CHECK(show_run(RunId()));
       return record;
     }
     around_.clock.sleep(pause);
@@ -178,14 +190,19 @@ Result<RunRecord> Workspace::in_lock(
   }
 }
 
+// A service's lock says that it serves: many runs go on under it.
+Status Workspace::show_run(const RunId& id) {
+  return around_.owner == nullptr ? held_->lock->show_run(id) : Status();
+}
+
 RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
-  return {project(),     around_.connectors, store,    *engine_, around_.files,
-          around_.clock, around_.randomness, observer, *guards_};
+  return {project(),     around_.connectors, store,    *held_->engine, around_.files,
+          around_.clock, around_.randomness, observer, *held_->guards};
 }
 
 Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observer,
                           Cancel& cancel) {
-  TM_ASSERT(lock_.has_value());
+  TM_ASSERT(held_->lock.has_value());
   if (recovered_) return {};
   go_on_ = go_on;
   TM_CHECK(recover_now(observer, cancel));
@@ -194,23 +211,36 @@ Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observ
 }
 
 Status Workspace::recover_now(RunObserver& observer, Cancel& cancel) {
-  TM_TRY(Store * store, this->store());
   RecoveryOptions options;
   options.go_on = [&](const JobName& job) {
     return std::find(go_on_.begin(), go_on_.end(), job) != go_on_.end();
   };
-  const JobFinder find = finder();
-  options.job_of = [&](const RunRecord& run) { return find.of_left(run, *store); };
-  TM_TRY(std::vector<RunRecord> runs, recover_runs(parts(*store, observer), options, cancel));
+  TM_TRY(std::vector<RunRecord> runs, recover_left(std::move(options), observer, cancel));
   for (RunRecord& run : runs)
     recovered_runs_.push_back(std::move(run));
   return {};
 }
 
+Result<std::vector<RunRecord>> Workspace::recover_job(const JobName& job, RunObserver& observer,
+                                                      Cancel& cancel) {
+  RecoveryOptions options;
+  options.only = job;
+  options.go_on = [](const JobName&) { return true; };
+  return recover_left(std::move(options), observer, cancel);
+}
+
+Result<std::vector<RunRecord>> Workspace::recover_left(RecoveryOptions options,
+                                                       RunObserver& observer, Cancel& cancel) {
+  TM_TRY(Store * store, this->store());
+  const JobFinder find = finder();
+  options.job_of = [&](const RunRecord& run) { return find.of_left(run, *store); };
+  return recover_runs(parts(*store, observer), options, cancel);
+}
+
 bool Workspace::has_store() const {
   const auto file = store_file(project().store, project().root);
   std::error_code code;
-  return store_ != nullptr || !file || std::filesystem::exists(*file, code);
+  return held_->store != nullptr || !file || std::filesystem::exists(*file, code);
 }
 
 Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobName& job) {
@@ -233,8 +263,8 @@ Result<StageSurvey> Workspace::survey_stages(const StageFilter& filter, Cancel& 
   if (has_store()) {
     TM_TRY(history, store());
   }
-  const UpkeepParts parts{project(), jobs(),        around_.connectors, history,
-                          *engine_,  around_.files, around_.clock};
+  const UpkeepParts parts{project(),      jobs(),        around_.connectors, history,
+                          *held_->engine, around_.files, around_.clock};
   TM_TRY(StageSurvey survey, tidemark::survey_stages(parts, filter, cancel));
   for (Error& error : survey.unasked)
     error = or_who_holds_it(std::move(error));
@@ -245,7 +275,7 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
                                                             const std::vector<std::string>& tables,
                                                             Cancel& cancel) {
   TM_TRY(const ConnectionSpec* connection, finder().connection(name));
-  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const ConnectorContext context = looking(*engine);
   Status attached = connector->attach(*connection, tables, context, cancel);
@@ -255,14 +285,14 @@ Result<std::unique_ptr<duck::Connection>> Workspace::attach(const std::string& n
 }
 
 ConnectorContext Workspace::looking(duck::Connection& engine) const {
-  return {project(), engine, "tidemark query", true, guards_.get(), "query"};
+  return {project(), engine, "tidemark query", true, held_->guards.get(), "query"};
 }
 
 Error Workspace::or_who_holds_it(Error error) const {
   const std::filesystem::path folder = project().root / state_folder;
   std::error_code code;
   const bool may_be_a_run =
-      error.code == "target.file_unusable" && !lock_ && std::filesystem::exists(folder, code);
+      error.code == "target.file_unusable" && !held_->lock && std::filesystem::exists(folder, code);
   if (!may_be_a_run) return error;
   auto lock = OwnerLock::acquire(folder, {::getpid(), {}, "look"}, std::chrono::milliseconds(0),
                                  around_.clock, Cancel());
@@ -277,7 +307,7 @@ Error Workspace::or_who_holds_it(Error error) const {
 Result<duck::Answer> Workspace::answer(const std::string& name, const std::string& sql,
                                        Cancel& cancel) {
   TM_TRY(const ConnectionSpec* connection, finder().connection(name));
-  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   const CancelWatch watch(cancel, *engine);
   auto answer = connector->answer(*connection, sql, looking(*engine), cancel);
@@ -286,7 +316,7 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
 }
 
 Result<ConnectionState> Workspace::state_of(const ConnectionSpec& connection, Cancel& cancel) {
-  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(connection));
   return connector->state(connection, looking(*engine), cancel);
 }
@@ -295,14 +325,15 @@ Result<Preparation> Workspace::prepare_source(const std::string& name, const std
                                               const std::string& column, bool apply,
                                               Cancel& cancel) {
   TM_TRY(const ConnectionSpec* connection, finder().connection(name));
-  TM_TRY(auto engine, engine_->connect());
+  TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(*connection));
   return connector->prepare(*connection, table, column, apply, looking(*engine), cancel);
 }
 
 Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Cancel& cancel) {
-  auto planned = Planner({project(), around_.connectors, engine, around_.files, nullptr, *guards_})
-                     .plan(job, {false, false, RunId(), true}, cancel);
+  auto planned =
+      Planner({project(), around_.connectors, engine, around_.files, nullptr, *held_->guards})
+          .plan(job, {false, false, RunId(), true}, cancel);
   if (!planned.ok()) return or_who_holds_it(std::move(planned).error());
   return planned;
 }

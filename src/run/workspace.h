@@ -1,8 +1,9 @@
 // Workspace: an opened project: its files, its engine and, for commands that run, its store under
 // the owner's lock. What every command and, later, the service starts from.
 //
-// Made once per process by app/ or a command; `claim` may block up to the given wait. Used from one
-// thread, except the Runner, which says its own rule.
+// Made by app/ or a command; `claim` may block up to the given wait. Used from one thread, except
+// recover_job() and the Runner, which says its own rule. Beside the Workspace that owns a project,
+// its process may have others of the same project, each in a thread of its own.
 #pragma once
 
 #include <chrono>
@@ -22,6 +23,7 @@
 #include "observe/run_event.h"
 #include "plan/plan.h"
 #include "run/job_finder.h"
+#include "run/recovery.h"
 #include "run/runner.h"
 #include "run/stage_upkeep.h"
 #include "spec/connector_catalog.h"
@@ -30,6 +32,8 @@
 #include "store/sql_store.h"
 
 namespace tidemark {
+
+class Workspace;
 
 // What a process has before it knows a project. Owned by app/.
 struct Surroundings {
@@ -41,6 +45,9 @@ struct Surroundings {
   // The process ends by std::_Exit right after the work, so a Workspace closes its files and leaves
   // the engine's memory to the system.
   bool process_ends = false;
+  // Of the same project, claimed and its store open, and outlives this one: its engine, guards,
+  // store and lock are used, and its settings hold, whatever tidemark.yaml says by now.
+  Workspace* owner = nullptr;
 };
 
 struct ReplayOptions {
@@ -66,10 +73,13 @@ class Workspace {
   Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
   // Opens the store for reading history; makes it when it is missing.
   Result<Store*> store();
-  duck::Engine& engine() { return *engine_; }
+  duck::Engine& engine() { return *held_->engine; }
   // Takes forward what a dead process left; runs of the jobs named go on now. Also done by run and
   // replay where nobody did, and again while they wait for a lease. REQUIRES claim().
   Status recover(const std::vector<JobName>& go_on, RunObserver& observer, Cancel& cancel);
+  // Goes on with what was left of one job. From any thread, once recover() was called.
+  Result<std::vector<RunRecord>> recover_job(const JobName& job, RunObserver& observer,
+                                             Cancel& cancel);
   // The runs that ended or went on by recovery, since it was asked last.
   std::vector<RunRecord> take_recovered() { return std::exchange(recovered_runs_, {}); }
   // A run under the lock. REQUIRES claim().
@@ -115,17 +125,25 @@ class Workspace {
   explicit Workspace(const Surroundings& around) : around_(around) {}
   // Where a warehouse cannot be opened because a run of this project has it: that run, by name.
   Error or_who_holds_it(Error error) const;
+  Status load(const std::filesystem::path& dir);
+  Status show_run(const RunId& id);
   Status recover_now(RunObserver& observer, Cancel& cancel);
+  Result<std::vector<RunRecord>> recover_left(RecoveryOptions options, RunObserver& observer,
+                                              Cancel& cancel);
   Result<JobSpec> job_to_replay(const RunRecord& past, const ReplayOptions& options,
                                 const RunId& id, Store& store) const;
   ConnectorContext looking(duck::Connection& engine) const;
 
   Surroundings around_;
   LoadedProject loaded_;
-  std::optional<OwnerLock> lock_;
-  std::unique_ptr<SqlStore> store_;
-  std::unique_ptr<duck::Engine> engine_;
-  std::unique_ptr<Guards> guards_;
+  // What there is once in a process of a project.
+  struct Held {
+    std::optional<OwnerLock> lock;
+    std::unique_ptr<SqlStore> store;
+    std::unique_ptr<duck::Engine> engine;
+    std::unique_ptr<Guards> guards;
+  };
+  std::shared_ptr<Held> held_;
   bool recovered_ = false;
   std::vector<JobName> go_on_;
   std::vector<RunRecord> recovered_runs_;

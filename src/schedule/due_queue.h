@@ -1,4 +1,4 @@
-// DueQueue: which job fires next, of thousands. A heap: whoever asks touches what is due and
+// DueQueue: which task fires next, of thousands. A heap: whoever asks touches what is due and
 // nothing else.
 //
 // One thread at a time.
@@ -12,25 +12,26 @@
 
 #include "base/named.h"
 #include "schedule/job_times.h"
+#include "store/records.h"
 
 namespace tidemark {
 
 struct DueFire {
-  JobName job;
+  Task task;
   UtcMicros fire;   // as the schedule names it
   UtcMicros begin;  // a little later, where the job spreads its runs
 };
 
 class DueQueue {
  public:
-  // The job's fires after `after`, in the place of what was known of it.
-  void set(const JobName& job, JobTimes times, UtcMicros after);
-  void remove(const JobName& job);
+  // The task's fires after `after`, in the place of what was known of it.
+  void set(const Task& task, JobTimes times, UtcMicros after);
+  void remove(const Task& task);
   // When the next one begins; nothing: none will.
   std::optional<UtcMicros> next();
-  // Those that begin at `now` or before, in their order. Of a job each fire is given once.
+  // Those that begin at `now` or before, in their order. Of a task each fire is given once.
   std::vector<DueFire> take(UtcMicros now);
-  std::size_t jobs() const { return jobs_.size(); }
+  std::size_t tasks() const { return tasks_.size(); }
 
  private:
   struct Known {
@@ -42,13 +43,13 @@ class DueQueue {
     std::uint64_t version;
     friend bool operator<(const Entry& left, const Entry& right) {  // the earliest on top
       if (left.due.begin != right.due.begin) return left.due.begin > right.due.begin;
-      return left.due.job > right.due.job;
+      return left.due.task > right.due.task;
     }
   };
-  void push(const JobName& job, const Known& known, UtcMicros after);
+  void push(const Task& task, const Known& known, UtcMicros after);
   void drop_old();
 
-  std::unordered_map<JobName, Known> jobs_;
+  std::unordered_map<Task, Known> tasks_;
   std::priority_queue<Entry> heap_;
   std::uint64_t versions_ = 0;
 };

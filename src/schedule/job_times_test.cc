@@ -87,7 +87,7 @@ TEST(JobTimes, SayWhatWasMissed) {
 Times due(DueQueue& queue, const std::string& now) {
   Times found;
   for (const DueFire& fire : queue.take(at(now)))
-    found.push_back(fire.job.get() + " " + shown(fire.fire));
+    found.push_back(fire.task.job.get() + " " + shown(fire.fire));
   return found;
 }
 
@@ -111,7 +111,7 @@ TEST(DueQueue, AJobThatChangesOrGoesLeavesNothingBehind) {
   queue.set(JobName("b"), {FireTimes::every(std::chrono::hours(1))}, begin);
   queue.set(JobName("a"), daily(), begin);
   queue.remove(JobName("b"));
-  EXPECT_EQ(queue.jobs(), 1U);
+  EXPECT_EQ(queue.tasks(), 1U);
   EXPECT_EQ(due(queue, "2026-01-01T03:00:00"), (Times{"a 2026-01-01T03:00:00"}));
   queue.remove(JobName("a"));
   EXPECT_FALSE(queue.next());

@@ -30,11 +30,13 @@ JobWatch::Seen JobWatch::see() const {
   return seen;
 }
 
-std::optional<LoadedProject> JobWatch::look() {
+std::optional<ChangedProject> JobWatch::look() {
   Seen now = see();
   if (now == seen_) return std::nullopt;
+  const std::string settings = (root_ / "tidemark.yaml").string();
+  const bool changed = now[settings] != seen_[settings];
   seen_ = std::move(now);
-  return load_project(root_, catalog_, nullptr);
+  return ChangedProject{load_project(root_, catalog_, nullptr), changed};
 }
 
 }  // namespace tidemark

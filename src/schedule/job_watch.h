@@ -1,7 +1,6 @@
 // JobWatch: whether the files of a project's jobs were changed, and what they say now.
 //
-// One thread; look() reads the folder's entries, and the files where those changed. Settings of
-// tidemark.yaml are taken when a service starts: what it says of connections is not looked at.
+// One thread; look() reads the folder's entries, and the files where those changed.
 #pragma once
 
 #include <filesystem>
@@ -13,12 +12,17 @@
 
 namespace tidemark {
 
+struct ChangedProject {
+  LoadedProject loaded;
+  bool settings = false;  // tidemark.yaml was changed too
+};
+
 class JobWatch {
  public:
   // As they are now is as they were.
   JobWatch(std::filesystem::path root, const ConnectorCatalog& catalog);
   // The project as its files say it now, when they were changed since they were looked at last.
-  std::optional<LoadedProject> look();
+  std::optional<ChangedProject> look();
 
  private:
   // Of each file its size and time.

@@ -7,16 +7,15 @@
 namespace tidemark {
 
 RunQueue::Added RunQueue::add(QueuedRun run, Overlap overlap) {
-  const JobName job = run.job;
-  const bool runs = is_running(job);
-  const bool busy = runs || waiting_of(job) > 0;
-  if (busy && overlap == Overlap::skip) return Added::skipped;
-  if (overlap == Overlap::cancel) forget(job);
+  const Task task = run.task;
+  const bool runs = is_running(task.job);
+  if (overlap == Overlap::skip && is_busy(task)) return Added::skipped;
+  if (overlap == Overlap::cancel) forget(task);
   if (waiting_ >= limits_.waiting_max) return Added::full;
-  Waiting& waiting = jobs_[job];
+  Waiting& waiting = tasks_[task];
   waiting.runs.push_back(std::move(run));
   ++waiting_;
-  if (!runs && !waiting.turn) line_up(job, waiting);
+  if (!runs && !waiting.turn) line_up(task, waiting);
   return overlap == Overlap::cancel && runs ? Added::cancels : Added::queued;
 }
 
@@ -24,15 +23,19 @@ std::optional<QueuedRun> RunQueue::take() {
   if (running_.size() >= static_cast<std::size_t>(limits_.running_max)) return std::nullopt;
   for (auto& [line, turns] : lines_) {
     if (!has_place(line.pool)) continue;
-    const JobName job = turns.front();
-    Waiting& waiting = jobs_.at(job);
+    const Task task = turns.front();
+    Waiting& waiting = tasks_.at(task);
     step_out(waiting);
     QueuedRun run = std::move(waiting.runs.front());
     waiting.runs.pop_front();
     --waiting_;
-    if (waiting.runs.empty()) jobs_.erase(job);
+    if (waiting.runs.empty()) tasks_.erase(task);
     ++taken_[run.pool];
-    running_.emplace(job, run.pool);
+    running_.emplace(task.job, run);
+    for (const FireTask what : {FireTask::run, FireTask::verify}) {
+      const auto other = tasks_.find({task.job, what});
+      if (other != tasks_.end()) step_out(other->second);
+    }
     return run;
   }
   return std::nullopt;
@@ -41,32 +44,39 @@ std::optional<QueuedRun> RunQueue::take() {
 void RunQueue::ended(const JobName& job) {
   const auto running = running_.find(job);
   TM_ASSERT(running != running_.end());
-  --taken_[running->second];
+  --taken_[running->second.pool];
   running_.erase(running);
-  const auto waiting = jobs_.find(job);
-  if (waiting != jobs_.end()) line_up(job, waiting->second);
+  for (const FireTask what : {FireTask::run, FireTask::verify}) {
+    const auto waiting = tasks_.find({job, what});
+    if (waiting != tasks_.end()) line_up(waiting->first, waiting->second);
+  }
 }
 
-std::size_t RunQueue::forget(const JobName& job) {
-  const auto found = jobs_.find(job);
-  if (found == jobs_.end()) return 0;
+std::size_t RunQueue::forget(const Task& task) {
+  const auto found = tasks_.find(task);
+  if (found == tasks_.end()) return 0;
   const std::size_t count = found->second.runs.size();
   step_out(found->second);
-  jobs_.erase(found);
+  tasks_.erase(found);
   waiting_ -= count;
   return count;
 }
 
-std::size_t RunQueue::waiting_of(const JobName& job) const {
-  const auto found = jobs_.find(job);
-  return found == jobs_.end() ? 0 : found->second.runs.size();
+bool RunQueue::is_running(const Task& task) const {
+  const auto running = running_.find(task.job);
+  return running != running_.end() && running->second.task == task;
 }
 
-// Behind all others of its line, so that jobs take turns.
-void RunQueue::line_up(const JobName& job, Waiting& waiting) {
+std::size_t RunQueue::waiting_of(const Task& task) const {
+  const auto found = tasks_.find(task);
+  return found == tasks_.end() ? 0 : found->second.runs.size();
+}
+
+// Behind all others of its line, so that tasks take turns.
+void RunQueue::line_up(const Task& task, Waiting& waiting) {
   const QueuedRun& first = waiting.runs.front();
   Turns& turns = lines_[{first.priority, first.pool}];
-  waiting.turn = turns.insert(turns.end(), job);
+  waiting.turn = turns.insert(turns.end(), task);
 }
 
 void RunQueue::step_out(Waiting& waiting) {

@@ -1,10 +1,10 @@
 // RunQueue: the runs that are due and have not begun, and which of them is next.
 //
-// A job runs once at a time. A run takes a place of its pool and one of all; where several could
-// begin, the higher priority goes first, and within it jobs take turns, so that one job with
-// hundreds of fires does not hold up the others. The queue is bounded: what does not fit is told,
-// not kept. Adding, taking and ending cost logarithms of how much there is. One thread at a time;
-// nothing blocks.
+// A job does one thing at a time, a run or a comparison. It takes a place of its pool and one of
+// all; where several could begin, the higher priority goes first, and within it tasks take turns,
+// so that one with hundreds of fires does not hold up the others. The queue is bounded: what does
+// not fit is told, not kept. Adding, taking and ending cost logarithms of how much there is. One
+// thread at a time; nothing blocks.
 #pragma once
 
 #include <cstddef>
@@ -19,11 +19,12 @@
 #include "base/named.h"
 #include "env/clock.h"
 #include "spec/job_spec.h"
+#include "store/records.h"
 
 namespace tidemark {
 
 struct QueuedRun {
-  JobName job;
+  Task task;
   UtcMicros fire;
   std::int64_t priority = 0;  // the higher first
   std::string pool;           // empty: none of its own
@@ -39,7 +40,7 @@ class RunQueue {
  public:
   enum class Added {
     queued,
-    skipped,  // by Overlap::skip: the job runs or waits
+    skipped,  // by Overlap::skip: the task goes on or waits
     full,     // waiting_max was reached
     cancels,  // queued; who runs the job is to stop it
   };
@@ -51,17 +52,20 @@ class RunQueue {
   std::optional<QueuedRun> take();
   // A run that was taken has ended.
   void ended(const JobName& job);
-  // Takes out all that waits of a job; how many those were.
-  std::size_t forget(const JobName& job);
+  // Takes out all that waits of a task; how many those were.
+  std::size_t forget(const Task& task);
 
   std::size_t waiting() const { return waiting_; }
   std::size_t running() const { return running_.size(); }
   bool is_running(const JobName& job) const { return running_.contains(job); }
-  std::size_t waiting_of(const JobName& job) const;
+  bool is_running(const Task& task) const;
+  // Whether Overlap::skip leaves out another fire of it.
+  bool is_busy(const Task& task) const { return is_running(task) || waiting_of(task) > 0; }
+  std::size_t waiting_of(const Task& task) const;
 
  private:
-  // Jobs whose first fire may begin as far as they are concerned, in their turn.
-  using Turns = std::list<JobName>;
+  // Tasks whose first fire may begin as far as they are concerned, in their turn.
+  using Turns = std::list<Task>;
   struct Waiting {
     std::deque<QueuedRun> runs;
     std::optional<Turns::iterator> turn;
@@ -75,15 +79,15 @@ class RunQueue {
     }
   };
 
-  void line_up(const JobName& job, Waiting& waiting);
+  void line_up(const Task& task, Waiting& waiting);
   void step_out(Waiting& waiting);
   bool has_place(const std::string& pool) const;
 
   const QueueLimits limits_;
-  std::unordered_map<JobName, Waiting> jobs_;
-  std::map<Line, Turns> lines_;                       // none of them empty
-  std::unordered_map<JobName, std::string> running_;  // and its pool
-  std::map<std::string, int> taken_;                  // places of pools
+  std::unordered_map<Task, Waiting> tasks_;
+  std::map<Line, Turns> lines_;  // none of them empty
+  std::unordered_map<JobName, QueuedRun> running_;
+  std::map<std::string, int> taken_;  // places of pools
   std::size_t waiting_ = 0;
 };
 

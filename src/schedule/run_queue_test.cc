@@ -15,7 +15,7 @@ QueuedRun a_run(const std::string& job, std::int64_t fire, int priority = 0,
 
 std::string taken(RunQueue& queue) {
   const auto run = queue.take();
-  return run ? run->job.get() + std::to_string(run->fire.get()) : "none";
+  return run ? run->task.job.get() + std::to_string(run->fire.get()) : "none";
 }
 
 TEST(RunQueue, AJobRunsOnceAtATimeAndItsFiresInTheirOrder) {
@@ -30,6 +30,27 @@ TEST(RunQueue, AJobRunsOnceAtATimeAndItsFiresInTheirOrder) {
   EXPECT_TRUE(queue.is_running(JobName("a")));
 }
 
+TEST(RunQueue, AJobIsNotComparedWhileItRuns) {
+  RunQueue queue({.running_max = 4});
+  const Task verify(JobName("a"), FireTask::verify);
+  queue.add({verify, UtcMicros(1), -1, ""}, Overlap::skip);
+  queue.add(a_run("a", 1), Overlap::skip);
+  queue.add(a_run("b", 1), Overlap::skip);
+  EXPECT_EQ(taken(queue), "a1");
+  EXPECT_EQ(taken(queue), "b1");
+  EXPECT_EQ(taken(queue), "none");
+  EXPECT_EQ(queue.waiting_of(verify), 1U);
+  queue.ended(JobName("a"));
+  const auto compared = queue.take();
+  ASSERT_TRUE(compared);
+  EXPECT_EQ(compared->task, verify);
+  EXPECT_EQ(queue.add(a_run("a", 2), Overlap::skip), RunQueue::Added::queued);
+  EXPECT_EQ(queue.add({verify, UtcMicros(2), -1, ""}, Overlap::skip), RunQueue::Added::skipped);
+  EXPECT_EQ(taken(queue), "none");
+  queue.ended(JobName("a"));
+  EXPECT_EQ(taken(queue), "a2");
+}
+
 TEST(RunQueue, JobsTakeTurns) {
   RunQueue queue({.running_max = 1});
   for (int fire = 1; fire <= 100; ++fire)
@@ -40,8 +61,8 @@ TEST(RunQueue, JobsTakeTurns) {
   for (int number = 0; number < 5; ++number) {
     const auto run = queue.take();
     ASSERT_TRUE(run);
-    order.push_back(run->job.get());
-    queue.ended(run->job);
+    order.push_back(run->task.job.get());
+    queue.ended(run->task.job);
   }
   EXPECT_EQ(order, (std::vector<std::string>{"busy", "b", "c", "busy", "busy"}));
 }
@@ -100,8 +121,8 @@ TEST(RunQueue, AHundredThousandAreFair) {
   for (int number = 0; number < 50'000; ++number) {
     const auto run = queue.take();
     ASSERT_TRUE(run);
-    ++begun[run->job.get()];
-    running.push_back(run->job);
+    ++begun[run->task.job.get()];
+    running.push_back(run->task.job);
     if (running.size() == 8) {
       queue.ended(running.front());
       running.erase(running.begin());

@@ -1,6 +1,7 @@
 #include "schedule/service.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "schedule/retry.h"
@@ -14,6 +15,11 @@ using std::chrono::nanoseconds;
 // A stop is seen after this long.
 constexpr milliseconds looks_every{200};
 constexpr std::chrono::hours forgets_every{1};
+// Runs go first.
+constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
+// Fires of a job in which its newest that ended is looked for.
+constexpr int looked_back = 100;
+constexpr const char* before_it = "the one before it had not ended";
 
 UtcMicros later(UtcMicros at, nanoseconds by) {
   return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
@@ -25,6 +31,30 @@ Error error_of(const StoredError& stored) {
     if (to_string(fault) == stored.fault) error.fault = fault;
   }
   return error;
+}
+
+constexpr const char* gone = "the job is gone, or does this by itself no more";
+
+// A comparison that was missed is made once: the next one proves as much.
+Missed missed_of(const JobSpec& job, FireTask what) {
+  return what == FireTask::run ? job.schedule.missed : Missed::once;
+}
+
+Overlap overlap_of(const JobSpec& job, FireTask what) {
+  return what == FireTask::run ? job.schedule.overlap : Overlap::skip;
+}
+
+// What jobs that come after follow: a run that came to an end. One that was left out or cancelled
+// is as none.
+bool counts_as_run(FireState state) {
+  return state == FireState::done || state == FireState::failed || state == FireState::blocked;
+}
+
+std::string held_back_text(const std::vector<JobName>& jobs) {
+  std::string names;
+  for (const JobName& job : jobs)
+    names += (names.empty() ? "" : ", ") + job.get();
+  return names.empty() ? "" : "; held back: " + names;
 }
 
 FireState state_after(const RunRecord& record) {
@@ -60,12 +90,27 @@ Service::~Service() {
     worker.join();
 }
 
+bool Service::Job::does(FireTask what) const {
+  return times.contains(what) || (what == FireTask::run && Triggers::is_triggered(*spec));
+}
+
+Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) {
+  Job job{std::move(spec), {}};
+  if (!job.spec->enabled) return job;
+  TM_TRY(auto runs, JobTimes::of(job.spec->schedule));
+  if (runs) job.times.emplace(FireTask::run, *std::move(runs));
+  if (job.spec->verify) {
+    TM_TRY(auto compares, JobTimes::of(job.spec->verify->schedule));
+    if (compares) job.times.emplace(FireTask::verify, *std::move(compares));
+  }
+  return job;
+}
+
 Status Service::set_jobs(const Jobs& jobs) {
   std::unordered_map<JobName, Job> now;
   for (const auto& spec : jobs) {
-    TM_TRY(std::optional<JobTimes> times, JobTimes::of(spec->schedule));
-    if (!spec->enabled) times.reset();
-    now.emplace(spec->name, Job{spec, std::move(times)});
+    TM_TRY(Job job, job_of(spec));
+    now.emplace(spec->name, std::move(job));
   }
   std::vector<Job> taken_up;
   std::vector<FireRecord> dropped;
@@ -75,47 +120,59 @@ Status Service::set_jobs(const Jobs& jobs) {
       const auto before = jobs_.find(name);
       const bool as_before =
           before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
-      if (!as_before && job.times) taken_up.push_back(job);
-      if (!job.times) due_.remove(name);
+      if (!as_before) taken_up.push_back(job);
     }
     for (const auto& [name, job] : jobs_) {
-      if (!now.contains(name)) due_.remove(name);
+      const auto goes_on = now.find(name);
+      for (const auto& [what, times] : job.times) {
+        if (goes_on == now.end() || !goes_on->second.does(what)) due_.remove({name, what});
+      }
     }
     jobs_ = std::move(now);
-    for (auto fire = open_.begin(); fire != open_.end();) {
-      const JobName& name = fire->first.first;
-      const auto job = jobs_.find(name);
-      const bool goes_on = job != jobs_.end() && job->second.times;
-      if (goes_on || running_.contains(name)) {
-        ++fire;
-        continue;
-      }
-      queue_.forget(name);
-      fire->second.state = FireState::cancelled;
-      fire->second.reason = "the job is gone, or does not run by itself any more";
-      dropped.push_back(fire->second);
-      fire = open_.erase(fire);
-    }
+    triggers_.set(jobs);
+    let_go(dropped);
   }
   for (const FireRecord& fire : dropped)
     store_and_tell(fire, std::nullopt);
-  for (const Job& job : taken_up)
-    TM_CHECK(take_up(job));
+  for (const Job& job : taken_up) {
+    for (const auto& [what, times] : job.times)
+      TM_CHECK(take_up(job, what));
+  }
+  TM_CHECK(take_up_triggers());
   changed_.notify_all();
   return {};
 }
 
+// With mutex_ held: what waits of tasks that nobody does by itself any more.
+void Service::let_go(std::vector<FireRecord>& dropped) {
+  for (auto fire = open_.begin(); fire != open_.end();) {
+    const Task& task = fire->first.first;
+    const auto job = jobs_.find(task.job);
+    const bool goes_on = job != jobs_.end() && job->second.does(task.what);
+    if (goes_on || fire->second.state == FireState::running) {
+      ++fire;
+      continue;
+    }
+    queue_.forget(task);
+    fire->second.state = FireState::cancelled;
+    fire->second.reason = gone;
+    dropped.push_back(fire->second);
+    fire = open_.erase(fire);
+  }
+}
+
 // What was missed since its last fire, and from now on what is due.
-Status Service::take_up(const Job& job) {
-  const JobName& name = job.spec->name;
+Status Service::take_up(const Job& job, FireTask what) {
+  const Task task(job.spec->name, what);
+  const JobTimes& times = job.times.at(what);
   const UtcMicros now = parts_.clock.now_utc();
-  TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(name, 1));
+  TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(task, 1));
   std::vector<UtcMicros> missed;
-  if (!last.empty()) missed = job.times->missed(last.front().fire, now, job.spec->schedule.missed);
+  if (!last.empty()) missed = times.missed(last.front().fire, now, missed_of(*job.spec, what));
   for (const UtcMicros fire : missed)
-    TM_CHECK(take({name, fire, fire}));
+    TM_CHECK(take({task, fire, fire}));
   const std::lock_guard lock(mutex_);
-  due_.set(name, *job.times, now);
+  due_.set(task, times, now);
   return {};
 }
 
@@ -125,27 +182,28 @@ Status Service::take_open_fires() {
   for (FireRecord& fire : fires) {
     fire.owner = options_.owner;
     std::optional<RunRecord> ran;
-    if (fire.state == FireState::running) {
+    if (fire.state == FireState::running && fire.task.what == FireTask::run) {
       auto history = parts_.store.get_run(fire.run);
       if (history.ok() && history->run.ended_at) ran = std::move(history->run);
     }
     std::unique_lock lock(mutex_);
-    if (open_.contains({fire.job, fire.fire})) continue;  // taken a moment ago
-    const auto job = jobs_.find(fire.job);
-    if (job == jobs_.end() || !job->second.times) {
+    const FireKey key{fire.task, fire.fire};
+    if (open_.contains(key)) continue;  // taken a moment ago
+    const auto job = jobs_.find(fire.task.job);
+    if (job == jobs_.end() || !job->second.does(fire.task.what)) {
       lock.unlock();
       fire.state = FireState::cancelled;
-      fire.reason = "the job is gone, or does not run by itself any more";
+      fire.reason = gone;
       store_and_tell(fire, std::nullopt);
       continue;
     }
-    open_[{fire.job, fire.fire}] = fire;
+    open_[key] = fire;
     if (ran) {
       const std::shared_ptr<const JobSpec> spec = job->second.spec;
       lock.unlock();
-      settle(*spec, fire, *std::move(ran), {});
+      settle(*spec, fire, {std::move(ran), std::nullopt}, {});
     } else if (fire.state == FireState::retry_wait && fire.next_at) {
-      retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+      retries_.emplace(*fire.next_at, key);
     } else {
       fire.state = FireState::waiting;
       enter(fire, Overlap::queue);
@@ -214,20 +272,20 @@ Status Service::look() {
 // Of fires that are late, as after a stop of the machine, those that their job wants.
 std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros now) const {
   const std::int64_t late_us = std::chrono::microseconds(options_.late).count();
-  std::unordered_map<JobName, UtcMicros> last_late;
+  std::unordered_map<Task, UtcMicros> last_late;
   for (const DueFire& fire : due) {
-    if (now.get() - fire.begin.get() > late_us) last_late[fire.job] = fire.fire;
+    if (now.get() - fire.begin.get() > late_us) last_late[fire.task] = fire.fire;
   }
   if (last_late.empty()) return due;
   std::erase_if(due, [&](const DueFire& fire) {
     if (now.get() - fire.begin.get() <= late_us) return false;
-    const auto job = jobs_.find(fire.job);
+    const auto job = jobs_.find(fire.task.job);
     if (job == jobs_.end()) return true;
-    switch (job->second.spec->schedule.missed) {
+    switch (missed_of(*job->second.spec, fire.task.what)) {
       case Missed::skip:
         return true;
       case Missed::once:
-        return fire.fire != last_late.at(fire.job);
+        return fire.fire != last_late.at(fire.task);
       case Missed::all:
         return false;
     }
@@ -237,34 +295,29 @@ std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros
 }
 
 // Taken in the store first: from then on it is this service's, whatever happens.
-Status Service::take(const DueFire& due) {
-  std::shared_ptr<const JobSpec> spec;
-  std::string skipped;
+Status Service::take(const DueFire& due, const FireInputs& inputs) {
+  FireRecord fire = new_fire(due.task, due.fire, options_.owner);
+  fire.inputs = to_text(inputs);
+  Overlap overlap = Overlap::skip;
   {
     const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(due.job);
+    const auto job = jobs_.find(due.task.job);
     if (job == jobs_.end()) return {};
-    spec = job->second.spec;
-    const bool busy = queue_.is_running(due.job) || queue_.waiting_of(due.job) > 0;
-    if (busy && spec->schedule.overlap == Overlap::skip)
-      skipped = "the run before it had not ended";
+    overlap = overlap_of(*job->second.spec, due.task.what);
+    if (overlap == Overlap::skip && queue_.is_busy(due.task)) {
+      fire.state = FireState::skipped;
+      fire.reason = before_it;
+    }
   }
-  TM_TRY(const bool taken, parts_.store.take_fire(due.job, due.fire, options_.owner, skipped));
+  TM_TRY(const bool taken, parts_.store.take_fire(fire));
   if (!taken) return {};
-  FireRecord fire;
-  fire.job = due.job;
-  fire.fire = due.fire;
-  fire.owner = options_.owner;
-  fire.reason = skipped;
-  if (!skipped.empty()) {
-    fire.state = FireState::skipped;
-    const std::lock_guard lock(tell_mutex_);
-    parts_.tell({fire.job, fire.fire, fire.state, fire.reason, std::nullopt});
+  if (fire.state == FireState::skipped) {
+    tell(fire, std::nullopt);
     return {};
   }
   {
     const std::lock_guard lock(mutex_);
-    fire.reason = enter(fire, spec->schedule.overlap);
+    fire.reason = enter(fire, overlap);
   }
   if (fire.reason.empty()) return {};
   fire.state = FireState::skipped;
@@ -272,20 +325,60 @@ Status Service::take(const DueFire& due) {
   return {};
 }
 
+// What is known of the fires of jobs that follow others, and of those that they follow.
+Status Service::take_up_triggers() {
+  std::vector<JobName> followers;
+  std::set<JobName> followed;
+  {
+    const std::lock_guard lock(mutex_);
+    followers = triggers_.followers();
+    followed = triggers_.followed();
+  }
+  for (const JobName& job : followed) {
+    TM_TRY(const std::vector<FireRecord> fires, parts_.store.list_fires(job, looked_back));
+    const std::lock_guard lock(mutex_);
+    for (const FireRecord& fire : fires) {
+      if (counts_as_run(fire.state)) triggers_.ended(job, fire.fire, fire.state == FireState::done);
+    }
+  }
+  for (const JobName& job : followers) {
+    TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(job, 1));
+    if (last.empty()) continue;
+    TM_TRY(const FireInputs inputs, parse_fire_inputs(last.front().inputs));
+    const std::lock_guard lock(mutex_);
+    triggers_.fired(job, last.front().fire, inputs);
+  }
+  return follow();
+}
+
+// Takes the fires of jobs that follow what has ended.
+Status Service::follow() {
+  std::vector<Triggered> next;
+  {
+    const std::lock_guard lock(mutex_);
+    next = triggers_.take();
+  }
+  for (const Triggered& one : next)
+    TM_CHECK(take({one.job, one.fire, one.fire}, one.inputs));
+  return {};
+}
+
 std::string Service::enter(FireRecord fire, Overlap overlap) {
-  const FireKey key{fire.job, fire.fire};
-  const ScheduleSpec& schedule = jobs_.at(fire.job).spec->schedule;
-  const auto added = queue_.add(
-      {fire.job, fire.fire, schedule.priority, schedule.pool ? schedule.pool->value : ""}, overlap);
+  const FireKey key{fire.task, fire.fire};
+  const ScheduleSpec& schedule = jobs_.at(fire.task.job).spec->schedule;
+  const bool runs = fire.task.what == FireTask::run;
+  const auto added = queue_.add({fire.task, fire.fire, runs ? schedule.priority : verify_priority,
+                                 schedule.pool ? schedule.pool->value : ""},
+                                overlap);
   switch (added) {
     case RunQueue::Added::skipped:
       open_.erase(key);
-      return "the run before it had not ended";
+      return before_it;
     case RunQueue::Added::full:
       open_.erase(key);
       return "more runs wait than may";
     case RunQueue::Added::cancels: {
-      Running& running = running_.at(fire.job);
+      Running& running = running_.at(fire.task.job);
       running.why = "the run of " + to_text(fire.fire) + " takes its place";
       running.cancel->request();
       break;
@@ -303,7 +396,7 @@ void Service::retry_now(UtcMicros now) {
     const FireKey key = retries_.begin()->second;
     retries_.erase(retries_.begin());
     const auto fire = open_.find(key);
-    if (fire != open_.end() && jobs_.contains(key.first)) enter(fire->second, Overlap::queue);
+    if (fire != open_.end() && jobs_.contains(key.first.job)) enter(fire->second, Overlap::queue);
   }
 }
 
@@ -324,21 +417,22 @@ void Service::work() {
       changed_.wait(lock);
     if (leaving_) return;
     lock.unlock();
-    perform(*next);
+    begin(*next);
     lock.lock();
-    queue_.ended(next->job);
+    queue_.ended(next->task.job);
     changed_.notify_all();
   }
 }
 
-void Service::perform(const QueuedRun& next) {
+void Service::begin(const QueuedRun& next) {
   Cancel cancel;
   FireRecord fire;
   std::shared_ptr<const JobSpec> spec;
+  const JobName& name = next.task.job;
   {
     const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(next.job);
-    const auto known = open_.find({next.job, next.fire});
+    const auto job = jobs_.find(name);
+    const auto known = open_.find({next.task, next.fire});
     if (job == jobs_.end() || known == open_.end()) return;
     spec = job->second.spec;
     fire = known->second;
@@ -351,22 +445,33 @@ void Service::perform(const QueuedRun& next) {
       fire.reason.clear();
       fire.next_at.reset();
       Running running{&cancel, std::nullopt, {}};
-      if (spec->schedule.timeout)
+      if (spec->schedule.timeout && next.task.what == FireTask::run)
         running.deadline = parts_.clock.monotonic() + *spec->schedule.timeout;
-      running_.emplace(next.job, running);
+      running_.emplace(name, running);
     }
     known->second = fire;
   }
   store_and_tell(fire, std::nullopt);
   if (fire.state != FireState::running) return;
-  auto outcome = parts_.run(*spec, fire.run, cancel);
+  Outcome outcome = perform(*spec, fire, cancel);
   std::string why;
   {
     const std::lock_guard lock(mutex_);
-    why = running_.at(next.job).why;
-    running_.erase(next.job);
+    why = running_.at(name).why;
+    running_.erase(name);
   }
   settle(*spec, fire, std::move(outcome), why);
+}
+
+Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel) {
+  if (fire.task.what == FireTask::verify) {
+    Status compared = parts_.verify(job, cancel);
+    if (compared.ok()) return {};
+    return {std::nullopt, std::move(compared).error()};
+  }
+  auto ran = parts_.run(job, fire.run, cancel);
+  if (!ran.ok()) return {std::nullopt, std::move(ran).error()};
+  return {*std::move(ran), std::nullopt};
 }
 
 // With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
@@ -385,7 +490,7 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
     fire.state = FireState::retry_wait;
     fire.next_at =
         later(parts_.clock.now_utc(), until ? *until - now : nanoseconds(std::chrono::seconds(1)));
-    retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+    retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
     return "connection `" + name + "` is given a rest: " + breaker.why();
   }
   return std::nullopt;
@@ -408,17 +513,15 @@ void Service::judge_connections(const JobSpec& job, const std::optional<Error>& 
     judge(job.to.connection.value, Fault::target);
 }
 
-void Service::settle(const JobSpec& job, FireRecord fire, Result<RunRecord> outcome,
-                     const std::string& why) {
-  std::optional<Error> error;
-  std::optional<RunRecord> record;
-  if (outcome.ok()) {
-    record = *std::move(outcome);
+void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why) {
+  const auto& [record, broke] = outcome;
+  std::optional<Error> error = broke;
+  fire.state = FireState::done;
+  if (record) {
     fire.state = state_after(*record);
     if (record->error) error = error_of(*record->error);
-  } else {
-    fire.state = FireState::failed;
-    error = std::move(outcome).error();
+  } else if (error) {
+    fire.state = error->code == "run.cancelled" ? FireState::cancelled : FireState::failed;
   }
   if (error) fire.reason = error->message;
   const bool stopped = fire.state == FireState::cancelled;
@@ -443,25 +546,37 @@ void Service::settle(const JobSpec& job, FireRecord fire, Result<RunRecord> outc
       if (pause) {
         fire.state = FireState::retry_wait;
         fire.next_at = later(now, *pause);
-        retries_.emplace(*fire.next_at, FireKey{fire.job, fire.fire});
+        retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
         stays = true;
       }
     }
     if (stays) {
-      open_[{fire.job, fire.fire}] = fire;
+      open_[{fire.task, fire.fire}] = fire;
     } else {
-      open_.erase({fire.job, fire.fire});
+      open_.erase({fire.task, fire.fire});
+      if (fire.task.what == FireTask::run && counts_as_run(fire.state)) {
+        const bool well = fire.state == FireState::done;
+        triggers_.ended(fire.task.job, fire.fire, well);
+        if (!well) fire.reason += held_back_text(triggers_.held_back_by(fire.task.job));
+      }
     }
     changed_.notify_all();
   }
-  store_and_tell(fire, std::move(record));
+  store_and_tell(fire, std::move(outcome.record));
+  if (stays) return;
+  Status followed = follow();
+  if (!followed.ok()) fail(std::move(followed).error());
 }
 
 void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
   Status stored = parts_.store.update_fire(fire);
   if (!stored.ok()) fail(std::move(stored).error());
+  tell(fire, std::move(record));
+}
+
+void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
   const std::lock_guard lock(tell_mutex_);
-  parts_.tell({fire.job, fire.fire, fire.state, fire.reason, std::move(record)});
+  parts_.tell({fire.task, fire.fire, fire.state, fire.reason, std::move(record)});
 }
 
 void Service::fail(Error error) {

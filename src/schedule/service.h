@@ -22,13 +22,14 @@
 #include "schedule/breaker.h"
 #include "schedule/due_queue.h"
 #include "schedule/run_queue.h"
+#include "schedule/triggers.h"
 #include "spec/job_spec.h"
 #include "store/store.h"
 
 namespace tidemark {
 
 struct ServiceNote {
-  JobName job;
+  Task task;
   UtcMicros fire;
   FireState state;
   std::string text;                 // for people; empty where the state says it all
@@ -41,6 +42,8 @@ struct ServiceParts {
   Randomness& randomness;
   // One run; blocks. From several threads, for different jobs.
   std::function<Result<RunRecord>(const JobSpec&, const RunId&, Cancel&)> run;
+  // One comparison of a job's source and target; blocks. An Error where they differ.
+  std::function<Status(const JobSpec&, Cancel&)> verify;
   std::function<void(const ServiceNote&)> tell;  // from any thread, one call at a time
 };
 
@@ -73,31 +76,42 @@ class Service {
  private:
   struct Job {
     std::shared_ptr<const JobSpec> spec;
-    std::optional<JobTimes> times;
+    std::map<FireTask, JobTimes> times;  // of what it does by itself
+    bool does(FireTask what) const;
   };
   struct Running {
     Cancel* cancel;
     std::optional<std::chrono::nanoseconds> deadline;
     std::string why;  // it was cancelled
   };
-  using FireKey = std::pair<JobName, UtcMicros>;
+  using FireKey = std::pair<Task, UtcMicros>;
 
-  Status take_up(const Job& job);
+  static Result<Job> job_of(std::shared_ptr<const JobSpec> spec);
+  Status take_up(const Job& job, FireTask what);
+  void let_go(std::vector<FireRecord>& dropped);
   Status take_open_fires();
   Status forget_old();
   Status look();
-  Status take(const DueFire& due);
+  // What a fire follows, where it is not due by a time.
+  Status take(const DueFire& due, const FireInputs& inputs = {});
+  Status take_up_triggers();
+  Status follow();
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
   void retry_now(UtcMicros now);
   void stop_overdue();
   // With mutex_ held: queues it, or says why not.
   std::string enter(FireRecord fire, Overlap overlap);
   void work();
-  void perform(const QueuedRun& next);
+  void begin(const QueuedRun& next);
   std::optional<std::string> held_back(const JobSpec& job, FireRecord& fire);
-  void settle(const JobSpec& job, FireRecord fire, Result<RunRecord> outcome,
-              const std::string& why);
+  struct Outcome {
+    std::optional<RunRecord> record;  // of a run that was begun
+    std::optional<Error> error;
+  };
+  Outcome perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel);
+  void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
   void judge_connections(const JobSpec& job, const std::optional<Error>& error);
+  void tell(const FireRecord& fire, std::optional<RunRecord> record);
   void store_and_tell(const FireRecord& fire, std::optional<RunRecord> record);
   void fail(Error error);
   std::chrono::nanoseconds until_next();
@@ -111,6 +125,7 @@ class Service {
   std::unordered_map<JobName, Job> jobs_;
   DueQueue due_;
   RunQueue queue_;
+  Triggers triggers_;
   std::map<FireKey, FireRecord> open_;         // taken and not ended
   std::multimap<UtcMicros, FireKey> retries_;  // when they are tried again
   std::unordered_map<JobName, Running> running_;

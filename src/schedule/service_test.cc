@@ -66,6 +66,7 @@ class ServiceTest : public ::testing::Test {
     Service service({*store_, clock_, randomness_,
                      [this](const JobSpec& job, const RunId& run,
                             Cancel& cancel) -> Result<RunRecord> { return run_(job, run, cancel); },
+                     [this](const JobSpec& job, Cancel& cancel) { return verify_(job, cancel); },
                      [this](const ServiceNote& note) { notes_.push_back(note); }},
                     options);
     ASSERT_TRUE(service.set_jobs(jobs).ok());
@@ -80,7 +81,7 @@ class ServiceTest : public ::testing::Test {
   }
   int count(const std::string& job, FireState state) const {
     return static_cast<int>(std::count_if(notes_.begin(), notes_.end(), [&](const auto& note) {
-      return note.job.get() == job && note.state == state;
+      return note.task.job.get() == job && note.state == state;
     }));
   }
   std::vector<FireRecord> fires(const std::string& job) {
@@ -92,6 +93,7 @@ class ServiceTest : public ::testing::Test {
   fs::path dir_;
   std::unique_ptr<SqlStore> store_;
   std::function<RunRecord(const JobSpec&, const RunId&, Cancel&)> run_;
+  std::function<Status(const JobSpec&, Cancel&)> verify_;
   std::map<std::string, std::atomic<int>> runs_;
   std::vector<ServiceNote> notes_;
 };
@@ -161,10 +163,51 @@ TEST_F(ServiceTest, ARunThatTakesTooLongIsStopped) {
   ASSERT_TRUE(store_->upsert_job(record).ok());
   const UtcMicros this_hour(clock_.now_utc().get() / 3'600'000'000 * 3'600'000'000);
   // Left waiting by a process before this one.
-  ASSERT_TRUE(store_->take_fire(slow->name, this_hour, "before", "").value());
+  ASSERT_TRUE(store_->take_fire(new_fire(slow->name, this_hour, "before", "")).value());
   serve({slow}, milliseconds(1200));
   ASSERT_EQ(count("slow", FireState::failed), 1);
   EXPECT_EQ(fires("slow").front().reason, "it took longer than its `timeout`");
+}
+
+TEST_F(ServiceTest, AJobFollowsThoseBeforeItOnceForEachOfTheirFires) {
+  auto next = a_job("next", std::chrono::hours(1));
+  next->schedule.every.reset();
+  next->schedule.after = {{"a", {}}, {"b", {}}};
+  next->schedule.overlap = Overlap::queue;
+  runs_["a"] = runs_["b"] = runs_["next"] = 0;
+  const std::vector<std::shared_ptr<const JobSpec>> jobs{a_job("a"), a_job("b"), next};
+  serve(jobs, milliseconds(2500));
+  EXPECT_GE(runs_["next"], 2);
+  for (const FireRecord& fire : fires("next"))
+    EXPECT_EQ(fire.inputs.substr(0, 2), "a@");
+  // After a start what was followed is not followed again.
+  const int both = std::min(runs_["a"].load(), runs_["b"].load());
+  EXPECT_LE(runs_["next"], both + 1);
+  const std::size_t before = fires("next").size();
+  serve({next}, milliseconds(500));
+  EXPECT_LE(fires("next").size(), before + 1);
+}
+
+TEST_F(ServiceTest, WhatFailedHoldsBackWhoFollows) {
+  auto next = a_job("next", std::chrono::hours(1));
+  next->schedule.every.reset();
+  next->schedule.after = {{"a", {}}};
+  auto anyway = std::make_shared<JobSpec>(*next);
+  anyway->name = JobName("anyway");
+  anyway->schedule.after_failed = AfterFailed::run;
+  auto failing = a_job("a");
+  failing->schedule.retries.attempts = 1;
+  runs_["a"] = runs_["next"] = runs_["anyway"] = 0;
+  const auto as_usual = run_;
+  run_ = [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
+    RunRecord record = as_usual(job, run, cancel);
+    if (job.name.get() == "a") record.state = RunState::failed;
+    return record;
+  };
+  serve({failing, next, anyway}, milliseconds(1800));
+  EXPECT_EQ(runs_["next"], 0);
+  EXPECT_GE(runs_["anyway"], 1);
+  EXPECT_NE(fires("a").back().reason.find("held back: next"), std::string::npos);
 }
 
 TEST_F(ServiceTest, AfterAStopItGoesOnAndRunsWhatWasMissed) {
@@ -175,7 +218,7 @@ TEST_F(ServiceTest, AfterAStopItGoesOnAndRunsWhatWasMissed) {
     JobRecord record;
     record.name = job->name;
     ASSERT_TRUE(store_->upsert_job(record).ok());
-    ASSERT_TRUE(store_->take_fire(job->name, hours_ago, "before", "left out").value());
+    ASSERT_TRUE(store_->take_fire(new_fire(job->name, hours_ago, "before", "left out")).value());
     runs_[name] = 0;
   }
   auto all = a_job("all", std::chrono::hours(1));

@@ -3,6 +3,8 @@
 // Pure functions, no thread rule. Used inside spec/ only.
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -22,6 +24,19 @@ ValueSpec<Name> timezone_value();                 // job_schedule.cc
 ValueSpec<std::int64_t> day_value();              // job_schedule.cc
 ValueSpec<DayOrMoment> day_or_moment_value();     // job_schedule.cc
 ValueSpec<RetrySpec> retries_value();             // job_schedule.cc
+ValueSpec<VerifySpec> verify_value();             // job_schedule.cc
+
+// `after`, as it is written.
+struct RawAfter {
+  std::vector<Name> all;
+  std::vector<Name> any;
+  AfterFailed failed = AfterFailed::wait;
+};
+ValueSpec<RawAfter> after_value();  // job_schedule.cc
+
+// Adds a fault where a schedule has both, or a distance that it cannot have.
+void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
+                         const std::optional<Name>& cron, ReadContext& context);
 
 // Adds a fault for every name that stands in the list twice.
 bool check_distinct(const std::vector<Name>& names, std::string_view what, ReadContext& context);

@@ -37,7 +37,96 @@ std::optional<std::int64_t> day_of(const std::string& text) {
   return midnight->get() / 86'400'000'000;
 }
 
+struct RawVerify {
+  std::optional<Located<std::chrono::milliseconds>> every;
+  std::optional<Name> cron;
+  std::chrono::milliseconds budget = VerifySpec().budget;
+  bool repair = false;
+};
+
+bool to_verify(RawVerify&& raw, const YamlNode& node, ReadContext& context, VerifySpec& verify) {
+  const std::size_t faults_before = context.fault_count();
+  if (!raw.every && !raw.cron)
+    context.fault(place(node.at), "`verify` does not say when", "add `every: 7d`, or a `cron`");
+  check_every_or_cron(raw.every, raw.cron, context);
+  if (raw.every) verify.schedule.every = raw.every->value;
+  verify.schedule.cron = std::move(raw.cron);
+  verify.budget = raw.budget;
+  verify.repair = raw.repair;
+  return context.fault_count() == faults_before;
+}
+
 }  // namespace
+
+void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
+                         const std::optional<Name>& cron, ReadContext& context) {
+  if (every && cron)
+    context.fault(cron->at, "the job has both `every` and `cron`", "keep one of them");
+  if (!every || every->value.count() <= 0) return;
+  if (every->value < std::chrono::seconds(1))
+    context.fault(every->at, "`every` is less than a second", "write `every: 1s`, or more");
+  if (every->value > std::chrono::days(366))
+    context.fault(every->at, "`every` is more than a year", "a `cron` can name one day of it");
+}
+
+ValueSpec<RawAfter> after_value() {
+  const auto jobs = config::list_or_one(config::name("the name of a job"), "a list of jobs");
+  ConfigSpec<RawAfter> spec("after",
+                            "Which jobs come before this one. See [Schedules](../schedule.md).",
+                            "{any: [orders, refunds], failed: run}");
+  spec.field("all", &RawAfter::all, jobs,
+             {.default_note = "`any` says which",
+              .description = "This one runs when each of them has run since its last time.",
+              .example = "[orders, customers]"})
+      .field("any", &RawAfter::any, jobs,
+             {.default_note = "`all` says which",
+              .description = "This one runs when one of them has run.",
+              .example = "[orders, refunds]"})
+      .field("failed", &RawAfter::failed,
+             config::choice<AfterFailed>({{"wait", AfterFailed::wait}, {"run", AfterFailed::run}}),
+             {.default_text = "wait",
+              .description = "Whether this one waits for a run that went well, where one before it "
+                             "failed for good, or runs then too.",
+              .example = "run"});
+  ValueSpec<RawAfter> inner = config::object_or_short(std::move(spec), jobs, &RawAfter::all);
+  return {inner.doc,
+          [inner](const YamlNode& node, ReadContext& context, ValueName name, RawAfter& out) {
+            if (!inner.read(node, context, name, out)) return false;
+            if (out.all.empty() != out.any.empty()) return true;
+            context.fault(
+                place(node.at),
+                out.all.empty() ? "`after` names no job" : "`after` has both `all` and `any`",
+                "name the jobs under one of them");
+            return false;
+          }};
+}
+
+ValueSpec<VerifySpec> verify_value() {
+  ConfigSpec<RawVerify> spec("verify",
+                             "`tidemark serve` compares source and target by itself, as `tidemark "
+                             "verify` does. Where they "
+                             "differ the fire has failed, and says so. See [Verify](../verify.md).",
+                             "{cron: \"0 3 * * SUN\"}");
+  spec.field("every", &RawVerify::every, config::located(config::duration()),
+             {.default_note = "`cron` says when",
+              .description = "How often, at the multiples of it since 1970 in UTC.",
+              .example = "7d"})
+      .field("cron", &RawVerify::cron, cron_value(),
+             {.default_note = "`every` says when",
+              .description = "When, in the job's `timezone`.",
+              .example = "\"0 3 * * SUN\""})
+      .field("budget", &RawVerify::budget, config::duration(),
+             {.default_text = "10m",
+              .description = "No further part of the source is read after this time; what is left "
+                             "comes first the next time.",
+              .example = "30m"})
+      .field("repair", &RawVerify::repair, config::boolean(),
+             {.default_text = "false",
+              .description = "Whether rows that are missing or different are loaded then, as with "
+                             "`--repair`.",
+              .example = "true"});
+  return config::converted<VerifySpec, RawVerify>(config::object(std::move(spec)), to_verify);
+}
 
 ValueSpec<Name> cron_value() {
   ValueDoc doc{.shape = ValueShape::text, .phrase = "a cron expression such as \"0 2 * * *\""};

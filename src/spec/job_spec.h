@@ -247,6 +247,9 @@ struct DayOrMoment {
   UtcMicros moment;
 };
 
+// Whether a job follows one before it that failed.
+enum class AfterFailed { wait, run };
+
 // When and how the job runs by itself, under `serve`.
 struct ScheduleSpec {
   std::optional<std::chrono::milliseconds> every;
@@ -262,7 +265,16 @@ struct ScheduleSpec {
   std::optional<Name> pool;
   std::int64_t priority = 0;
   std::vector<Name> after;
+  bool after_any = false;  // one of them is enough
+  AfterFailed after_failed = AfterFailed::wait;
   std::optional<std::chrono::milliseconds> timeout;
+};
+
+// When source and target are compared by themselves, under `serve`.
+struct VerifySpec {
+  ScheduleSpec schedule;  // of its own; the zone is the job's
+  std::chrono::milliseconds budget = std::chrono::minutes(10);
+  bool repair = false;
 };
 
 // What a job was read from: its file and the SQL files it names, by their paths in the project.
@@ -291,6 +303,7 @@ struct JobSpec {
   std::optional<DeletesSpec> deletes;
   TargetSpec to;
   ScheduleSpec schedule;
+  std::optional<VerifySpec> verify;
 };
 
 }  // namespace tidemark

@@ -35,24 +35,17 @@ struct RawJob {
   RetrySpec retries;
   std::optional<Name> pool;
   std::int64_t priority = 0;
-  std::vector<Name> after;
+  RawAfter after;
   std::optional<std::chrono::milliseconds> timeout;
+  std::optional<VerifySpec> verify;
 };
 
 void check_schedule(const RawJob& job, ReadContext& context) {
-  if (job.every && job.cron) {
-    context.fault(job.cron->at, "the job has both `every` and `cron`", "keep one of them");
-  }
-  const std::chrono::milliseconds distance = job.every ? job.every->value : std::chrono::hours(1);
-  if (distance.count() > 0 && distance < std::chrono::seconds(1)) {
-    context.fault(job.every->at, "`every` is less than a second", "write `every: 1s`, or more");
-  }
-  if (distance > std::chrono::days(366)) {
-    context.fault(job.every->at, "`every` is more than a year", "a `cron` can name one day of it");
-  }
+  check_every_or_cron(job.every, job.cron, context);
   const bool days = (job.starts && job.starts->value.day) || (job.ends && job.ends->value.day) ||
                     !job.days_off.empty();
-  if (job.timezone && !job.cron && !days) {
+  const bool verify_cron = job.verify && job.verify->schedule.cron;
+  if (job.timezone && !job.cron && !verify_cron && !days) {
     context.fault(job.timezone->at, "`timezone` means nothing without `cron` or a day",
                   "add cron, or remove timezone");
   }
@@ -113,8 +106,9 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
           {.default_note = "never by itself",
            .description =
                "How often the job runs, 1s or more: at the multiples of it since 1970 in UTC, so "
-               "`1h` is each full hour. `tidemark schedule` tells the times; no command of this "
-               "version runs jobs by itself. See [Schedules](../schedule.md).",
+               "`1h` is each full hour. `tidemark serve` runs it then, `tidemark schedule` tells "
+               "the "
+               "times. See [Schedules](../schedule.md).",
            .example = "1h"})
       .field("cron", &RawJob::cron, cron_value(),
              {.default_note = "never by itself",
@@ -171,21 +165,28 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_text = "0",
               .description = "Of runs that wait, the higher goes first.",
               .example = "10"})
-      .field("after", &RawJob::after,
-             config::list_or_one(config::name("the name of a job"), "a list of jobs"),
+      .field("after", &RawJob::after, after_value(),
              {.default_note = "none",
-              .description = "Jobs that `tidemark run --all` runs before this one.",
+              .description =
+                  "Jobs that come before this one: `tidemark run --all` runs them first, and "
+                  "`tidemark serve` runs this one when each of them has run, unless it has times "
+                  "of its own. See [Schedules](../schedule.md).",
               .example = "[customers]"})
       .field("timeout", &RawJob::timeout, config::duration(),
              {.default_note = "none",
               .description =
-                  "How long a run may take before it is cancelled. Checked; not in effect in "
-                  "this version.",
+                  "How long a run of `tidemark serve` may take before it is ended, as one that "
+                  "failed.",
               .example = "2h"})
+      .field("verify", &RawJob::verify, verify_value(),
+             {.default_note = "never by itself",
+              .description = "When source and target are compared by themselves.",
+              .example = "{every: 7d, budget: 30m}"})
       .field("enabled", &RawJob::enabled, config::boolean(),
              {.default_text = "true",
               .description =
-                  "Whether `tidemark run --all` takes the job; `tidemark run JOB` always does.",
+                  "Whether `tidemark run --all` and `tidemark serve` take the job; `tidemark run "
+                  "JOB` always does.",
               .example = "false"})
       .field("description", &RawJob::description, config::any_text(),
              {.default_note = "none",
@@ -278,8 +279,12 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.retries = raw.retries;
   spec.schedule.pool = std::move(raw.pool);
   spec.schedule.priority = raw.priority;
-  spec.schedule.after = std::move(raw.after);
+  spec.schedule.after_any = !raw.after.any.empty();
+  spec.schedule.after = std::move(spec.schedule.after_any ? raw.after.any : raw.after.all);
+  spec.schedule.after_failed = raw.after.failed;
   spec.schedule.timeout = raw.timeout;
+  spec.verify = std::move(raw.verify);
+  if (spec.verify) spec.verify->schedule.timezone = spec.schedule.timezone;
   if (!spec.to.load_declared) spec.to.load = default_load(spec);
   return job;
 }

@@ -285,13 +285,15 @@ TEST(Reference, ExamplesWork) {
         EXPECT_THAT(project.faults(), ElementsAre()) << step.name;
       }
     } else if (field.name != "from" && field.name != "to" && field.name != "after" &&
-               field.name != "timezone") {
-      project.write("jobs/example.yaml",
-                    job_with(good_from,
-                             field.name == "deletes"
-                                 ? "{connection: warehouse, table: t, load: upsert, key: [id]}"
-                                 : good_to,
-                             field.name + ": " + field.example + "\n"));
+               field.name != "timezone" && field.name != "pool") {
+      const bool limit = field.name == "starts" || field.name == "ends";
+      project.write(
+          "jobs/example.yaml",
+          job_with(good_from,
+                   field.name == "deletes"
+                       ? "{connection: warehouse, table: t, load: upsert, key: [id]}"
+                       : good_to,
+                   (limit ? "every: 1h\n" : "") + field.name + ": " + field.example + "\n"));
       EXPECT_THAT(project.faults(), ElementsAre()) << field.name;
     }
   }

@@ -20,7 +20,7 @@ class FiresTest : public StoreFixture {
     }
   }
   bool take(const char* job, std::int64_t fire, const std::string& skipped = {}) {
-    auto taken = store_->take_fire(JobName(job), UtcMicros(fire), "here", skipped);
+    auto taken = store_->take_fire(new_fire(JobName(job), UtcMicros(fire), "here", skipped));
     EXPECT_TRUE(taken.ok()) << taken.error().describe();
     return taken.ok() && *taken;
   }
@@ -35,10 +35,10 @@ TEST_P(FiresTest, EachIsTakenOnce) {
   const auto open = store_->open_fires();
   ASSERT_TRUE(open.ok());
   ASSERT_EQ(open->size(), 2U);
-  EXPECT_EQ((*open)[0].job.get(), "customers");
+  EXPECT_EQ((*open)[0].task.job.get(), "customers");
   EXPECT_EQ((*open)[1].state, FireState::waiting);
   EXPECT_EQ((*open)[1].owner, "here");
-  EXPECT_FALSE(store_->take_fire(JobName("nobody"), UtcMicros(1), "here", {}).ok());
+  EXPECT_FALSE(store_->take_fire(new_fire(JobName("nobody"), UtcMicros(1), "here")).ok());
 }
 
 TEST_P(FiresTest, GoThroughAttemptsToTheirEnd) {
@@ -83,7 +83,7 @@ TEST_P(FiresTest, OfManyThreadsAndServersOneTakesIt) {
     for (int i = 0; i < threads_per_server * 2; ++i) {
       threads.emplace_back([&, i] {
         SqlStore& store = i % 2 == 0 ? *store_ : *other;
-        const auto won = store.take_fire(JobName("orders"), UtcMicros(fire), "here", {});
+        const auto won = store.take_fire(new_fire(JobName("orders"), UtcMicros(fire), "here"));
         if (!won.ok()) ++failed;
         if (won.ok() && *won) ++taken;
       });

@@ -149,6 +149,7 @@ ALTER TABLE etl_run_streams ADD COLUMN rows_deleted INTEGER NOT NULL DEFAULT 0;
 constexpr std::string_view version_7 = R"sql(
 CREATE TABLE etl_fires (
   job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  task TEXT NOT NULL CHECK (task IN ('run', 'verify')),
   fire_time TEXT NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'retry_wait', 'done', 'skipped', 'failed', 'blocked',
                                        'cancelled')),
@@ -157,7 +158,8 @@ CREATE TABLE etl_fires (
   next_at TEXT,
   reason TEXT NOT NULL DEFAULT '',
   owner TEXT NOT NULL,
-  PRIMARY KEY (job_id, fire_time)
+  inputs TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (job_id, task, fire_time)
 ) STRICT, WITHOUT ROWID;
 ALTER TABLE etl_runs ADD COLUMN error_retry TEXT;
 CREATE INDEX etl_fires_open ON etl_fires (fire_time) WHERE state IN ('waiting', 'running', 'retry_wait');

@@ -51,6 +51,17 @@ std::string_view to_string(FireState state) {
   return "failed";
 }
 
+std::string_view to_string(FireTask task) {
+  return task == FireTask::run ? "run" : "verify";
+}
+
+std::optional<FireTask> fire_task(std::string_view text) {
+  for (const FireTask task : {FireTask::run, FireTask::verify}) {
+    if (to_string(task) == text) return task;
+  }
+  return std::nullopt;
+}
+
 std::optional<FireState> fire_state(std::string_view text) {
   for (const FireWord& one : fire_words) {
     if (one.word == text) return one.state;
@@ -81,6 +92,16 @@ std::string_view to_string(RunKind kind) {
 
 bool moves_watermark(RunKind kind) {
   return kind != RunKind::replay && kind != RunKind::repair;
+}
+
+FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped) {
+  FireRecord record;
+  record.task = std::move(task);
+  record.fire = fire;
+  record.state = skipped.empty() ? FireState::waiting : FireState::skipped;
+  record.reason = std::move(skipped);
+  record.owner = std::move(owner);
+  return record;
 }
 
 Error lease_lost(const JobName& job, const std::string& why) {

@@ -243,17 +243,39 @@ std::optional<FireState> fire_state(std::string_view text);
 // Nothing becomes of it any more.
 bool has_ended(FireState state);
 
-struct FireRecord {
+// What a job does at a fire.
+enum class FireTask {
+  run,
+  verify,  // its source and its target are compared
+};
+std::string_view to_string(FireTask task);
+std::optional<FireTask> fire_task(std::string_view text);
+
+// What has a schedule: a job, and what it does then.
+struct Task {
+  Task() = default;
+  Task(JobName name, FireTask task = FireTask::run) : job(std::move(name)), what(task) {}
   JobName job;
+  FireTask what = FireTask::run;
+  friend auto operator<=>(const Task&, const Task&) = default;
+  friend bool operator==(const Task&, const Task&) = default;
+};
+
+struct FireRecord {
+  Task task;
   UtcMicros fire;
   FireState state = FireState::waiting;
   std::int64_t attempts = 0;
   RunId run;  // of the newest attempt; empty before the first
   std::optional<UtcMicros> next_at;
   std::string reason;
-  std::string owner;  // this_process() of who took it
+  std::string owner;   // this_process() of who took it
+  std::string inputs;  // of a job that follows others: their fires that it follows
   friend bool operator==(const FireRecord&, const FireRecord&) = default;
 };
+
+// As it is taken: `waiting` or, with a reason, `skipped`.
+FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped = {});
 
 struct RunFilter {
   std::optional<JobName> job;
@@ -263,3 +285,10 @@ struct RunFilter {
 };
 
 }  // namespace tidemark
+
+template <>
+struct std::hash<tidemark::Task> {
+  std::size_t operator()(const tidemark::Task& task) const noexcept {
+    return std::hash<tidemark::JobName>()(task.job) * 31 + static_cast<std::size_t>(task.what);
+  }
+};

@@ -15,7 +15,7 @@ Result<bool> insert(SqlSession& session, const FireRecord& fire);
 // `store.stale` where it has ended, or is not there.
 Status update(SqlSession& session, const FireRecord& fire);
 Result<std::vector<FireRecord>> open(SqlSession& session);
-Result<std::vector<FireRecord>> list(SqlSession& session, const JobName& job, int limit);
+Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit);
 Result<std::int64_t> forget(SqlSession& session, UtcMicros before);
 
 }  // namespace tidemark::sql_fires

@@ -192,15 +192,8 @@ Status SqlStore::set_last_watermark(const JobName& job, const std::string& water
   });
 }
 
-Result<bool> SqlStore::take_fire(const JobName& job, UtcMicros fire, const std::string& owner,
-                                 const std::string& skipped) {
-  FireRecord record;
-  record.job = job;
-  record.fire = fire;
-  record.state = skipped.empty() ? FireState::waiting : FireState::skipped;
-  record.reason = skipped;
-  record.owner = owner;
-  return write([&](SqlSession& session) { return sql_fires::insert(session, record); });
+Result<bool> SqlStore::take_fire(const FireRecord& fire) {
+  return write([&](SqlSession& session) { return sql_fires::insert(session, fire); });
 }
 
 Status SqlStore::update_fire(const FireRecord& fire) {
@@ -211,8 +204,8 @@ Result<std::vector<FireRecord>> SqlStore::open_fires() {
   return read(sql_fires::open);
 }
 
-Result<std::vector<FireRecord>> SqlStore::list_fires(const JobName& job, int limit) {
-  return read([&](SqlSession& session) { return sql_fires::list(session, job, limit); });
+Result<std::vector<FireRecord>> SqlStore::list_fires(const Task& task, int limit) {
+  return read([&](SqlSession& session) { return sql_fires::list(session, task, limit); });
 }
 
 Result<std::int64_t> SqlStore::forget_fires(UtcMicros before) {

@@ -39,11 +39,10 @@ class SqlStore final : public Store {
   Status give_back(const JobName& job, Fence token) override;
   Result<std::optional<LeaseRecord>> find_lease(const JobName& job) override;
   Result<RunRecord> take_over(const RunId& run, Fence token) override;
-  Result<bool> take_fire(const JobName& job, UtcMicros fire, const std::string& owner,
-                         const std::string& skipped) override;
+  Result<bool> take_fire(const FireRecord& fire) override;
   Status update_fire(const FireRecord& fire) override;
   Result<std::vector<FireRecord>> open_fires() override;
-  Result<std::vector<FireRecord>> list_fires(const JobName& job, int limit) override;
+  Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) override;
   Result<std::int64_t> forget_fires(UtcMicros before) override;
   Status begin_run(const RunStart& start) override;
   Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;

@@ -49,18 +49,17 @@ class Store {
   // a larger one: whoever claimed the lease later has taken the run over already.
   virtual Result<RunRecord> take_over(const RunId& run, Fence token) = 0;
 
-  // A fire of the job's schedule that this process (`owner`) takes on itself, as `waiting` or, with
-  // a reason, as `skipped`. False: it was taken before, by whomever; each is taken once. The job
-  // must have been upserted.
-  virtual Result<bool> take_fire(const JobName& job, UtcMicros fire, const std::string& owner,
-                                 const std::string& skipped) = 0;
+  // A fire of a task's schedule that its `owner` takes on itself, as `waiting` or, with a reason,
+  // as `skipped`. False: it was taken before, by whomever; each is taken once. The job must have
+  // been upserted.
+  virtual Result<bool> take_fire(const FireRecord& fire) = 0;
   // In the place of what was stored. `store.stale` where it has ended, or was never taken.
   virtual Status update_fire(const FireRecord& fire) = 0;
   // Those that have not ended, oldest first.
   virtual Result<std::vector<FireRecord>> open_fires() = 0;
-  // Of a job, newest first.
-  virtual Result<std::vector<FireRecord>> list_fires(const JobName& job, int limit) = 0;
-  // Forgets fires of before that have ended, but of each job the newest one; how many those were.
+  // Of a task, newest first.
+  virtual Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) = 0;
+  // Forgets fires of before that have ended, but of each task the newest one; how many those were.
   virtual Result<std::int64_t> forget_fires(UtcMicros before) = 0;
 
   // The run and the windows of all streams known now. The job must have been upserted.

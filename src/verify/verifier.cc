@@ -7,12 +7,13 @@
 
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/lease.h"
 #include "verify/stream_check.h"
 
 namespace tidemark {
 namespace {
 
-// Holds the stages of one verification; nobody else's at a time, since a project has one owner.
+// Holds the stages of one verification; nobody else's at a time, who has the job's lease.
 class Folder {
  public:
   explicit Folder(std::filesystem::path path) : path_(std::move(path)) { remove(); }
@@ -29,9 +30,9 @@ class Folder {
   std::filesystem::path path_;
 };
 
-Result<std::filesystem::path> folder_of(const ProjectSpec& project) {
+Result<std::filesystem::path> folder_of(const ProjectSpec& project, const JobName& job) {
   TM_TRY(const std::filesystem::path root, stage_root(project));
-  return root / ".verify";
+  return root / ".verify" / job.get();
 }
 
 }  // namespace
@@ -59,7 +60,7 @@ Result<JobPlan> Verifier::check(Planner& planner, duck::Connection& engine, cons
   wanted.in_quiet_hours = options.in_quiet_hours;
   wanted.read_only = !stages;
   TM_TRY(JobPlan plan, planner.plan_verify(judged, wanted, cancel));
-  TM_TRY(const std::filesystem::path folder, folder_of(parts_.project));
+  TM_TRY(const std::filesystem::path folder, folder_of(parts_.project, job.name));
   std::chrono::nanoseconds deadline = std::chrono::nanoseconds::max();
   if (options.budget) deadline = parts_.clock.monotonic() + *options.budget;
   for (PreparedStream& stream : plan.streams) {
@@ -83,14 +84,20 @@ Result<JobPlan> Verifier::check(Planner& planner, duck::Connection& engine, cons
 Result<JobVerdict> Verifier::verify(const JobSpec& job, const VerifyOptions& options,
                                     Cancel& cancel) {
   TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
+  // What a run loads meanwhile would differ.
+  Cancel stop(cancel);
+  const RunId id = new_run_id(parts_.clock, parts_.randomness);
+  TM_TRY(const auto lease, Lease::take(parts_.store, parts_.clock,
+                                       {job.name, id, Fence(0), parts_.project.lease}, stop));
   TM_TRY(auto engine, parts_.engine.connect());
-  const CancelWatch watch(cancel, *engine);
-  TM_TRY(std::filesystem::path path, folder_of(parts_.project));
+  const CancelWatch watch(stop, *engine);
+  TM_TRY(std::filesystem::path path, folder_of(parts_.project, job.name));
   const Folder folder(std::move(path));
   Planner planner(
       {parts_.project, parts_.connectors, *engine, parts_.files, &parts_.store, parts_.guards});
   JobVerdict verdict{job.name, {}, {}};
-  auto plan = check(planner, *engine, job, options, false, verdict, cancel);
+  auto plan = check(planner, *engine, job, options, false, verdict, stop);
+  TM_CHECK(lease->held());
   if (cancel.requested()) return cancel.check().error();
   if (!plan.ok()) return std::move(plan).error();
   return verdict;
@@ -99,7 +106,7 @@ Result<JobVerdict> Verifier::verify(const JobSpec& job, const VerifyOptions& opt
 Result<JobVerdict> Verifier::repair(Runner& runner, const RunId& id, const JobSpec& job,
                                     const VerifyOptions& options, Cancel& cancel) {
   TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
-  TM_TRY(std::filesystem::path path, folder_of(parts_.project));
+  TM_TRY(std::filesystem::path path, folder_of(parts_.project, job.name));
   const Folder folder(std::move(path));
   JobVerdict verdict{job.name, {}, {}};
   const auto make_plan = [&](Planner& planner, duck::Connection& engine) {

@@ -55,6 +55,7 @@ struct JobVerdict {
 class Verifier {
  public:
   explicit Verifier(const RunnerParts& parts) : parts_(parts) {}
+  // `run.leased` while the job is being run.
   Result<JobVerdict> verify(const JobSpec& job, const VerifyOptions& options, Cancel& cancel);
   // The same, and a run of `runner` with the id that loads what is missing or different.
   Result<JobVerdict> repair(Runner& runner, const RunId& id, const JobSpec& job,

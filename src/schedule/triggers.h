@@ -1,0 +1,72 @@
+// Triggers: jobs without times of their own that run when others have: `after`.
+//
+// What a job was run for is remembered as the newest fire of each of those before it. It follows
+// again when each of them has a newer one (`all`), or one of them has (`any`), so that no fire is
+// followed twice, and what came while it ran is followed by its next. One thread at a time; nothing
+// blocks.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/named.h"
+#include "base/result.h"
+#include "env/clock.h"
+#include "spec/job_spec.h"
+
+namespace tidemark {
+
+// The newest fire of each job before it, as a fire that follows them has it.
+using FireInputs = std::map<JobName, UtcMicros>;
+// `orders@2026-12-24T18:00:00.000000Z customers@...`, for the store.
+std::string to_text(const FireInputs& inputs);
+Result<FireInputs> parse_fire_inputs(const std::string& text);
+
+struct Triggered {
+  JobName job;
+  UtcMicros fire;  // the newest of `inputs`, or just after the job's last
+  FireInputs inputs;
+};
+
+class Triggers {
+ public:
+  static bool is_triggered(const JobSpec& job);
+
+  // In the place of those before; what is known of fires stays.
+  void set(const std::vector<std::shared_ptr<const JobSpec>>& jobs);
+  bool has(const JobName& job) const { return jobs_.contains(job); }
+  // All that follow others, and all that they follow.
+  std::vector<JobName> followers() const;
+  std::set<JobName> followed() const;
+
+  // A fire of any job has ended, well or not.
+  void ended(const JobName& job, UtcMicros fire, bool well);
+  // A fire of one that follows others, with what it was for.
+  void fired(const JobName& job, UtcMicros fire, const FireInputs& inputs);
+  // What follows now; counts as fired.
+  std::vector<Triggered> take();
+  // Who does not follow a fire that failed.
+  std::vector<JobName> held_back_by(const JobName& failed) const;
+
+ private:
+  struct Newest {
+    std::optional<UtcMicros> well;
+    std::optional<UtcMicros> any;
+  };
+  struct Last {
+    UtcMicros fire{0};
+    FireInputs inputs;
+  };
+  std::optional<Triggered> follows(const JobSpec& job);
+
+  std::unordered_map<JobName, std::shared_ptr<const JobSpec>> jobs_;
+  std::unordered_map<JobName, Newest> newest_;
+  std::unordered_map<JobName, Last> last_;
+};
+
+}  // namespace tidemark
