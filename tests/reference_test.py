@@ -245,7 +245,10 @@ class ExamplesTest(unittest.TestCase):
             parts = {**job, key: "\n" + re.sub("^", "  ", block, flags=re.M)}
             if key == "deletes":
                 parts["to"] = "{connection: warehouse, table: orders, load: upsert, key: [order_id]}"
-            return {"jobs/example.yaml": "".join(f"{name}: {text}\n" for name, text in parts.items())}
+            before = re.findall(r"\w+", block.partition("[")[2].partition("]")[0]) if key == "after" else []
+            others = {f"jobs/{name}.yaml": f"from: {job['from']}\nto: {{connection: warehouse, table: {name}_too}}\n"
+                      for name in before}
+            return {"jobs/example.yaml": "".join(f"{name}: {text}\n" for name, text in parts.items()), **others}
 
         project, *_ = blocks(REFERENCE / "project.md", "yaml")
         self.assert_accepted("project.md", {"tidemark.yaml": project})
