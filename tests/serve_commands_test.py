@@ -92,18 +92,21 @@ class Commands(Served):
         self.stop()
         self.assertEqual(2, self.project.count("a"))
 
-    def test_an_interrupted_command_is_cancelled_in_the_service(self):
+    def asking_for_long(self):
+        """A command that goes on in the service."""
         self.served_with("a")
         asking = self.project.start("query", "warehouse", LONG)
         time.sleep(1)
+        return asking
+
+    def test_an_interrupted_command_is_cancelled_in_the_service(self):
+        asking = self.asking_for_long()
         asking.send_signal(signal.SIGINT)
         done = finish(asking, 30)
         self.assertEqual(130, done.code, done.err)
 
     def test_a_command_whose_caller_is_gone_is_cancelled(self):
-        self.served_with("a")
-        asking = self.project.start("query", "warehouse", LONG)
-        time.sleep(1)
+        asking = self.asking_for_long()
         asking.kill()
         finish(asking)
         began = time.monotonic()
@@ -111,9 +114,7 @@ class Commands(Served):
         self.assertLess(time.monotonic() - began, 20, "it drained for a command that nobody waits for")
 
     def test_a_service_that_is_killed_leaves_no_command_hanging_and_no_socket_in_the_way(self):
-        self.served_with("a")
-        asking = self.project.start("query", "warehouse", LONG)
-        time.sleep(1)
+        asking = self.asking_for_long()
         self.stop(signal.SIGKILL)
         done = finish(asking, 30)
         self.assertEqual(1, done.code)

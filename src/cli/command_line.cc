@@ -538,25 +538,22 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     }
     return end_with_fault(argc, argv, std::move(message), hint_for(found));
   }
-  auto duration = arguments.wait == "0ms"
-                      ? Result<std::chrono::milliseconds>(std::chrono::milliseconds(0))
-                      : parse_duration(arguments.wait);
-  if (!duration.ok()) {
-    return end_with_fault(argc, argv, "--wait: " + duration.error().message, duration.error().hint);
-  }
-  line.wait = *duration;
-  if (!arguments.drain.empty()) {
-    auto drain = parse_duration(arguments.drain);
-    if (!drain.ok())
-      return end_with_fault(argc, argv, "--drain: " + drain.error().message, drain.error().hint);
-    line.drain = *drain;
-  }
-  if (arguments.budget.empty()) return std::nullopt;
-  auto budget = parse_duration(arguments.budget);
-  if (!budget.ok())
-    return end_with_fault(argc, argv, "--budget: " + budget.error().message, budget.error().hint);
-  line.budget = *budget;
-  return std::nullopt;
+  // What was not given stays as it is.
+  const auto read = [&](const std::string& option, const std::string& text,
+                        auto& into) -> std::optional<int> {
+    if (text.empty()) return std::nullopt;
+    const auto duration = parse_duration(text);
+    if (!duration.ok())
+      return end_with_fault(argc, argv, option + ": " + duration.error().message,
+                            duration.error().hint);
+    into = *duration;
+    return std::nullopt;
+  };
+  // No time at all is no duration elsewhere.
+  const std::string wait = arguments.wait == "0ms" ? "" : arguments.wait;
+  if (const auto fault = read("--wait", wait, line.wait)) return fault;
+  if (const auto fault = read("--drain", arguments.drain, line.drain)) return fault;
+  return read("--budget", arguments.budget, line.budget);
 }
 
 }  // namespace tidemark

@@ -1,7 +1,6 @@
 #include "cli/schedule_command.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 #include <vector>
 
