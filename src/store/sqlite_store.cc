@@ -6,6 +6,7 @@
 
 #include "env/failpoints.h"
 #include "store/migrations.h"
+#include "store/sqlite_backfills.h"
 #include "store/sqlite_fires.h"
 #include "store/sqlite_leases.h"
 #include "store/sqlite_rows.h"
@@ -239,6 +240,46 @@ Result<RunRecord> SqliteStore::take_over(const RunId& run, Fence token) {
   }
   TM_TRY(RunHistory history, get_run(run));
   return history.run;
+}
+
+Status SqliteStore::add_backfill(const BackfillRecord& backfill,
+                                 const std::vector<BackfillPart>& parts) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_CHECK(sqlite_backfills::insert(database_, backfill, parts));
+  return commit(transaction);
+}
+
+Result<BackfillRecord> SqliteStore::find_backfill(const BackfillId& id) {
+  std::lock_guard guard(mutex_);
+  return sqlite_backfills::find(database_, id);
+}
+
+Result<std::vector<BackfillRecord>> SqliteStore::list_backfills(const std::optional<JobName>& job) {
+  std::lock_guard guard(mutex_);
+  return sqlite_backfills::list(database_, job);
+}
+
+Result<std::vector<BackfillPart>> SqliteStore::backfill_parts(const BackfillId& id) {
+  std::lock_guard guard(mutex_);
+  return sqlite_backfills::parts(database_, id);
+}
+
+Result<bool> SqliteStore::move_backfill(const BackfillId& id,
+                                        const std::vector<BackfillState>& from, BackfillState to,
+                                        const std::string& note) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_TRY(const bool moved, sqlite_backfills::move(database_, id, from, to, note, clock_.now_utc()));
+  TM_CHECK(commit(transaction));
+  return moved;
+}
+
+Status SqliteStore::update_part(const BackfillId& id, const BackfillPart& part) {
+  std::lock_guard guard(mutex_);
+  TM_TRY(auto transaction, Transaction::begin(database_));
+  TM_CHECK(sqlite_backfills::update(database_, id, part));
+  return commit(transaction);
 }
 
 Status SqliteStore::begin_run(const RunStart& start) {
