@@ -6,6 +6,7 @@
 
 #include "base/units.h"
 #include "base/version.h"
+#include "cli/backfill_command.h"
 #include "cli/call.h"
 #include "cli/connection_commands.h"
 #include "cli/documents.h"
@@ -292,6 +293,7 @@ int run_command(const CommandLine& line, const Surroundings& around, Cancel& can
       {"quarantine", quarantine},
       {"replay", replay},
       {"verify", verify},
+      {"backfill", backfill},
       {"schedule", schedule},
       {"serve", serve},
       {"schema", schema},

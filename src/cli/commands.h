@@ -42,6 +42,10 @@ struct CommandLine {
   std::chrono::milliseconds drain{30'000};  // of `serve`
   std::string from_time;                    // of `schedule`
   std::string to_time;
+  std::optional<std::string> by;  // of `backfill`
+  std::string order = "oldest";
+  std::string from_stage = "never";
+  double rate_share = 0.5;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`
   std::string docs;         // `schema --docs DIR`
