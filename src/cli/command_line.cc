@@ -402,8 +402,8 @@ void add_backfill(CLI::App& app, Arguments& arguments) {
            "`resume ID`\nand `cancel ID` from any terminal; `retry ID` runs the parts that failed "
            "again.",
        .example = "backfill orders --from 2026-01-01 --to 2026-04-01 --by 1mo"});
-  add_names(backfill, line, "JOB|list|show|pause|resume|cancel|retry [JOB|ID]", 0,
-            "The job, or what to do with a backfill, and which")
+  add_names(backfill, line, "JOB|list|show|pause|resume|cancel|retry", 0,
+            "The job; or a word, and which job or backfill: list JOB, show ID")
       ->required()
       ->expected(1, 2);
   backfill
