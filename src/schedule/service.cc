@@ -112,7 +112,7 @@ Status Service::set_jobs(const Jobs& jobs) {
     TM_TRY(Job job, job_of(spec));
     now.emplace(spec->name, std::move(job));
   }
-  std::vector<Job> taken_up;
+  std::vector<Task> taken_up;
   std::vector<FireRecord> dropped;
   {
     const std::lock_guard lock(mutex_);
@@ -120,7 +120,16 @@ Status Service::set_jobs(const Jobs& jobs) {
       const auto before = jobs_.find(name);
       const bool as_before =
           before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
-      if (!as_before) taken_up.push_back(job);
+      if (as_before) continue;
+      for (const auto& [what, times] : job.times) {
+        // One that is edited while it is served has missed nothing by its new times.
+        const bool was_served = before != jobs_.end() && before->second.times.contains(what);
+        if (was_served) {
+          due_.set({name, what}, times, parts_.clock.now_utc());
+        } else {
+          taken_up.emplace_back(name, what);
+        }
+      }
     }
     for (const auto& [name, job] : jobs_) {
       const auto goes_on = now.find(name);
@@ -128,16 +137,14 @@ Status Service::set_jobs(const Jobs& jobs) {
         if (goes_on == now.end() || !goes_on->second.does(what)) due_.remove({name, what});
       }
     }
-    jobs_ = std::move(now);
+    jobs_ = now;
     triggers_.set(jobs);
     let_go(dropped);
   }
   for (const FireRecord& fire : dropped)
     store_and_tell(fire, std::nullopt);
-  for (const Job& job : taken_up) {
-    for (const auto& [what, times] : job.times)
-      TM_CHECK(take_up(job, what));
-  }
+  for (const Task& task : taken_up)
+    TM_CHECK(take_up(now.at(task.job), task.what));
   TM_CHECK(take_up_triggers());
   changed_.notify_all();
   return {};
@@ -214,6 +221,7 @@ Status Service::take_open_fires() {
 
 Status Service::serve(const Cancel& stop) {
   TM_CHECK(take_open_fires());
+  TM_CHECK(follow());
   for (int number = 0; number < options_.limits.running_max; ++number)
     workers_.emplace_back([this] { work(); });
   while (!stop.requested()) {
@@ -304,6 +312,7 @@ Status Service::take(const DueFire& due, const FireInputs& inputs) {
     const auto job = jobs_.find(due.task.job);
     if (job == jobs_.end()) return {};
     overlap = overlap_of(*job->second.spec, due.task.what);
+    if (!inputs.empty() && overlap == Overlap::skip) overlap = Overlap::queue;
     if (overlap == Overlap::skip && queue_.is_busy(due.task)) {
       fire.state = FireState::skipped;
       fire.reason = before_it;
@@ -351,12 +360,17 @@ Status Service::take_up_triggers() {
   return follow();
 }
 
-// Takes the fires of jobs that follow what has ended.
+// Takes the fires of jobs that follow what has ended. One that is busy, and leaves out what comes
+// meanwhile, follows when it has ended: what came may be in none of what it reads now.
 Status Service::follow() {
   std::vector<Triggered> next;
   {
     const std::lock_guard lock(mutex_);
-    next = triggers_.take();
+    next = triggers_.take([this](const JobName& job) {
+      const auto known = jobs_.find(job);
+      return known != jobs_.end() && queue_.is_busy(job) &&
+             known->second.spec->schedule.overlap == Overlap::skip;
+    });
   }
   for (const Triggered& one : next)
     TM_CHECK(take({one.job, one.fire, one.fire}, one.inputs));
@@ -421,6 +435,10 @@ void Service::work() {
     lock.lock();
     queue_.ended(next->task.job);
     changed_.notify_all();
+    lock.unlock();
+    Status followed = follow();
+    if (!followed.ok()) fail(std::move(followed).error());
+    lock.lock();
   }
 }
 
@@ -563,9 +581,6 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
     changed_.notify_all();
   }
   store_and_tell(fire, std::move(outcome.record));
-  if (stays) return;
-  Status followed = follow();
-  if (!followed.ok()) fail(std::move(followed).error());
 }
 
 void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {

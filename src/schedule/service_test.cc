@@ -188,6 +188,22 @@ TEST_F(ServiceTest, AJobFollowsThoseBeforeItOnceForEachOfTheirFires) {
   EXPECT_LE(fires("next").size(), before + 1);
 }
 
+TEST_F(ServiceTest, WhatEndsWhileAJobRunsIsFollowedWhenItHasEnded) {
+  auto next = a_job("next", std::chrono::hours(1));
+  next->schedule.every.reset();
+  next->schedule.after = {{"a", {}}};
+  runs_["a"] = runs_["next"] = 0;
+  const auto as_usual = run_;
+  run_ = [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
+    if (job.name.get() == "next") std::this_thread::sleep_for(milliseconds(1500));
+    return as_usual(job, run, cancel);
+  };
+  serve({a_job("a"), next}, milliseconds(4700));
+  EXPECT_GE(runs_["next"], 2);
+  EXPECT_LT(runs_["next"], runs_["a"]);
+  EXPECT_EQ(count("next", FireState::skipped), 0);
+}
+
 TEST_F(ServiceTest, WhatFailedHoldsBackWhoFollows) {
   auto next = a_job("next", std::chrono::hours(1));
   next->schedule.every.reset();
