@@ -68,6 +68,22 @@ class Commands(Served):
             answer = self.project.call("query", "warehouse", "select count(*) from a", "--json")
             self.assertEqual([["2"]], [[str(value) for value in row] for row in answer.json["rows"]], answer.err)
 
+    def test_who_looks_first_leaves_the_warehouse_to_be_written(self):
+        self.served_with("a")
+        self.assertEqual(0, self.project.call("plan", "a").code)
+        self.assertEqual(0, self.project.call("query", "warehouse", "select 1").code)
+        self.assertEqual(0, self.project.run("a")[0].code)
+        self.stop()
+        self.assertEqual(2, self.project.count("a"))
+        self.serve()
+        self.wait_for(lambda: (self.project.dir / ".tidemark/sock").exists())
+        self.assertEqual(0, self.project.call("query", "warehouse", "select * from a").code)
+        self.project.write("data/a-2.csv", "id\n3\n")
+        done, document = self.project.run("a")
+        self.assertEqual((0, "success"), (done.code, document["status"]), done.err)
+        self.stop()
+        self.assertEqual(3, self.project.count("a"))
+
     def test_a_run_by_hand_waits_for_nothing_but_its_own_job(self):
         self.served_with("a", "b")
         for job in ("a", "b"):
@@ -133,6 +149,40 @@ class Commands(Served):
                 self.assertTrue(more, answer)
                 answer += more
         self.assertIn(b"and this is 0.0", answer)
+
+    def test_a_caller_that_does_not_read_holds_nobody(self):
+        self.job("a", "")
+        self.serve("--drain", "1s")
+        path = self.project.dir / ".tidemark/sock"
+        self.wait_for(path.exists)
+        version = self.project.call("version", "--json").json["tidemark"]
+        sql = "select repeat('x', 1000) from range(100000)"
+        request = json.dumps({"version": version, "arguments": ["tidemark", "query", "warehouse", sql],
+                              "folder": str(self.project.dir), "live": False}).encode()
+        with socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(path))
+            caller.sendall(b"r" + len(request).to_bytes(4, "little") + request)
+            caller.settimeout(30)
+            self.assertTrue(caller.recv(1))
+            began = time.monotonic()
+            self.stop()
+            self.assertLess(time.monotonic() - began, 20)
+
+    def test_new_settings_wait_for_files_without_faults(self):
+        self.job("a")
+        self.serve()
+        self.wait_for(lambda: self.done("a") >= 1)
+        bad = self.project.job("bad", 'from: {connection: landing, files: "a-*.csv"}\nrules: {r: "id >"}\n'
+                                      "to: {connection: warehouse, table: bad, load: append}\n")
+        time.sleep(1.5)
+        settings = self.project.dir / "tidemark.yaml"
+        settings.write_text(settings.read_text() + "workers: 2\n")
+        time.sleep(3)
+        self.assertIsNone(self.served.poll(), "it ended for a fault in a file")
+        bad.unlink()
+        before = self.done("a")
+        self.wait_for(lambda: self.done("a") > before)
+        self.stop()
 
     def test_changed_settings_are_taken_up(self):
         self.served_with("a")

@@ -142,6 +142,8 @@ class Served {
     TM_CHECK(workspace_->recover({}, progress_, call_.cancel));
     tell_recovered(workspace_->take_recovered());
 
+    TM_CHECK(open_warehouses(around));
+
     const ProjectSpec& project = workspace_->project();
     Service service({*store_, call_.around.clock, call_.around.randomness,
                      [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
@@ -158,6 +160,12 @@ class Served {
                                 [&](const CommandLine& line, Cancel& cancel, Output& output) {
                                   Surroundings beside = around;
                                   beside.owner = workspace_.get();
+                                  std::unique_lock alone(copies_, std::defer_lock);
+                                  if (makes_copies(line.command)) {
+                                    const Status had = wait_for(alone, cancel);
+                                    if (!had.ok())
+                                      return fail(Call{line, beside, cancel, output}, had.error());
+                                  }
                                   return run_command(line, beside, cancel, output);
                                 }));
     log_.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
@@ -172,12 +180,47 @@ class Served {
   }
 
  private:
+  // All have one engine, in which a file is opened once for all: to be written, also where the
+  // first who comes would only look.
+  Status open_warehouses(const Surroundings& around) {
+    TM_TRY(auto engine, workspace_->engine().connect());
+    for (const ConnectionSpec& connection : workspace_->project().connections) {
+      if (connection.connector != "duckdb") continue;
+      TM_TRY(const Connector* connector, around.connectors.of(connection));
+      TM_CHECK(connector->attach(connection, {}, {workspace_->project(), *engine, "tidemark serve"},
+                                 call_.cancel));
+    }
+    return {};
+  }
+
+  // Tables that a job's steps and rules read are copied into the engine under their own names, so
+  // one who plans or runs such a job does it alone.
+  static bool makes_copies(const JobSpec& job) {
+    return !job.transform.empty() || !job.rules.empty();
+  }
+  static bool makes_copies(const std::string& command) {
+    return command == "run" || command == "plan" || command == "replay" || command == "verify";
+  }
+  static Status wait_for(std::unique_lock<std::timed_mutex>& alone, const Cancel& cancel) {
+    while (!alone.try_lock_for(std::chrono::milliseconds(50)))
+      TM_CHECK(cancel.check());
+    return {};
+  }
+  Status wait_for_copies(const JobSpec& job, std::unique_lock<std::timed_mutex>& alone,
+                         const Cancel& cancel) {
+    return makes_copies(job) ? wait_for(alone, cancel) : Status();
+  }
+
   Result<RunRecord> perform(const JobSpec& job, const RunId& run, Cancel& cancel) {
+    std::unique_lock alone(copies_, std::defer_lock);
+    TM_CHECK(wait_for_copies(job, alone, cancel));
     TM_CHECK(go_on(job, cancel));
     return Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
   }
 
   Status verify(const JobSpec& job, Cancel& cancel) {
+    std::unique_lock alone(copies_, std::defer_lock);
+    TM_CHECK(wait_for_copies(job, alone, cancel));
     TM_CHECK(go_on(job, cancel));
     return compare(workspace_->parts(*store_, progress_), job, cancel);
   }
@@ -198,16 +241,18 @@ class Served {
   void watch(Service& service) {
     const ProjectSpec& project = workspace_->project();
     JobWatch watch(project.root, call_.around.catalog);
+    bool settings = false;
     while (!stop_.requested()) {
       call_.around.clock.sleep(std::chrono::milliseconds(500));
       const auto changed = watch.look();
       if (!changed) continue;
+      settings = settings || changed->settings;  // also of a look at which there were faults
       if (!changed->loaded.faults.empty()) {
         log_.say("the project's files have faults; all stays as it was\n" +
                  changed->loaded.faults.print());
         continue;
       }
-      if (changed->settings) {
+      if (settings) {
         log_.say("tidemark.yaml was changed: what runs may end, then it is taken up");
         settings_changed_ = true;
         stop_.request();
@@ -225,6 +270,7 @@ class Served {
   Log& log_;
   NoProgress progress_;
   Cancel stop_;
+  std::timed_mutex copies_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
   bool settings_changed_ = false;  // written by the watcher, read after it
@@ -234,10 +280,19 @@ class Served {
 
 int serve(const Call& call) {
   Log log(call);
+  bool served = false;
   while (true) {
     const auto again = Served(call, log).serve();
-    if (!again.ok()) return fail(call, again.error());
-    if (!*again) break;
+    if (again.ok() && !*again) break;
+    if (again.ok()) {
+      served = true;
+      continue;
+    }
+    if (!served || call.cancel.requested()) return fail(call, again.error());
+    // New settings that cannot be served yet: another command has the project, a file has a fault.
+    log.say("waiting with the new settings: " + again.error().describe());
+    for (int tenth = 0; tenth < 20 && !call.cancel.requested(); ++tenth)
+      call.around.clock.sleep(std::chrono::milliseconds(100));
   }
   log.say("stopped");
   return exit_done;

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 constexpr const char* socket_file = ".tidemark/sock";
 constexpr milliseconds looks_every{100};
 constexpr milliseconds request_wait{10'000};
+// How long a command that was cancelled at a stop may still say something.
+constexpr milliseconds cancel_wait{2'000};
 
 // Kinds of frames.
 constexpr char request_frame = 'r';
@@ -184,8 +186,12 @@ void CommandServer::stop(milliseconds drain) {
   while (!callers_.empty()) {
     forget_ended();
     if (std::chrono::steady_clock::now() >= end) {
-      for (Caller& caller : callers_)
+      // Who does not read what it asked for would hold the service for ever.
+      const bool enough = std::chrono::steady_clock::now() >= end + cancel_wait;
+      for (Caller& caller : callers_) {
         caller.cancel.request();
+        if (enough) caller.channel->shut();
+      }
     }
     if (!callers_.empty()) std::this_thread::sleep_for(milliseconds(10));
   }

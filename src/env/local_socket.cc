@@ -114,6 +114,10 @@ Status LocalChannel::send(char kind, std::string_view bytes) {
   return {};
 }
 
+void LocalChannel::shut() {
+  ::shutdown(descriptor_, SHUT_RDWR);
+}
+
 Result<std::optional<Frame>> LocalChannel::receive(std::chrono::milliseconds wait) {
   while (true) {
     if (received_.size() >= head_bytes) {

@@ -32,8 +32,11 @@ class LocalChannel {
   // Nothing where nobody listens there: no such file, or one that a dead process left.
   static Result<std::unique_ptr<LocalChannel>> connect(const std::filesystem::path& path);
 
-  // Whole, also from several threads. `io.peer_gone` when the other end is closed.
+  // Whole, also from several threads; waits while the other end does not read. `io.peer_gone` when
+  // it is closed.
   Status send(char kind, std::string_view bytes);
+  // Ends it for both sides, also a send() that waits; from any thread.
+  void shut();
   // The next frame; nothing when none came within `wait`. `io.peer_gone` when the other end is
   // closed, `io.bad_frame` where it sent something else.
   Result<std::optional<Frame>> receive(std::chrono::milliseconds wait);

@@ -44,6 +44,20 @@ class EngineSqlCheck : public SqlCheck {
   duck::Connection& engine_;
 };
 
+// A service goes on with its settings for a moment after tidemark.yaml was changed.
+Status has_connections(const ProjectSpec& project, const std::vector<JobSpec>& jobs) {
+  for (const JobSpec& job : jobs) {
+    for (const auto& name : {job.from.connection.value, job.to.connection.value}) {
+      if (name.empty() || project.find_connection(name) != nullptr) continue;
+      return user_error(
+          "run.settings_changed",
+          "the service does not know connection `" + name + "` of job `" + job.name.get() + "` yet",
+          "ask again: it takes up the new tidemark.yaml when what runs has ended");
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
@@ -52,6 +66,7 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
   if (around.owner != nullptr) {
     workspace->held_ = around.owner->held_;
     TM_CHECK(workspace->load(dir));
+    TM_CHECK(has_connections(around.owner->project(), workspace->jobs()));
     workspace->loaded_.project = around.owner->project();
     return workspace;
   }

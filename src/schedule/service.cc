@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "schedule/retry.h"
@@ -48,6 +49,10 @@ Overlap overlap_of(const JobSpec& job, FireTask what) {
 // is as none.
 bool counts_as_run(FireState state) {
   return state == FireState::done || state == FireState::failed || state == FireState::blocked;
+}
+
+std::set<std::string> connections_of(const JobSpec& job) {
+  return {job.from.connection.value, job.to.connection.value};
 }
 
 std::string held_back_text(const std::vector<JobName>& jobs) {
@@ -326,10 +331,12 @@ Status Service::take(const DueFire& due, const FireInputs& inputs) {
   }
   {
     const std::lock_guard lock(mutex_);
-    fire.reason = enter(fire, overlap);
+    const auto job = jobs_.find(due.task.job);  // its file may have been removed meanwhile
+    const bool goes_on = job != jobs_.end() && job->second.does(due.task.what);
+    fire.reason = goes_on ? enter(fire, overlap) : gone;
+    fire.state = goes_on ? FireState::skipped : FireState::cancelled;
   }
   if (fire.reason.empty()) return {};
-  fire.state = FireState::skipped;
   store_and_tell(fire, std::nullopt);
   return {};
 }
@@ -392,9 +399,10 @@ std::string Service::enter(FireRecord fire, Overlap overlap) {
       open_.erase(key);
       return "more runs wait than may";
     case RunQueue::Added::cancels: {
-      Running& running = running_.at(fire.task.job);
-      running.why = "the run of " + to_text(fire.fire) + " takes its place";
-      running.cancel->request();
+      const auto running = running_.find(fire.task.job);
+      if (running == running_.end()) break;  // it begins, or ends, in this moment
+      running->second.why = "the run of " + to_text(fire.fire) + " takes its place";
+      running->second.cancel->request();
       break;
     }
     case RunQueue::Added::queued:
@@ -496,7 +504,7 @@ Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Ca
 std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
   const nanoseconds now = parts_.clock.monotonic();
   std::vector<Breaker*> asked;
-  for (const std::string& name : {job.from.connection.value, job.to.connection.value}) {
+  for (const std::string& name : connections_of(job)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
     if (breaker.let_through(now)) {
       asked.push_back(&breaker);
@@ -516,19 +524,19 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
 
 void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
   const nanoseconds now = parts_.clock.monotonic();
-  const auto judge = [&](const std::string& name, Fault fault) {
+  for (const std::string& name : connections_of(job)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    const bool its_own =
+        error && ((error->fault == Fault::source && name == job.from.connection.value) ||
+                  (error->fault == Fault::target && name == job.to.connection.value));
     if (!error) {
       breaker.succeeded();
-    } else if (error->fault == fault) {
+    } else if (its_own) {
       breaker.failed(*error, now);
     } else {
       breaker.gave_up();
     }
-  };
-  judge(job.from.connection.value, Fault::source);
-  if (job.to.connection.value != job.from.connection.value)
-    judge(job.to.connection.value, Fault::target);
+  }
 }
 
 void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why) {
@@ -546,7 +554,8 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   bool stays = false;
   {
     const std::lock_guard lock(mutex_);
-    judge_connections(job, stopped ? std::nullopt : error);
+    // What was stopped says nothing of them.
+    judge_connections(job, stopped ? std::optional(internal_error("run.cancelled", "")) : error);
     if (stopped && why.empty() && leaving_) {
       // The next start goes on with it.
       fire.state = FireState::waiting;

@@ -204,6 +204,35 @@ TEST_F(ServiceTest, WhatEndsWhileAJobRunsIsFollowedWhenItHasEnded) {
   EXPECT_EQ(count("next", FireState::skipped), 0);
 }
 
+TEST_F(ServiceTest, ARunWhosePlaceIsTakenAtItsVeryEndDoesNoHarm) {
+  auto job = a_job("a");
+  job->schedule.overlap = Overlap::cancel;
+  runs_["a"] = 0;
+  const auto as_usual = run_;
+  // It ends when the next is due, give or take what a thread needs to wake.
+  run_ = [&](const JobSpec& one, const RunId& run, Cancel& cancel) {
+    const std::int64_t left = 1'000'000 - clock_.now_utc().get() % 1'000'000;
+    std::this_thread::sleep_for(std::chrono::microseconds(left + 300));
+    return as_usual(one, run, cancel);
+  };
+  serve({job}, milliseconds(5500));
+  EXPECT_GE(runs_["a"], 2);
+}
+
+TEST_F(ServiceTest, OneConnectionForBothIsTriedAgainAfterARest) {
+  auto job = a_job("a");
+  job->to.connection = job->from.connection;
+  job->schedule.retries.attempts = 1;
+  runs_["a"] = 0;
+  run_ = [&](const JobSpec& one, const RunId&, Cancel&) {
+    return ++runs_[one.name.get()] <= 2 ? failed(Retry::reconnect) : done();
+  };
+  ServiceOptions options;
+  options.breaker = {.failures_max = 2, .pause = milliseconds(500)};
+  serve({job}, milliseconds(6500), options);
+  EXPECT_GE(count("a", FireState::done), 1);
+}
+
 TEST_F(ServiceTest, WhatFailedHoldsBackWhoFollows) {
   auto next = a_job("next", std::chrono::hours(1));
   next->schedule.every.reset();
