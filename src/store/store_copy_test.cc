@@ -53,8 +53,11 @@ TEST_P(StoreCopyTest, EveryRowIsThereAndReadsTheSame) {
   const auto copied = copy_store(*from_, *to);
   ASSERT_TRUE(copied.ok()) << copied.error().describe();
   for (const CopiedTable& table : *copied) {
-    if (table.table == "etl_runs") EXPECT_EQ(table.rows, runs);
-    if (table.table == "run_events") EXPECT_EQ(table.rows, 2 * runs);
+    if (table.table == "etl_runs") {
+      EXPECT_EQ(table.rows, runs);
+    } else if (table.table == "run_events") {
+      EXPECT_EQ(table.rows, 2 * runs);
+    }
   }
   const auto store = open();
   const auto source = SqlStore::open_sqlite(dir_ / "source.db", clock_).value();
