@@ -21,6 +21,7 @@ struct Arguments {
   std::string wait = "0ms";
   std::string budget;
   std::string drain;
+  std::string rate_share = "50%";
   std::string connection;
   std::string sql;
 };
@@ -412,6 +413,61 @@ void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
        .example = "version --json"});
 }
 
+void add_backfill(CLI::App& app, Arguments& arguments) {
+  CommandLine& line = arguments.line;
+  CLI::App* backfill = add(
+      app, line,
+      {.name = "backfill",
+       .about = "Run a job's past again, in parts",
+       .more =
+           "`backfill JOB --from A --to B` cuts what lies between two values of the watermark into "
+           "parts and\nruns each, with the job as it is now. The watermark stays. An upsert merges "
+           "rows by key; of an\nappend the rows that stand there make place. Said again, the same "
+           "command goes on where it was.\n\n"
+           "`backfill list [JOB]` shows them, `backfill show ID` one with its parts; `pause ID`, "
+           "`resume ID`\nand `cancel ID` from any terminal; `retry ID` runs the parts that failed "
+           "again.",
+       .example = "backfill orders --from 2026-01-01 --to 2026-04-01 --by 1mo"});
+  add_names(backfill, line, "JOB|list|show|pause|resume|cancel|retry", 0,
+            "The job; or a word, and which job or backfill: list JOB, show ID")
+      ->required()
+      ->expected(1, 2);
+  backfill
+      ->add_option("--from", line.from_time,
+                   "Where it begins: a day, a moment, or a number, as the watermark is")
+      ->type_name("VALUE");
+  backfill
+      ->add_option("--to", line.to_time,
+                   "Where it ends, itself left out; default, and at most: the watermark")
+      ->type_name("VALUE");
+  backfill
+      ->add_option("--by", line.by,
+                   "How long a part is: 1h, 1d, 1w, 1mo, 1y, or how many of a number; default: "
+                   "some ten to a hundred parts")
+      ->type_name("LENGTH");
+  backfill->add_option("--order", line.order, "Which parts first; default: oldest")
+      ->type_name("oldest|newest")
+      ->check(CLI::IsMember({"oldest", "newest"}).description(""));
+  backfill
+      ->add_option("--rate-share", arguments.rate_share,
+                   "How much of the rate that the source's guard allows; default: 50%")
+      ->type_name("PERCENT");
+  backfill
+      ->add_option("--from-stage", line.from_stage,
+                   "Load kept stages and not the source: where they have all rows of a part "
+                   "(auto), or else fail (only); default: never")
+      ->type_name("auto|only|never")
+      ->check(CLI::IsMember({"auto", "only", "never"}).description(""));
+  backfill->add_flag("--dry-run", line.dry_run, "Show the parts and an estimate, and run nothing");
+  backfill->add_flag("--allow-empty", line.allow_empty,
+                     "Let a part without rows, or with far fewer, take the place of those of an "
+                     "append");
+  backfill->add_flag("--in-quiet-hours", line.in_quiet_hours,
+                     "Read from the source also in its quiet hours");
+  add_wait(backfill, arguments);
+  add_quiet(backfill, line);
+}
+
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   auto app = std::make_unique<CLI::App>(
       "Tidemark moves data from operational systems into analytical stores, and proves that "
@@ -428,6 +484,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_before_a_run(*app, arguments.line);
   add_commands_that_run(*app, arguments);
   add_verify(*app, arguments);
+  add_backfill(*app, arguments);
   add_commands_that_look(*app, arguments);
   add_schedule(*app, arguments.line);
   add_serve(*app, arguments);
@@ -553,6 +610,11 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
   const std::string wait = arguments.wait == "0ms" ? "" : arguments.wait;
   if (const auto fault = read("--wait", wait, line.wait)) return fault;
   if (const auto fault = read("--drain", arguments.drain, line.drain)) return fault;
+  const auto share = parse_percent(arguments.rate_share);
+  if (!share.ok() || *share <= 0)
+    return end_with_fault(argc, argv, "--rate-share: `" + arguments.rate_share + "` is no share",
+                          "write for example 50%");
+  line.rate_share = *share;
   return read("--budget", arguments.budget, line.budget);
 }
 

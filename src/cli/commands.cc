@@ -4,6 +4,7 @@
 
 #include "base/units.h"
 #include "base/version.h"
+#include "cli/backfill_command.h"
 #include "cli/call.h"
 #include "cli/connection_commands.h"
 #include "cli/documents.h"
@@ -294,6 +295,7 @@ const std::map<std::string, Command>& all_commands() {
       {"quarantine", {quarantine, true}},
       {"replay", {replay, true}},
       {"verify", {verify, true}},
+      {"backfill", {backfill, true}},
       {"schedule", {schedule, false}},
       {"serve", {serve, false}},
       {"schema", {schema, false}},

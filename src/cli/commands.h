@@ -47,6 +47,10 @@ struct CommandLine {
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
   std::optional<std::string> to_store;
   std::optional<std::string> schema;
+  std::optional<std::string> by;  // of `backfill`
+  std::string order = "oldest";
+  std::string from_stage = "never";
+  double rate_share = 0.5;
   bool dry_run = false;
   bool gone = false;        // `stage clean --gone`
   std::string docs;         // `schema --docs DIR`

@@ -335,6 +335,38 @@ JsonValue schedules() {
                       {"times", list(instant("When it runs by itself."))}}));
 }
 
+JsonValue backfill() {
+  JsonObject part{{"number", integer("From 1, oldest first.")},
+                  {"lo", text("Where it begins.")},
+                  {"hi", text("Where it ends, itself left out.")},
+                  {"state", words({"waiting", "running", "done", "failed", "skipped"}, "")},
+                  {"run_id", or_null(text("The run of its newest try."))},
+                  {"rows_loaded", count()},
+                  {"duration_ms", count()},
+                  {"read_from", or_null(words({"source", "stage"}, ""))},
+                  {"error", or_null(text())}};
+  return object(
+      {{"backfill_id", or_null(text("null: of a dry run."))},
+       {"job", text()},
+       {"from", text("A value of the watermark.")},
+       {"to", text("The same, itself left out.")},
+       {"by", text("How long a part is.")},
+       {"order", words({"oldest", "newest"}, "Which parts first.")},
+       {"from_stage", words({"auto", "only", "never"}, "Whether kept stages are loaded.")},
+       {"rate_share", typed("number", "Of the rate of the source's guard.")},
+       {"state", words({"planned", "running", "paused", "cancelled", "done", "failed"},
+                       "`planned`: a dry run.")},
+       {"note", text("Why it is in that state.")},
+       {"created_at", or_null(instant("UTC."))},
+       {"ended_at", or_null(instant("UTC; null: running, or its process died."))},
+       {"parts_done", count()},
+       {"parts_total", count()},
+       {"rows_loaded", count()},
+       {"rows_estimated", or_null(count("Of a dry run: what the source thinks it has there."))},
+       {"ms_left", or_null(count("What is left may take."))},
+       {"parts", list(object(std::move(part)), "Empty in a list of backfills.")}});
+}
+
 ReferencePage page(const std::string& name, const char* title, const JsonValue& body) {
   JsonValue schema;
   schema.set("$schema", "https://json-schema.org/draft/2020-12/schema").set("title", title);
@@ -349,6 +381,8 @@ std::vector<ReferencePage> document_schemas() {
   const JsonValue run = object(run_members());
   JsonValue one_or_many;
   one_or_many.set("anyOf", JsonArray{run, list(run)});
+  JsonValue one_or_many_backfills;
+  one_or_many_backfills.set("anyOf", JsonArray{backfill(), list(backfill())});
   return {
       page("run", "`tidemark run`: a run, or a list where several jobs or --all were asked for",
            one_or_many),
@@ -360,6 +394,8 @@ std::vector<ReferencePage> document_schemas() {
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
       page("replay", "`tidemark replay`: the run that loaded the stage again", run),
       page("verify", "`tidemark verify`: what the target has of its source", verification(run)),
+      page("backfill", "`tidemark backfill`: one with its parts, or `backfill list`: all of them",
+           one_or_many_backfills),
       page("schedule", "`tidemark schedule`: when jobs run by themselves", schedules()),
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),

@@ -150,7 +150,8 @@ class Served {
                        return perform(job, run, cancel);
                      },
                      [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
-                     [&](const ServiceNote& note) { log_.tell(note); }},
+                     [&](const ServiceNote& note) { log_.tell(note); },
+                     [&](const std::string& text) { log_.say(text); }},
                     options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));

@@ -20,9 +20,9 @@ constexpr nanoseconds took_max = std::chrono::seconds(1);
 // Of a second's worth, how often is paid.
 constexpr std::int64_t pieces = 50;
 
-std::optional<Pace> pace_of(const std::optional<std::int64_t>& per_second) {
+std::optional<Pace> pace_of(const std::optional<std::int64_t>& per_second, double share = 1) {
   if (!per_second) return std::nullopt;
-  return Pace(static_cast<double>(*per_second));
+  return Pace(static_cast<double>(*per_second) * share);
 }
 
 std::int64_t of(const std::map<std::string, std::int64_t>& counts, const std::string& who) {
@@ -116,6 +116,11 @@ Status Guard::pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
     };
     if (rows_) until = std::max(until, rows_->take(cost(rows), now));
     if (bytes_) until = std::max(until, bytes_->take(cost(bytes), now));
+    if (const auto own = own_.find(who); own != own_.end()) {
+      Paces& paces = own->second;
+      if (paces.rows) until = std::max(until, paces.rows->take(cost(rows), now));
+      if (paces.bytes) until = std::max(until, paces.bytes->take(cost(bytes), now));
+    }
     const auto pause =
         std::chrono::duration<double, std::nano>(std::min(took, took_max)) * (dearer - 1);
     until = std::max(until, now + std::chrono::duration_cast<nanoseconds>(pause));
@@ -126,6 +131,12 @@ Status Guard::pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
     clock_.sleep(std::min(rest, look_every));
   }
   return {};
+}
+
+void Guard::limit(const std::string& who, double share) {
+  const std::lock_guard lock(mutex_);
+  own_.try_emplace(
+      who, Paces{pace_of(spec_.rows_per_second, share), pace_of(spec_.bytes_per_second, share)});
 }
 
 void Guard::strained(bool is_strained) {

@@ -52,6 +52,11 @@ class Guard {
   Status pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
              std::chrono::nanoseconds took, Cancel& cancel);
 
+  // `who` has at most this share of the rates for himself, from (0, 1]; what he reads counts in the
+  // rates of all as well. Nothing happens where the system has no rate, or he has a share already.
+  void limit(const std::string& who, double share);
+  bool has_rate() const { return spec_.rows_per_second || spec_.bytes_per_second; }
+
   // Whether the system is slower than it may be, as somebody who looks at it says now and then: all
   // who read go at half the pace, down to a sixty-fourth, and come back bit by bit.
   void strained(bool is_strained);
@@ -67,6 +72,10 @@ class Guard {
   const GuardSpec& spec() const { return spec_; }
 
  private:
+  struct Paces {
+    std::optional<Pace> rows;
+    std::optional<Pace> bytes;
+  };
   struct Waiter {
     std::string who;
     std::int64_t number;
@@ -83,6 +92,7 @@ class Guard {
   // Guarded by mutex_.
   std::optional<Pace> rows_;
   std::optional<Pace> bytes_;
+  std::map<std::string, Paces> own_;          // of who has a share only
   std::map<std::string, std::int64_t> held_;  // sessions by job
   std::map<std::string, std::int64_t> read_;  // bytes by job
   std::int64_t in_use_ = 0;

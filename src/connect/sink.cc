@@ -21,9 +21,16 @@ std::string_view to_string(LoadKind kind) {
 }
 
 Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all) {
-  if (kind == LoadKind::requarantine || kind == LoadKind::repair) return Supersedes::nothing;
+  if (kind == LoadKind::requarantine || kind == LoadKind::repair || kind == LoadKind::backfill)
+    return Supersedes::nothing;
   if (strategy == LoadStrategy::full || reads_all) return Supersedes::all_windows;
   return kind == LoadKind::window ? Supersedes::nothing : Supersedes::same_window;
+}
+
+Result<RowCount> LoadTxn::take_out_range(const TargetRange&, RowCount, const LoadTarget& target,
+                                         Cancel&) {
+  return internal_error("target.no_ranges", "rows of " + target.table +
+                                                " cannot be taken out by a range of their values");
 }
 
 Status check_closed(std::int64_t closed, RowCount given) {

@@ -29,6 +29,7 @@ std::string_view to_string(LoadKind kind);
 struct SinkTraits {
   bool transactional = true;  // rows and ledger commit together
   bool creates_tables = true;
+  bool takes_out_ranges = false;  // LoadTxn::take_out_range
 };
 
 // The head of a stream in the target: tidemark_ledger.
@@ -157,10 +158,18 @@ struct Removal {
   std::string suspicion = {};  // why it is a smaller share than the job says; for people
 };
 
+// Rows of the target whose `column` lies in [lo, hi), written as CursorShape says.
+struct TargetRange {
+  std::string column;
+  std::string lo;
+  std::string hi;
+};
+
 // Which open refused rows of the stream this load answers for: they are closed in its transaction,
 // so that a row refused again does not stand there twice.
 enum class Supersedes { nothing, same_window, all_windows };
-// A load of all rows answers for all before it, a replay for its own window, a repair for none.
+// A load of all rows answers for all before it, a replay for its own window, a repair and a
+// backfill for none.
 // `reads_all` where the window begins at the beginning.
 Supersedes supersedes(LoadStrategy strategy, LoadKind kind, bool reads_all);
 
@@ -178,6 +187,11 @@ class LoadTxn {
   // `blocked.deletes` and `blocked.empty_source` where a person must look. After write().
   virtual Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
                                   Cancel& cancel) = 0;
+  // Takes out the rows of a range, whose place `given` rows are about to take, and returns how many
+  // those were. `blocked.empty_source` and `blocked.shrunk_source` as for a full load. Before
+  // write(); REQUIRES SinkTraits::takes_out_ranges and that the table is there.
+  virtual Result<RowCount> take_out_range(const TargetRange& range, RowCount given,
+                                          const LoadTarget& target, Cancel& cancel);
   // Refused rows, with the columns of quarantine_schema(), after closing those they supersede.
   virtual Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) = 0;
   // Closes single open refused rows of the stream, those of this load among them, with the columns

@@ -65,6 +65,15 @@ struct RowRange {
   std::optional<std::int64_t> to;
 };
 
+// What the values of a watermark's column are, and how they are written for who knows no source:
+// `2026-01-02T03:04:05.678901Z`, `2026-01-02 03:04:05.678901`, `2026-01-02`, `42`.
+enum class CursorShape {
+  instant,  // a moment, whatever the zone it is shown in
+  wall,     // what a clock on a wall shows
+  day,
+  number,  // a whole one
+};
+
 // Decodes rows into batches. Destroying it ends the read and frees its connection.
 class Reader {
  public:
@@ -120,6 +129,17 @@ class Source {
   // The value of the watermark's column that a position stands for, as text; empty where positions
   // are no values (transactions, files). After discover().
   virtual std::string cursor_value(const Position&) const { return {}; }
+  // What these values are; nothing where positions are no values, or the values no such ones. After
+  // discover().
+  virtual std::optional<CursorShape> cursor_shape() const { return std::nullopt; }
+  // The position of a value that is written as cursor_shape() says. It names no place. REQUIRES a
+  // cursor_shape().
+  virtual Position position_of(const std::string& value) const { return {value}; }
+  // How many rows a window has, as the source guesses without reading them; nothing where it
+  // cannot.
+  virtual Result<std::optional<std::int64_t>> rows_estimated(const Window&, Cancel&) {
+    return std::optional<std::int64_t>();
+  }
   // From now on split() asks only for rows in one of the ranges; none: all. False: this source
   // reads all, and whoever asked picks his rows himself.
   virtual bool keep_to(const std::vector<RowRange>&) { return false; }

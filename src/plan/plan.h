@@ -77,7 +77,8 @@ struct StreamPlan {
   std::string reads_what;         // stands for what the stream reads, for the ledger
   std::optional<DeletesPlan> deletes;
   LoadTarget target;
-  RowKey row_key;  // of an upsert
+  std::optional<TargetRange> range;  // of a backfill: these rows of the target make place
+  RowKey row_key;                    // of an upsert
   LoadPlan load;
 };
 

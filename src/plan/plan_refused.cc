@@ -60,20 +60,6 @@ std::string window_of(Seq seq) {
   return "window " + std::to_string(seq.get());
 }
 
-// The stage that was loaded as window `seq`; nothing where it is gone.
-Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
-                                          const StreamId& id, Seq seq, Sink& sink, Files& files,
-                                          Cancel& cancel) {
-  TM_TRY(const std::string checksum, sink.window_checksum(id, seq, cancel));
-  for (const StageFolder& folder : folders) {
-    if (folder.seq != seq || folder.kind != StageKind::sealed) continue;
-    auto stage = Stage::open(folder.dir, files);
-    if (stage.ok() && stage->checksum() == checksum) return std::optional(std::move(*stage));
-    if (!stage.ok() && stage.error().code != "stage.not_sealed") return std::move(stage).error();
-  }
-  return std::optional<Stage>();
-}
-
 // The columns of `wanted` from rows staged with the columns of `staged`; nothing where a value
 // would have to change.
 std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged) {
@@ -211,6 +197,19 @@ class Tried {
 };
 
 }  // namespace
+
+Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
+                                          const StreamId& id, Seq seq, Sink& sink, Files& files,
+                                          Cancel& cancel) {
+  TM_TRY(const std::string checksum, sink.window_checksum(id, seq, cancel));
+  for (const StageFolder& folder : folders) {
+    if (folder.seq != seq || folder.kind != StageKind::sealed) continue;
+    auto stage = Stage::open(folder.dir, files);
+    if (stage.ok() && stage->checksum() == checksum) return std::optional(std::move(*stage));
+    if (!stage.ok() && stage.error().code != "stage.not_sealed") return std::move(stage).error();
+  }
+  return std::optional<Stage>();
+}
 
 Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const StreamId& id,
                                                     std::size_t number, Sink& sink,

@@ -379,8 +379,9 @@ Result<std::vector<StreamSpec>> Planner::streams_of(const JobSpec& job, const Pl
 
 ConnectorContext Planner::context_of(const JobName& job, const std::string& what,
                                      const PlanOptions& options) {
+  const std::string who = job.get() + (options.rate_share ? " backfill" : "");
   return {project_,          engine_,  "tidemark " + job.get() + what + " " + options.run.get(),
-          options.read_only, &guards_, job.get()};
+          options.read_only, &guards_, who};
 }
 
 Result<JobPlan> Planner::plan(const JobSpec& job, const PlanOptions& options, Cancel& cancel) {

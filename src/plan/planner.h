@@ -28,6 +28,24 @@ struct PlanOptions {
   bool accept_drift = false;    // a person has seen how the source's columns differ
   bool accept_deletes = false;  // a person has seen how many rows are gone from the source
   bool sweep = false;           // a person wants all keys compared now
+  // Of a backfill: what it may take of the rate of the source's guard; nothing: all.
+  std::optional<double> rate_share = {};
+};
+
+// What a backfill can be cut from: the watermarks of a job's streams.
+struct BackfillBounds {
+  CursorShape shape = CursorShape::instant;
+  std::vector<std::string> watermarks;  // of the streams, as the source writes them
+  std::vector<StreamName> left_out;     // streams that nothing is loaded of yet
+  bool has_rate = false;                // the source's guard has one
+};
+
+// One part of it, as CursorShape says that values are written.
+struct BackfillRange {
+  std::string backfill;  // stands in the name of the load
+  std::string lo;
+  std::string hi;
+  FromStage from_stage = FromStage::never;
 };
 
 // What a Planner works with; all of it outlives the Planner.
@@ -84,6 +102,17 @@ class Planner {
   Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
                             const PlanOptions& options, Cancel& cancel);
 
+  // Rows of a window of the past once more, from the source; the watermark stays. An upsert merges
+  // them by key; of an append the rows of the target in that range make place. `plan.backfill_*`
+  // where neither can be done without doubling or losing a row.
+  Result<JobPlan> plan_backfill(const JobSpec& job, const BackfillRange& range,
+                                const PlanOptions& options, Cancel& cancel);
+  Result<BackfillBounds> backfill_bounds(const JobSpec& job, const PlanOptions& options,
+                                         Cancel& cancel);
+  // How many rows of the source lie in a range; nothing where it cannot say cheaply.
+  Result<std::optional<std::int64_t>> rows_estimated(const JobSpec& job, const BackfillRange& range,
+                                                     const PlanOptions& options, Cancel& cancel);
+
   // Each stream of the job from its beginning to where its last window ended, as a repair would
   // load it; nothing_new where nothing is loaded yet. Sources are not bounded and not split.
   // `verify.files` for sources whose windows are not rows.
@@ -94,6 +123,14 @@ class Planner {
                                                    Cancel& cancel);
 
  private:
+  Result<PreparedStream> plan_past_stream(const JobSpec& job, const StreamSpec& stream,
+                                          const StreamId& id, const BackfillRange& range,
+                                          Sink& sink, const PlanOptions& options, Cancel& cancel);
+  // The rows of a range as the stages of loaded windows have them, in a stage of their own; nothing
+  // where they do not have all. `plan` and its source are as plan_past_stream has them.
+  Result<std::optional<Stage>> stage_past(const JobSpec& job, const BackfillRange& range,
+                                          const StreamPlan& plan, const Source& source, Sink& sink,
+                                          const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_verified_stream(const JobSpec& job, const StreamSpec& stream,
                                               const StreamId& id, Sink& sink,
                                               const PlanOptions& options, Cancel& cancel);
@@ -182,6 +219,12 @@ Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& ot
                        const StreamPlan& plan);
 // `stage:` as a folder; an error for schemes this build has not.
 Result<std::filesystem::path> stage_root(const ProjectSpec& project);
+// The stage that was loaded as window `seq`; nothing where it is gone. `folders` are the stream's.
+Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
+                                          const StreamId& id, Seq seq, Sink& sink, Files& files,
+                                          Cancel& cancel);
+// Below stage_root(): stages of backfills, which go when their part is loaded.
+inline constexpr const char* backfill_folder = ".backfill";
 // A stage's folder as the store keeps it, and back: relative to the project's folder, so that the
 // project may be moved, and looked at from any folder.
 std::string kept_stage_dir(const ProjectSpec& project, const std::filesystem::path& dir);

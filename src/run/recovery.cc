@@ -30,9 +30,10 @@ class LeftRun {
     // A stage was read by the job as it was; one that reads something else now reads anew.
     if (!why_not_.empty()) return give_up(died(why_not_));
     if (!can_go_on()) {
-      return give_up(died(run_.kind == RunKind::repair
-                              ? "a repair compares anew"
-                              : "a replay that read no single stage is begun anew"));
+      return give_up(died(run_.kind == RunKind::repair     ? "a repair compares anew"
+                          : run_.kind == RunKind::backfill ? "a part of a backfill is begun anew"
+                                                           : "a replay that read no single stage "
+                                                             "is begun anew"));
     }
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
@@ -116,9 +117,9 @@ class LeftRun {
   }
 
   // A replay never reads a source, so without a stage of its own it has nothing to go on from; what
-  // a repair found may not be so any more.
+  // a repair found may not be so any more; a part of a backfill is small, and begun anew.
   bool can_go_on() const {
-    if (run_.kind == RunKind::repair) return false;
+    if (run_.kind == RunKind::repair || run_.kind == RunKind::backfill) return false;
     return run_.kind != RunKind::replay ||
            std::all_of(run_.streams.begin(), run_.streams.end(), [](const StreamRecord& stream) {
              return is_final(stream.mark.state) || stream.stage_dir;
@@ -128,6 +129,8 @@ class LeftRun {
   std::string what_to_run() const {
     if (run_.kind == RunKind::repair)
       return "run `tidemark verify " + run_.job.get() + " --repair` again";
+    if (run_.kind == RunKind::backfill)
+      return "`tidemark backfill list " + run_.job.get() + "` shows what to resume";
     return run_.kind == RunKind::replay ? "run the replay again" : "run the job again";
   }
 

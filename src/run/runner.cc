@@ -223,6 +223,33 @@ Result<RunRecord> Runner::repair(const RunId& id, const JobSpec& job, const Make
   return conduct(id, job, RunKind::repair, make_plan, cancel);
 }
 
+Result<BackfillRun> Runner::backfill(const RunId& id, const JobSpec& job,
+                                     const BackfillRange& range, const BackfillOptions& options,
+                                     Cancel& cancel) {
+  PlanOptions wanted{false, options.allow_empty, id, false};
+  wanted.in_quiet_hours = options.in_quiet_hours;
+  wanted.rate_share = options.rate_share;
+  TM_TRY(const std::filesystem::path root, stage_root(parts_.project));
+  const std::filesystem::path stages = root / backfill_folder / path_component(job.name.get());
+  const auto remove = [&] {
+    std::error_code ignored;  // what stays is removed by the next part
+    std::filesystem::remove_all(stages, ignored);
+  };
+  bool from_stage = false;
+  auto ran = conduct(
+      id, job, RunKind::backfill,
+      [&](Planner& planner, duck::Connection&) -> Result<JobPlan> {
+        TM_TRY(JobPlan plan, planner.plan_backfill(job, range, wanted, cancel));
+        from_stage = std::any_of(plan.streams.begin(), plan.streams.end(),
+                                 [](const PreparedStream& stream) { return !!stream.stage; });
+        return plan;
+      },
+      cancel);
+  remove();
+  if (!ran.ok()) return std::move(ran).error();
+  return BackfillRun{std::move(*ran), from_stage};
+}
+
 Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
                                        const MakePlan& make_plan, duck::Connection& engine,
                                        std::unique_ptr<Lease>& lease, Cancel& stop) {
@@ -356,7 +383,8 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
       ended.push_back(stream_run.state());
       if (error && !first_error) first_error = std::move(error);
       const auto& hi = stream.plan.bound.window.hi;
-      if (stream_run.state() == RunState::done && hi) watermark = hi->text;
+      const bool moved = stream.plan.kind != LoadKind::backfill;
+      if (stream_run.state() == RunState::done && hi && moved) watermark = hi->text;
       if (stream_run.state() == RunState::done) loaded.push_back(stream.plan.id);
     }
   }

@@ -28,6 +28,7 @@ namespace tidemark {
 
 class Lease;
 class Planner;
+struct BackfillRange;
 
 struct RunOptions {
   bool full = false;
@@ -37,6 +38,17 @@ struct RunOptions {
   bool accept_drift = false;    // a person has seen how the source's columns differ
   bool accept_deletes = false;  // a person has seen how many rows are gone from the source
   bool sweep = false;           // all keys are compared now
+};
+
+struct BackfillOptions {
+  double rate_share = 1;  // of the rate of the source's guard
+  bool allow_empty = false;
+  bool in_quiet_hours = false;
+};
+
+struct BackfillRun {
+  RunRecord record;
+  bool from_stage = false;  // the rows came from stages that were kept, not from the source
 };
 
 // What a Runner works with; all of it outlives the Runner.
@@ -66,6 +78,11 @@ class Runner {
   // Loads the open refused rows that the job takes now, each once; no source is touched. What it
   // still refuses stays in quarantine as it is.
   Result<RunRecord> replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel);
+
+  // Loads a window of the past again; the watermark stays. What was staged for it is removed at the
+  // end, however that is.
+  Result<BackfillRun> backfill(const RunId& id, const JobSpec& job, const BackfillRange& range,
+                               const BackfillOptions& options, Cancel& cancel);
 
   using MakePlan = std::function<Result<JobPlan>(Planner&, duck::Connection&)>;
   // Loads what `make_plan` found to be missing or different in the target; its streams are planned

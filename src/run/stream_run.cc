@@ -110,7 +110,7 @@ Status StreamRun::advance(Cancel& cancel) {
   if (!staged) return step(RunState::skipped, plan.idle_reason);
   TM_CHECK(load(*staged, cancel));
   // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
-  if (prepared_.source && plan.bound.window.hi) {
+  if (prepared_.source && plan.kind == LoadKind::window && plan.bound.window.hi) {
     auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
     if (!told.ok())
       show(RunStep::commit, 0, 0,
@@ -134,6 +134,8 @@ Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
   TM_CHECK(step(RunState::extracting, "reading the window"));
   StageOptions options;
   TM_TRY(options.root, stage_root(parts_.project));
+  // A window's own stage has its place.
+  if (plan.kind == LoadKind::backfill) options.root /= backfill_folder;
   options.segment_bytes_max = segment_bytes_max(parts_.project);
   options.replaces = plan.replaces;
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
@@ -232,10 +234,10 @@ Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
   if (plan.row_key.columns.empty() || superseded_by(plan) == Supersedes::all_windows) return none;
   TM_TRY(StagedTable open, sink_.open_refused(plan.id.job, plan.id.stream, cancel));
   if (open.rows.get() == 0) return none;
-  // A repair brings rows of windows that are in, its newest among them.
-  open.relation = "(SELECT * FROM " + open.relation + " WHERE seq " +
-                  (plan.kind == LoadKind::repair ? "<= " : "< ") + std::to_string(plan.seq.get()) +
-                  ")";
+  // A repair or a backfill brings rows of windows that are in, the newest among them.
+  const bool of_the_past = plan.kind == LoadKind::repair || plan.kind == LoadKind::backfill;
+  open.relation = "(SELECT * FROM " + open.relation + " WHERE seq " + (of_the_past ? "<= " : "< ") +
+                  std::to_string(plan.seq.get()) + ")";
   return open;
 }
 
@@ -262,6 +264,10 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
     refined.blocked.reset();
     counts_.rows_rejected = RowCount(0);
   }
+  // They stand in the stage of no window, and are not looked for there.
+  if (plan.kind == LoadKind::backfill && refined.refused.rows.get() > 0)
+    refined.refused.relation =
+        "(SELECT * REPLACE (0::BIGINT AS seq) FROM " + refined.refused.relation + ")";
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
   TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
@@ -273,6 +279,13 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
     txn.reset();  // rolled back before anything else is asked of the engine
     return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, staged) : error;
   };
+  if (plan.range) {
+    // What takes their place need not be as many: rows that are refused now, or merged, go too.
+    auto taken = txn->take_out_range(*plan.range, counts_.rows_read, plan.target, cancel);
+    if (!taken.ok()) return stopped(std::move(taken).error());
+    show(RunStep::load, counts_.rows_good.get(), 0,
+         show_count(taken->get()) + " rows of the part make place");
+  }
   auto written = txn->write(refined.good, plan.target, cancel);
   if (!written.ok()) return stopped(std::move(written).error());
   counts_.rows_loaded = *written;

@@ -353,4 +353,19 @@ Result<JobPlan> Workspace::plan(const JobSpec& job, duck::Connection& engine, Ca
   return planned;
 }
 
+Result<BackfillPlan> Workspace::plan_backfill(const JobSpec& job, const BackfillRequest& request,
+                                              Cancel& cancel) {
+  TM_TRY(auto engine, held_->engine->connect());
+  Store* known = nullptr;
+  if (has_store()) {
+    TM_TRY(known, store());
+  }
+  const CancelWatch watch(cancel, *engine);
+  auto planned = tidemark::plan_backfill(
+      {project(), around_.connectors, *engine, around_.files, nullptr, *held_->guards}, known, job,
+      request, cancel);
+  if (!planned.ok()) return or_who_holds_it(std::move(planned).error());
+  return planned;
+}
+
 }  // namespace tidemark

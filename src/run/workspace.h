@@ -22,6 +22,7 @@
 #include "env/randomness.h"
 #include "observe/run_event.h"
 #include "plan/plan.h"
+#include "run/backfill_plan.h"
 #include "run/job_finder.h"
 #include "run/recovery.h"
 #include "run/runner.h"
@@ -67,6 +68,11 @@ class Workspace {
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
   const Faults& faults() const { return loaded_.faults; }
+  const Clock& clock() const { return around_.clock; }
+  // What a backfill of the job would do. Changes nothing, but where the project has a store it is
+  // asked.
+  Result<BackfillPlan> plan_backfill(const JobSpec& job, const BackfillRequest& request,
+                                     Cancel& cancel);
   JobFinder finder() const { return {loaded_, around_.connectors}; }
 
   // Becomes the project's owner. `run.project_busy` when somebody else is.

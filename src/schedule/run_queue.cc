@@ -16,7 +16,7 @@ RunQueue::Added RunQueue::add(QueuedRun run, Overlap overlap) {
   waiting.runs.push_back(std::move(run));
   ++waiting_;
   if (!runs && !waiting.turn) line_up(task, waiting);
-  return overlap == Overlap::cancel && runs ? Added::cancels : Added::queued;
+  return overlap == Overlap::cancel && is_running(task) ? Added::cancels : Added::queued;
 }
 
 std::optional<QueuedRun> RunQueue::take() {

@@ -5,7 +5,7 @@
 #include <set>
 #include <utility>
 
-#include "schedule/retry.h"
+#include "schedule/fire_rules.h"
 
 namespace tidemark {
 namespace {
@@ -16,67 +16,14 @@ using std::chrono::nanoseconds;
 // A stop is seen after this long.
 constexpr milliseconds looks_every{200};
 constexpr std::chrono::hours forgets_every{1};
+// How often a store that did not answer is asked again, and whether a full queue has a place.
+constexpr milliseconds store_looks_every{1'000};
+constexpr std::chrono::seconds full_looks_every{10};
+const UtcMicros first_fire{std::numeric_limits<std::int64_t>::min()};
 // Runs go first.
 constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
 // Fires of a job in which its newest that ended is looked for.
 constexpr int looked_back = 100;
-constexpr const char* before_it = "the one before it had not ended";
-
-UtcMicros later(UtcMicros at, nanoseconds by) {
-  return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
-}
-
-Error error_of(const StoredError& stored) {
-  Error error = internal_error(stored.code, stored.message, stored.retry, stored.hint);
-  for (const Fault fault : {Fault::user, Fault::source, Fault::target, Fault::internal}) {
-    if (to_string(fault) == stored.fault) error.fault = fault;
-  }
-  return error;
-}
-
-constexpr const char* gone = "the job is gone, or does this by itself no more";
-
-// A comparison that was missed is made once: the next one proves as much.
-Missed missed_of(const JobSpec& job, FireTask what) {
-  return what == FireTask::run ? job.schedule.missed : Missed::once;
-}
-
-Overlap overlap_of(const JobSpec& job, FireTask what) {
-  return what == FireTask::run ? job.schedule.overlap : Overlap::skip;
-}
-
-// What jobs that come after follow: a run that came to an end. One that was left out or cancelled
-// is as none.
-bool counts_as_run(FireState state) {
-  return state == FireState::done || state == FireState::failed || state == FireState::blocked;
-}
-
-std::set<std::string> connections_of(const JobSpec& job) {
-  return {job.from.connection.value, job.to.connection.value};
-}
-
-std::string held_back_text(const std::vector<JobName>& jobs) {
-  std::string names;
-  for (const JobName& job : jobs)
-    names += (names.empty() ? "" : ", ") + job.get();
-  return names.empty() ? "" : "; held back: " + names;
-}
-
-FireState state_after(const RunRecord& record) {
-  switch (record.status()) {
-    case RunStatus::success:
-    case RunStatus::skipped:
-      return FireState::done;
-    case RunStatus::blocked:
-      return FireState::blocked;
-    case RunStatus::cancelled:
-      return FireState::cancelled;
-    case RunStatus::failed:
-    case RunStatus::running:  // a COMMIT that cannot be resolved now
-      return FireState::failed;
-  }
-  return FireState::failed;
-}
 
 }  // namespace
 
@@ -117,7 +64,7 @@ Status Service::set_jobs(const Jobs& jobs) {
     TM_TRY(Job job, job_of(spec));
     now.emplace(spec->name, std::move(job));
   }
-  std::vector<Job> taken_up;
+  std::vector<Task> taken_up;
   std::vector<FireRecord> dropped;
   {
     const std::lock_guard lock(mutex_);
@@ -125,24 +72,32 @@ Status Service::set_jobs(const Jobs& jobs) {
       const auto before = jobs_.find(name);
       const bool as_before =
           before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
-      if (!as_before) taken_up.push_back(job);
+      if (as_before) continue;
+      for (const auto& [what, times] : job.times) {
+        // One that is edited while it is served has missed nothing by its new times.
+        const bool was_served = before != jobs_.end() && before->second.times.contains(what);
+        if (was_served) {
+          due_.set({name, what}, times, parts_.clock.now_utc());
+        } else {
+          taken_up.emplace_back(name, what);
+        }
+      }
     }
     for (const auto& [name, job] : jobs_) {
       const auto goes_on = now.find(name);
       for (const auto& [what, times] : job.times) {
-        if (goes_on == now.end() || !goes_on->second.does(what)) due_.remove({name, what});
+        if (goes_on == now.end() || !goes_on->second.times.contains(what))
+          due_.remove({name, what});
       }
     }
-    jobs_ = std::move(now);
+    jobs_ = now;
     triggers_.set(jobs);
     let_go(dropped);
   }
   for (const FireRecord& fire : dropped)
     store_and_tell(fire, std::nullopt);
-  for (const Job& job : taken_up) {
-    for (const auto& [what, times] : job.times)
-      TM_CHECK(take_up(job, what));
-  }
+  for (const Task& task : taken_up)
+    TM_CHECK(take_up(now.at(task.job), task.what));
   TM_CHECK(take_up_triggers());
   changed_.notify_all();
   return {};
@@ -160,24 +115,29 @@ void Service::let_go(std::vector<FireRecord>& dropped) {
     }
     queue_.forget(task);
     fire->second.state = FireState::cancelled;
-    fire->second.reason = gone;
+    fire->second.reason = job_is_gone;
     dropped.push_back(fire->second);
     fire = open_.erase(fire);
   }
 }
 
-// What was missed since its last fire, and from now on what is due.
+// What was missed since its last fire, and from then on what is due. What is not older than `late`,
+// or still waits for its jitter, is late and not missed.
 Status Service::take_up(const Job& job, FireTask what) {
   const Task task(job.spec->name, what);
   const JobTimes& times = job.times.at(what);
   const UtcMicros now = parts_.clock.now_utc();
   TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(task, 1));
-  std::vector<UtcMicros> missed;
-  if (!last.empty()) missed = times.missed(last.front().fire, now, missed_of(*job.spec, what));
-  for (const UtcMicros fire : missed)
-    TM_CHECK(take({task, fire, fire}));
+  UtcMicros from = now;
+  if (!last.empty()) {
+    const UtcMicros missed_until = later(now, -(options_.late + times.jitter));
+    for (const UtcMicros fire :
+         times.missed(last.front().fire, missed_until, missed_of(*job.spec, what)))
+      TM_CHECK(take({task, fire, fire}, Owed::yes));
+    from = std::max(last.front().fire, missed_until);
+  }
   const std::lock_guard lock(mutex_);
-  due_.set(task, times, now);
+  due_.set(task, times, from);
   return {};
 }
 
@@ -189,7 +149,10 @@ Status Service::take_open_fires() {
     std::optional<RunRecord> ran;
     if (fire.state == FireState::running && fire.task.what == FireTask::run) {
       auto history = parts_.store.get_run(fire.run);
-      if (history.ok() && history->run.ended_at) ran = std::move(history->run);
+      // One that was cancelled was so for a stop, or its fire would say why: it is still owed.
+      const bool ended =
+          history.ok() && history->run.ended_at && history->run.status() != RunStatus::cancelled;
+      if (ended) ran = std::move(history->run);
     }
     std::unique_lock lock(mutex_);
     const FireKey key{fire.task, fire.fire};
@@ -198,7 +161,7 @@ Status Service::take_open_fires() {
     if (job == jobs_.end() || !job->second.does(fire.task.what)) {
       lock.unlock();
       fire.state = FireState::cancelled;
-      fire.reason = gone;
+      fire.reason = job_is_gone;
       store_and_tell(fire, std::nullopt);
       continue;
     }
@@ -211,7 +174,7 @@ Status Service::take_open_fires() {
       retries_.emplace(*fire.next_at, key);
     } else {
       fire.state = FireState::waiting;
-      enter(fire, Overlap::queue);
+      enter_again(key);
     }
   }
   return {};
@@ -219,13 +182,16 @@ Status Service::take_open_fires() {
 
 Status Service::serve(const Cancel& stop) {
   TM_CHECK(take_open_fires());
+  TM_CHECK(follow());
   for (int number = 0; number < options_.limits.running_max; ++number)
     workers_.emplace_back([this] { work(); });
   while (!stop.requested()) {
-    TM_CHECK(look());
+    Status looked = look();
+    if (!looked.ok()) fail(std::move(looked).error());
     std::unique_lock lock(mutex_);
     if (error_) break;
-    changed_.wait_for(lock, std::min<nanoseconds>(until_next(), looks_every));
+    changed_.wait_for(lock, store_is_away_ ? store_looks_every
+                                           : std::min<nanoseconds>(until_next(), looks_every));
   }
   std::unique_lock lock(mutex_);
   leaving_ = true;
@@ -260,18 +226,40 @@ Status Service::forget_old() {
 }
 
 Status Service::look() {
-  TM_CHECK(forget_old());
   const UtcMicros now = parts_.clock.now_utc();
-  std::vector<DueFire> due;
   {
     const std::lock_guard lock(mutex_);
-    due = without_missed(due_.take(now), now);
+    for (DueFire& fire : without_missed(due_.take(now), now))
+      to_take_.push_back(std::move(fire));
     retry_now(now);
     stop_overdue();
   }
-  for (const DueFire& fire : due)
-    TM_CHECK(take(fire));
+  // In their order, and again with the next look where the store does not answer.
+  TM_CHECK(store_again());
+  for (; !to_take_.empty(); to_take_.pop_front()) {
+    const bool late = later(to_take_.front().begin, options_.late) < now;
+    TM_CHECK(take(to_take_.front(), late ? Owed::yes : Owed::no));
+  }
+  TM_CHECK(forget_old());
+  const std::lock_guard lock(mutex_);
+  if (std::exchange(store_is_away_, false) && parts_.say) parts_.say("the store answers again");
   return {};
+}
+
+// What could not be stored when it happened.
+Status Service::store_again() {
+  while (true) {
+    FireRecord fire;
+    {
+      const std::lock_guard lock(mutex_);
+      if (unstored_.empty()) return {};
+      fire = unstored_.front();
+    }
+    Status stored = parts_.store.update_fire(fire);
+    if (!stored.ok() && stored.error().code != "store.stale") return stored;
+    const std::lock_guard lock(mutex_);
+    unstored_.pop_front();
+  }
 }
 
 // Of fires that are late, as after a stop of the machine, those that their job wants.
@@ -300,7 +288,7 @@ std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros
 }
 
 // Taken in the store first: from then on it is this service's, whatever happens.
-Status Service::take(const DueFire& due, const FireInputs& inputs) {
+Status Service::take(const DueFire& due, Owed owed, const FireInputs& inputs) {
   FireRecord fire = new_fire(due.task, due.fire, options_.owner);
   fire.inputs = to_text(inputs);
   Overlap overlap = Overlap::skip;
@@ -309,9 +297,12 @@ Status Service::take(const DueFire& due, const FireInputs& inputs) {
     const auto job = jobs_.find(due.task.job);
     if (job == jobs_.end()) return {};
     overlap = overlap_of(*job->second.spec, due.task.what);
+    const bool each = missed_of(*job->second.spec, due.task.what) == Missed::all;
+    if (overlap == Overlap::skip && (!inputs.empty() || (owed == Owed::yes && each)))
+      overlap = Overlap::queue;
     if (overlap == Overlap::skip && queue_.is_busy(due.task)) {
       fire.state = FireState::skipped;
-      fire.reason = before_it;
+      fire.reason = before_has_not_ended;
     }
   }
   TM_TRY(const bool taken, parts_.store.take_fire(fire));
@@ -320,16 +311,44 @@ Status Service::take(const DueFire& due, const FireInputs& inputs) {
     tell(fire, std::nullopt);
     return {};
   }
+  std::vector<FireRecord> ended;
   {
     const std::lock_guard lock(mutex_);
     const auto job = jobs_.find(due.task.job);  // its file may have been removed meanwhile
     const bool goes_on = job != jobs_.end() && job->second.does(due.task.what);
-    fire.reason = goes_on ? enter(fire, overlap) : gone;
+    if (goes_on) ended = put_aside(due.task, overlap);
+    fire.reason = goes_on ? enter(fire, overlap) : job_is_gone;
     fire.state = goes_on ? FireState::skipped : FireState::cancelled;
+    if (!fire.reason.empty()) ended.push_back(fire);
   }
-  if (fire.reason.empty()) return {};
-  store_and_tell(fire, std::nullopt);
+  for (const FireRecord& one : ended)
+    store_and_tell(one, std::nullopt);
   return {};
+}
+
+// With mutex_ held: the fires of a task in whose place a later one comes. One that waits for its
+// next attempt is the past of a task that leaves out what overlaps: the later one is its attempt.
+std::vector<FireRecord> Service::put_aside(const Task& task, Overlap overlap) {
+  std::vector<FireRecord> aside;
+  if (overlap == Overlap::queue) return aside;
+  for (auto fire = open_.lower_bound({task, first_fire});
+       fire != open_.end() && fire->first.first == task;) {
+    FireRecord& one = fire->second;
+    const bool waits_for_attempt = one.state == FireState::retry_wait;
+    const bool waits = one.state == FireState::waiting && overlap == Overlap::cancel;
+    if (!waits_for_attempt && !waits) {
+      ++fire;
+      continue;
+    }
+    const bool failed = waits_for_attempt && one.attempts > 0;
+    one.state = failed ? FireState::failed : FireState::skipped;
+    one.reason = one.reason.empty() ? place_was_taken : one.reason + "; " + place_was_taken;
+    one.next_at.reset();
+    if (failed && task.what == FireTask::run) triggers_.ended(task.job, one.fire, false);
+    aside.push_back(one);
+    fire = open_.erase(fire);
+  }
+  return aside;
 }
 
 // What is known of the fires of jobs that follow others, and of those that they follow.
@@ -358,15 +377,20 @@ Status Service::take_up_triggers() {
   return follow();
 }
 
-// Takes the fires of jobs that follow what has ended.
+// Takes the fires of jobs that follow what has ended. One that is busy, and leaves out what comes
+// meanwhile, follows when it has ended: what came may be in none of what it reads now.
 Status Service::follow() {
   std::vector<Triggered> next;
   {
     const std::lock_guard lock(mutex_);
-    next = triggers_.take();
+    next = triggers_.take([this](const JobName& job) {
+      const auto known = jobs_.find(job);
+      return known != jobs_.end() && queue_.is_busy(job) &&
+             known->second.spec->schedule.overlap == Overlap::skip;
+    });
   }
   for (const Triggered& one : next)
-    TM_CHECK(take({one.job, one.fire, one.fire}, one.inputs));
+    TM_CHECK(take({one.job, one.fire, one.fire}, Owed::yes, one.inputs));
   return {};
 }
 
@@ -379,11 +403,9 @@ std::string Service::enter(FireRecord fire, Overlap overlap) {
                                 overlap);
   switch (added) {
     case RunQueue::Added::skipped:
-      open_.erase(key);
-      return before_it;
+      return before_has_not_ended;
     case RunQueue::Added::full:
-      open_.erase(key);
-      return "more runs wait than may";
+      return queue_is_full;
     case RunQueue::Added::cancels: {
       const auto running = running_.find(fire.task.job);
       if (running == running_.end()) break;  // it begins, or ends, in this moment
@@ -404,8 +426,16 @@ void Service::retry_now(UtcMicros now) {
     const FireKey key = retries_.begin()->second;
     retries_.erase(retries_.begin());
     const auto fire = open_.find(key);
-    if (fire != open_.end() && jobs_.contains(key.first.job)) enter(fire->second, Overlap::queue);
+    if (fire != open_.end() && fire->second.state == FireState::retry_wait) enter_again(key);
   }
+}
+
+// With mutex_ held: a fire that is owed. Where the queue is full it comes again a little later.
+void Service::enter_again(const FireKey& key) {
+  const auto job = jobs_.find(key.first.job);
+  if (job == jobs_.end() || !job->second.does(key.first.what)) return;
+  if (!enter(open_.at(key), Overlap::queue).empty())
+    retries_.emplace(later(parts_.clock.now_utc(), full_looks_every), key);
 }
 
 void Service::stop_overdue() {
@@ -415,183 +445,6 @@ void Service::stop_overdue() {
     running.why = "it took longer than its `timeout`";
     running.cancel->request();
   }
-}
-
-void Service::work() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    std::optional<QueuedRun> next;
-    while (!leaving_ && !(next = queue_.take()))
-      changed_.wait(lock);
-    if (leaving_) return;
-    lock.unlock();
-    begin(*next);
-    lock.lock();
-    queue_.ended(next->task.job);
-    changed_.notify_all();
-  }
-}
-
-void Service::begin(const QueuedRun& next) {
-  Cancel cancel;
-  FireRecord fire;
-  std::shared_ptr<const JobSpec> spec;
-  const JobName& name = next.task.job;
-  {
-    const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(name);
-    const auto known = open_.find({next.task, next.fire});
-    if (job == jobs_.end() || known == open_.end()) return;
-    spec = job->second.spec;
-    fire = known->second;
-    if (const auto why = held_back(*spec, fire)) {
-      fire.reason = *why;
-    } else {
-      fire.state = FireState::running;
-      ++fire.attempts;
-      fire.run = new_run_id(parts_.clock, parts_.randomness);
-      fire.reason.clear();
-      fire.next_at.reset();
-      Running running{&cancel, std::nullopt, {}};
-      if (spec->schedule.timeout && next.task.what == FireTask::run)
-        running.deadline = parts_.clock.monotonic() + *spec->schedule.timeout;
-      running_.emplace(name, running);
-    }
-    known->second = fire;
-  }
-  store_and_tell(fire, std::nullopt);
-  if (fire.state != FireState::running) return;
-  Outcome outcome = perform(*spec, fire, cancel);
-  std::string why;
-  {
-    const std::lock_guard lock(mutex_);
-    why = running_.at(name).why;
-    running_.erase(name);
-  }
-  settle(*spec, fire, std::move(outcome), why);
-}
-
-Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel) {
-  if (fire.task.what == FireTask::verify) {
-    Status compared = parts_.verify(job, cancel);
-    if (compared.ok()) return {};
-    return {std::nullopt, std::move(compared).error()};
-  }
-  auto ran = parts_.run(job, fire.run, cancel);
-  if (!ran.ok()) return {std::nullopt, std::move(ran).error()};
-  return {*std::move(ran), std::nullopt};
-}
-
-// With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
-std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
-  const nanoseconds now = parts_.clock.monotonic();
-  std::vector<Breaker*> asked;
-  for (const std::string& name : connections_of(job)) {
-    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
-    if (breaker.let_through(now)) {
-      asked.push_back(&breaker);
-      continue;
-    }
-    for (Breaker* one : asked)
-      one->gave_up();
-    const auto until = breaker.open_until(now);
-    fire.state = FireState::retry_wait;
-    fire.next_at =
-        later(parts_.clock.now_utc(), until ? *until - now : nanoseconds(std::chrono::seconds(1)));
-    retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
-    return "connection `" + name + "` is given a rest: " + breaker.why();
-  }
-  return std::nullopt;
-}
-
-void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
-  const nanoseconds now = parts_.clock.monotonic();
-  for (const std::string& name : connections_of(job)) {
-    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
-    const bool its_own =
-        error && ((error->fault == Fault::source && name == job.from.connection.value) ||
-                  (error->fault == Fault::target && name == job.to.connection.value));
-    if (!error) {
-      breaker.succeeded();
-    } else if (its_own) {
-      breaker.failed(*error, now);
-    } else {
-      breaker.gave_up();
-    }
-  }
-}
-
-void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why) {
-  const auto& [record, broke] = outcome;
-  std::optional<Error> error = broke;
-  fire.state = FireState::done;
-  if (record) {
-    fire.state = state_after(*record);
-    if (record->error) error = error_of(*record->error);
-  } else if (error) {
-    fire.state = error->code == "run.cancelled" ? FireState::cancelled : FireState::failed;
-  }
-  if (error) fire.reason = error->message;
-  const bool stopped = fire.state == FireState::cancelled;
-  bool stays = false;
-  {
-    const std::lock_guard lock(mutex_);
-    // What was stopped says nothing of them.
-    judge_connections(job, stopped ? std::optional(internal_error("run.cancelled", "")) : error);
-    if (stopped && why.empty() && leaving_) {
-      // The next start goes on with it.
-      fire.state = FireState::waiting;
-      --fire.attempts;
-      stays = true;
-    } else if (stopped) {
-      fire.state = why.starts_with("it took") ? FireState::failed : FireState::cancelled;
-      if (!why.empty()) fire.reason = why;
-    }
-    if (fire.state == FireState::failed && error && !stopped) {
-      const UtcMicros now = parts_.clock.now_utc();
-      const milliseconds since((now.get() - fire.fire.get()) / 1000);
-      const auto pause = pause_before_retry(
-          job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);
-      if (pause) {
-        fire.state = FireState::retry_wait;
-        fire.next_at = later(now, *pause);
-        retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
-        stays = true;
-      }
-    }
-    if (stays) {
-      open_[{fire.task, fire.fire}] = fire;
-    } else {
-      open_.erase({fire.task, fire.fire});
-      if (fire.task.what == FireTask::run && counts_as_run(fire.state)) {
-        const bool well = fire.state == FireState::done;
-        triggers_.ended(fire.task.job, fire.fire, well);
-        if (!well) fire.reason += held_back_text(triggers_.held_back_by(fire.task.job));
-      }
-    }
-    changed_.notify_all();
-  }
-  store_and_tell(fire, std::move(outcome.record));
-  if (stays) return;
-  Status followed = follow();
-  if (!followed.ok()) fail(std::move(followed).error());
-}
-
-void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
-  Status stored = parts_.store.update_fire(fire);
-  if (!stored.ok()) fail(std::move(stored).error());
-  tell(fire, std::move(record));
-}
-
-void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
-  const std::lock_guard lock(tell_mutex_);
-  parts_.tell({fire.task, fire.fire, fire.state, fire.reason, std::move(record)});
-}
-
-void Service::fail(Error error) {
-  const std::lock_guard lock(mutex_);
-  if (!error_) error_ = std::move(error);
-  changed_.notify_all();
 }
 
 }  // namespace tidemark

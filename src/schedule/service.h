@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,7 +45,8 @@ struct ServiceParts {
   std::function<Result<RunRecord>(const JobSpec&, const RunId&, Cancel&)> run;
   // One comparison of a job's source and target; blocks. An Error where they differ.
   std::function<Status(const JobSpec&, Cancel&)> verify;
-  std::function<void(const ServiceNote&)> tell;  // from any thread, one call at a time
+  std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
+  std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
 };
 
 struct ServiceOptions {
@@ -92,8 +94,13 @@ class Service {
   Status take_open_fires();
   Status forget_old();
   Status look();
-  // What a fire follows, where it is not due by a time.
-  Status take(const DueFire& due, const FireInputs& inputs = {});
+  // Whether a fire of the past is made up for; `inputs`: what it follows, where it is not due by a
+  // time.
+  enum class Owed { no, yes };
+  Status take(const DueFire& due, Owed owed, const FireInputs& inputs = {});
+  std::vector<FireRecord> put_aside(const Task& task, Overlap overlap);
+  void enter_again(const FireKey& key);
+  Status store_again();
   Status take_up_triggers();
   Status follow();
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
@@ -133,6 +140,9 @@ class Service {
   bool leaving_ = false;
   std::optional<std::chrono::nanoseconds> forgot_;  // serve()'s thread: when it did last
   std::optional<Error> error_;
+  std::deque<FireRecord> unstored_;  // what the store could not be told yet
+  bool store_is_away_ = false;
+  std::deque<DueFire> to_take_;  // serve()'s thread
 
   std::mutex tell_mutex_;
   std::vector<std::thread> workers_;

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "store/sql_store.h"
+#include "store/sqlite_database.h"
 
 namespace tidemark {
 namespace {
@@ -27,13 +28,35 @@ std::shared_ptr<JobSpec> a_job(const std::string& name, milliseconds every = sec
   return job;
 }
 
+// A database that does not answer while it is `away`.
+class AwayDatabase final : public SqlDatabase {
+ public:
+  AwayDatabase(std::unique_ptr<SqlDatabase> database, const std::atomic<bool>& away)
+      : database_(std::move(database)), away_(away) {}
+  Status read(const Work& work) override { return away_ ? gone() : database_->read(work); }
+  Status write(const Work& work, std::optional<milliseconds> patience) override {
+    return away_ ? gone() : database_->write(work, patience);
+  }
+  Status migrate(const Work& work) override { return database_->migrate(work); }
+  std::string name() const override { return database_->name(); }
+
+ private:
+  static Status gone() {
+    return internal_error("store.lost", "the store does not answer", Retry::reconnect);
+  }
+  std::unique_ptr<SqlDatabase> database_;
+  const std::atomic<bool>& away_;
+};
+
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {
     std::string name = (fs::temp_directory_path() / "tidemark-service-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     dir_ = name;
-    store_ = SqlStore::open_sqlite(dir_ / "store.db", clock_).value();
+    auto database = open_sqlite_database(dir_ / "store.db", clock_);
+    ASSERT_TRUE(database.ok());
+    store_ = SqlStore::open(std::make_unique<AwayDatabase>(std::move(*database), away_)).value();
     run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
       ++runs_[job.name.get()];
       return done();
@@ -88,6 +111,7 @@ class ServiceTest : public ::testing::Test {
     return store_->list_fires(JobName(job), 100).value();
   }
 
+  std::atomic<bool> away_ = false;
   SystemClock clock_;
   SeededRandomness randomness_{7};
   fs::path dir_;
@@ -188,6 +212,22 @@ TEST_F(ServiceTest, AJobFollowsThoseBeforeItOnceForEachOfTheirFires) {
   EXPECT_LE(fires("next").size(), before + 1);
 }
 
+TEST_F(ServiceTest, WhatEndsWhileAJobRunsIsFollowedWhenItHasEnded) {
+  auto next = a_job("next", std::chrono::hours(1));
+  next->schedule.every.reset();
+  next->schedule.after = {{"a", {}}};
+  runs_["a"] = runs_["next"] = 0;
+  const auto as_usual = run_;
+  run_ = [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
+    if (job.name.get() == "next") std::this_thread::sleep_for(milliseconds(1500));
+    return as_usual(job, run, cancel);
+  };
+  serve({a_job("a"), next}, milliseconds(4700));
+  EXPECT_GE(runs_["next"], 2);
+  EXPECT_LT(runs_["next"], runs_["a"]);
+  EXPECT_EQ(count("next", FireState::skipped), 0);
+}
+
 TEST_F(ServiceTest, ARunWhosePlaceIsTakenAtItsVeryEndDoesNoHarm) {
   auto job = a_job("a");
   job->schedule.overlap = Overlap::cancel;
@@ -215,6 +255,76 @@ TEST_F(ServiceTest, OneConnectionForBothIsTriedAgainAfterARest) {
   options.breaker = {.failures_max = 2, .pause = milliseconds(500)};
   serve({job}, milliseconds(6500), options);
   EXPECT_GE(count("a", FireState::done), 1);
+}
+
+TEST_F(ServiceTest, WhosePlaceIsTakenIsNotOwedAnyMore) {
+  auto job = a_job("a");
+  job->schedule.overlap = Overlap::cancel;
+  runs_["a"] = 0;
+  run_ = [&](const JobSpec& one, const RunId&, Cancel& cancel) {
+    ++runs_[one.name.get()];
+    // It takes its time to end.
+    for (int tenth = 0; tenth < 25 || !cancel.requested(); ++tenth)
+      std::this_thread::sleep_for(milliseconds(100));
+    return done(RunState::cancelled);
+  };
+  serve({job}, milliseconds(6200));
+  EXPECT_LE(store_->open_fires()->size(), 1U);
+  EXPECT_GE(count("a", FireState::skipped), 1);
+}
+
+TEST_F(ServiceTest, AFireThatWaitsForItsNextAttemptMakesWayForALaterOne) {
+  auto job = a_job("a");
+  job->schedule.retries.pause = std::chrono::hours(1);
+  job->schedule.retries.pause_max = std::chrono::hours(1);
+  runs_["a"] = 0;
+  run_ = [&](const JobSpec& one, const RunId&, Cancel&) {
+    ++runs_[one.name.get()];
+    return failed(Retry::reconnect);
+  };
+  ServiceOptions options;
+  options.breaker.failures_max = 100;
+  serve({job}, milliseconds(4500), options);
+  EXPECT_GE(runs_["a"], 3);
+  EXPECT_EQ(store_->open_fires()->size(), 1U);
+  EXPECT_GE(count("a", FireState::failed), 2);
+}
+
+TEST_F(ServiceTest, EachMissedFireIsRunAlsoWhereWhatOverlapsIsLeftOut) {
+  auto job = a_job("a", std::chrono::hours(1));
+  job->schedule.missed = Missed::all;
+  JobRecord record;
+  record.name = job->name;
+  ASSERT_TRUE(store_->upsert_job(record).ok());
+  const UtcMicros five_hours_ago((clock_.now_utc().get() / 3'600'000'000 - 5) * 3'600'000'000);
+  ASSERT_TRUE(store_->take_fire(new_fire(job->name, five_hours_ago, "before", "left out")).value());
+  runs_["a"] = 0;
+  serve({job}, milliseconds(1500));
+  EXPECT_EQ(runs_["a"], 5);
+}
+
+TEST_F(ServiceTest, AStoreThatIsAwayIsWaitedForAndNothingIsForgotten) {
+  runs_["a"] = 0;
+  const auto as_usual = run_;
+  std::atomic<bool> went = false;
+  run_ = [&](const JobSpec& one, const RunId& run, Cancel& cancel) {
+    // It goes while a run goes on, so how that ended cannot be stored at first.
+    if (!went.exchange(true)) {
+      away_ = true;
+      std::thread([this] {
+        std::this_thread::sleep_for(milliseconds(2500));
+        away_ = false;
+      }).detach();
+    }
+    return as_usual(one, run, cancel);
+  };
+  auto job = a_job("a");
+  job->schedule.overlap = Overlap::queue;
+  serve({job}, milliseconds(7500));
+  const auto fires = this->fires("a");
+  EXPECT_GE(fires.size(), 6U) << "those of the time without the store too";
+  for (const FireRecord& fire : fires)
+    EXPECT_EQ(fire.state, FireState::done) << to_text(fire.fire) << " " << fire.reason;
 }
 
 TEST_F(ServiceTest, WhatFailedHoldsBackWhoFollows) {

@@ -75,11 +75,11 @@ void Triggers::fired(const JobName& job, UtcMicros fire, const FireInputs& input
   last = {fire, inputs};
 }
 
-std::vector<Triggered> Triggers::take() {
+std::vector<Triggered> Triggers::take(const std::function<bool(const JobName&)>& waits) {
   std::vector<Triggered> triggered;
   for (const auto& [name, job] : jobs_) {
     auto next = follows(*job);
-    if (!next) continue;
+    if (!next || (waits && waits(name))) continue;
     fired(name, next->fire, next->inputs);
     triggered.push_back(*std::move(next));
   }

@@ -6,6 +6,7 @@
 // blocks.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -48,8 +49,8 @@ class Triggers {
   void ended(const JobName& job, UtcMicros fire, bool well);
   // A fire of one that follows others, with what it was for.
   void fired(const JobName& job, UtcMicros fire, const FireInputs& inputs);
-  // What follows now; counts as fired.
-  std::vector<Triggered> take();
+  // What follows now; counts as fired. Jobs of which `waits` is true follow later.
+  std::vector<Triggered> take(const std::function<bool(const JobName&)>& waits = {});
   // Who does not follow a fire that failed.
   std::vector<JobName> held_back_by(const JobName& failed) const;
 

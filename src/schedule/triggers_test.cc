@@ -87,6 +87,15 @@ TEST_F(TriggersTest, WhatWasFollowedBeforeAStartIsNotFollowedAgain) {
   EXPECT_EQ(taken(), "next11: a11");
 }
 
+TEST_F(TriggersTest, AJobThatIsBusyFollowsLaterAndOnce) {
+  triggers_.set({a_job("next", {"a"})});
+  ended("a", 10);
+  EXPECT_TRUE(triggers_.take([](const JobName&) { return true; }).empty());
+  ended("a", 20);
+  EXPECT_EQ(taken(), "next20: a20");
+  EXPECT_EQ(taken(), "");
+}
+
 TEST_F(TriggersTest, OnlyJobsWithoutTimesOfTheirOwnFollow) {
   auto timed = a_job("timed", {"a"});
   timed->schedule.every = std::chrono::hours(1);

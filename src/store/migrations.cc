@@ -165,10 +165,47 @@ ALTER TABLE etl_runs ADD COLUMN error_retry TEXT;
 CREATE INDEX etl_fires_open ON etl_fires (fire_time) WHERE state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
+// Windows of the past that are run again, and the runs that did it.
+constexpr std::string_view version_8 = R"sql(
+CREATE TABLE etl_backfills (
+  backfill_id TEXT PRIMARY KEY,
+  job_id TEXT NOT NULL REFERENCES etl_jobs (job_id),
+  from_value TEXT NOT NULL,
+  to_value TEXT NOT NULL,
+  step TEXT NOT NULL,
+  part_order TEXT NOT NULL CHECK (part_order IN ('oldest', 'newest')),
+  from_stage TEXT NOT NULL CHECK (from_stage IN ('auto', 'only', 'never')),
+  rate_share_ppm INTEGER NOT NULL,
+  allow_empty INTEGER NOT NULL CHECK (allow_empty IN (0, 1)),
+  state TEXT NOT NULL CHECK (state IN ('running', 'paused', 'cancelled', 'done', 'failed')),
+  note TEXT NOT NULL DEFAULT '',
+  created_at TEXT NOT NULL,
+  ended_at TEXT
+) STRICT, WITHOUT ROWID;
+CREATE TABLE etl_backfill_parts (
+  backfill_id TEXT NOT NULL REFERENCES etl_backfills (backfill_id) ON DELETE CASCADE,
+  number INTEGER NOT NULL,
+  lo TEXT NOT NULL,
+  hi TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed', 'skipped')),
+  run_id TEXT NOT NULL DEFAULT '',
+  rows_loaded INTEGER NOT NULL DEFAULT 0,
+  duration_ms INTEGER NOT NULL DEFAULT 0,
+  read_from TEXT NOT NULL DEFAULT '',
+  error TEXT NOT NULL DEFAULT '',
+  PRIMARY KEY (backfill_id, number)
+) STRICT, WITHOUT ROWID;
+ALTER TABLE etl_runs ADD COLUMN kind_of_run TEXT NOT NULL DEFAULT 'run'
+  CHECK (kind_of_run IN ('run', 'replay', 'full', 'window', 'repair', 'backfill'));
+UPDATE etl_runs SET kind_of_run = kind;
+ALTER TABLE etl_runs DROP COLUMN kind;
+ALTER TABLE etl_runs RENAME COLUMN kind_of_run TO kind;
+)sql";
+
 constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
                                     Migration{3, version_3}, Migration{4, version_4},
                                     Migration{5, version_5}, Migration{6, version_6},
-                                    Migration{7, version_7}};
+                                    Migration{7, version_7}, Migration{8, version_8}};
 
 struct Found {
   int version = 0;

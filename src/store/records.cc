@@ -86,12 +86,62 @@ std::string_view to_string(RunKind kind) {
       return "window";
     case RunKind::repair:
       return "repair";
+    case RunKind::backfill:
+      return "backfill";
   }
   return "run";
 }
 
 bool moves_watermark(RunKind kind) {
-  return kind != RunKind::replay && kind != RunKind::repair;
+  return kind != RunKind::replay && kind != RunKind::repair && kind != RunKind::backfill;
+}
+
+std::string_view to_string(BackfillState state) {
+  switch (state) {
+    case BackfillState::running:
+      return "running";
+    case BackfillState::paused:
+      return "paused";
+    case BackfillState::cancelled:
+      return "cancelled";
+    case BackfillState::done:
+      return "done";
+    case BackfillState::failed:
+      return "failed";
+  }
+  return "running";
+}
+
+std::string_view to_string(PartOrder order) {
+  return order == PartOrder::oldest ? "oldest" : "newest";
+}
+
+std::string_view to_string(FromStage from) {
+  switch (from) {
+    case FromStage::when_kept:
+      return "auto";
+    case FromStage::only:
+      return "only";
+    case FromStage::never:
+      return "never";
+  }
+  return "auto";
+}
+
+std::string_view to_string(PartState state) {
+  switch (state) {
+    case PartState::waiting:
+      return "waiting";
+    case PartState::running:
+      return "running";
+    case PartState::done:
+      return "done";
+    case PartState::failed:
+      return "failed";
+    case PartState::skipped:
+      return "skipped";
+  }
+  return "waiting";
 }
 
 FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped) {

@@ -56,7 +56,7 @@ struct KeptProof {
       proved_at;  // when all of it was equal, where nothing else was seen since
 };
 
-enum class RunKind { run, replay, full, window, repair };
+enum class RunKind { run, replay, full, window, repair, backfill };
 std::string_view to_string(RunKind kind);
 // Whether such a run opens a window of its own, so that it moves the watermark.
 bool moves_watermark(RunKind kind);
@@ -276,6 +276,68 @@ struct FireRecord {
 
 // As it is taken: `waiting` or, with a reason, `skipped`.
 FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped = {});
+// Windows of the past that are run again, cut into parts of which each is a run of its own.
+using BackfillId = Named<std::string, struct BackfillIdTag>;
+
+enum class BackfillState {
+  running,  // or left by a process that died
+  paused,
+  cancelled,
+  done,
+  failed,  // some of its parts, or why none could be run
+};
+std::string_view to_string(BackfillState state);
+
+enum class PartOrder { oldest, newest };
+std::string_view to_string(PartOrder order);
+
+// Where the rows of a part come from.
+enum class FromStage {
+  when_kept,  // from the stage where it has all of them, else from the source
+  only,
+  never,
+};
+std::string_view to_string(FromStage from);
+
+struct BackfillRecord {
+  BackfillId id;
+  JobName job;
+  // The ends as values of the job's watermark, as Source::cursor_shape() says they are written.
+  std::string from;
+  std::string to;
+  std::string step;
+  PartOrder order = PartOrder::oldest;
+  FromStage from_stage = FromStage::when_kept;
+  double rate_share = 1;  // of the rate of the source's guard
+  bool allow_empty = false;
+  BackfillState state = BackfillState::running;
+  std::string note;  // why it is in that state, for people
+  UtcMicros created_at;
+  std::optional<UtcMicros> ended_at;  // also while it is paused
+};
+
+enum class PartState {
+  waiting,
+  running,
+  done,
+  failed,
+  skipped,  // the backfill was cancelled before its turn
+};
+std::string_view to_string(PartState state);
+
+// One window of a backfill. It is done when `run` is.
+struct BackfillPart {
+  std::int64_t number = 0;  // from 1, oldest first
+  std::string lo;
+  std::string hi;
+  PartState state = PartState::waiting;
+  RunId run;  // of the newest attempt; empty before the first
+  std::int64_t rows = 0;
+  std::int64_t ms = 0;
+  std::string from;  // `source` or `stage`; empty before it is read
+  std::string error;
+  friend bool operator==(const BackfillPart&, const BackfillPart&) = default;
+};
 
 struct RunFilter {
   std::optional<JobName> job;

@@ -73,8 +73,8 @@ std::optional<StoredError> error_at(const SqlStatement& row, int column) {
 }
 
 Result<RunKind> kind_at(const SqlStatement& row, int column) {
-  for (RunKind kind :
-       {RunKind::run, RunKind::replay, RunKind::full, RunKind::window, RunKind::repair}) {
+  for (RunKind kind : {RunKind::run, RunKind::replay, RunKind::full, RunKind::window,
+                       RunKind::repair, RunKind::backfill}) {
     if (to_string(kind) == row.text_at(column)) return kind;
   }
   return unreadable("kind of run", row.text_at(column));

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "store/migrations.h"
+#include "store/sql_backfills.h"
 #include "store/sql_fires.h"
 #include "store/sql_leases.h"
 #include "store/sql_rows.h"
@@ -244,6 +245,36 @@ Result<RunRecord> SqlStore::take_over(const RunId& run, Fence token) {
   }));
   TM_TRY(RunHistory history, get_run(run));
   return history.run;
+}
+
+Status SqlStore::add_backfill(const BackfillRecord& backfill,
+                              const std::vector<BackfillPart>& parts) {
+  return write(
+      [&](SqlSession& session) { return sql_backfills::insert(session, backfill, parts); });
+}
+
+Result<BackfillRecord> SqlStore::find_backfill(const BackfillId& id) {
+  return read([&](SqlSession& session) { return sql_backfills::find(session, id); });
+}
+
+Result<std::vector<BackfillRecord>> SqlStore::list_backfills(const std::optional<JobName>& job) {
+  return read([&](SqlSession& session) { return sql_backfills::list(session, job); });
+}
+
+Result<std::vector<BackfillPart>> SqlStore::backfill_parts(const BackfillId& id) {
+  return read([&](SqlSession& session) { return sql_backfills::parts(session, id); });
+}
+
+Result<bool> SqlStore::move_backfill(const BackfillId& id, const std::vector<BackfillState>& from,
+                                     BackfillState to, const std::string& note) {
+  return write([&](SqlSession& session) -> Result<bool> {
+    TM_TRY(const UtcMicros now, session.now());
+    return sql_backfills::move(session, id, from, to, note, now);
+  });
+}
+
+Status SqlStore::update_part(const BackfillId& id, const BackfillPart& part) {
+  return write([&](SqlSession& session) { return sql_backfills::update(session, id, part); });
 }
 
 Status SqlStore::begin_run(const RunStart& start) {

@@ -44,6 +44,15 @@ class SqlStore final : public Store {
   Result<std::vector<FireRecord>> open_fires() override;
   Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) override;
   Result<std::int64_t> forget_fires(UtcMicros before) override;
+  Status add_backfill(const BackfillRecord& backfill,
+                      const std::vector<BackfillPart>& parts) override;
+  Result<BackfillRecord> find_backfill(const BackfillId& id) override;
+  Result<std::vector<BackfillRecord>> list_backfills(const std::optional<JobName>& job) override;
+  Result<std::vector<BackfillPart>> backfill_parts(const BackfillId& id) override;
+  Result<bool> move_backfill(const BackfillId& id, const std::vector<BackfillState>& from,
+                             BackfillState to, const std::string& note) override;
+  Status update_part(const BackfillId& id, const BackfillPart& part) override;
+
   Status begin_run(const RunStart& start) override;
   Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;
   Result<StreamMark> transition(const Transition& step) override;

@@ -62,6 +62,23 @@ class Store {
   // Forgets fires of before that have ended, but of each task the newest one; how many those were.
   virtual Result<std::int64_t> forget_fires(UtcMicros before) = 0;
 
+  // A backfill and its parts, cut once and for all; durable when this returns. The job must have
+  // been upserted.
+  virtual Status add_backfill(const BackfillRecord& backfill,
+                              const std::vector<BackfillPart>& parts) = 0;
+  // `backfill.unknown` where there is none.
+  virtual Result<BackfillRecord> find_backfill(const BackfillId& id) = 0;
+  // Newest first; of one job, or of all.
+  virtual Result<std::vector<BackfillRecord>> list_backfills(const std::optional<JobName>& job) = 0;
+  // Oldest first.
+  virtual Result<std::vector<BackfillPart>> backfill_parts(const BackfillId& id) = 0;
+  // From one of the states `from` to `to`; false where it is in another. `to` other than `running`
+  // sets its end.
+  virtual Result<bool> move_backfill(const BackfillId& id, const std::vector<BackfillState>& from,
+                                     BackfillState to, const std::string& note) = 0;
+  // In the place of what was stored of the part with that number.
+  virtual Status update_part(const BackfillId& id, const BackfillPart& part) = 0;
+
   // The run and the windows of all streams known now. The job must have been upserted.
   virtual Status begin_run(const RunStart& start) = 0;
   // A stream found after the run began. Its window is durable when this returns; only then read.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/units.h"
+#include "connect/expression.h"
 #include "connect/fit.h"
 #include "connect/key_check.h"
 #include "connect/load_check.h"
@@ -207,6 +208,32 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
     if (sql.starts_with("INSERT")) loaded = answer->integer(0, 0);
   }
   return RowCount(loaded);
+}
+
+Result<RowCount> DuckdbLoad::take_out_range(const TargetRange& range, RowCount given,
+                                            const LoadTarget& target, Cancel& cancel) {
+  TM_CHECK(cancel.check());
+  TM_TRY(const WarehouseTable table, parse_table(catalog_, target.table));
+  TM_TRY(const std::optional<Schema> present, describe_table(engine_, table));
+  if (!present) return table_gone(target.table);
+  const auto at = find_column(*present, range.column);
+  if (!at) return internal_error("target.no_column", "the table has no `" + range.column + "`");
+  const std::string column = duck::quote_name(range.column);
+  const auto value = [&](const std::string& text) {
+    return "CAST(" + duck::quote_text(text) + " AS " + present->columns[*at].source_type + ")";
+  };
+  const std::string from = table.quoted() + " WHERE " + column + " >= " + value(range.lo) +
+                           " AND " + column + " < " + value(range.hi);
+  if (!target.allow_empty) {
+    TM_TRY(const std::int64_t rows, engine_.count("SELECT count(*) FROM " + from));
+    TM_CHECK(check_replacement(target, given.get(), rows));
+  }
+  auto removed = engine_.query("DELETE FROM " + from);
+  if (!removed.ok()) {
+    return explain_failed_write(std::move(removed).error(), file_)
+        .with_context("taking rows out of table " + target.table);
+  }
+  return RowCount(removed->integer(0, 0));
 }
 
 Result<RowCount> DuckdbLoad::remove(const Removal& removal, const LoadTarget& target,

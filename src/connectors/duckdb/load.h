@@ -39,6 +39,8 @@ class DuckdbLoad : public LoadTxn {
 
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
+  Result<RowCount> take_out_range(const TargetRange& range, RowCount given,
+                                  const LoadTarget& target, Cancel& cancel) override;
   Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
                           Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;

@@ -21,7 +21,7 @@ class DuckdbSink : public Sink {
   DuckdbSink(std::string catalog, std::filesystem::path file, duck::Connection& engine)
       : catalog_(std::move(catalog)), file_(std::move(file)), engine_(engine) {}
 
-  SinkTraits traits() const override { return {}; }
+  SinkTraits traits() const override { return {true, true, true}; }
   Result<std::optional<LedgerRow>> committed(const StreamId& stream, Cancel& cancel) override;
   Result<std::vector<LedgerRow>> take_over(const JobName& job, Fence token,
                                            Cancel& cancel) override;

@@ -115,6 +115,31 @@ std::string MysqlSource::cursor_value(const Position& position) const {
   return cursor_ ? parse_placed(position).value : std::string();
 }
 
+std::optional<CursorShape> MysqlSource::cursor_shape() const {
+  if (!cursor_) return std::nullopt;
+  switch (cursor_->kind) {
+    case CursorKind::timestamp:
+      return CursorShape::instant;
+    case CursorKind::datetime:
+      return CursorShape::wall;
+    case CursorKind::date:
+      return CursorShape::day;
+    case CursorKind::number:
+      return CursorShape::number;
+  }
+  return std::nullopt;
+}
+
+// The session's zone is UTC, so a moment is written as its clock shows it.
+Position MysqlSource::position_of(const std::string& value) const {
+  std::string text = value;
+  if (cursor_shape() == CursorShape::instant) {
+    text[text.find('T')] = ' ';
+    text.pop_back();
+  }
+  return {text};
+}
+
 bool MysqlSource::keep_to(const std::vector<RowRange>& ranges) {
   kept_ = ranges_condition(ranges, quote_name);
   return true;

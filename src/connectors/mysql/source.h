@@ -42,6 +42,8 @@ class MysqlSource : public Source {
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
   std::string cursor_value(const Position& position) const override;
+  std::optional<CursorShape> cursor_shape() const override;
+  Position position_of(const std::string& value) const override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
   Status only_keys(const std::vector<std::string>& columns,
                    const std::optional<Position>& since) override;

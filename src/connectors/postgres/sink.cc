@@ -42,7 +42,7 @@ PostgresSink::PostgresSink(duck::Connection& engine, ConnectOptions options, Loc
 }
 
 SinkTraits PostgresSink::traits() const {
-  return SinkTraits{.transactional = true, .creates_tables = true};
+  return SinkTraits{.transactional = true, .creates_tables = true, .takes_out_ranges = true};
 }
 
 Result<Connection*> PostgresSink::reader(Cancel& cancel) {

@@ -113,6 +113,14 @@ Status PostgresLoad::finish_rows(const LoadSteps& steps, const LoadTarget& targe
   return rows_lost(expected.get(), merged->changed());
 }
 
+Result<RowCount> PostgresLoad::take_out_range(const TargetRange& range, RowCount given,
+                                              const LoadTarget& target, Cancel& cancel) {
+  auto removed = remove_range(*connection_, range, given, target, cancel);
+  if (removed.ok()) return removed;
+  failed_ = true;
+  return std::move(removed).error().with_context("taking rows out of " + target.table);
+}
+
 Result<RowCount> PostgresLoad::remove(const Removal& removal, const LoadTarget& target,
                                       Cancel& cancel) {
   auto removed = remove_rows(engine_, *connection_, removal, target, cancel);

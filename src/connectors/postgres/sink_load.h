@@ -31,6 +31,8 @@ class PostgresLoad : public LoadTxn {
   // Blocks while the rows are sent; memory is bounded by a few batches.
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
                          Cancel& cancel) override;
+  Result<RowCount> take_out_range(const TargetRange& range, RowCount given,
+                                  const LoadTarget& target, Cancel& cancel) override;
   Result<RowCount> remove(const Removal& removal, const LoadTarget& target,
                           Cancel& cancel) override;
   Status quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) override;

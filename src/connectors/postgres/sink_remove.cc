@@ -98,4 +98,23 @@ Result<RowCount> remove_rows(duck::Connection& engine, Connection& connection,
   return RowCount(done.changed());
 }
 
+Result<RowCount> remove_range(Connection& connection, const TargetRange& range, RowCount given,
+                              const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(const TableState state, read_table(connection, target.table, cancel));
+  if (!state.exists) return table_gone(target.table);
+  const std::string column = quote_name(range.column);
+  const std::string from = (state.children.empty() ? "" : "only ") + state.name.sql() + " where " +
+                           column + " >= " + quote_text(range.lo) + " and " + column + " < " +
+                           quote_text(range.hi);
+  // Nobody writes between the count and the deletion; readers go on.
+  TM_CHECK(connection.execute("lock table " + state.name.sql() + " in share row exclusive mode",
+                              cancel));
+  if (!target.allow_empty) {
+    TM_TRY(const Rows present, connection.query("select count(*) from " + from, cancel));
+    TM_CHECK(check_replacement(target, given.get(), present.integer(0, 0)));
+  }
+  TM_TRY(const Rows done, connection.query("delete from " + from, cancel));
+  return RowCount(done.changed());
+}
+
 }  // namespace tidemark::postgres

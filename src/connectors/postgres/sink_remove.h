@@ -17,4 +17,8 @@ namespace tidemark::postgres {
 Result<RowCount> remove_rows(duck::Connection& engine, Connection& connection,
                              const Removal& removal, const LoadTarget& target, Cancel& cancel);
 
+// LoadTxn::take_out_range. The server compares with values of the column's own type.
+Result<RowCount> remove_range(Connection& connection, const TargetRange& range, RowCount given,
+                              const LoadTarget& target, Cancel& cancel);
+
 }  // namespace tidemark::postgres

@@ -1,6 +1,8 @@
 #include "connectors/postgres/source.h"
 
 #include <algorithm>
+#include <cstdlib>
+#include <string_view>
 #include <utility>
 
 #include "connect/table_source.h"
@@ -132,6 +134,42 @@ std::string PostgresSource::cursor_value(const Position& position) const {
   const bool is_value = cursor_ && cursor_->kind != CursorKind::transaction &&
                         cursor_->kind != CursorKind::row_transaction;
   return is_value ? parse_position(position).value : std::string();
+}
+
+std::optional<CursorShape> PostgresSource::cursor_shape() const {
+  if (!cursor_) return std::nullopt;
+  switch (cursor_->kind) {
+    case CursorKind::timestamptz:
+      return CursorShape::instant;
+    case CursorKind::timestamp:
+      return CursorShape::wall;
+    case CursorKind::date:
+      return CursorShape::day;
+    case CursorKind::number:
+      return CursorShape::number;
+    case CursorKind::transaction:
+    case CursorKind::row_transaction:
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<std::int64_t>> PostgresSource::rows_estimated(const Window& window,
+                                                                   Cancel& cancel) {
+  TM_CHECK(describe(cancel));
+  if (!windowed()) return std::optional<std::int64_t>();
+  const std::string condition = window_condition(*cursor_, window, spec_.null_cursor);
+  TM_TRY(Connection * connection, control(cancel));
+  TM_TRY(const Rows plan, connection->query("explain (format json) select from " + relation() +
+                                                (condition.empty() ? "" : " where " + condition),
+                                            cancel));
+  std::string text;
+  for (std::size_t row = 0; row < plan.rows(); ++row)
+    text += plan.string(row, 0);
+  constexpr std::string_view name = "\"Plan Rows\": ";
+  const std::size_t at = text.find(name);
+  if (at == std::string::npos) return std::optional<std::int64_t>();
+  return std::optional<std::int64_t>(std::strtoll(text.c_str() + at + name.size(), nullptr, 10));
 }
 
 bool PostgresSource::keep_to(const std::vector<RowRange>& ranges) {

@@ -54,6 +54,8 @@ class PostgresSource : public Source {
                         Cancel& cancel) override;
   Status leave_out(const std::vector<std::string>& columns) override;
   std::string cursor_value(const Position& position) const override;
+  std::optional<CursorShape> cursor_shape() const override;
+  Result<std::optional<std::int64_t>> rows_estimated(const Window& window, Cancel& cancel) override;
   bool keep_to(const std::vector<RowRange>& ranges) override;
   Status only_keys(const std::vector<std::string>& columns,
                    const std::optional<Position>& since) override;

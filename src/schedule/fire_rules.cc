@@ -1,0 +1,56 @@
+#include "schedule/fire_rules.h"
+
+namespace tidemark {
+
+UtcMicros later(UtcMicros at, std::chrono::nanoseconds by) {
+  return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
+}
+
+Error error_of(const StoredError& stored) {
+  Error error = internal_error(stored.code, stored.message, stored.retry, stored.hint);
+  for (const Fault fault : {Fault::user, Fault::source, Fault::target, Fault::internal}) {
+    if (to_string(fault) == stored.fault) error.fault = fault;
+  }
+  return error;
+}
+
+Missed missed_of(const JobSpec& job, FireTask what) {
+  return what == FireTask::run ? job.schedule.missed : Missed::once;
+}
+
+Overlap overlap_of(const JobSpec& job, FireTask what) {
+  return what == FireTask::run ? job.schedule.overlap : Overlap::skip;
+}
+
+bool counts_as_run(FireState state) {
+  return state == FireState::done || state == FireState::failed || state == FireState::blocked;
+}
+
+std::set<std::string> connections_of(const JobSpec& job) {
+  return {job.from.connection.value, job.to.connection.value};
+}
+
+std::string held_back_text(const std::vector<JobName>& jobs) {
+  std::string names;
+  for (const JobName& job : jobs)
+    names += (names.empty() ? "" : ", ") + job.get();
+  return names.empty() ? "" : "; held back: " + names;
+}
+
+FireState state_after(const RunRecord& record) {
+  switch (record.status()) {
+    case RunStatus::success:
+    case RunStatus::skipped:
+      return FireState::done;
+    case RunStatus::blocked:
+      return FireState::blocked;
+    case RunStatus::cancelled:
+      return FireState::cancelled;
+    case RunStatus::failed:
+    case RunStatus::running:  // a COMMIT that cannot be resolved now
+      return FireState::failed;
+  }
+  return FireState::failed;
+}
+
+}  // namespace tidemark

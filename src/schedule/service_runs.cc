@@ -1,0 +1,208 @@
+// The runs of a service: what a worker does with a fire, from its turn to its end.
+#include <utility>
+
+#include "schedule/fire_rules.h"
+#include "schedule/retry.h"
+#include "schedule/service.h"
+
+namespace tidemark {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+void Service::work() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    std::optional<QueuedRun> next;
+    while (!leaving_ && !(next = queue_.take()))
+      changed_.wait(lock);
+    if (leaving_) return;
+    lock.unlock();
+    begin(*next);
+    lock.lock();
+    queue_.ended(next->task.job);
+    changed_.notify_all();
+    lock.unlock();
+    Status followed = follow();
+    if (!followed.ok()) fail(std::move(followed).error());
+    lock.lock();
+  }
+}
+
+void Service::begin(const QueuedRun& next) {
+  Cancel cancel;
+  FireRecord fire;
+  std::shared_ptr<const JobSpec> spec;
+  const JobName& name = next.task.job;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto job = jobs_.find(name);
+    const auto known = open_.find({next.task, next.fire});
+    const bool goes_on = job != jobs_.end() && job->second.does(next.task.what);
+    if (!goes_on || known == open_.end() || leaving_) return;
+    spec = job->second.spec;
+    fire = known->second;
+    if (const auto why = held_back(*spec, fire)) {
+      fire.reason = *why;
+    } else {
+      fire.state = FireState::running;
+      ++fire.attempts;
+      fire.run = new_run_id(parts_.clock, parts_.randomness);
+      fire.reason.clear();
+      fire.next_at.reset();
+      Running running{&cancel, std::nullopt, {}};
+      if (spec->schedule.timeout && next.task.what == FireTask::run)
+        running.deadline = parts_.clock.monotonic() + *spec->schedule.timeout;
+      running_.emplace(name, running);
+    }
+    known->second = fire;
+  }
+  store_and_tell(fire, std::nullopt);
+  if (fire.state != FireState::running) return;
+  Outcome outcome = perform(*spec, fire, cancel);
+  std::string why;
+  {
+    const std::lock_guard lock(mutex_);
+    why = running_.at(name).why;
+    running_.erase(name);
+  }
+  settle(*spec, fire, std::move(outcome), why);
+}
+
+Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel) {
+  if (fire.task.what == FireTask::verify) {
+    Status compared = parts_.verify(job, cancel);
+    if (compared.ok()) return {};
+    return {std::nullopt, std::move(compared).error()};
+  }
+  auto ran = parts_.run(job, fire.run, cancel);
+  if (!ran.ok()) return {std::nullopt, std::move(ran).error()};
+  return {*std::move(ran), std::nullopt};
+}
+
+// With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
+std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
+  const nanoseconds now = parts_.clock.monotonic();
+  std::vector<Breaker*> asked;
+  for (const std::string& name : connections_of(job)) {
+    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    if (breaker.let_through(now)) {
+      asked.push_back(&breaker);
+      continue;
+    }
+    for (Breaker* one : asked)
+      one->gave_up();
+    const auto until = breaker.open_until(now);
+    fire.state = FireState::retry_wait;
+    fire.next_at =
+        later(parts_.clock.now_utc(), until ? *until - now : nanoseconds(std::chrono::seconds(1)));
+    retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
+    return "connection `" + name + "` is given a rest: " + breaker.why();
+  }
+  return std::nullopt;
+}
+
+void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
+  const nanoseconds now = parts_.clock.monotonic();
+  for (const std::string& name : connections_of(job)) {
+    Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    const bool its_own =
+        error && ((error->fault == Fault::source && name == job.from.connection.value) ||
+                  (error->fault == Fault::target && name == job.to.connection.value));
+    if (!error) {
+      breaker.succeeded();
+    } else if (its_own) {
+      breaker.failed(*error, now);
+    } else {
+      breaker.gave_up();
+    }
+  }
+}
+
+void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why) {
+  const auto& [record, broke] = outcome;
+  std::optional<Error> error = broke;
+  fire.state = FireState::done;
+  if (record) {
+    fire.state = state_after(*record);
+    if (record->error) error = error_of(*record->error);
+  } else if (error) {
+    fire.state = error->code == "run.cancelled" ? FireState::cancelled : FireState::failed;
+  }
+  if (error) fire.reason = error->message;
+  const bool stopped = fire.state == FireState::cancelled;
+  bool stays = false;
+  {
+    const std::lock_guard lock(mutex_);
+    // What was stopped says nothing of them.
+    judge_connections(job, stopped ? std::optional(internal_error("run.cancelled", "")) : error);
+    if (stopped && why.empty() && leaving_) {
+      // The next start goes on with it.
+      fire.state = FireState::waiting;
+      --fire.attempts;
+      stays = true;
+    } else if (stopped) {
+      fire.state = why.starts_with("it took") ? FireState::failed : FireState::cancelled;
+      if (!why.empty()) fire.reason = why;
+    }
+    const auto known = jobs_.find(job.name);
+    const bool goes_on = known != jobs_.end() && known->second.does(fire.task.what);
+    if (fire.state == FireState::failed && error && !stopped && goes_on) {
+      // Somebody else runs it now, as a person by hand: no attempt was made.
+      if (error->code == "run.leased") --fire.attempts;
+      const UtcMicros now = parts_.clock.now_utc();
+      const milliseconds since((now.get() - fire.fire.get()) / 1000);
+      const auto pause = pause_before_retry(
+          job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);
+      if (pause) {
+        fire.state = FireState::retry_wait;
+        fire.next_at = later(now, *pause);
+        retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
+        stays = true;
+      }
+    }
+    if (stays) {
+      open_[{fire.task, fire.fire}] = fire;
+    } else {
+      open_.erase({fire.task, fire.fire});
+      if (fire.task.what == FireTask::run && counts_as_run(fire.state)) {
+        const bool well = fire.state == FireState::done;
+        triggers_.ended(fire.task.job, fire.fire, well);
+        if (!well) fire.reason += held_back_text(triggers_.held_back_by(fire.task.job));
+      }
+    }
+    changed_.notify_all();
+  }
+  store_and_tell(fire, std::move(outcome.record));
+}
+
+void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
+  Status stored = parts_.store.update_fire(fire);
+  // Stale: it has ended, as when its job was removed meanwhile.
+  if (!stored.ok() && stored.error().code != "store.stale") {
+    const std::lock_guard lock(mutex_);
+    unstored_.push_back(fire);
+  }
+  if (!stored.ok() && stored.error().code != "store.stale") fail(std::move(stored).error());
+  tell(fire, std::move(record));
+}
+
+void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
+  const std::lock_guard lock(tell_mutex_);
+  parts_.tell({fire.task, fire.fire, fire.state, fire.reason, std::move(record)});
+}
+
+// A store that is away is waited for; what happens meanwhile is kept here.
+void Service::fail(Error error) {
+  const std::lock_guard lock(mutex_);
+  if (error.retry != Retry::never) {
+    const bool was_away = std::exchange(store_is_away_, true);
+    if (!was_away && parts_.say)
+      parts_.say("the store does not answer, so nothing begins until it does: " + error.describe());
+  } else if (!error_) {
+    error_ = std::move(error);
+  }
+  changed_.notify_all();
+}
+
+}  // namespace tidemark
