@@ -37,6 +37,20 @@ class WatermarkTest : public SourceTest {
     EXPECT_TRUE(done.ok()) << text << ": " << done.error().describe();
   }
 
+  // Until there is one row of `what`. The server gives an old list of transactions to those who ask
+  // for it often.
+  void wait_until_one(const std::string& what) {
+    const auto looking = connect();
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (true) {
+      const auto found = looking->query("select count(*) from " + what, cancel_);
+      ASSERT_TRUE(found.ok()) << found.error().describe();
+      if (found->string(0, 0) == "1") return;
+      ASSERT_LT(std::chrono::steady_clock::now(), end) << "there is none of " << what;
+      std::this_thread::sleep_for(milliseconds(300));
+    }
+  }
+
   // A window of a target that appends; the process ends after it.
   std::vector<std::string> window(LoadStrategy strategy = LoadStrategy::append) {
     const auto rows = read(table("t", "at"), strategy, progress_);
@@ -97,13 +111,16 @@ TEST_F(WatermarkTest, AnInsertThatWaitedForAMetadataLockIsNotLost) {
   run(*reader, "select * from t");
   const auto altering = connect();
   std::thread alter([&] { run(*altering, "alter table t add column more int"); });
-  std::this_thread::sleep_for(milliseconds(200));
+  wait_until_one("information_schema.processlist where state like '%metadata lock%' and id = " +
+                 std::to_string(altering->session_id()));
   const auto writer = connect();
   const std::string before = writer->query("select now(6)", cancel_)->string(0, 0);
   std::thread insert([&] {
     run(*writer, "begin");
     run(*writer, "insert into t (id) values (2)");
   });
+  wait_until_one("information_schema.processlist where state like '%metadata lock%' and id = " +
+                 std::to_string(writer->session_id()));
   pause();
   pause();
   const auto looked = early.upper(progress_, cancel_);
@@ -113,16 +130,11 @@ TEST_F(WatermarkTest, AnInsertThatWaitedForAMetadataLockIsNotLost) {
   run(*reader, "commit");
   alter.join();
   insert.join();
-  // The session sleeps now, and its transaction says that it is younger than its row. The server
-  // gives an old list of transactions for a while.
-  std::this_thread::sleep_for(milliseconds(300));
-  const auto facts = reader->query(
-      "select count(*) from information_schema.innodb_trx where trx_mysql_thread_id = " +
-          std::to_string(writer->session_id()) + " and trx_started > timestamp'" + before +
-          "' + interval 1 second",
-      cancel_);
-  ASSERT_TRUE(facts.ok()) << facts.error().describe();
-  EXPECT_EQ(facts->string(0, 0), "1") << "the trap was not set";
+  // The session sleeps now, and its transaction says that it is younger than its row: without that
+  // the trap was not set.
+  wait_until_one("information_schema.innodb_trx where trx_mysql_thread_id = " +
+                 std::to_string(writer->session_id()) + " and trx_started > timestamp'" + before +
+                 "' + interval 1 second");
   pause();
   EXPECT_EQ(window(), Ids{});
   run(*writer, "commit");
