@@ -20,9 +20,10 @@ class FiresTest : public StoreFixture {
     }
   }
   bool take(const char* job, std::int64_t fire, const std::string& skipped = {}) {
-    auto taken = store_->take_fire(new_fire(JobName(job), UtcMicros(fire), "here", skipped));
+    auto taken =
+        store_->take_fire(new_fire(JobName(job), UtcMicros(fire), "here", skipped), OnOpen::queue);
     EXPECT_TRUE(taken.ok()) << taken.error().describe();
-    return taken.ok() && *taken;
+    return taken.ok() && taken->taken;
   }
 };
 
@@ -38,7 +39,8 @@ TEST_P(FiresTest, EachIsTakenOnce) {
   EXPECT_EQ((*open)[0].task.job.get(), "customers");
   EXPECT_EQ((*open)[1].state, FireState::waiting);
   EXPECT_EQ((*open)[1].owner, "here");
-  EXPECT_FALSE(store_->take_fire(new_fire(JobName("nobody"), UtcMicros(1), "here")).ok());
+  EXPECT_FALSE(
+      store_->take_fire(new_fire(JobName("nobody"), UtcMicros(1), "here"), OnOpen::queue).ok());
 }
 
 TEST_P(FiresTest, GoThroughAttemptsToTheirEnd) {
@@ -83,9 +85,10 @@ TEST_P(FiresTest, OfManyThreadsAndServersOneTakesIt) {
     for (int i = 0; i < threads_per_server * 2; ++i) {
       threads.emplace_back([&, i] {
         SqlStore& store = i % 2 == 0 ? *store_ : *other;
-        const auto won = store.take_fire(new_fire(JobName("orders"), UtcMicros(fire), "here"));
+        const auto won =
+            store.take_fire(new_fire(JobName("orders"), UtcMicros(fire), "here"), OnOpen::skip);
         if (!won.ok()) ++failed;
-        if (won.ok() && *won) ++taken;
+        if (won.ok() && won->taken) ++taken;
       });
     }
     for (std::thread& thread : threads)
@@ -93,7 +96,44 @@ TEST_P(FiresTest, OfManyThreadsAndServersOneTakesIt) {
     EXPECT_EQ(taken, 1);
     EXPECT_EQ(failed, 0);
   }
-  EXPECT_EQ(store_->open_fires()->size(), 3U);
+  EXPECT_EQ(store_->open_fires()->size(), 1U) << "the second and third found the first waiting";
+}
+
+TEST_P(FiresTest, OneThatComesMeanwhileDoesAsItIsTold) {
+  take("orders", 100);
+  const auto offer = [&](std::int64_t fire, OnOpen on_open) {
+    return store_->take_fire(new_fire(JobName("orders"), UtcMicros(fire), "here"), on_open).value();
+  };
+  const FireAnswer skipped = offer(200, OnOpen::skip);
+  EXPECT_TRUE(skipped.taken);
+  EXPECT_EQ(skipped.fire.state, FireState::skipped);
+  EXPECT_EQ(skipped.fire.reason, before_has_not_ended);
+  EXPECT_EQ(offer(300, OnOpen::queue).fire.state, FireState::waiting);
+  FireRecord first = new_fire(JobName("orders"), UtcMicros(100), "here");
+  first.state = FireState::running;
+  ASSERT_TRUE(store_->update_fire(first).ok());
+  const FireAnswer replaced = offer(400, OnOpen::replace);
+  ASSERT_EQ(replaced.aside.size(), 1U);
+  EXPECT_EQ(replaced.aside[0].fire, UtcMicros(300));
+  EXPECT_EQ(replaced.aside[0].state, FireState::skipped);
+  ASSERT_TRUE(replaced.stop);
+  EXPECT_EQ(replaced.stop->fire, UtcMicros(100));
+  // One that waits for its next attempt is the past of a task that leaves out what overlaps.
+  first.state = FireState::retry_wait;
+  first.attempts = 2;
+  first.reason = "the connection was lost";
+  ASSERT_TRUE(store_->update_fire(first).ok());
+  FireRecord last = replaced.fire;
+  last.state = FireState::done;
+  ASSERT_TRUE(store_->update_fire(last).ok());
+  const FireAnswer instead = offer(500, OnOpen::skip);
+  EXPECT_EQ(instead.fire.state, FireState::waiting);
+  ASSERT_EQ(instead.aside.size(), 1U);
+  EXPECT_EQ(instead.aside[0].state, FireState::failed);
+  EXPECT_EQ(instead.aside[0].reason, std::string("the connection was lost; ") + place_was_taken);
+  EXPECT_EQ(store_->open_fires()->size(), 1U);
+  EXPECT_FALSE(offer(500, OnOpen::replace).taken) << "and it changes nothing";
+  EXPECT_EQ(store_->open_fires()->size(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Systems, FiresTest, ::testing::Values(System::sqlite, System::postgres),

@@ -202,10 +202,32 @@ ALTER TABLE etl_runs DROP COLUMN kind;
 ALTER TABLE etl_runs RENAME COLUMN kind_of_run TO kind;
 )sql";
 
-constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
-                                    Migration{3, version_3}, Migration{4, version_4},
-                                    Migration{5, version_5}, Migration{6, version_6},
-                                    Migration{7, version_7}, Migration{8, version_8}};
+// Servers that share a store, and what they must know of a fire to claim it.
+constexpr std::string_view version_9 = R"sql(
+CREATE TABLE etl_servers (
+  owner TEXT PRIMARY KEY,
+  role TEXT NOT NULL CHECK (role IN ('all', 'scheduler', 'worker')),
+  labels TEXT NOT NULL DEFAULT '',
+  places INTEGER NOT NULL,
+  leaves INTEGER NOT NULL DEFAULT 0 CHECK (leaves IN (0, 1)),
+  started_at TEXT NOT NULL,
+  seen_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+ALTER TABLE etl_fires ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_fires ADD COLUMN pool TEXT NOT NULL DEFAULT '';
+ALTER TABLE etl_fires ADD COLUMN label TEXT NOT NULL DEFAULT '';
+ALTER TABLE etl_fires ADD COLUMN stop TEXT NOT NULL DEFAULT '';
+ALTER TABLE etl_fires ADD COLUMN claimed_at TEXT;
+ALTER TABLE etl_fires ADD COLUMN ended_at TEXT;
+CREATE INDEX etl_fires_turns ON etl_fires (job_id, claimed_at) WHERE claimed_at IS NOT NULL;
+CREATE INDEX etl_fires_ended ON etl_fires (ended_at) WHERE ended_at IS NOT NULL;
+CREATE INDEX etl_fires_owned ON etl_fires (owner, job_id) WHERE state IN ('waiting', 'running', 'retry_wait');
+)sql";
+
+constexpr std::array steps_of_store{
+    Migration{1, version_1}, Migration{2, version_2}, Migration{3, version_3},
+    Migration{4, version_4}, Migration{5, version_5}, Migration{6, version_6},
+    Migration{7, version_7}, Migration{8, version_8}, Migration{9, version_9}};
 
 struct Found {
   int version = 0;

@@ -177,6 +177,10 @@ Result<UtcMicros> PostgresSession::by_store_clock(UtcMicros at) {
   return UtcMicros(store_now.get() - (machine_now_.get() - at.get()));
 }
 
+std::string PostgresSession::passing_over_locked(std::string_view table) const {
+  return " FOR UPDATE OF " + std::string(table) + " SKIP LOCKED";
+}
+
 bool PostgresSession::is_gone(std::string_view process) const {
   return process_is_gone_here(process);
 }

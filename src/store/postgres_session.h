@@ -27,6 +27,7 @@ class PostgresSession final : public SqlSession {
   Result<std::vector<std::string>> columns_of(std::string_view table) override;
   Result<UtcMicros> now() override;
   Result<UtcMicros> by_store_clock(UtcMicros at) override;
+  std::string passing_over_locked(std::string_view table) const override;
   bool is_gone(std::string_view process) const override;
 
   // Until the transaction ends no other changes what the tables are.

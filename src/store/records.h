@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -269,13 +271,62 @@ struct FireRecord {
   RunId run;  // of the newest attempt; empty before the first
   std::optional<UtcMicros> next_at;
   std::string reason;
-  std::string owner;   // this_process() of who took it
+  std::string owner;   // this_process() of who has it; empty: whoever claims it first
   std::string inputs;  // of a job that follows others: their fires that it follows
+  // Of its job when it was taken, for whoever claims it.
+  std::int64_t priority = 0;  // the higher first
+  std::string pool;           // empty: none of its own
+  std::string label;          // a server that has it runs the job; empty: any
   friend bool operator==(const FireRecord&, const FireRecord&) = default;
 };
 
 // As it is taken: `waiting` or, with a reason, `skipped`.
 FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped = {});
+
+// Why a fire ended without a run, for people.
+inline constexpr const char* before_has_not_ended = "the one before it had not ended";
+inline constexpr const char* place_was_taken = "a later one took its place";
+
+// What a fire does about those of its task before it that have not ended.
+enum class OnOpen {
+  skip,     // it is left out where one waits for its turn or runs
+  queue,    // it waits for them
+  replace,  // what waits is left out, what runs is to stop
+};
+
+struct FireAnswer {
+  bool taken = false;              // false: it was taken before, by whomever
+  FireRecord fire;                 // as it is stored, where it was taken
+  std::vector<FireRecord> aside;   // those that ended because it came
+  std::optional<FireRecord> stop;  // one that runs, and is to
+};
+
+// Which fires a server has places for.
+struct FireClaim {
+  std::string owner;
+  int places = 0;                    // at most so many
+  std::set<std::string> labels;      // beside those that any server may run
+  std::map<std::string, int> pools;  // of all servers together, by name; others have no limit
+};
+
+// A server of a store that several share.
+struct ServerRecord {
+  std::string owner;  // this_process()
+  std::string role;   // `all`, `scheduler` or `worker`
+  std::set<std::string> labels;
+  int places = 0;  // runs at a time
+  bool leaves = false;
+  UtcMicros started_at;  // by the store's clock, like the next
+  UtcMicros seen_at;
+};
+
+// What a server learns when it says that it lives.
+struct ServerView {
+  UtcMicros now;                 // the store's clock
+  std::int64_t waiting = 0;      // fires that nobody has
+  std::int64_t freed = 0;        // of servers that were silent too long, just now
+  std::vector<FireRecord> stop;  // its own that run and are to stop, with the reason
+};
 // Windows of the past that are run again, cut into parts of which each is a run of its own.
 using BackfillId = Named<std::string, struct BackfillIdTag>;
 

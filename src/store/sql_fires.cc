@@ -5,17 +5,82 @@
 #include <utility>
 
 namespace tidemark::sql_fires {
-namespace {
 
-constexpr const char* select_fires =
+const char* const select_fires =
     "SELECT j.name, f.fire_time, f.state, f.attempts, f.run_id, f.next_at, f.reason, f.owner, "
-    "f.task, f.inputs FROM etl_fires f JOIN etl_jobs j USING (job_id) ";
-constexpr const char* open_states = "('waiting', 'running', 'retry_wait')";
+    "f.task, f.inputs, f.priority, f.pool, f.label, f.stop FROM etl_fires f JOIN etl_jobs j ON "
+    "j.job_id = f.job_id ";
+const char* const open_states = "('waiting', 'running', 'retry_wait')";
+
+namespace {
 
 Error stale(const FireRecord& fire) {
   return internal_error("store.stale", "the fire of job " + fire.task.job.get() + " at " +
                                            to_text(fire.fire) + " has ended, or is not this one's");
 }
+
+void bind(SqlStatement& statement, const FireRecord& fire) {
+  statement.bind_text(0, job_id_of(fire.task.job).get())
+      .bind_text(1, to_text(fire.fire))
+      .bind_text(2, to_string(fire.state))
+      .bind_int64(3, fire.attempts);
+  if (!fire.run.get().empty()) statement.bind_text(4, fire.run.get());
+  if (fire.next_at) statement.bind_text(5, to_text(*fire.next_at));
+  statement.bind_text(6, fire.reason)
+      .bind_text(7, fire.owner)
+      .bind_text(8, to_string(fire.task.what))
+      .bind_text(9, fire.inputs);
+}
+
+Result<bool> insert(SqlSession& session, const FireRecord& fire, const std::string& now) {
+  TM_TRY(auto statement,
+         session.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
+                         "next_at, reason, owner, task, inputs, priority, pool, label, ended_at) "
+                         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO "
+                         "NOTHING"));
+  bind(statement, fire);
+  statement.bind_int64(10, fire.priority).bind_text(11, fire.pool).bind_text(12, fire.label);
+  if (has_ended(fire.state)) statement.bind_text(13, now);
+  TM_CHECK(statement.run());
+  return session.changed_rows() == 1;
+}
+
+Result<std::vector<FireRecord>> open_of(SqlSession& session, const Task& task) {
+  TM_TRY(auto rows, session.prepare(std::string(select_fires) +
+                                    "WHERE f.job_id = ? AND f.task = ? AND f.state IN " +
+                                    open_states + " ORDER BY f.fire_time"));
+  rows.bind_text(0, job_id_of(task.job).get()).bind_text(1, to_string(task.what));
+  return read(rows);
+}
+
+Status set_stop(SqlSession& session, const FireRecord& fire, const std::string& why) {
+  TM_TRY(auto update, session.prepare("UPDATE etl_fires SET stop = ? WHERE job_id = ? AND task = ? "
+                                      "AND fire_time = ?"));
+  return update.bind_text(0, why)
+      .bind_text(1, job_id_of(fire.task.job).get())
+      .bind_text(2, to_string(fire.task.what))
+      .bind_text(3, to_text(fire.fire))
+      .run();
+}
+
+// Whether a fire that leaves out what comes meanwhile has one before it. One that waits for its
+// next attempt is none: the later fire is its attempt.
+bool is_busy(const std::vector<FireRecord>& open) {
+  return std::any_of(open.begin(), open.end(), [](const FireRecord& one) {
+    return one.state == FireState::waiting || one.state == FireState::running;
+  });
+}
+
+// The one in whose place a later one comes, as it ends.
+FireRecord put_aside(FireRecord fire) {
+  const bool failed = fire.state == FireState::retry_wait && fire.attempts > 0;
+  fire.state = failed ? FireState::failed : FireState::skipped;
+  fire.reason = fire.reason.empty() ? place_was_taken : fire.reason + "; " + place_was_taken;
+  fire.next_at.reset();
+  return fire;
+}
+
+}  // namespace
 
 Result<std::vector<FireRecord>> read(SqlStatement& rows) {
   std::vector<FireRecord> fires;
@@ -39,48 +104,77 @@ Result<std::vector<FireRecord>> read(SqlStatement& rows) {
     if (!task) return internal_error("store.bad_value", "a fire has a task that is none");
     fire.task.what = *task;
     fire.inputs = rows.text_at(9);
+    fire.priority = rows.int64_at(10);
+    fire.pool = rows.text_at(11);
+    fire.label = rows.text_at(12);
+    // Why it is to stop says more than why it goes on.
+    if (!rows.text_at(13).empty()) fire.reason = rows.text_at(13);
     fires.push_back(std::move(fire));
   }
 }
 
-void bind(SqlStatement& statement, const FireRecord& fire) {
-  statement.bind_text(0, job_id_of(fire.task.job).get())
-      .bind_text(1, to_text(fire.fire))
-      .bind_text(2, to_string(fire.state))
-      .bind_int64(3, fire.attempts);
-  if (!fire.run.get().empty()) statement.bind_text(4, fire.run.get());
-  if (fire.next_at) statement.bind_text(5, to_text(*fire.next_at));
-  statement.bind_text(6, fire.reason)
-      .bind_text(7, fire.owner)
-      .bind_text(8, to_string(fire.task.what))
-      .bind_text(9, fire.inputs);
+Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_open) {
+  FireAnswer answer;
+  answer.fire = fire;
+  TM_TRY(const UtcMicros now, session.now());
+  const bool looks = on_open != OnOpen::queue && fire.state == FireState::waiting;
+  std::vector<FireRecord> open;
+  if (looks) {
+    TM_TRY(open, open_of(session, fire.task));
+  }
+  if (on_open == OnOpen::skip && is_busy(open)) {
+    answer.fire.state = FireState::skipped;
+    answer.fire.reason = before_has_not_ended;
+  }
+  TM_TRY(answer.taken, insert(session, answer.fire, to_text(now)));
+  if (!answer.taken || has_ended(answer.fire.state)) return answer;
+  for (const FireRecord& one : open) {
+    if (one.state == FireState::running) {
+      FireRecord stop = one;
+      stop.reason = "the run of " + to_text(fire.fire) + " takes its place";
+      TM_CHECK(set_stop(session, stop, stop.reason));
+      answer.stop = std::move(stop);
+      continue;
+    }
+    FireRecord aside = put_aside(one);
+    TM_CHECK(update(session, aside, aside.owner));
+    answer.aside.push_back(std::move(aside));
+  }
+  return answer;
 }
 
-}  // namespace
-
-Result<bool> insert(SqlSession& session, const FireRecord& fire) {
-  TM_TRY(auto statement,
-         session.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
-                         "next_at, reason, owner, task, inputs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, "
-                         "?) ON CONFLICT DO "
-                         "NOTHING"));
-  bind(statement, fire);
-  TM_CHECK(statement.run());
-  return session.changed_rows() == 1;
-}
-
-Status update(SqlSession& session, const FireRecord& fire) {
+Status update(SqlSession& session, const FireRecord& fire, const std::string& owner) {
   TM_TRY(auto statement,
          session.prepare(
              std::string("UPDATE etl_fires SET state = ?3, attempts = ?4, run_id = ?5, next_at = "
-                         "?6, reason = ?7, owner = ?8, inputs = ?10 WHERE job_id = ?1 AND "
-                         "fire_time = ?2 AND task = ?9 AND "
+                         "?6, reason = ?7, owner = ?11, inputs = ?10, ended_at = ?12, stop = '' "
+                         "WHERE job_id = ?1 AND fire_time = ?2 AND task = ?9 AND owner = ?8 AND "
                          "state IN ") +
              open_states));
   bind(statement, fire);
+  statement.bind_text(10, owner);
+  if (has_ended(fire.state)) {
+    TM_TRY(const UtcMicros now, session.now());
+    statement.bind_text(11, to_text(now));
+  }
   TM_CHECK(statement.run());
   if (session.changed_rows() != 1) return stale(fire);
   return {};
+}
+
+Status adopt(SqlSession& session, const std::string& owner) {
+  TM_TRY(auto statement, session.prepare(std::string("UPDATE etl_fires SET owner = ?1 WHERE owner "
+                                                     "<> ?1 AND state IN ") +
+                                         open_states));
+  return statement.bind_text(0, owner).run();
+}
+
+Result<std::vector<FireRecord>> ended(SqlSession& session, UtcMicros since) {
+  TM_TRY(auto rows, session.prepare(std::string(select_fires) +
+                                    "WHERE f.ended_at >= ? AND f.task = 'run' AND f.state IN "
+                                    "('done', 'failed', 'blocked') ORDER BY f.ended_at"));
+  rows.bind_text(0, to_text(since));
+  return read(rows);
 }
 
 Result<std::vector<FireRecord>> open(SqlSession& session) {

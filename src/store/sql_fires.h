@@ -2,6 +2,8 @@
 // transaction that the caller commits.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "env/clock.h"
@@ -10,11 +12,19 @@
 
 namespace tidemark::sql_fires {
 
-// False where it is there already.
-Result<bool> insert(SqlSession& session, const FireRecord& fire);
-// `store.stale` where it has ended, or is not there.
-Status update(SqlSession& session, const FireRecord& fire);
+// The columns that read() wants, of etl_fires f and its job; a condition follows.
+extern const char* const select_fires;
+// The states of fires that have not ended, as a list of SQL.
+extern const char* const open_states;
+Result<std::vector<FireRecord>> read(SqlStatement& rows);
+
+Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_open);
+// In the place of what its owner has stored; from then on it is `owner`'s. `store.stale` where it
+// has ended, or somebody else has it.
+Status update(SqlSession& session, const FireRecord& fire, const std::string& owner);
+Status adopt(SqlSession& session, const std::string& owner);
 Result<std::vector<FireRecord>> open(SqlSession& session);
+Result<std::vector<FireRecord>> ended(SqlSession& session, UtcMicros since);
 Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit);
 Result<std::int64_t> forget(SqlSession& session, UtcMicros before);
 

@@ -82,6 +82,9 @@ class SqlSession {
   virtual Result<UtcMicros> now() = 0;
   // A time by this machine's clock as that clock has it.
   virtual Result<UtcMicros> by_store_clock(UtcMicros at) = 0;
+  // Behind a SELECT whose rows are to be changed: those of `table` that another transaction changes
+  // at this moment are left out, where the system has several at a time.
+  virtual std::string passing_over_locked(std::string_view table) const = 0;
   // Whether it is certain that who holds a lease lives no more.
   virtual bool is_gone(std::string_view process) const = 0;
 };

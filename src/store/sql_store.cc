@@ -10,6 +10,7 @@
 #include "store/sql_fires.h"
 #include "store/sql_leases.h"
 #include "store/sql_rows.h"
+#include "store/sql_servers.h"
 #include "store/sql_writes.h"
 #include "store/sqlite_database.h"
 
@@ -193,12 +194,42 @@ Status SqlStore::set_last_watermark(const JobName& job, const std::string& water
   });
 }
 
-Result<bool> SqlStore::take_fire(const FireRecord& fire) {
-  return write([&](SqlSession& session) { return sql_fires::insert(session, fire); });
+Result<FireAnswer> SqlStore::take_fire(const FireRecord& fire, OnOpen on_open) {
+  return write([&](SqlSession& session) { return sql_fires::take(session, fire, on_open); });
 }
 
 Status SqlStore::update_fire(const FireRecord& fire) {
-  return write([&](SqlSession& session) { return sql_fires::update(session, fire); });
+  return write([&](SqlSession& session) { return sql_fires::update(session, fire, fire.owner); });
+}
+
+Status SqlStore::release_fire(const FireRecord& fire) {
+  return write([&](SqlSession& session) { return sql_fires::update(session, fire, ""); });
+}
+
+Result<std::vector<FireRecord>> SqlStore::claim_fires(const FireClaim& claim) {
+  return write([&](SqlSession& session) { return sql_servers::claim(session, claim); });
+}
+
+Result<ServerView> SqlStore::server_lives(const ServerRecord& server,
+                                          std::chrono::milliseconds dead_after) {
+  return write(
+      [&](SqlSession& session) { return sql_servers::lives(session, server, dead_after); });
+}
+
+Status SqlStore::server_leaves(const std::string& owner) {
+  return write([&](SqlSession& session) { return sql_servers::leaves(session, owner); });
+}
+
+Result<std::vector<ServerRecord>> SqlStore::list_servers() {
+  return read(sql_servers::list);
+}
+
+Status SqlStore::adopt_fires(const std::string& owner) {
+  return write([&](SqlSession& session) { return sql_fires::adopt(session, owner); });
+}
+
+Result<std::vector<FireRecord>> SqlStore::ended_fires(UtcMicros since) {
+  return read([&](SqlSession& session) { return sql_fires::ended(session, since); });
 }
 
 Result<std::vector<FireRecord>> SqlStore::open_fires() {

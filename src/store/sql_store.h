@@ -39,8 +39,16 @@ class SqlStore final : public Store {
   Status give_back(const JobName& job, Fence token) override;
   Result<std::optional<LeaseRecord>> find_lease(const JobName& job) override;
   Result<RunRecord> take_over(const RunId& run, Fence token) override;
-  Result<bool> take_fire(const FireRecord& fire) override;
+  Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) override;
   Status update_fire(const FireRecord& fire) override;
+  Status release_fire(const FireRecord& fire) override;
+  Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) override;
+  Result<ServerView> server_lives(const ServerRecord& server,
+                                  std::chrono::milliseconds dead_after) override;
+  Status server_leaves(const std::string& owner) override;
+  Result<std::vector<ServerRecord>> list_servers() override;
+  Status adopt_fires(const std::string& owner) override;
+  Result<std::vector<FireRecord>> ended_fires(UtcMicros since) override;
   Result<std::vector<FireRecord>> open_fires() override;
   Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) override;
   Result<std::int64_t> forget_fires(UtcMicros before) override;

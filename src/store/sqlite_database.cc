@@ -54,6 +54,7 @@ class Session final : public SqlSession {
   }
   Result<UtcMicros> now() override { return clock_.now_utc(); }
   Result<UtcMicros> by_store_clock(UtcMicros at) override { return at; }
+  std::string passing_over_locked(std::string_view) const override { return {}; }
   bool is_gone(std::string_view process) const override { return process_is_gone(process); }
 
  private:

@@ -49,14 +49,32 @@ class Store {
   // a larger one: whoever claimed the lease later has taken the run over already.
   virtual Result<RunRecord> take_over(const RunId& run, Fence token) = 0;
 
-  // A fire of a task's schedule that its `owner` takes on itself, as `waiting` or, with a reason,
-  // as `skipped`. False: it was taken before, by whomever; each is taken once. The job must have
-  // been upserted.
-  virtual Result<bool> take_fire(const FireRecord& fire) = 0;
-  // In the place of what was stored. `store.stale` where it has ended, or was never taken.
+  // A fire of a task's schedule, for its `owner` or for whoever claims it, as `waiting` or, with a
+  // reason, as `skipped`. Each is taken once. The job must have been upserted.
+  virtual Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) = 0;
+  // In the place of what was stored. `store.stale` where it has ended, or is not its owner's.
   virtual Status update_fire(const FireRecord& fire) = 0;
+  // The same, and from then on anybody's.
+  virtual Status release_fire(const FireRecord& fire) = 0;
+  // Fires that nobody has and that may begin now become their claimer's: of each job one, where
+  // nobody has another of it, its oldest; those of higher priority first, among equals the job that
+  // was claimed longest ago. Each is given to one. What ran when it was released says `running`.
+  virtual Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) = 0;
+  // The server lives. Fires of those that were silent for `dead_after`, or are certainly gone, are
+  // nobody's from then on.
+  virtual Result<ServerView> server_lives(const ServerRecord& server,
+                                          std::chrono::milliseconds dead_after) = 0;
+  // It lives no more, and says so; its fires are nobody's.
+  virtual Status server_leaves(const std::string& owner) = 0;
+  // Those that said so since they were silent last, or are silent, oldest first.
+  virtual Result<std::vector<ServerRecord>> list_servers() = 0;
+  // All that have not ended become this owner's, whoever had them. For a project that one process
+  // owns.
+  virtual Status adopt_fires(const std::string& owner) = 0;
   // Those that have not ended, oldest first.
   virtual Result<std::vector<FireRecord>> open_fires() = 0;
+  // Runs of jobs that ended well or not, not left out, at `since` by the store's clock or later.
+  virtual Result<std::vector<FireRecord>> ended_fires(UtcMicros since) = 0;
   // Of a task, newest first.
   virtual Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) = 0;
   // Forgets fires of before that have ended, but of each task the newest one; how many those were.

@@ -23,7 +23,7 @@ class StoreCopyTest : public StoreFixture {
     job.spec_hash = "h1";
     job.spec_text = std::string("a\0b\xff", 4);
     ASSERT_TRUE(source->upsert_job(job).ok());
-    ASSERT_TRUE(source->take_fire(new_fire(job.name, UtcMicros(100), "here")).ok());
+    ASSERT_TRUE(source->take_fire(new_fire(job.name, UtcMicros(100), "here"), OnOpen::queue).ok());
     ASSERT_TRUE(source->keep_proof({job.name, StreamName("orders")}, {"p", {}}).ok());
     for (int i = 0; i < runs; ++i) {
       RunStart start;

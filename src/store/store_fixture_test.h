@@ -59,6 +59,7 @@ class StoreFixture : public ::testing::TestWithParam<System> {
     };
     older("etl_leases", "expires_at");
     older("etl_runs", "run_start");
+    older("etl_servers", "seen_at");
   }
 
   std::filesystem::path dir_;

@@ -1,0 +1,196 @@
+#include "store/sql_servers.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "store/sql_fires.h"
+
+namespace tidemark::sql_servers {
+namespace {
+
+using sql_fires::open_states;
+
+std::string joined(const std::set<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words)
+    text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+std::set<std::string> words_of(std::string_view text) {
+  std::set<std::string> words;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    if (end > at) words.emplace(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return words;
+}
+
+Status say(SqlSession& session, const ServerRecord& server, UtcMicros now) {
+  TM_TRY(auto upsert,
+         session.prepare("INSERT INTO etl_servers (owner, role, labels, places, leaves, "
+                         "started_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) "
+                         "ON CONFLICT (owner) DO UPDATE SET role = excluded.role, "
+                         "labels = excluded.labels, places = excluded.places, "
+                         "leaves = excluded.leaves, seen_at = excluded.seen_at"));
+  return upsert.bind_text(0, server.owner)
+      .bind_text(1, server.role)
+      .bind_text(2, joined(server.labels))
+      .bind_int64(3, server.places)
+      .bind_int64(4, server.leaves ? 1 : 0)
+      .bind_text(5, to_text(now))
+      .run();
+}
+
+Status forget_server(SqlSession& session, const std::string& owner) {
+  TM_TRY(auto gone, session.prepare("DELETE FROM etl_servers WHERE owner = ?"));
+  return gone.bind_text(0, owner).run();
+}
+
+// Whose servers are not there have their fires no more; those that were to stop have. How many
+// those were.
+Result<std::int64_t> free_fires(SqlSession& session, UtcMicros now) {
+  const std::string of_the_dead = std::string(" WHERE owner <> '' AND state IN ") + open_states +
+                                  " AND owner NOT IN (SELECT owner FROM etl_servers)";
+  TM_TRY(auto stopped, session.prepare("UPDATE etl_fires SET state = 'cancelled', reason = stop, "
+                                       "stop = '', ended_at = ?" +
+                                       of_the_dead + " AND stop <> ''"));
+  TM_CHECK(stopped.bind_text(0, to_text(now)).run());
+  TM_TRY(auto free, session.prepare("UPDATE etl_fires SET owner = ''" + of_the_dead));
+  TM_CHECK(free.run());
+  return session.changed_rows();
+}
+
+Result<std::int64_t> count(SqlSession& session, const std::string& condition) {
+  TM_TRY(auto rows, session.prepare("SELECT count(*) FROM etl_fires WHERE " + condition +
+                                    " AND state IN " + open_states));
+  TM_TRY(const bool has_row, rows.step());
+  return has_row ? rows.int64_at(0) : 0;
+}
+
+// How many of each pool are had, by all servers.
+Result<std::map<std::string, int>> taken_places(SqlSession& session) {
+  TM_TRY(auto rows, session.prepare(std::string("SELECT pool, count(*) FROM etl_fires WHERE owner "
+                                                "<> '' AND pool <> '' AND state IN ") +
+                                    open_states + " GROUP BY pool"));
+  std::map<std::string, int> taken;
+  while (true) {
+    TM_TRY(const bool more, rows.step());
+    if (!more) return taken;
+    taken[std::string(rows.text_at(0))] = static_cast<int>(rows.int64_at(1));
+  }
+}
+
+// Of each task its oldest fire that may begin, whose job nobody has a fire of. More than there are
+// places for: pools that are full, and jobs of two tasks, leave some out.
+Result<std::vector<FireRecord>> candidates(SqlSession& session, UtcMicros now) {
+  const std::string free =
+      std::string("owner = '' AND (next_at IS NULL OR next_at <= ?1) AND state IN ") + open_states;
+  TM_TRY(
+      auto rows,
+      session.prepare(
+          std::string(sql_fires::select_fires) +
+          "JOIN (SELECT job_id, task, min(fire_time) AS fire_time FROM etl_fires WHERE " + free +
+          " GROUP BY job_id, task) heads ON heads.job_id = f.job_id AND heads.task = f.task AND "
+          "heads.fire_time = f.fire_time WHERE NOT EXISTS (SELECT 1 FROM etl_fires had WHERE "
+          "had.job_id = f.job_id AND had.owner <> '' AND had.state IN " +
+          open_states +
+          ") ORDER BY f.priority DESC, coalesce((SELECT max(turn.claimed_at) FROM etl_fires turn "
+          "WHERE turn.job_id = f.job_id AND turn.claimed_at IS NOT NULL), ''), f.fire_time, "
+          "j.name" +
+          session.passing_over_locked("f")));
+  rows.bind_text(0, to_text(now));
+  return sql_fires::read(rows);
+}
+
+Status have(SqlSession& session, const FireRecord& fire, UtcMicros now) {
+  TM_TRY(auto update, session.prepare("UPDATE etl_fires SET owner = ?4, claimed_at = ?5 WHERE "
+                                      "job_id = ?1 AND task = ?2 AND fire_time = ?3"));
+  return update.bind_text(0, job_id_of(fire.task.job).get())
+      .bind_text(1, to_string(fire.task.what))
+      .bind_text(2, to_text(fire.fire))
+      .bind_text(3, fire.owner)
+      .bind_text(4, to_text(now))
+      .run();
+}
+
+}  // namespace
+
+Result<ServerView> lives(SqlSession& session, const ServerRecord& server,
+                         std::chrono::milliseconds dead_after) {
+  ServerView view;
+  TM_TRY(view.now, session.now());
+  TM_TRY(const std::vector<ServerRecord> servers, list(session));
+  const UtcMicros silent(view.now.get() - std::chrono::microseconds(dead_after).count());
+  const auto was_silent = [&](const ServerRecord& one) { return one.seen_at < silent; };
+  // Where this one was too, it may have been the store that did not answer: then the others have
+  // until the next time.
+  const bool was_away = std::any_of(servers.begin(), servers.end(), [&](const auto& one) {
+    return one.owner == server.owner && was_silent(one);
+  });
+  TM_CHECK(say(session, server, view.now));
+  for (const ServerRecord& other : servers) {
+    if (other.owner == server.owner) continue;
+    const bool gone = (was_silent(other) && !was_away) || session.is_gone(other.owner);
+    if (gone) TM_CHECK(forget_server(session, other.owner));
+  }
+  TM_TRY(view.freed, free_fires(session, view.now));
+  TM_TRY(view.waiting, count(session, "owner = ''"));
+  TM_TRY(auto rows, session.prepare(std::string(sql_fires::select_fires) +
+                                    "WHERE f.owner = ? AND f.stop <> '' AND f.state = 'running'"));
+  rows.bind_text(0, server.owner);
+  TM_TRY(view.stop, sql_fires::read(rows));
+  return view;
+}
+
+Status leaves(SqlSession& session, const std::string& owner) {
+  TM_CHECK(forget_server(session, owner));
+  TM_TRY(const UtcMicros now, session.now());
+  TM_TRY([[maybe_unused]] const std::int64_t freed, free_fires(session, now));
+  return {};
+}
+
+Result<std::vector<ServerRecord>> list(SqlSession& session) {
+  TM_TRY(auto rows, session.prepare("SELECT owner, role, labels, places, leaves, started_at, "
+                                    "seen_at FROM etl_servers ORDER BY started_at, owner"));
+  std::vector<ServerRecord> servers;
+  while (true) {
+    TM_TRY(const bool more, rows.step());
+    if (!more) return servers;
+    ServerRecord server;
+    server.owner = rows.text_at(0);
+    server.role = rows.text_at(1);
+    server.labels = words_of(rows.text_at(2));
+    server.places = static_cast<int>(rows.int64_at(3));
+    server.leaves = rows.int64_at(4) != 0;
+    TM_TRY(server.started_at, parse_utc(rows.text_at(5)));
+    TM_TRY(server.seen_at, parse_utc(rows.text_at(6)));
+    servers.push_back(std::move(server));
+  }
+}
+
+Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& claim) {
+  TM_TRY(const UtcMicros now, session.now());
+  TM_TRY(const std::vector<FireRecord> free, candidates(session, now));
+  std::vector<FireRecord> claimed;
+  if (free.empty()) return claimed;
+  TM_TRY(auto taken, taken_places(session));
+  std::set<JobName> jobs;
+  for (const FireRecord& candidate : free) {
+    if (claimed.size() >= static_cast<std::size_t>(std::max(0, claim.places))) break;
+    if (!candidate.label.empty() && !claim.labels.contains(candidate.label)) continue;
+    const auto limit = claim.pools.find(candidate.pool);
+    const bool full = limit != claim.pools.end() && taken[candidate.pool] >= limit->second;
+    if (full || !jobs.insert(candidate.task.job).second) continue;
+    ++taken[candidate.pool];
+    FireRecord fire = candidate;
+    fire.owner = claim.owner;
+    TM_CHECK(have(session, fire, now));
+    claimed.push_back(std::move(fire));
+  }
+  return claimed;
+}
+
+}  // namespace tidemark::sql_servers

@@ -1,0 +1,21 @@
+// The servers of a store that several share, and how they divide its fires: reading and writing
+// etl_servers and etl_fires. For this folder only; writes are part of a transaction that the caller
+// commits.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "store/records.h"
+#include "store/sql_session.h"
+
+namespace tidemark::sql_servers {
+
+Result<ServerView> lives(SqlSession& session, const ServerRecord& server,
+                         std::chrono::milliseconds dead_after);
+Status leaves(SqlSession& session, const std::string& owner);
+Result<std::vector<ServerRecord>> list(SqlSession& session);
+Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& claim);
+
+}  // namespace tidemark::sql_servers
