@@ -84,6 +84,13 @@ bench: build ## Measure loads end to end
 docs: build ## Write the generated pages of docs/
 	tools/docs
 
+soak: ## Kill servers of one store for five minutes
+	tools/deps system --tests
+	tools/deps fetch
+	$(MAKE) build/dev/build.ninja
+	tools/quietly "build dev" build/dev.log ninja -C build/dev
+	TIDEMARK_SERVERS_SECONDS=300 python3 tests/servers_test.py Killed
+
 model: ## Check the model of the runs with more faults at once (half an hour)
 	tools/deps system --model
 	tools/quietly "model" build/model-large.log tools/model --large

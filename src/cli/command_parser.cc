@@ -253,20 +253,34 @@ void add_schedule(CLI::App& app, CommandLine& line) {
 }
 
 void add_serve(CLI::App& app, Arguments& arguments) {
-  CLI::App* serve =
-      add(app, arguments.line,
-          {.name = "serve",
-           .about = "Run the project's jobs at their times, until it is stopped",
-           .more = "Owns the project: other commands that run jobs wait for it. Every time is run "
-                   "once, also when the\nprocess dies in between; what passed while none was there "
-                   "is the job's `missed`. Edited jobs are\ntaken up while it runs. Ctrl-C or "
-                   "SIGTERM lets runs end; a second one stops at once, and nothing is lost.\nWith "
-                   "--json a document a line for everything that happens.",
-           .example = "serve --project /srv/etl"});
+  CLI::App* serve = add(
+      app, arguments.line,
+      {.name = "serve",
+       .about = "Run the project's jobs at their times, until it is stopped",
+       .more = "Owns the project: other commands that run jobs wait for it. Every time is run "
+               "once, also when the\nprocess dies in between; what passed while none was there "
+               "is the job's `missed`. Edited jobs are\ntaken up while it runs. With a store in "
+               "PostgreSQL several servers share the work, each with\nthe project's files in a "
+               "folder of its own.\nCtrl-C or "
+               "SIGTERM lets runs end; a second one stops at once, and nothing is lost.\nWith "
+               "--json a document a line for everything that happens.",
+       .example = "serve --project /srv/etl"});
   serve
       ->add_option("--drain", arguments.drain,
                    "How long runs may go on when it is stopped; default: 30s")
       ->type_name("DURATION");
+  CommandLine& line = arguments.line;
+  serve
+      ->add_option("--role", line.role,
+                   "What this server does of the work, where several share a store in PostgreSQL: "
+                   "`scheduler` takes what is due, `worker` runs it; default: all")
+      ->type_name("ROLE")
+      ->check(CLI::IsMember({"all", "scheduler", "worker"}).description(""));
+  serve
+      ->add_option("--label", line.labels,
+                   "A label that this server has: it runs jobs with that `label` beside those "
+                   "without one; may be given again")
+      ->type_name("LABEL");
   add_wait(serve, arguments);
 }
 

@@ -42,6 +42,8 @@ struct CommandLine {
   std::optional<std::chrono::milliseconds> budget;  // `verify --budget`
   int limit = 20;
   std::chrono::milliseconds drain{30'000};  // of `serve`
+  std::string role = "all";                 // of `serve`: or `scheduler`, `worker`
+  std::vector<std::string> labels;          // of `serve`
   std::string from_time;                    // of `schedule`
   std::string to_time;
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says

@@ -80,7 +80,20 @@ ServiceOptions options_of(const ProjectSpec& project, const CommandLine& line) {
   for (const PoolSpec& pool : project.pools)
     options.limits.pools.emplace(pool.name.value, static_cast<int>(pool.places));
   options.drain = line.drain;
+  options.shared = !project.store.sqlite_path();
+  options.schedules = line.role != "worker";
+  options.works = line.role != "scheduler";
+  options.labels.insert(line.labels.begin(), line.labels.end());
   return options;
+}
+
+// Alone, a server does all there is to do.
+Status check_alone(const ProjectSpec& project, const CommandLine& line) {
+  if (!project.store.sqlite_path() || (line.role == "all" && line.labels.empty())) return {};
+  return user_error("serve.alone",
+                    "this project's store is a file, so one server does all: `--role` and "
+                    "`--label` are for several",
+                    "leave them out, or move the store: `tidemark store migrate`");
 }
 
 Status keep_jobs(Store& store, const Service::Jobs& jobs, const ProjectSpec& project,
@@ -136,6 +149,7 @@ class Served {
     Surroundings around = call_.around;
     around.process_ends = false;
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
+    TM_CHECK(check_alone(workspace_->project(), call_.line));
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_TRY(store_, workspace_->store());
     // What a dead process left goes on with the first run of its job.

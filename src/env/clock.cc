@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdlib>
 #include <optional>
 #include <thread>
 
@@ -47,11 +48,23 @@ std::optional<std::int64_t> fraction_micros(std::string_view digits) {
   return value;
 }
 
+// In microseconds; nothing but in builds with tests, see env/failpoints.h.
+std::int64_t ahead_of_the_machine() {
+#ifdef TIDEMARK_FAILPOINTS
+  static const char* const seconds = std::getenv("TIDEMARK_CLOCK_AHEAD");
+  static const std::int64_t ahead = seconds == nullptr ? 0 : std::atoll(seconds);
+  return ahead * micros_per_second;
+#else
+  return 0;
+#endif
+}
+
 }  // namespace
 
 UtcMicros SystemClock::now_utc() const {
   auto now = std::chrono::system_clock::now().time_since_epoch();
-  return UtcMicros(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+  return UtcMicros(std::chrono::duration_cast<std::chrono::microseconds>(now).count() +
+                   ahead_of_the_machine());
 }
 
 std::chrono::nanoseconds SystemClock::monotonic() const {

@@ -11,6 +11,8 @@
 //                           PostgreSQL: `reset`, `shutdown`, `sqlstate:40001`; the engine:
 //                           `engine`.
 //   TIDEMARK_FAILPOINT_LOG  a file that gets a line `NAME ACTION` when an armed point acts.
+//   TIDEMARK_CLOCK_AHEAD    seconds by which the time of day of this process goes wrong; a minus
+//                           before it: behind.
 //
 // A test inside the process arms a function instead, which may also wait. Safe from any thread.
 #pragma once

@@ -18,8 +18,17 @@ Missed missed_of(const JobSpec& job, FireTask what) {
   return what == FireTask::run ? job.schedule.missed : Missed::once;
 }
 
-Overlap overlap_of(const JobSpec& job, FireTask what) {
-  return what == FireTask::run ? job.schedule.overlap : Overlap::skip;
+OnOpen on_open_of(const JobSpec& job, FireTask what) {
+  if (what != FireTask::run) return OnOpen::skip;
+  switch (job.schedule.overlap) {
+    case Overlap::skip:
+      return OnOpen::skip;
+    case Overlap::queue:
+      return OnOpen::queue;
+    case Overlap::cancel:
+      return OnOpen::replace;
+  }
+  return OnOpen::skip;
 }
 
 bool counts_as_run(FireState state) {

@@ -15,14 +15,12 @@ namespace tidemark {
 
 // Why a fire ended without a run, for people.
 inline constexpr const char* job_is_gone = "the job is gone, or does this by itself no more";
-inline constexpr const char* before_has_not_ended = "the one before it had not ended";
-inline constexpr const char* place_was_taken = "a later one took its place";
 inline constexpr const char* queue_is_full = "more runs wait than may";
 
 UtcMicros later(UtcMicros at, std::chrono::nanoseconds by);
 // A comparison that was missed is made once: the next one proves as much.
 Missed missed_of(const JobSpec& job, FireTask what);
-Overlap overlap_of(const JobSpec& job, FireTask what);
+OnOpen on_open_of(const JobSpec& job, FireTask what);
 // What jobs that come after follow: a run that came to an end. One that was left out or cancelled
 // is as none.
 bool counts_as_run(FireState state);

@@ -6,17 +6,14 @@
 
 namespace tidemark {
 
-RunQueue::Added RunQueue::add(QueuedRun run, Overlap overlap) {
+bool RunQueue::add(QueuedRun run) {
+  if (is_full()) return false;
   const Task task = run.task;
-  const bool runs = is_running(task.job);
-  if (overlap == Overlap::skip && is_busy(task)) return Added::skipped;
-  if (overlap == Overlap::cancel) forget(task);
-  if (waiting_ >= limits_.waiting_max) return Added::full;
   Waiting& waiting = tasks_[task];
   waiting.runs.push_back(std::move(run));
   ++waiting_;
-  if (!runs && !waiting.turn) line_up(task, waiting);
-  return overlap == Overlap::cancel && is_running(task) ? Added::cancels : Added::queued;
+  if (!is_running(task.job) && !waiting.turn) line_up(task, waiting);
+  return true;
 }
 
 std::optional<QueuedRun> RunQueue::take() {

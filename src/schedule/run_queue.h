@@ -18,7 +18,6 @@
 
 #include "base/named.h"
 #include "env/clock.h"
-#include "spec/job_spec.h"
 #include "store/records.h"
 
 namespace tidemark {
@@ -38,16 +37,10 @@ struct QueueLimits {
 
 class RunQueue {
  public:
-  enum class Added {
-    queued,
-    skipped,  // by Overlap::skip: the task goes on or waits
-    full,     // waiting_max was reached
-    cancels,  // queued; who runs the job is to stop it
-  };
-
   explicit RunQueue(QueueLimits limits) : limits_(std::move(limits)) {}
 
-  Added add(QueuedRun run, Overlap overlap);
+  // False where it is full: nothing is kept of the run.
+  bool add(QueuedRun run);
   // The next that may begin now, which counts as running from here on; nothing where none may.
   std::optional<QueuedRun> take();
   // A run that was taken has ended.
@@ -58,9 +51,9 @@ class RunQueue {
   std::size_t waiting() const { return waiting_; }
   std::size_t running() const { return running_.size(); }
   bool is_running(const JobName& job) const { return running_.contains(job); }
-  bool is_running(const Task& task) const;
-  // Whether Overlap::skip leaves out another fire of it.
+  // Whether a run of the task waits or goes on.
   bool is_busy(const Task& task) const { return is_running(task) || waiting_of(task) > 0; }
+  bool is_full() const { return waiting_ >= limits_.waiting_max; }
   std::size_t waiting_of(const Task& task) const;
 
  private:
@@ -79,6 +72,7 @@ class RunQueue {
     }
   };
 
+  bool is_running(const Task& task) const;
   void line_up(const Task& task, Waiting& waiting);
   void step_out(Waiting& waiting);
   bool has_place(const std::string& pool) const;

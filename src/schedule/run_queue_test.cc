@@ -21,7 +21,7 @@ std::string taken(RunQueue& queue) {
 TEST(RunQueue, AJobRunsOnceAtATimeAndItsFiresInTheirOrder) {
   RunQueue queue({.running_max = 4});
   for (int fire = 1; fire <= 3; ++fire)
-    EXPECT_EQ(queue.add(a_run("a", fire), Overlap::queue), RunQueue::Added::queued);
+    EXPECT_TRUE(queue.add(a_run("a", fire)));
   EXPECT_EQ(taken(queue), "a1");
   EXPECT_EQ(taken(queue), "none");
   queue.ended(JobName("a"));
@@ -33,9 +33,9 @@ TEST(RunQueue, AJobRunsOnceAtATimeAndItsFiresInTheirOrder) {
 TEST(RunQueue, AJobIsNotComparedWhileItRuns) {
   RunQueue queue({.running_max = 4});
   const Task verify(JobName("a"), FireTask::verify);
-  queue.add({verify, UtcMicros(1), -1, ""}, Overlap::skip);
-  queue.add(a_run("a", 1), Overlap::skip);
-  queue.add(a_run("b", 1), Overlap::skip);
+  queue.add({verify, UtcMicros(1), -1, ""});
+  queue.add(a_run("a", 1));
+  queue.add(a_run("b", 1));
   EXPECT_EQ(taken(queue), "a1");
   EXPECT_EQ(taken(queue), "b1");
   EXPECT_EQ(taken(queue), "none");
@@ -44,8 +44,9 @@ TEST(RunQueue, AJobIsNotComparedWhileItRuns) {
   const auto compared = queue.take();
   ASSERT_TRUE(compared);
   EXPECT_EQ(compared->task, verify);
-  EXPECT_EQ(queue.add(a_run("a", 2), Overlap::skip), RunQueue::Added::queued);
-  EXPECT_EQ(queue.add({verify, UtcMicros(2), -1, ""}, Overlap::skip), RunQueue::Added::skipped);
+  EXPECT_TRUE(queue.is_busy(verify));
+  EXPECT_FALSE(queue.is_busy(JobName("a")));
+  EXPECT_TRUE(queue.add(a_run("a", 2)));
   EXPECT_EQ(taken(queue), "none");
   queue.ended(JobName("a"));
   EXPECT_EQ(taken(queue), "a2");
@@ -54,9 +55,9 @@ TEST(RunQueue, AJobIsNotComparedWhileItRuns) {
 TEST(RunQueue, JobsTakeTurns) {
   RunQueue queue({.running_max = 1});
   for (int fire = 1; fire <= 100; ++fire)
-    queue.add(a_run("busy", fire), Overlap::queue);
-  queue.add(a_run("b", 1), Overlap::queue);
-  queue.add(a_run("c", 1), Overlap::queue);
+    queue.add(a_run("busy", fire));
+  queue.add(a_run("b", 1));
+  queue.add(a_run("c", 1));
   std::vector<std::string> order;
   for (int number = 0; number < 5; ++number) {
     const auto run = queue.take();
@@ -69,10 +70,10 @@ TEST(RunQueue, JobsTakeTurns) {
 
 TEST(RunQueue, PriorityGoesFirstAndPoolsHaveTheirPlaces) {
   RunQueue queue({.running_max = 3, .pools = {{"night", 1}}});
-  queue.add(a_run("n1", 1, 0, "night"), Overlap::queue);
-  queue.add(a_run("n2", 1, 5, "night"), Overlap::queue);
-  queue.add(a_run("day", 1, 1), Overlap::queue);
-  queue.add(a_run("backfill", 1, -1), Overlap::queue);
+  queue.add(a_run("n1", 1, 0, "night"));
+  queue.add(a_run("n2", 1, 5, "night"));
+  queue.add(a_run("day", 1, 1));
+  queue.add(a_run("backfill", 1, -1));
   EXPECT_EQ(taken(queue), "n21");
   EXPECT_EQ(taken(queue), "day1");
   EXPECT_EQ(taken(queue), "backfill1") << "the pool `night` is full";
@@ -83,29 +84,14 @@ TEST(RunQueue, PriorityGoesFirstAndPoolsHaveTheirPlaces) {
   EXPECT_EQ(taken(queue), "n11");
 }
 
-TEST(RunQueue, OverlapIsSkippedQueuedOrTakesThePlace) {
-  RunQueue queue({.running_max = 1});
-  EXPECT_EQ(queue.add(a_run("a", 1), Overlap::skip), RunQueue::Added::queued);
-  EXPECT_EQ(queue.add(a_run("a", 2), Overlap::skip), RunQueue::Added::skipped) << "one waits";
-  EXPECT_EQ(taken(queue), "a1");
-  EXPECT_EQ(queue.add(a_run("a", 3), Overlap::skip), RunQueue::Added::skipped) << "one runs";
-  EXPECT_EQ(queue.add(a_run("a", 4), Overlap::queue), RunQueue::Added::queued);
-  EXPECT_EQ(queue.add(a_run("a", 5), Overlap::cancel), RunQueue::Added::cancels);
-  EXPECT_EQ(queue.waiting_of(JobName("a")), 1U);
-  queue.ended(JobName("a"));
-  EXPECT_EQ(taken(queue), "a5");
-}
-
 TEST(RunQueue, IsBoundedAndSaysSo) {
   RunQueue queue({.running_max = 1, .waiting_max = 2});
-  queue.add(a_run("a", 1), Overlap::queue);
-  queue.add(a_run("b", 1), Overlap::queue);
-  EXPECT_EQ(queue.add(a_run("c", 1), Overlap::queue), RunQueue::Added::full);
-  EXPECT_EQ(queue.add(a_run("a", 2), Overlap::cancel), RunQueue::Added::queued)
-      << "it takes the place of the other";
+  queue.add(a_run("a", 1));
+  queue.add(a_run("b", 1));
+  EXPECT_FALSE(queue.add(a_run("c", 1)));
   EXPECT_EQ(queue.forget(JobName("b")), 1U);
   EXPECT_EQ(queue.waiting(), 1U);
-  EXPECT_EQ(taken(queue), "a2");
+  EXPECT_EQ(taken(queue), "a1");
   EXPECT_EQ(taken(queue), "none");
 }
 
@@ -113,7 +99,7 @@ TEST(RunQueue, AHundredThousandAreFair) {
   RunQueue queue({.running_max = 8, .waiting_max = 100'000});
   for (int fire = 0; fire < 100; ++fire) {
     for (int job = 0; job < 1000; ++job)
-      queue.add(a_run("job" + std::to_string(job), fire), Overlap::queue);
+      queue.add(a_run("job" + std::to_string(job), fire));
   }
   EXPECT_EQ(queue.waiting(), 100'000U);
   std::map<std::string, int> begun;

@@ -19,11 +19,18 @@ constexpr std::chrono::hours forgets_every{1};
 // How often a store that did not answer is asked again, and whether a full queue has a place.
 constexpr milliseconds store_looks_every{1'000};
 constexpr std::chrono::seconds full_looks_every{10};
-const UtcMicros first_fire{std::numeric_limits<std::int64_t>::min()};
 // Runs go first.
 constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
 // Fires of a job in which its newest that ended is looked for.
 constexpr int looked_back = 100;
+
+// What whoever claims a fire has to know of its job.
+void describe(FireRecord& fire, const JobSpec& job) {
+  const ScheduleSpec& schedule = job.schedule;
+  fire.priority = fire.task.what == FireTask::run ? schedule.priority : verify_priority;
+  fire.pool = schedule.pool ? schedule.pool->value : "";
+  fire.label = schedule.label ? schedule.label->value : "";
+}
 
 }  // namespace
 
@@ -59,45 +66,46 @@ Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) {
 }
 
 Status Service::set_jobs(const Jobs& jobs) {
-  std::unordered_map<JobName, Job> now;
+  std::unordered_map<JobName, Job> edited;
   for (const auto& spec : jobs) {
     TM_TRY(Job job, job_of(spec));
-    now.emplace(spec->name, std::move(job));
+    edited.emplace(spec->name, std::move(job));
   }
+  if (options_.shared && lived_ < 0) TM_CHECK(say_that_it_lives(false));
   std::vector<Task> taken_up;
   std::vector<FireRecord> dropped;
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [name, job] : now) {
+    for (const auto& [name, job] : edited) {
       const auto before = jobs_.find(name);
       const bool as_before =
           before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
-      if (as_before) continue;
+      if (as_before || !options_.schedules) continue;
       for (const auto& [what, times] : job.times) {
         // One that is edited while it is served has missed nothing by its new times.
         const bool was_served = before != jobs_.end() && before->second.times.contains(what);
         if (was_served) {
-          due_.set({name, what}, times, parts_.clock.now_utc());
+          due_.set({name, what}, times, now());
         } else {
           taken_up.emplace_back(name, what);
         }
       }
     }
     for (const auto& [name, job] : jobs_) {
-      const auto goes_on = now.find(name);
+      const auto goes_on = edited.find(name);
       for (const auto& [what, times] : job.times) {
-        if (goes_on == now.end() || !goes_on->second.times.contains(what))
+        if (goes_on == edited.end() || !goes_on->second.times.contains(what))
           due_.remove({name, what});
       }
     }
-    jobs_ = now;
-    triggers_.set(jobs);
+    jobs_ = edited;
+    triggers_.set(options_.schedules ? jobs : Jobs());
     let_go(dropped);
   }
-  for (const FireRecord& fire : dropped)
-    store_and_tell(fire, std::nullopt);
+  for (FireRecord& fire : dropped)
+    let_go_of(std::move(fire));
   for (const Task& task : taken_up)
-    TM_CHECK(take_up(now.at(task.job), task.what));
+    TM_CHECK(take_up(edited.at(task.job), task.what));
   TM_CHECK(take_up_triggers());
   changed_.notify_all();
   return {};
@@ -114,11 +122,17 @@ void Service::let_go(std::vector<FireRecord>& dropped) {
       continue;
     }
     queue_.forget(task);
-    fire->second.state = FireState::cancelled;
-    fire->second.reason = job_is_gone;
     dropped.push_back(fire->second);
     fire = open_.erase(fire);
   }
+}
+
+// A fire of a task that this service does not do. Another server's files may have it.
+void Service::let_go_of(FireRecord fire) {
+  if (options_.shared && !is_long_ago(fire)) return give_away(std::move(fire));
+  fire.state = FireState::cancelled;
+  fire.reason = job_is_gone;
+  store_and_tell(fire, std::nullopt);
 }
 
 // What was missed since its last fire, and from then on what is due. What is not older than `late`,
@@ -126,11 +140,11 @@ void Service::let_go(std::vector<FireRecord>& dropped) {
 Status Service::take_up(const Job& job, FireTask what) {
   const Task task(job.spec->name, what);
   const JobTimes& times = job.times.at(what);
-  const UtcMicros now = parts_.clock.now_utc();
+  const UtcMicros at = now();
   TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(task, 1));
-  UtcMicros from = now;
+  UtcMicros from = at;
   if (!last.empty()) {
-    const UtcMicros missed_until = later(now, -(options_.late + times.jitter));
+    const UtcMicros missed_until = later(at, -(options_.late + times.jitter));
     for (const UtcMicros fire :
          times.missed(last.front().fire, missed_until, missed_of(*job.spec, what)))
       TM_CHECK(take({task, fire, fire}, Owed::yes));
@@ -141,49 +155,50 @@ Status Service::take_up(const Job& job, FireTask what) {
   return {};
 }
 
-// Of a process before this one.
+// Of a process before this one, which owned the project as this one does.
 Status Service::take_open_fires() {
+  TM_CHECK(parts_.store.adopt_fires(options_.owner));
   TM_TRY(std::vector<FireRecord> fires, parts_.store.open_fires());
-  for (FireRecord& fire : fires) {
-    fire.owner = options_.owner;
-    std::optional<RunRecord> ran;
-    if (fire.state == FireState::running && fire.task.what == FireTask::run) {
-      auto history = parts_.store.get_run(fire.run);
-      // One that was cancelled was so for a stop, or its fire would say why: it is still owed.
-      const bool ended =
-          history.ok() && history->run.ended_at && history->run.status() != RunStatus::cancelled;
-      if (ended) ran = std::move(history->run);
-    }
-    std::unique_lock lock(mutex_);
-    const FireKey key{fire.task, fire.fire};
-    if (open_.contains(key)) continue;  // taken a moment ago
-    const auto job = jobs_.find(fire.task.job);
-    if (job == jobs_.end() || !job->second.does(fire.task.what)) {
-      lock.unlock();
-      fire.state = FireState::cancelled;
-      fire.reason = job_is_gone;
-      store_and_tell(fire, std::nullopt);
-      continue;
-    }
-    open_[key] = fire;
-    if (ran) {
-      const std::shared_ptr<const JobSpec> spec = job->second.spec;
-      lock.unlock();
-      settle(*spec, fire, {std::move(ran), std::nullopt}, {});
-    } else if (fire.state == FireState::retry_wait && fire.next_at) {
-      retries_.emplace(*fire.next_at, key);
-    } else {
-      fire.state = FireState::waiting;
-      enter_again(key);
-    }
-  }
+  for (FireRecord& fire : fires)
+    adopt(std::move(fire));
   return {};
 }
 
+// A fire that another had: what waited waits again, what ran is looked up.
+void Service::adopt(FireRecord fire) {
+  std::optional<RunRecord> ran;
+  if (fire.state == FireState::running && fire.task.what == FireTask::run) {
+    auto history = parts_.store.get_run(fire.run);
+    // One that was cancelled was so for a stop, or its fire would say why: it is still owed.
+    const bool ended =
+        history.ok() && history->run.ended_at && history->run.status() != RunStatus::cancelled;
+    if (ended) ran = std::move(history->run);
+  }
+  std::unique_lock lock(mutex_);
+  const FireKey key{fire.task, fire.fire};
+  if (open_.contains(key)) return;  // taken a moment ago
+  const auto job = jobs_.find(fire.task.job);
+  if (job == jobs_.end() || !job->second.does(fire.task.what)) {
+    lock.unlock();
+    return let_go_of(std::move(fire));
+  }
+  open_[key] = fire;
+  if (ran) {
+    const std::shared_ptr<const JobSpec> spec = job->second.spec;
+    lock.unlock();
+    settle(*spec, fire, {std::move(ran), std::nullopt}, {});
+  } else if (fire.state == FireState::retry_wait && fire.next_at && !options_.shared) {
+    retries_.emplace(*fire.next_at, key);
+  } else {
+    open_[key].state = FireState::waiting;
+    enter_again(key);
+  }
+}
+
 Status Service::serve(const Cancel& stop) {
-  TM_CHECK(take_open_fires());
+  if (!options_.shared) TM_CHECK(take_open_fires());
   TM_CHECK(follow());
-  for (int number = 0; number < options_.limits.running_max; ++number)
+  for (int number = 0; options_.works && number < options_.limits.running_max; ++number)
     workers_.emplace_back([this] { work(); });
   while (!stop.requested()) {
     Status looked = look();
@@ -196,49 +211,65 @@ Status Service::serve(const Cancel& stop) {
   std::unique_lock lock(mutex_);
   leaving_ = true;
   changed_.notify_all();
-  const nanoseconds end = parts_.clock.monotonic() + options_.drain;
-  while (!running_.empty() && parts_.clock.monotonic() < end && !error_)
-    changed_.wait_for(lock, looks_every);
+  wait_for_runs(lock, parts_.clock.monotonic() + options_.drain);
   for (auto& [job, running] : running_)
     running.cancel->request();
-  while (!running_.empty())
-    changed_.wait_for(lock, looks_every);
+  wait_for_runs(lock, std::nullopt);
   if (error_) return *error_;
+  lock.unlock();
+  // Where the store does not answer the others see that it is silent.
+  if (options_.shared) [[maybe_unused]]
+    const Status left = parts_.store.server_leaves(options_.owner);
   return {};
 }
 
+void Service::wait_for_runs(std::unique_lock<std::mutex>& lock, std::optional<nanoseconds> end) {
+  while (!running_.empty() && (!end || (parts_.clock.monotonic() < *end && !error_))) {
+    changed_.wait_for(lock, looks_every);
+    if (!options_.shared) continue;
+    lock.unlock();
+    Status lives = say_that_it_lives(true);
+    if (!lives.ok()) fail(std::move(lives).error());
+    lock.lock();
+  }
+}
+
 nanoseconds Service::until_next() {
-  const UtcMicros now = parts_.clock.now_utc();
   std::optional<UtcMicros> next = due_.next();
   if (!retries_.empty() && (!next || retries_.begin()->first < *next))
     next = retries_.begin()->first;
   if (!next) return looks_every;
-  return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - now.get()));
+  return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - now().get()));
 }
 
 Status Service::forget_old() {
-  const nanoseconds now = parts_.clock.monotonic();
-  if (forgot_ && now - *forgot_ < forgets_every) return {};
-  forgot_ = now;
-  const UtcMicros before = later(parts_.clock.now_utc(), -nanoseconds(options_.keep));
+  const nanoseconds at = parts_.clock.monotonic();
+  if (forgot_ && at - *forgot_ < forgets_every) return {};
+  forgot_ = at;
+  const UtcMicros before = later(now(), -nanoseconds(options_.keep));
   TM_TRY([[maybe_unused]] const std::int64_t forgotten, parts_.store.forget_fires(before));
   return {};
 }
 
 Status Service::look() {
-  const UtcMicros now = parts_.clock.now_utc();
+  if (options_.shared) TM_CHECK(say_that_it_lives(false));
+  const UtcMicros at = now();
   {
     const std::lock_guard lock(mutex_);
-    for (DueFire& fire : without_missed(due_.take(now), now))
+    for (DueFire& fire : without_missed(due_.take(at), at))
       to_take_.push_back(std::move(fire));
-    retry_now(now);
+    retry_now(at);
     stop_overdue();
   }
   // In their order, and again with the next look where the store does not answer.
   TM_CHECK(store_again());
   for (; !to_take_.empty(); to_take_.pop_front()) {
-    const bool late = later(to_take_.front().begin, options_.late) < now;
+    const bool late = later(to_take_.front().begin, options_.late) < at;
     TM_CHECK(take(to_take_.front(), late ? Owed::yes : Owed::no));
+  }
+  if (options_.shared) {
+    TM_CHECK(learn_what_ended());
+    TM_CHECK(claim());
   }
   TM_CHECK(forget_old());
   const std::lock_guard lock(mutex_);
@@ -255,7 +286,7 @@ Status Service::store_again() {
       if (unstored_.empty()) return {};
       fire = unstored_.front();
     }
-    Status stored = parts_.store.update_fire(fire);
+    Status stored = store(fire);
     if (!stored.ok() && stored.error().code != "store.stale") return stored;
     const std::lock_guard lock(mutex_);
     unstored_.pop_front();
@@ -263,15 +294,15 @@ Status Service::store_again() {
 }
 
 // Of fires that are late, as after a stop of the machine, those that their job wants.
-std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros now) const {
+std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros at) const {
   const std::int64_t late_us = std::chrono::microseconds(options_.late).count();
   std::unordered_map<Task, UtcMicros> last_late;
   for (const DueFire& fire : due) {
-    if (now.get() - fire.begin.get() > late_us) last_late[fire.task] = fire.fire;
+    if (at.get() - fire.begin.get() > late_us) last_late[fire.task] = fire.fire;
   }
   if (last_late.empty()) return due;
   std::erase_if(due, [&](const DueFire& fire) {
-    if (now.get() - fire.begin.get() <= late_us) return false;
+    if (at.get() - fire.begin.get() <= late_us) return false;
     const auto job = jobs_.find(fire.task.job);
     if (job == jobs_.end()) return true;
     switch (missed_of(*job->second.spec, fire.task.what)) {
@@ -287,68 +318,79 @@ std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros
   return due;
 }
 
-// Taken in the store first: from then on it is this service's, whatever happens.
+// Taken in the store first: from then on it is this service's, or anybody's, whatever happens.
 Status Service::take(const DueFire& due, Owed owed, const FireInputs& inputs) {
-  FireRecord fire = new_fire(due.task, due.fire, options_.owner);
+  FireRecord fire = new_fire(due.task, due.fire, options_.shared ? "" : options_.owner);
   fire.inputs = to_text(inputs);
-  Overlap overlap = Overlap::skip;
+  OnOpen on_open = OnOpen::skip;
   {
     const std::lock_guard lock(mutex_);
     const auto job = jobs_.find(due.task.job);
     if (job == jobs_.end()) return {};
-    overlap = overlap_of(*job->second.spec, due.task.what);
-    const bool each = missed_of(*job->second.spec, due.task.what) == Missed::all;
-    if (overlap == Overlap::skip && (!inputs.empty() || (owed == Owed::yes && each)))
-      overlap = Overlap::queue;
-    if (overlap == Overlap::skip && queue_.is_busy(due.task)) {
+    const JobSpec& spec = *job->second.spec;
+    on_open = on_open_of(spec, due.task.what);
+    const bool each = missed_of(spec, due.task.what) == Missed::all;
+    if (on_open == OnOpen::skip && (!inputs.empty() || (owed == Owed::yes && each)))
+      on_open = OnOpen::queue;
+    describe(fire, spec);
+    if (queue_.is_full() || waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
       fire.state = FireState::skipped;
-      fire.reason = before_has_not_ended;
+      fire.reason = queue_is_full;
     }
   }
-  TM_TRY(const bool taken, parts_.store.take_fire(fire));
-  if (!taken) return {};
-  if (fire.state == FireState::skipped) {
-    tell(fire, std::nullopt);
-    return {};
+  TM_TRY(FireAnswer answer, parts_.store.take_fire(fire, on_open));
+  if (!answer.taken && options_.shared && !inputs.empty()) {
+    // Another took it meanwhile, perhaps for less than this one knows of.
+    bool is_open = false;
+    return know_last(due.task.job, is_open);
   }
-  std::vector<FireRecord> ended;
+  if (!answer.taken) return {};
+  fire = std::move(answer.fire);
   {
     const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(due.task.job);  // its file may have been removed meanwhile
-    const bool goes_on = job != jobs_.end() && job->second.does(due.task.what);
-    if (goes_on) ended = put_aside(due.task, overlap);
-    fire.reason = goes_on ? enter(fire, overlap) : job_is_gone;
-    fire.state = goes_on ? FireState::skipped : FireState::cancelled;
-    if (!fire.reason.empty()) ended.push_back(fire);
+    let_aside(due.task, answer.aside);
+    if (answer.stop) stop_for(*answer.stop);
+    if (fire.state == FireState::waiting && !options_.shared) {
+      const auto job = jobs_.find(due.task.job);  // its file may have been removed meanwhile
+      if (job == jobs_.end() || !job->second.does(due.task.what)) {
+        fire.state = FireState::cancelled;
+        fire.reason = job_is_gone;
+      } else if (!enter(fire)) {
+        fire.state = FireState::skipped;
+        fire.reason = queue_is_full;
+      }
+    }
   }
-  for (const FireRecord& one : ended)
-    store_and_tell(one, std::nullopt);
+  for (const FireRecord& one : answer.aside)
+    tell(one, std::nullopt);
+  if (fire.state == FireState::cancelled || fire.reason == queue_is_full) {
+    store_and_tell(fire, std::nullopt);
+  } else if (fire.state == FireState::skipped) {
+    tell(fire, std::nullopt);
+  }
   return {};
 }
 
-// With mutex_ held: the fires of a task in whose place a later one comes. One that waits for its
-// next attempt is the past of a task that leaves out what overlaps: the later one is its attempt.
-std::vector<FireRecord> Service::put_aside(const Task& task, Overlap overlap) {
-  std::vector<FireRecord> aside;
-  if (overlap == Overlap::queue) return aside;
-  for (auto fire = open_.lower_bound({task, first_fire});
-       fire != open_.end() && fire->first.first == task;) {
-    FireRecord& one = fire->second;
-    const bool waits_for_attempt = one.state == FireState::retry_wait;
-    const bool waits = one.state == FireState::waiting && overlap == Overlap::cancel;
-    if (!waits_for_attempt && !waits) {
-      ++fire;
-      continue;
-    }
-    const bool failed = waits_for_attempt && one.attempts > 0;
-    one.state = failed ? FireState::failed : FireState::skipped;
-    one.reason = one.reason.empty() ? place_was_taken : one.reason + "; " + place_was_taken;
-    one.next_at.reset();
-    if (failed && task.what == FireTask::run) triggers_.ended(task.job, one.fire, false);
-    aside.push_back(one);
-    fire = open_.erase(fire);
+// With mutex_ held: those of a task in whose place a later one has come.
+void Service::let_aside(const Task& task, const std::vector<FireRecord>& aside) {
+  if (!aside.empty()) queue_.forget(task);
+  for (const FireRecord& one : aside) {
+    const auto fire = open_.find({one.task, one.fire});
+    // One that began in this moment finds in the store that it may not.
+    if (fire != open_.end() && fire->second.state != FireState::running) open_.erase(fire);
+    if (one.state == FireState::failed && task.what == FireTask::run)
+      triggers_.ended(task.job, one.fire, false);
   }
-  return aside;
+}
+
+// With mutex_ held.
+void Service::stop_for(const FireRecord& fire) {
+  const auto running = running_.find(fire.task.job);
+  const auto known = open_.find({fire.task, fire.fire});
+  if (running == running_.end() || known == open_.end()) return;  // elsewhere, or it ends just now
+  if (!running->second.why.empty()) return;
+  running->second.why = fire.reason;
+  running->second.cancel->request();
 }
 
 // What is known of the fires of jobs that follow others, and of those that they follow.
@@ -389,44 +431,30 @@ Status Service::follow() {
              known->second.spec->schedule.overlap == Overlap::skip;
     });
   }
-  for (const Triggered& one : next)
-    TM_CHECK(take({one.job, one.fire, one.fire}, Owed::yes, one.inputs));
-  return {};
-}
-
-std::string Service::enter(FireRecord fire, Overlap overlap) {
-  const FireKey key{fire.task, fire.fire};
-  const ScheduleSpec& schedule = jobs_.at(fire.task.job).spec->schedule;
-  const bool runs = fire.task.what == FireTask::run;
-  const auto added = queue_.add({fire.task, fire.fire, runs ? schedule.priority : verify_priority,
-                                 schedule.pool ? schedule.pool->value : ""},
-                                overlap);
-  switch (added) {
-    case RunQueue::Added::skipped:
-      return before_has_not_ended;
-    case RunQueue::Added::full:
-      return queue_is_full;
-    case RunQueue::Added::cancels: {
-      const auto running = running_.find(fire.task.job);
-      if (running == running_.end()) break;  // it begins, or ends, in this moment
-      running->second.why = "the run of " + to_text(fire.fire) + " takes its place";
-      running->second.cancel->request();
-      break;
+  for (const Triggered& one : next) {
+    std::optional<Triggered> due = one;
+    if (options_.shared) {
+      TM_TRY(due, for_all(one.job));
     }
-    case RunQueue::Added::queued:
-      break;
+    if (due) TM_CHECK(take({due->job, due->fire, due->fire}, Owed::yes, due->inputs));
   }
-  open_[key] = std::move(fire);
-  changed_.notify_all();
   return {};
 }
 
-void Service::retry_now(UtcMicros now) {
-  while (!retries_.empty() && retries_.begin()->first <= now) {
+// With mutex_ held: false where the queue is full.
+bool Service::enter(FireRecord fire) {
+  if (!queue_.add({fire.task, fire.fire, fire.priority, fire.pool})) return false;
+  open_[{fire.task, fire.fire}] = std::move(fire);
+  changed_.notify_all();
+  return true;
+}
+
+void Service::retry_now(UtcMicros at) {
+  while (!retries_.empty() && retries_.begin()->first <= at) {
     const FireKey key = retries_.begin()->second;
     retries_.erase(retries_.begin());
     const auto fire = open_.find(key);
-    if (fire != open_.end() && fire->second.state == FireState::retry_wait) enter_again(key);
+    if (fire != open_.end() && fire->second.state != FireState::running) enter_again(key);
   }
 }
 
@@ -434,14 +462,15 @@ void Service::retry_now(UtcMicros now) {
 void Service::enter_again(const FireKey& key) {
   const auto job = jobs_.find(key.first.job);
   if (job == jobs_.end() || !job->second.does(key.first.what)) return;
-  if (!enter(open_.at(key), Overlap::queue).empty())
-    retries_.emplace(later(parts_.clock.now_utc(), full_looks_every), key);
+  FireRecord fire = open_.at(key);
+  describe(fire, *job->second.spec);  // its job may have been edited since
+  if (!enter(std::move(fire))) retries_.emplace(later(now(), full_looks_every), key);
 }
 
 void Service::stop_overdue() {
-  const nanoseconds now = parts_.clock.monotonic();
+  const nanoseconds at = parts_.clock.monotonic();
   for (auto& [job, running] : running_) {
-    if (!running.deadline || now < *running.deadline || !running.why.empty()) continue;
+    if (!running.deadline || at < *running.deadline || !running.why.empty()) continue;
     running.why = "it took longer than its `timeout`";
     running.cancel->request();
   }

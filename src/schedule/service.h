@@ -4,8 +4,13 @@
 // Each fire is taken in the store before anything comes of it, so it is run once whatever dies, and
 // goes on from there after a start: what waited waits again, what ran is looked up, what nobody was
 // there for is the job's `missed`. set_jobs() may be called from any thread at any time.
+//
+// Alone, a service has every fire that it takes. Where several share a store, a fire is nobody's
+// until one of them claims it (docs/adr/0017-several-servers.md), and times are by the store's
+// clock.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -13,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <unordered_map>
@@ -58,6 +64,13 @@ struct ServiceOptions {
   std::chrono::milliseconds drain{30'000};  // for runs under way, when it is to stop
   // Fires that ended so long ago are forgotten, but the newest of each job.
   std::chrono::hours keep = std::chrono::hours(24) * 30;
+  // Whether other servers use this store, and what this one does of the work.
+  bool shared = false;
+  bool schedules = true;         // takes fires at their times
+  bool works = true;             // runs them
+  std::set<std::string> labels;  // of jobs that it runs beside those without one
+  std::chrono::milliseconds lives_every{2'000};
+  std::chrono::milliseconds dead_after{10'000};  // a server that was silent for so long
 };
 
 class Service {
@@ -91,25 +104,41 @@ class Service {
   static Result<Job> job_of(std::shared_ptr<const JobSpec> spec);
   Status take_up(const Job& job, FireTask what);
   void let_go(std::vector<FireRecord>& dropped);
+  void let_go_of(FireRecord fire);
   Status take_open_fires();
+  void adopt(FireRecord fire);
   Status forget_old();
   Status look();
   // Whether a fire of the past is made up for; `inputs`: what it follows, where it is not due by a
   // time.
   enum class Owed { no, yes };
   Status take(const DueFire& due, Owed owed, const FireInputs& inputs = {});
-  std::vector<FireRecord> put_aside(const Task& task, Overlap overlap);
+  void let_aside(const Task& task, const std::vector<FireRecord>& aside);
+  void stop_for(const FireRecord& fire);
   void enter_again(const FireKey& key);
   Status store_again();
   Status take_up_triggers();
   Status follow();
-  std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
-  void retry_now(UtcMicros now);
+  std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros at) const;
+  void retry_now(UtcMicros at);
   void stop_overdue();
-  // With mutex_ held: queues it, or says why not.
-  std::string enter(FireRecord fire, Overlap overlap);
+  bool enter(FireRecord fire);
+  // Of several servers; see service_sharing.cc.
+  ServerRecord self(bool leaves) const;
+  Status say_that_it_lives(bool leaves);
+  Status claim();
+  void give_away(FireRecord fire);
+  bool is_long_ago(const FireRecord& fire) const;
+  Status learn_what_ended();
+  Status know_last(const JobName& job, bool& is_open);
+  Result<std::optional<Triggered>> for_all(const JobName& job);
+  void wait_for_runs(std::unique_lock<std::mutex>& lock,
+                     std::optional<std::chrono::nanoseconds> end);
+  UtcMicros now() const;
   void work();
   void begin(const QueuedRun& next);
+  void not_begun(FireRecord fire, Error error);
+  void put_back(const FireRecord& fire);
   std::optional<std::string> held_back(const JobSpec& job, FireRecord& fire);
   struct Outcome {
     std::optional<RunRecord> record;  // of a run that was begun
@@ -119,6 +148,7 @@ class Service {
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
   void judge_connections(const JobSpec& job, const std::optional<Error>& error);
   void tell(const FireRecord& fire, std::optional<RunRecord> record);
+  Status store(const FireRecord& fire);
   void store_and_tell(const FireRecord& fire, std::optional<RunRecord> record);
   void fail(Error error);
   std::chrono::nanoseconds until_next();
@@ -142,7 +172,12 @@ class Service {
   std::optional<Error> error_;
   std::deque<FireRecord> unstored_;  // what the store could not be told yet
   bool store_is_away_ = false;
-  std::deque<DueFire> to_take_;  // serve()'s thread
+  std::int64_t waiting_ = 0;           // fires that nobody has, of several servers
+  std::deque<DueFire> to_take_;        // serve()'s thread
+  UtcMicros ended_until_{0};           // serve()'s thread: what ended elsewhere is known so far
+  std::chrono::nanoseconds asked_{0};  // serve()'s thread: for it, last
+  std::atomic<std::int64_t> ahead_us_ = 0;  // of the store's clock
+  std::atomic<std::int64_t> lived_ = -1;    // when it said so last, in nanoseconds; -1: never yet
 
   std::mutex tell_mutex_;
   std::vector<std::thread> workers_;

@@ -10,6 +10,15 @@ namespace tidemark {
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 
+namespace {
+
+// Says nothing of the connections of a run.
+std::optional<Error> was_stopped() {
+  return internal_error("run.cancelled", "");
+}
+
+}  // namespace
+
 void Service::work() {
   std::unique_lock lock(mutex_);
   while (true) {
@@ -42,8 +51,10 @@ void Service::begin(const QueuedRun& next) {
     if (!goes_on || known == open_.end() || leaving_) return;
     spec = job->second.spec;
     fire = known->second;
-    if (const auto why = held_back(*spec, fire)) {
+    const auto why = held_back(*spec, fire);
+    if (why) {
       fire.reason = *why;
+      put_back(fire);
     } else {
       fire.state = FireState::running;
       ++fire.attempts;
@@ -54,11 +65,13 @@ void Service::begin(const QueuedRun& next) {
       if (spec->schedule.timeout && next.task.what == FireTask::run)
         running.deadline = parts_.clock.monotonic() + *spec->schedule.timeout;
       running_.emplace(name, running);
+      known->second = fire;
     }
-    known->second = fire;
   }
-  store_and_tell(fire, std::nullopt);
-  if (fire.state != FireState::running) return;
+  if (fire.state != FireState::running) return store_and_tell(fire, std::nullopt);
+  Status stored = store(fire);
+  if (!stored.ok()) return not_begun(std::move(fire), std::move(stored).error());
+  tell(fire, std::nullopt);
   Outcome outcome = perform(*spec, fire, cancel);
   std::string why;
   {
@@ -67,6 +80,39 @@ void Service::begin(const QueuedRun& next) {
     running_.erase(name);
   }
   settle(*spec, fire, std::move(outcome), why);
+}
+
+// Nothing begins without the store: the fire may be another's by now, or is tried again when the
+// store answers.
+void Service::not_begun(FireRecord fire, Error error) {
+  const bool is_others = error.code == "store.stale";
+  {
+    const std::lock_guard lock(mutex_);
+    const auto job = jobs_.find(fire.task.job);
+    if (job != jobs_.end()) judge_connections(*job->second.spec, was_stopped());
+    running_.erase(fire.task.job);
+    const FireKey key{fire.task, fire.fire};
+    if (is_others) {
+      open_.erase(key);
+    } else {
+      FireRecord& known = open_.at(key);
+      known.state = FireState::waiting;
+      --known.attempts;
+      retries_.emplace(later(now(), std::chrono::seconds(1)), key);
+    }
+  }
+  if (!is_others) fail(std::move(error));
+}
+
+// With mutex_ held: a fire that is for later. Where servers share the store it is anybody's then.
+void Service::put_back(const FireRecord& fire) {
+  const FireKey key{fire.task, fire.fire};
+  if (options_.shared) {
+    open_.erase(key);
+    return;
+  }
+  open_[key] = fire;
+  if (fire.state == FireState::retry_wait) retries_.emplace(*fire.next_at, key);
 }
 
 Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel) {
@@ -82,28 +128,26 @@ Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Ca
 
 // With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
 std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
-  const nanoseconds now = parts_.clock.monotonic();
+  const nanoseconds at = parts_.clock.monotonic();
   std::vector<Breaker*> asked;
   for (const std::string& name : connections_of(job)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
-    if (breaker.let_through(now)) {
+    if (breaker.let_through(at)) {
       asked.push_back(&breaker);
       continue;
     }
     for (Breaker* one : asked)
       one->gave_up();
-    const auto until = breaker.open_until(now);
+    const auto until = breaker.open_until(at);
     fire.state = FireState::retry_wait;
-    fire.next_at =
-        later(parts_.clock.now_utc(), until ? *until - now : nanoseconds(std::chrono::seconds(1)));
-    retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
+    fire.next_at = later(now(), until ? *until - at : nanoseconds(std::chrono::seconds(1)));
     return "connection `" + name + "` is given a rest: " + breaker.why();
   }
   return std::nullopt;
 }
 
 void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
-  const nanoseconds now = parts_.clock.monotonic();
+  const nanoseconds at = parts_.clock.monotonic();
   for (const std::string& name : connections_of(job)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
     const bool its_own =
@@ -112,7 +156,7 @@ void Service::judge_connections(const JobSpec& job, const std::optional<Error>& 
     if (!error) {
       breaker.succeeded();
     } else if (its_own) {
-      breaker.failed(*error, now);
+      breaker.failed(*error, at);
     } else {
       breaker.gave_up();
     }
@@ -135,7 +179,7 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   {
     const std::lock_guard lock(mutex_);
     // What was stopped says nothing of them.
-    judge_connections(job, stopped ? std::optional(internal_error("run.cancelled", "")) : error);
+    judge_connections(job, stopped ? was_stopped() : error);
     if (stopped && why.empty() && leaving_) {
       // The next start goes on with it.
       fire.state = FireState::waiting;
@@ -150,19 +194,18 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
     if (fire.state == FireState::failed && error && !stopped && goes_on) {
       // Somebody else runs it now, as a person by hand: no attempt was made.
       if (error->code == "run.leased") --fire.attempts;
-      const UtcMicros now = parts_.clock.now_utc();
-      const milliseconds since((now.get() - fire.fire.get()) / 1000);
+      const UtcMicros at = now();
+      const milliseconds since((at.get() - fire.fire.get()) / 1000);
       const auto pause = pause_before_retry(
           job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);
       if (pause) {
         fire.state = FireState::retry_wait;
-        fire.next_at = later(now, *pause);
-        retries_.emplace(*fire.next_at, FireKey{fire.task, fire.fire});
+        fire.next_at = later(at, *pause);
         stays = true;
       }
     }
     if (stays) {
-      open_[{fire.task, fire.fire}] = fire;
+      put_back(fire);
     } else {
       open_.erase({fire.task, fire.fire});
       if (fire.task.what == FireTask::run && counts_as_run(fire.state)) {
@@ -176,9 +219,16 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   store_and_tell(fire, std::move(outcome.record));
 }
 
+// One that is for later is anybody's from then on, where servers share the store.
+Status Service::store(const FireRecord& fire) {
+  const bool is_anybodys =
+      options_.shared && (fire.state == FireState::waiting || fire.state == FireState::retry_wait);
+  return is_anybodys ? parts_.store.release_fire(fire) : parts_.store.update_fire(fire);
+}
+
 void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
-  Status stored = parts_.store.update_fire(fire);
-  // Stale: it has ended, as when its job was removed meanwhile.
+  Status stored = store(fire);
+  // Stale: it has ended, as when its job was removed meanwhile, or another server has it.
   if (!stored.ok() && stored.error().code != "store.stale") {
     const std::lock_guard lock(mutex_);
     unstored_.push_back(fire);

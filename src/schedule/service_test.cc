@@ -187,7 +187,8 @@ TEST_F(ServiceTest, ARunThatTakesTooLongIsStopped) {
   ASSERT_TRUE(store_->upsert_job(record).ok());
   const UtcMicros this_hour(clock_.now_utc().get() / 3'600'000'000 * 3'600'000'000);
   // Left waiting by a process before this one.
-  ASSERT_TRUE(store_->take_fire(new_fire(slow->name, this_hour, "before", "")).value());
+  ASSERT_TRUE(
+      store_->take_fire(new_fire(slow->name, this_hour, "before", ""), OnOpen::queue)->taken);
   serve({slow}, milliseconds(1200));
   ASSERT_EQ(count("slow", FireState::failed), 1);
   EXPECT_EQ(fires("slow").front().reason, "it took longer than its `timeout`");
@@ -297,7 +298,9 @@ TEST_F(ServiceTest, EachMissedFireIsRunAlsoWhereWhatOverlapsIsLeftOut) {
   record.name = job->name;
   ASSERT_TRUE(store_->upsert_job(record).ok());
   const UtcMicros five_hours_ago((clock_.now_utc().get() / 3'600'000'000 - 5) * 3'600'000'000);
-  ASSERT_TRUE(store_->take_fire(new_fire(job->name, five_hours_ago, "before", "left out")).value());
+  ASSERT_TRUE(
+      store_->take_fire(new_fire(job->name, five_hours_ago, "before", "left out"), OnOpen::queue)
+          ->taken);
   runs_["a"] = 0;
   serve({job}, milliseconds(1500));
   EXPECT_EQ(runs_["a"], 5);
@@ -357,7 +360,9 @@ TEST_F(ServiceTest, AfterAStopItGoesOnAndRunsWhatWasMissed) {
     JobRecord record;
     record.name = job->name;
     ASSERT_TRUE(store_->upsert_job(record).ok());
-    ASSERT_TRUE(store_->take_fire(new_fire(job->name, hours_ago, "before", "left out")).value());
+    ASSERT_TRUE(
+        store_->take_fire(new_fire(job->name, hours_ago, "before", "left out"), OnOpen::queue)
+            ->taken);
     runs_[name] = 0;
   }
   auto all = a_job("all", std::chrono::hours(1));

@@ -75,6 +75,10 @@ void Triggers::fired(const JobName& job, UtcMicros fire, const FireInputs& input
   last = {fire, inputs};
 }
 
+void Triggers::set_last(const JobName& job, UtcMicros fire, const FireInputs& inputs) {
+  last_[job] = {fire, inputs};
+}
+
 std::vector<Triggered> Triggers::take(const std::function<bool(const JobName&)>& waits) {
   std::vector<Triggered> triggered;
   for (const auto& [name, job] : jobs_) {
@@ -84,6 +88,14 @@ std::vector<Triggered> Triggers::take(const std::function<bool(const JobName&)>&
     triggered.push_back(*std::move(next));
   }
   return triggered;
+}
+
+std::optional<Triggered> Triggers::take(const JobName& job) {
+  const auto known = jobs_.find(job);
+  if (known == jobs_.end()) return std::nullopt;
+  auto next = follows(*known->second);
+  if (next) fired(job, next->fire, next->inputs);
+  return next;
 }
 
 std::optional<Triggered> Triggers::follows(const JobSpec& job) {

@@ -49,8 +49,12 @@ class Triggers {
   void ended(const JobName& job, UtcMicros fire, bool well);
   // A fire of one that follows others, with what it was for.
   void fired(const JobName& job, UtcMicros fire, const FireInputs& inputs);
+  // The same, in the place of what was known, also where that was later.
+  void set_last(const JobName& job, UtcMicros fire, const FireInputs& inputs);
   // What follows now; counts as fired. Jobs of which `waits` is true follow later.
   std::vector<Triggered> take(const std::function<bool(const JobName&)>& waits = {});
+  // The same of one job.
+  std::optional<Triggered> take(const JobName& job);
   // Who does not follow a fire that failed.
   std::vector<JobName> held_back_by(const JobName& failed) const;
 

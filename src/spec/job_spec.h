@@ -263,6 +263,7 @@ struct ScheduleSpec {
   Overlap overlap = Overlap::skip;
   RetrySpec retries;
   std::optional<Name> pool;
+  std::optional<Name> label;  // servers that have it run the job; empty: any
   std::int64_t priority = 0;
   std::vector<Name> after;
   bool after_any = false;  // one of them is enough

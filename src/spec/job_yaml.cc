@@ -34,6 +34,7 @@ struct RawJob {
   Overlap overlap = Overlap::skip;
   RetrySpec retries;
   std::optional<Name> pool;
+  std::optional<Name> label;
   std::int64_t priority = 0;
   RawAfter after;
   std::optional<std::chrono::milliseconds> timeout;
@@ -161,6 +162,11 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
               .description = "Jobs of one pool share the places that `pools` of tidemark.yaml "
                              "gives it.",
               .example = "nightly"})
+      .field("label", &RawJob::label, config::name("a label of servers"),
+             {.default_note = "any server",
+              .description = "Where several servers share a store: those that were started with "
+                             "`--label` and this one run the job.",
+              .example = "eu"})
       .field("priority", &RawJob::priority, config::integer(-100, 100),
              {.default_text = "0",
               .description = "Of runs that wait, the higher goes first.",
@@ -278,6 +284,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.overlap = raw.overlap;
   spec.schedule.retries = raw.retries;
   spec.schedule.pool = std::move(raw.pool);
+  spec.schedule.label = std::move(raw.label);
   spec.schedule.priority = raw.priority;
   spec.schedule.after_any = !raw.after.any.empty();
   spec.schedule.after = std::move(spec.schedule.after_any ? raw.after.any : raw.after.all);
