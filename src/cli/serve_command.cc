@@ -175,12 +175,6 @@ class Served {
                                 [&](const CommandLine& line, Cancel& cancel, Output& output) {
                                   Surroundings beside = around;
                                   beside.owner = workspace_.get();
-                                  std::unique_lock alone(copies_, std::defer_lock);
-                                  if (makes_copies(line.command)) {
-                                    const Status had = wait_for(alone, cancel);
-                                    if (!had.ok())
-                                      return fail(Call{line, beside, cancel, output}, had.error());
-                                  }
                                   return run_command(line, beside, cancel, output);
                                 }));
     log_.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
@@ -208,34 +202,12 @@ class Served {
     return {};
   }
 
-  // Tables that a job's steps and rules read are copied into the engine under their own names, so
-  // one who plans or runs such a job does it alone.
-  static bool makes_copies(const JobSpec& job) {
-    return !job.transform.empty() || !job.rules.empty();
-  }
-  static bool makes_copies(const std::string& command) {
-    return command == "run" || command == "plan" || command == "replay" || command == "verify";
-  }
-  static Status wait_for(std::unique_lock<std::timed_mutex>& alone, const Cancel& cancel) {
-    while (!alone.try_lock_for(std::chrono::milliseconds(50)))
-      TM_CHECK(cancel.check());
-    return {};
-  }
-  Status wait_for_copies(const JobSpec& job, std::unique_lock<std::timed_mutex>& alone,
-                         const Cancel& cancel) {
-    return makes_copies(job) ? wait_for(alone, cancel) : Status();
-  }
-
   Result<RunRecord> perform(const JobSpec& job, const RunId& run, Cancel& cancel) {
-    std::unique_lock alone(copies_, std::defer_lock);
-    TM_CHECK(wait_for_copies(job, alone, cancel));
     TM_CHECK(go_on(job, cancel));
     return Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
   }
 
   Status verify(const JobSpec& job, Cancel& cancel) {
-    std::unique_lock alone(copies_, std::defer_lock);
-    TM_CHECK(wait_for_copies(job, alone, cancel));
     TM_CHECK(go_on(job, cancel));
     return compare(workspace_->parts(*store_, progress_), job, cancel);
   }
@@ -285,7 +257,6 @@ class Served {
   Log& log_;
   NoProgress progress_;
   Cancel stop_;
-  std::timed_mutex copies_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
   bool settings_changed_ = false;  // written by the watcher, read after it

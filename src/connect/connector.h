@@ -81,6 +81,8 @@ class Connector {
   // read; one that is not there is left out. Their rows may be read after refresh().
   virtual Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                         const ConnectorContext& context, Cancel& cancel) const;
+  // Whether they are copies, of which an engine has one set for all who read them.
+  virtual bool attaches_copies() const { return false; }
   // Brings the rows of attached tables up to now, before they are read. By default nothing: what
   // the engine reads by itself is never old.
   virtual Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,

@@ -17,6 +17,7 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connect/copy_turn.h"
 #include "env/clock.h"
 #include "spec/project_spec.h"
 
@@ -70,6 +71,7 @@ class Guard {
   Status check_hours() const;
 
   const GuardSpec& spec() const { return spec_; }
+  CopyTurn& copies() { return copies_; }
 
  private:
   struct Paces {
@@ -85,6 +87,7 @@ class Guard {
   std::shared_ptr<void> take(const std::string& who);
   void give_back(const std::string& who);
 
+  CopyTurn copies_;
   const GuardSpec spec_;
   const Clock& clock_;
   mutable std::mutex mutex_;

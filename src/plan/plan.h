@@ -74,7 +74,8 @@ struct StreamPlan {
   CompiledTransform transform;
   CompiledRules rules;            // the job's, then those the target needs (keys, NOT NULL)
   std::vector<TablesRead> reads;  // attached; to be refreshed before the transform
-  std::string reads_what;         // stands for what the stream reads, for the ledger
+  std::vector<std::shared_ptr<void>> copies;  // of `reads`: they stay as they are as long as this
+  std::string reads_what;                     // stands for what the stream reads, for the ledger
   std::optional<DeletesPlan> deletes;
   LoadTarget target;
   std::optional<TargetRange> range;  // of a backfill: these rows of the target make place

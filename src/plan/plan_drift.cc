@@ -239,7 +239,9 @@ Status Planner::meet_drift(const DriftInput& in, StreamPlan& plan, Cancel& cance
     TM_TRY(changes, columns_not_in_table(in, plan, cancel));
   }
   if (!changes.empty() && !in.job.transform.empty()) {
-    TM_TRY(plan.reads, attach_references(in.job, context_of(in.job.name, {}, in.options), cancel));
+    // Who waits for the copies holds no connection that who has them may want.
+    if (guards_.of(in.job.from.connection.value).spec().connections) in.source.rest();
+    TM_CHECK(attach_references(in.job, in.options, plan, cancel));
     TM_TRY(changes, changes_carried(in.job, plan.input, std::move(changes)));
   }
   if (changes.empty()) {

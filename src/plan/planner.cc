@@ -188,9 +188,9 @@ std::optional<Schema> Planner::pinned_schema(const StreamId& id) {
   return std::nullopt;
 }
 
-Result<std::vector<TablesRead>> Planner::attach_references(const JobSpec& job,
-                                                           const ConnectorContext& context,
-                                                           Cancel& cancel) {
+Status Planner::attach_references(const JobSpec& job, const PlanOptions& options, StreamPlan& plan,
+                                  Cancel& cancel) {
+  const ConnectorContext context = context_of(job.name, {}, options);
   std::map<std::string, std::set<std::string>> wanted;
   auto add = [&](const std::vector<std::string>& names) {
     for (const std::string& name : names) {
@@ -200,16 +200,22 @@ Result<std::vector<TablesRead>> Planner::attach_references(const JobSpec& job,
   };
   add(tables_read(job.transform, engine_));
   add(tables_read(job.rules, engine_));
-  std::vector<TablesRead> reads;
+  plan.reads.clear();
+  plan.copies.clear();
+  // By the order of their names, so that no two wait for each other.
   for (const auto& [name, tables] : wanted) {
     const ConnectionSpec* connection = project_.find_connection(name);
     if (connection == nullptr)
       continue;  // a schema of the relation itself, or a fault that binding will name
-    reads.push_back({name, {tables.begin(), tables.end()}});
+    plan.reads.push_back({name, {tables.begin(), tables.end()}});
     TM_TRY(const Connector* connector, connectors_.of(*connection));
-    TM_CHECK(connector->attach(*connection, reads.back().tables, context, cancel));
+    if (connector->attaches_copies()) {
+      TM_TRY(auto turn, guards_.of(name).copies().take(cancel));
+      plan.copies.push_back(std::move(turn));
+    }
+    TM_CHECK(connector->attach(*connection, plan.reads.back().tables, context, cancel));
   }
-  return reads;
+  return {};
 }
 
 Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec& stream,
@@ -283,7 +289,7 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
 
 Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamPlan& plan,
                           Sink& sink, const PlanOptions& options, Cancel& cancel) {
-  TM_TRY(plan.reads, attach_references(job, context_of(job.name, {}, options), cancel));
+  TM_CHECK(attach_references(job, options, plan, cancel));
   plan.target.table = table_of(job, stream);
   plan.target.strategy = strategy_of(job, plan);
   TM_TRY(plan.transform,

@@ -188,9 +188,8 @@ class Planner {
   Status open_keys(const JobSpec& job, const StreamSpec& stream, const PlanOptions& options,
                    PreparedStream& prepared, Cancel& cancel);
   // Makes every table that transforms and rules read known to the engine.
-  Result<std::vector<TablesRead>> attach_references(const JobSpec& job,
-                                                    const ConnectorContext& context,
-                                                    Cancel& cancel);
+  Status attach_references(const JobSpec& job, const PlanOptions& options, StreamPlan& plan,
+                           Cancel& cancel);
   // Of the newest stage, for sources that find types from values, where the ledger does not know.
   std::optional<Schema> pinned_schema(const StreamId& id);
 

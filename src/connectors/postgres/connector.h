@@ -35,6 +35,7 @@ class PostgresConnector : public Connector {
                                           Cancel& cancel) const override;
   // Tables of an in-memory database of the engine: empty at first, so that a plan reads no rows and
   // a run without news none either; refresh() copies each of them whole.
+  bool attaches_copies() const override { return true; }
   Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                 const ConnectorContext& context, Cancel& cancel) const override;
   Status refresh(const ConnectionSpec& connection, const std::vector<std::string>& tables,
