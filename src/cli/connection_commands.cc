@@ -1,10 +1,12 @@
 #include "cli/connection_commands.h"
 
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "base/units.h"
 #include "cli/text_table.h"
+#include "env/process.h"
 
 namespace tidemark {
 namespace {
@@ -70,6 +72,54 @@ JsonValue sessions_of(const ConnectionState& state) {
   return list;
 }
 
+using Shares = std::optional<std::vector<GuardShare>>;
+
+std::string percent(std::int64_t part) {
+  return show_count(part * 100 / whole_part) + " %";
+}
+
+// What the processes that share the store use of a connection now.
+std::string text_of(const Shares& shares, const std::string& connection) {
+  if (!shares) return {};
+  TextTable table{{"process", "sessions", "more wanted", "of the rates", "strain", "jobs"},
+                  {false, true, true, true, true, false},
+                  {}};
+  std::int64_t places = 0;
+  for (const GuardShare& share : *shares) {
+    if (share.connection != connection) continue;
+    places += share.places;
+    std::string jobs;
+    for (const auto& [job, sessions] : share.jobs)
+      jobs += (jobs.empty() ? "" : ", ") + job + " " + show_count(sessions);
+    table.rows.push_back({describe_process(share.holder), show_count(share.places),
+                          show_count(share.wanted), percent(share.part), percent(share.strain),
+                          std::move(jobs)});
+  }
+  if (table.rows.empty()) return {};
+  return "\nin use by all processes: " + show_count(places) +
+         (places == 1 ? " session" : " sessions") + "\n" + print_table(table);
+}
+
+JsonValue json_of(const Shares& shares, const std::string& connection) {
+  if (!shares) return {};
+  JsonValue list{JsonArray{}};
+  for (const GuardShare& share : *shares) {
+    if (share.connection != connection) continue;
+    JsonValue jobs{JsonArray{}};
+    for (const auto& [job, sessions] : share.jobs)
+      jobs.append(JsonValue().set("job", job).set("sessions", sessions));
+    list.append(JsonValue()
+                    .set("process", describe_process(share.holder))
+                    .set("sessions", share.places)
+                    .set("wanted", share.wanted)
+                    .set("part_ppm", share.part)
+                    .set("strain_ppm", share.strain)
+                    .set("silent_ms", static_cast<std::int64_t>(share.silent.count()))
+                    .set("jobs", std::move(jobs)));
+  }
+  return list;
+}
+
 }  // namespace
 
 int show_connections(const Call& call) {
@@ -84,6 +134,7 @@ int show_connections(const Call& call) {
       for (const ConnectionSpec& connection : workspace->project().connections)
         wanted.push_back(&connection);
     }
+    TM_TRY(const Shares shares, workspace->guard_shares());
     JsonValue list{JsonArray{}};
     bool all_asked = true;
     for (const ConnectionSpec* connection : wanted) {
@@ -97,13 +148,15 @@ int show_connections(const Call& call) {
           .set("limits", json_of(limits));
       const ConnectionState known = state.ok() ? *state : ConnectionState{};
       json.set("state", json_of(known.facts)).set("sessions", sessions_of(known));
+      json.set("in_use", json_of(shares, connection->name.value));
       json.set("error", state.ok() ? JsonValue() : JsonValue(state.error().describe()));
       list.append(std::move(json));
       if (call.line.json) continue;
       call.print(
           (connection == wanted.front() ? "" : "\n") + connection->name.value + " (" +
           connection->connector + ": " + connection->shown + ")\n" + text_of(limits) +
-          (state.ok() ? report(known) : "  cannot be asked: " + state.error().describe() + "\n"));
+          (state.ok() ? report(known) : "  cannot be asked: " + state.error().describe() + "\n") +
+          text_of(shares, connection->name.value));
     }
     if (call.line.json) call.print_json(JsonValue().set("connections", std::move(list)));
     return all_asked ? exit_done : exit_failed;

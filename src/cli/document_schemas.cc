@@ -319,11 +319,24 @@ JsonValue connections() {
   const JsonValue facts = JsonValue().set("type", "object").set("additionalProperties", text());
   const JsonValue session = object(
       {{"id", text()}, {"for", text("`job/stream run`")}, {"state", text()}, {"since", text()}});
+  const JsonValue user = object(
+      {{"process", text()},
+       {"sessions", count("Held, or kept for the next.")},
+       {"wanted", count("That it waits for.")},
+       {"part_ppm", count("Of the rates, in millionths.")},
+       {"strain_ppm", count("The pace that the system bears as this process sees it, in millionths "
+                            "of what the guard allows.")},
+       {"silent_ms", count("Since it was heard.")},
+       {"jobs", list(object({{"job", text()}, {"sessions", count()}}))}});
   return object({{"connections", list(object({{"name", text()},
                                               {"connector", text()},
                                               {"limits", facts},
                                               {"state", facts},
                                               {"sessions", list(session)},
+                                              {"in_use", or_null(list(user,
+                                                                      "Each process that uses "
+                                                                      "the guard. Null: the store "
+                                                                      "is for one process."))},
                                               {"error", or_null(text())}}))}});
 }
 

@@ -17,8 +17,18 @@ constexpr nanoseconds waited_long = std::chrono::seconds(10);
 constexpr milliseconds look_every{50};
 // What a reader took itself between two payments; more was somebody else's.
 constexpr nanoseconds took_max = std::chrono::seconds(1);
+// Of that time counts as waited for already, so that one reader alone comes to the whole rate.
+constexpr nanoseconds took_counts_max = milliseconds(200);
 // Of a second's worth, how often is paid.
 constexpr std::int64_t pieces = 50;
+// A place that was given back is kept for whoever comes next, while nobody else waits for it.
+constexpr nanoseconds kept_for = std::chrono::seconds(2);
+// Who has paid so lately reads still.
+constexpr nanoseconds reads_for = std::chrono::seconds(10);
+// Without an answer of the store.
+constexpr nanoseconds patience = std::chrono::seconds(30);
+// For who can go on without.
+constexpr nanoseconds answered_in = milliseconds(500);
 
 std::optional<Pace> pace_of(const std::optional<std::int64_t>& per_second, double share = 1) {
   if (!per_second) return std::nullopt;
@@ -45,8 +55,21 @@ Guard::Guard(const GuardSpec& spec, const Clock& clock)
       rows_(pace_of(spec.rows_per_second)),
       bytes_(pace_of(spec.bytes_per_second)) {}
 
+std::int64_t Guard::places() const {
+  if (!shared_) return *spec_.connections;
+  return is_valid() ? shared_->places : 0;
+}
+
+bool Guard::is_valid() const {
+  return !shared_ || clock_.monotonic() <= shared_->valid_until;
+}
+
+void Guard::ask() {
+  if (shared_) shared_->ask();
+}
+
 bool Guard::is_next(std::int64_t number) const {
-  if (in_use_ >= *spec_.connections) return false;
+  if (in_use_ >= places()) return false;
   const nanoseconds now = clock_.monotonic();
   const auto rank = [&](const Waiter& waiter) {
     const bool patient = now - waiter.since < waited_long;
@@ -69,15 +92,30 @@ std::shared_ptr<void> Guard::take(const std::string& who) {
 void Guard::give_back(const std::string& who) {
   const std::lock_guard lock(mutex_);
   --in_use_;
-  if (--held_[who] == 0) held_.erase(who);
+  const bool was_last = --held_[who] == 0;
+  if (was_last) held_.erase(who);
+  if (shared_) {
+    if (const auto lost = shared_->lost.find(who);
+        lost != shared_->lost.end() && --lost->second == 0)
+      shared_->lost.erase(lost);
+    if (was_last) shared_->read_at.erase(who);
+    shared_->given_back = clock_.monotonic();
+    // Whoever has waited longest is the store's to say.
+    if (shared_->others_wait) {
+      shared_->places = std::min(shared_->places, in_use_);
+      ask();
+    }
+  }
   changed_.notify_all();
 }
 
 Result<std::shared_ptr<void>> Guard::enter(const std::string& who, Cancel& cancel) {
-  if (!spec_.connections) return std::shared_ptr<void>();
   std::unique_lock lock(mutex_);
+  if (!spec_.connections) return take(who);
   const std::int64_t number = ++last_number_;
-  waiting_.push_back({who, number, clock_.monotonic()});
+  const nanoseconds since = clock_.monotonic();
+  waiting_.push_back({who, number, since});
+  if (!is_next(number)) ask();
   std::optional<Error> error;
   while (!error && !is_next(number)) {
     if (of(held_, who) >= *spec_.connections) {
@@ -85,6 +123,8 @@ Result<std::shared_ptr<void>> Guard::enter(const std::string& who, Cancel& cance
                          "a run of `" + who + "` holds all " + show_count(*spec_.connections) +
                              " connections that the guard allows, and needs one more",
                          "allow one more under `guard: {connections: ...}`");
+    } else if (Status reached = check_store(since); !reached.ok()) {
+      error = std::move(reached).error();
     } else if (Status asked = cancel.check(); !asked.ok()) {
       error = std::move(asked).error();
     } else {
@@ -98,28 +138,94 @@ Result<std::shared_ptr<void>> Guard::enter(const std::string& who, Cancel& cance
 }
 
 std::shared_ptr<void> Guard::try_enter(const std::string& who) {
-  const std::lock_guard lock(mutex_);
-  if (spec_.connections && (in_use_ >= *spec_.connections || !waiting_.empty())) return nullptr;
-  return take(who);
+  std::unique_lock lock(mutex_);
+  if (!spec_.connections) return take(who);
+  if (!waiting_.empty()) return nullptr;
+  if (in_use_ < places()) return take(who);
+  if (!shared_ || shared_->free == 0 || shared_->others_wait) return nullptr;
+  const std::int64_t number = ++last_number_;
+  const nanoseconds until = clock_.monotonic() + answered_in;
+  waiting_.push_back({who, number, clock_.monotonic()});
+  ask();
+  while (!is_next(number) && clock_.monotonic() < until)
+    changed_.wait_for(lock, look_every);
+  const bool has_come = is_next(number);
+  std::erase_if(waiting_, [&](const Waiter& waiter) { return waiter.number == number; });
+  changed_.notify_all();
+  return has_come ? take(who) : nullptr;
+}
+
+Status Guard::check_store(nanoseconds since) const {
+  if (!shared_ || !shared_->why || is_valid()) return {};
+  // One that was never reached is told at once, as elsewhere.
+  const bool ever = shared_->valid_until.count() >= 0;
+  if (ever && clock_.monotonic() - since < patience) return {};
+  Error error = *shared_->why;
+  error.message =
+      "the guard is shared with other processes, and what they use of the connection cannot be "
+      "asked: " +
+      error.message;
+  error.code = "guard.not_shared";
+  return error;
+}
+
+Status Guard::check_held(const std::string& who) const {
+  if (!shared_) return {};
+  const bool expired = spec_.connections && !is_valid() && of(held_, who) > 0;
+  if (!expired && of(shared_->lost, who) == 0) return {};
+  return Error{"guard.lost",
+               Fault::internal,
+               Retry::backoff,
+               "the sessions of `" + who +
+                   "` may be another process's by now: the store, which shares them out, was not "
+                   "reached for too long" +
+                   (shared_->why ? " (" + shared_->why->message + ")" : ""),
+               {},
+               "run again when the store is there; nothing of it was loaded. Where that takes "
+               "longer as a rule, raise `lease:`"};
+}
+
+Status Guard::wait_for_part(const std::string& who, std::unique_lock<std::mutex>& lock,
+                            Cancel& cancel) {
+  if (!shared_) return {};
+  const bool is_known = shared_->read_at.contains(who);
+  shared_->read_at[who] = clock_.monotonic();
+  if (!is_known) ask();
+  const nanoseconds since = clock_.monotonic();
+  while (true) {
+    TM_CHECK(check_held(who));
+    if (!has_rate() || (is_valid() && shared_->part > 0)) return {};
+    TM_CHECK(check_store(since));
+    TM_CHECK(cancel.check());
+    shared_->read_at[who] = clock_.monotonic();
+    changed_.wait_for(lock, look_every);
+  }
+}
+
+double Guard::strain() const {
+  return shared_ ? std::min(share_, shared_->strain) : share_;
 }
 
 Status Guard::pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
                   std::chrono::nanoseconds took, Cancel& cancel) {
   nanoseconds until{0};
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     read_[who] += bytes;
+    TM_CHECK(wait_for_part(who, lock, cancel));
     const nanoseconds now = clock_.monotonic();
-    const double dearer = 1 / share_;
-    const auto cost = [&](std::int64_t units) {
-      return static_cast<std::int64_t>(static_cast<double>(units) * dearer);
+    const double dearer = 1 / strain();
+    const double part = shared_ ? shared_->part : 1;
+    const auto cost = [&](std::int64_t units, double of) {
+      return static_cast<std::int64_t>(static_cast<double>(units) * dearer / of);
     };
-    if (rows_) until = std::max(until, rows_->take(cost(rows), now));
-    if (bytes_) until = std::max(until, bytes_->take(cost(bytes), now));
+    const nanoseconds from = now - std::min(took, took_counts_max);
+    if (rows_) until = std::max(until, rows_->take(cost(rows, part), from));
+    if (bytes_) until = std::max(until, bytes_->take(cost(bytes, part), from));
     if (const auto own = own_.find(who); own != own_.end()) {
       Paces& paces = own->second;
-      if (paces.rows) until = std::max(until, paces.rows->take(cost(rows), now));
-      if (paces.bytes) until = std::max(until, paces.bytes->take(cost(bytes), now));
+      if (paces.rows) until = std::max(until, paces.rows->take(cost(rows, 1), from));
+      if (paces.bytes) until = std::max(until, paces.bytes->take(cost(bytes, 1), from));
     }
     const auto pause =
         std::chrono::duration<double, std::nano>(std::min(took, took_max)) * (dearer - 1);
@@ -135,8 +241,8 @@ Status Guard::pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
 
 void Guard::limit(const std::string& who, double share) {
   const std::lock_guard lock(mutex_);
-  own_.try_emplace(
-      who, Paces{pace_of(spec_.rows_per_second, share), pace_of(spec_.bytes_per_second, share)});
+  own_.try_emplace(who, Paces{share, pace_of(spec_.rows_per_second, share),
+                              pace_of(spec_.bytes_per_second, share)});
 }
 
 void Guard::strained(bool is_strained) {
@@ -147,7 +253,66 @@ void Guard::strained(bool is_strained) {
 
 double Guard::share() const {
   const std::lock_guard lock(mutex_);
-  return share_;
+  return strain();
+}
+
+void Guard::share(std::function<void()> ask) {
+  const std::lock_guard lock(mutex_);
+  shared_ = std::make_unique<Shared>();
+  shared_->ask = std::move(ask);
+}
+
+GuardReport Guard::report() {
+  using std::chrono::duration_cast;
+  const std::lock_guard lock(mutex_);
+  Shared& shared = *shared_;
+  const nanoseconds now = clock_.monotonic();
+  std::erase_if(shared.read_at, [&](const auto& one) { return now - one.second > reads_for; });
+  if (shared.others_wait || now - shared.given_back > kept_for)
+    shared.places = std::min(shared.places, in_use_);
+  GuardReport report;
+  if (spec_.connections) {
+    const auto waiting = static_cast<std::int64_t>(waiting_.size());
+    report.connections = *spec_.connections;
+    report.places = std::max(shared.places, in_use_);
+    report.wanted = std::max<std::int64_t>(0, in_use_ + waiting - report.places);
+  }
+  for (const Waiter& waiter : waiting_)
+    report.waited = std::max(report.waited, duration_cast<milliseconds>(now - waiter.since));
+  for (const auto& [who, at] : shared.read_at) {
+    const auto own = own_.find(who);
+    const double weight = own == own_.end() ? 1 : own->second.share;
+    report.weight += static_cast<std::int64_t>(weight * static_cast<double>(whole_part));
+    report.jobs.try_emplace(who, 0);
+  }
+  for (const auto& [who, sessions] : held_)
+    report.jobs[who] = sessions;
+  for (const Waiter& waiter : waiting_)
+    report.jobs.try_emplace(waiter.who, 0);
+  // Of a strain at which nobody looks any more nothing is known.
+  if (!watch_.expired())
+    report.strain = static_cast<std::int64_t>(share_ * static_cast<double>(whole_part));
+  return report;
+}
+
+void Guard::told(const GuardGrant& grant, nanoseconds valid_until) {
+  const std::lock_guard lock(mutex_);
+  Shared& shared = *shared_;
+  shared.places = grant.places;
+  shared.free = grant.free;
+  shared.others_wait = grant.others_wait;
+  shared.part = static_cast<double>(grant.part) / static_cast<double>(whole_part);
+  shared.strain = static_cast<double>(grant.strain) / static_cast<double>(whole_part);
+  shared.valid_until = valid_until;
+  shared.why.reset();
+  if (grant.lost) shared.lost = held_;
+  changed_.notify_all();
+}
+
+void Guard::not_told(const Error& why) {
+  const std::lock_guard lock(mutex_);
+  shared_->why = why;
+  changed_.notify_all();
 }
 
 std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>& make) {

@@ -1,5 +1,6 @@
 // Guard: what protects the system behind one connection. Shared by every run of this process that
-// reads from it, so that they keep its limits together.
+// reads from it, so that they keep its limits together. Where several processes share a store, a
+// guard has a share of the limits, which changes as the others come and go (shared_guards.h).
 //
 // Guards owns one for each connection, as long as the process; every method is safe from any
 // thread. `enter` and `pay` block, and return soon after `cancel`.
@@ -20,6 +21,7 @@
 #include "connect/copy_turn.h"
 #include "env/clock.h"
 #include "spec/project_spec.h"
+#include "store/guard_shares.h"
 
 namespace tidemark {
 
@@ -44,12 +46,14 @@ class Guard {
   // A session with the system; given back when the last owner lets it go. `who` is the job: whoever
   // holds fewest comes first, then whoever has read least, so that a small run need not wait for
   // the end of a large one; one that has waited for ten seconds comes before all. `guard.too_few`
-  // where `who` holds all there are.
+  // where `who` holds all there are; `guard.not_shared` where the store, which knows what others
+  // hold, could not be asked.
   Result<std::shared_ptr<void>> enter(const std::string& who, Cancel& cancel);
   // Nothing where all are taken: for whoever can go on without.
   std::shared_ptr<void> try_enter(const std::string& who);
 
-  // `who` has read so much, and took `took` for it: waits until that is paid for.
+  // `who` has read so much, and took `took` for it: waits until that is paid for. `guard.lost`
+  // where others may have his sessions, because the store was not reached for too long.
   Status pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
              std::chrono::nanoseconds took, Cancel& cancel);
 
@@ -73,17 +77,50 @@ class Guard {
   const GuardSpec& spec() const { return spec_; }
   CopyTurn& copies() { return copies_; }
 
+  // For SharedGuards. From now on nothing is allowed but what `told` says; `ask` wants to be told
+  // soon, is called under the guard's mutex and returns at once. REQUIRES that nobody uses it yet.
+  void share(std::function<void()> ask);
+  // What is held and wanted now. Until it is told more, no more is used than this says.
+  GuardReport report();
+  // The answer to the last report; it holds until `valid_until`.
+  void told(const GuardGrant& grant, std::chrono::nanoseconds valid_until);
+  // The last report was not answered.
+  void not_told(const Error& why);
+
  private:
   struct Paces {
+    double share;
     std::optional<Pace> rows;
     std::optional<Pace> bytes;
+  };
+  // What others leave to this process.
+  struct Shared {
+    std::function<void()> ask;
+    std::int64_t places = 0;
+    std::int64_t free = 0;
+    bool others_wait = false;
+    double part = 0;  // of the rates
+    double strain = 1;
+    std::chrono::nanoseconds valid_until{-1};
+    std::chrono::nanoseconds given_back{0};    // the last session
+    std::map<std::string, std::int64_t> lost;  // sessions by job that others may have too
+    std::map<std::string, std::chrono::nanoseconds> read_at;  // who reads, and when last
+    std::optional<Error> why;                                 // the last answer is missing
   };
   struct Waiter {
     std::string who;
     std::int64_t number;
     std::chrono::nanoseconds since;
   };
+  // With the mutex held, these.
   bool is_next(std::int64_t number) const;
+  std::int64_t places() const;
+  bool is_valid() const;
+  void ask();
+  Status check_store(std::chrono::nanoseconds since) const;
+  Status check_held(const std::string& who) const;
+  Status wait_for_part(const std::string& who, std::unique_lock<std::mutex>& lock, Cancel& cancel);
+  double strain() const;
   std::shared_ptr<void> take(const std::string& who);
   void give_back(const std::string& who);
 
@@ -102,6 +139,7 @@ class Guard {
   std::vector<Waiter> waiting_;
   std::weak_ptr<void> watch_;
   double share_ = 1;
+  std::unique_ptr<Shared> shared_;  // where the limits are shared
   std::int64_t last_number_ = 0;
 };
 
@@ -115,6 +153,7 @@ class Guards {
   Guards(const ProjectSpec& project, const Clock& clock);
   // REQUIRES a connection of the project.
   Guard& of(const std::string& connection) const { return *guards_.at(connection); }
+  const std::map<std::string, std::unique_ptr<Guard>>& all() const { return guards_; }
 
  private:
   std::map<std::string, std::unique_ptr<Guard>> guards_;

@@ -42,6 +42,29 @@ TEST(Guard, HoldsBothRates) {
   EXPECT_EQ(guard.pay("a", 1'000'000, 0, {}, cancel).error().code, "run.cancelled");
 }
 
+// What it took to read is part of the time, and no pause before it is.
+TEST(Guard, OneReaderAloneComesToTheWholeRate) {
+  ManualClock clock{UtcMicros(0)};
+  GuardSpec spec;
+  spec.rows_per_second = 1'000;
+  Guard guard(spec, clock);
+  Cancel cancel;
+  const auto read = [&](milliseconds took) {
+    clock.advance(took);
+    EXPECT_TRUE(guard.pay("a", 100, 100, took, cancel).ok());
+  };
+  read(milliseconds(10));
+  auto begin = clock.monotonic();
+  for (int piece = 0; piece < 100; ++piece)
+    read(milliseconds(30));
+  EXPECT_EQ(clock.monotonic() - begin, seconds(10));
+  begin = clock.monotonic();
+  read(seconds(60));
+  for (int piece = 0; piece < 100; ++piece)
+    read(milliseconds(30));
+  EXPECT_GE(clock.monotonic() - begin, milliseconds(69'800));
+}
+
 // Four jobs that read as fast as they may, beside each other: in every ten seconds the rate is kept
 // within five in a hundred, and nobody gets much less than his part.
 TEST(Guard, FourJobsShareOneRate) {

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "env/process.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/project_store.h"
@@ -44,6 +45,18 @@ class EngineSqlCheck : public SqlCheck {
   duck::Connection& engine_;
 };
 
+// With sessions of its own, so that nobody's work holds it up.
+Result<std::unique_ptr<GuardShares>> open_guard_shares(const Surroundings& around,
+                                                       const ProjectSpec& project) {
+  TM_TRY(auto database,
+         open_store_database(project.store, project.root, around.files, around.clock));
+  return GuardShares::open(std::move(database), this_process(), project.lease);
+}
+
+bool is_shared(const ProjectSpec& project) {
+  return !store_file(project.store, project.root);
+}
+
 // A service goes on with its settings for a moment after tidemark.yaml was changed.
 Status has_connections(const ProjectSpec& project, const std::vector<JobSpec>& jobs) {
   for (const JobSpec& job : jobs) {
@@ -79,6 +92,11 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
   TM_CHECK(workspace->load(dir));
   const ProjectSpec& project = workspace->project();
   held.guards = std::make_unique<Guards>(project, around.clock);
+  if (is_shared(project)) {
+    held.shared_guards = std::make_unique<SharedGuards>(
+        *held.guards, [around, spec = project] { return open_guard_shares(around, spec); },
+        around.clock);
+  }
   options.memory_bytes_max = engine_share(project.memory_bytes);
   options.spill_dir = (project.root / state_folder / "spill").string();
   TM_CHECK(held.engine->limit(options));
@@ -333,7 +351,18 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
 Result<ConnectionState> Workspace::state_of(const ConnectionSpec& connection, Cancel& cancel) {
   TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(connection));
-  return connector->state(connection, looking(*engine), cancel);
+  // Whoever looks at what is in use does not wait until some of it is free.
+  Guards alone(project(), around_.clock);
+  ConnectorContext context = looking(*engine);
+  context.guards = &alone;
+  return connector->state(connection, context, cancel);
+}
+
+Result<std::optional<std::vector<GuardShare>>> Workspace::guard_shares() {
+  if (!is_shared(project())) return std::optional<std::vector<GuardShare>>();
+  TM_TRY(const auto shares, open_guard_shares(around_, project()));
+  TM_TRY(std::vector<GuardShare> list, shares->list());
+  return std::optional(std::move(list));
 }
 
 Result<Preparation> Workspace::prepare_source(const std::string& name, const std::string& table,

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "connect/registry.h"
+#include "connect/shared_guards.h"
 #include "drivers/duckdb/engine.h"
 #include "env/clock.h"
 #include "env/files.h"
@@ -115,6 +116,8 @@ class Workspace {
                               Cancel& cancel);
   // How the system behind a connection stands now.
   Result<ConnectionState> state_of(const ConnectionSpec& connection, Cancel& cancel);
+  // What all processes use of the guards together; nothing where the store is for one process.
+  Result<std::optional<std::vector<GuardShare>>> guard_shares();
   // What a table of a source lacks to be followed exactly; with `apply` it is done.
   Result<Preparation> prepare_source(const std::string& connection, const std::string& table,
                                      const std::string& column, bool apply, Cancel& cancel);
@@ -148,6 +151,7 @@ class Workspace {
     std::unique_ptr<SqlStore> store;
     std::unique_ptr<duck::Engine> engine;
     std::unique_ptr<Guards> guards;
+    std::unique_ptr<SharedGuards> shared_guards;  // where the store is PostgreSQL
   };
   std::shared_ptr<Held> held_;
   bool recovered_ = false;

@@ -224,10 +224,29 @@ CREATE INDEX etl_fires_ended ON etl_fires (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX etl_fires_owned ON etl_fires (owner, job_id) WHERE state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
-constexpr std::array steps_of_store{
-    Migration{1, version_1}, Migration{2, version_2}, Migration{3, version_3},
-    Migration{4, version_4}, Migration{5, version_5}, Migration{6, version_6},
-    Migration{7, version_7}, Migration{8, version_8}, Migration{9, version_9}};
+// What each process uses of a connection whose guard several share.
+constexpr std::string_view version_10 = R"sql(
+CREATE TABLE etl_guard_shares (
+  connection TEXT NOT NULL,
+  holder TEXT NOT NULL,
+  places INTEGER NOT NULL,
+  wanted INTEGER NOT NULL,
+  waits_since TEXT,
+  weight INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  strain INTEGER NOT NULL,
+  jobs TEXT NOT NULL,
+  seen_at TEXT NOT NULL,
+  expires_at TEXT NOT NULL,
+  PRIMARY KEY (connection, holder)
+) STRICT, WITHOUT ROWID;
+)sql";
+
+constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
+                                    Migration{3, version_3}, Migration{4, version_4},
+                                    Migration{5, version_5}, Migration{6, version_6},
+                                    Migration{7, version_7}, Migration{8, version_8},
+                                    Migration{9, version_9}, Migration{10, version_10}};
 
 struct Found {
   int version = 0;
