@@ -7,7 +7,7 @@ The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 import datetime
 import unittest
 
-from support.project import Project, listing
+from support.project import PROJECT_YAML, Project, listing
 
 READ = 'from: {connection: landing, files: "x-*.csv"}\nto: {connection: warehouse, table: NAME, load: append}\n'
 
@@ -67,6 +67,18 @@ class Schedule(unittest.TestCase):
                           'days_off: [2026-12-25, 2026-12-26]\n')
         times = self.schedule("daily", "--from", "2026-12-01", "--to", "2027-01-01", "--json").json[0]["times"]
         self.assertEqual([f"2026-12-{day}T05:00:00.000000Z" for day in (23, 24, 27)], times)
+
+    def test_days_of_a_calendar(self):
+        self.project.write("holidays.csv", "2026-12-25,Christmas\n")
+        calendars = "calendars: {berlin: {weekdays_off: [SAT, SUN], file: holidays.csv}}\n"
+        self.project.write("tidemark.yaml", PROJECT_YAML + calendars)
+        daily = 'cron: "0 6 * * *"\ntimezone: Europe/Berlin\ncalendar: berlin\n'
+        self.job("daily", daily)
+        self.job("monthly", daily.replace("* * *", "26 * *") + "on_day_off: next_workday\n")
+        days = lambda job: [time[:10] for time in self.schedule(
+            job, "--from", "2026-12-22", "--to", "2026-12-31", "--json").json[0]["times"]]
+        self.assertEqual([f"2026-12-{day}" for day in (22, 23, 24, 28, 29, 30)], days("daily"))
+        self.assertEqual(["2026-12-28"], days("monthly"))
 
     def test_comparisons_are_listed_beside_the_runs(self):
         self.job("orders", 'every: 1d\nverify: {cron: "0 3 * * SUN"}\ntimezone: Europe/Berlin\n')

@@ -4,10 +4,12 @@
 The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
+import datetime
 import signal
 import time
 import unittest
 
+from support.project import PROJECT_YAML
 from support.served import Served
 
 
@@ -66,6 +68,20 @@ class Serve(Served):
         time.sleep(1)
         self.job("a")
         self.wait_for(lambda: len(self.fires("a")) > paused)
+        self.stop()
+
+    def test_an_edited_file_of_a_calendar_is_taken_up(self):
+        today = datetime.datetime.now(datetime.UTC).date()
+        near = [today + datetime.timedelta(days=days) for days in (-1, 0, 1)]
+        self.project.write("holidays.csv", "".join(f"{day}\n" for day in near))
+        self.project.write("tidemark.yaml", PROJECT_YAML + "calendars: {here: {file: holidays.csv}}\n")
+        self.job("a", "every: 1s\ncalendar: here\n")
+        self.job("b")
+        self.serve()
+        self.wait_for(lambda: self.done("b") >= 3)
+        self.assertEqual([], self.fires("a"))
+        self.project.write("holidays.csv", f"{near[0]}\n")
+        self.wait_for(lambda: self.done("a") >= 2)
         self.stop()
 
     def test_a_job_that_cannot_be_run_does_not_hold_the_others(self):

@@ -70,8 +70,10 @@ Status Service::set_jobs(const Jobs& jobs) {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, job] : now) {
       const auto before = jobs_.find(name);
-      const bool as_before =
-          before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
+      // Its calendar stands in another file.
+      const bool as_before = before != jobs_.end() &&
+                             before->second.spec->content_hash == job.spec->content_hash &&
+                             before->second.spec->schedule.off == job.spec->schedule.off;
       if (as_before) continue;
       for (const auto& [what, times] : job.times) {
         // One that is edited while it is served has missed nothing by its new times.

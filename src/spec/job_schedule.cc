@@ -29,14 +29,6 @@ bool looks_like_zone(std::string_view text) {
          (text == "UTC" || text.find('/') != std::string_view::npos);
 }
 
-// Since 1970; of a day there is.
-std::optional<std::int64_t> day_of(const std::string& text) {
-  if (text.size() != std::string_view("2026-12-24").size()) return std::nullopt;
-  const auto midnight = parse_utc(text + "T00:00:00Z");
-  if (!midnight.ok()) return std::nullopt;
-  return midnight->get() / 86'400'000'000;
-}
-
 struct RawVerify {
   std::optional<Located<std::chrono::milliseconds>> every;
   std::optional<Name> cron;
@@ -57,6 +49,13 @@ bool to_verify(RawVerify&& raw, const YamlNode& node, ReadContext& context, Veri
 }
 
 }  // namespace
+
+std::optional<std::int64_t> day_of(const std::string& text) {
+  if (text.size() != std::string_view("2026-12-24").size()) return std::nullopt;
+  const auto midnight = parse_utc(text + "T00:00:00Z");
+  if (!midnight.ok()) return std::nullopt;
+  return midnight->get() / 86'400'000'000;
+}
 
 void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
                          const std::optional<Name>& cron, ReadContext& context) {
