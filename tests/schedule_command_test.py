@@ -7,7 +7,7 @@ The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 import datetime
 import unittest
 
-from support.project import Project, listing
+from support.project import PROJECT_YAML, Project, listing
 
 READ = 'from: {connection: landing, files: "x-*.csv"}\nto: {connection: warehouse, table: NAME, load: append}\n'
 
@@ -61,6 +61,52 @@ class Schedule(unittest.TestCase):
         self.assertIn("neither `every` nor `cron`", self.schedule("by_hand").err)
         self.assertIn("no enabled job of this project runs by itself", self.schedule().err)
         self.assertEqual([], self.schedule("by_hand", "--json").json[0]["times"])
+
+    def test_from_when_to_when_and_days_off(self):
+        self.job("daily", 'cron: "0 6 * * *"\ntimezone: Europe/Berlin\nstarts: 2026-12-23\nends: 2026-12-28\n'
+                          'days_off: [2026-12-25, 2026-12-26]\n')
+        times = self.schedule("daily", "--from", "2026-12-01", "--to", "2027-01-01", "--json").json[0]["times"]
+        self.assertEqual([f"2026-12-{day}T05:00:00.000000Z" for day in (23, 24, 27)], times)
+
+    def test_days_of_a_calendar(self):
+        self.project.write("holidays.csv", "2026-12-25,Christmas\n")
+        calendars = "calendars: {berlin: {weekdays_off: [SAT, SUN], file: holidays.csv}}\n"
+        self.project.write("tidemark.yaml", PROJECT_YAML + calendars)
+        daily = 'cron: "0 6 * * *"\ntimezone: Europe/Berlin\ncalendar: berlin\n'
+        self.job("daily", daily)
+        self.job("monthly", daily.replace("* * *", "26 * *") + "on_day_off: next_workday\n")
+        days = lambda job: [time[:10] for time in self.schedule(
+            job, "--from", "2026-12-22", "--to", "2026-12-31", "--json").json[0]["times"]]
+        self.assertEqual([f"2026-12-{day}" for day in (22, 23, 24, 28, 29, 30)], days("daily"))
+        self.assertEqual(["2026-12-28"], days("monthly"))
+
+    def test_comparisons_are_listed_beside_the_runs(self):
+        self.job("orders", 'every: 1d\nverify: {cron: "0 3 * * SUN"}\ntimezone: Europe/Berlin\n')
+        span = ("--from", "2026-11-21", "--to", "2026-11-23")
+        lines = self.schedule("orders", *span).out.splitlines()[2:]
+        self.assertEqual(3, len(lines))
+        self.assertTrue(lines[2].endswith("Sun 2026-11-22 03:00:00 +01:00  Europe/Berlin  orders verify"), lines)
+        runs, compares = self.schedule("orders", *span, "--json").json
+        self.assertEqual(("run", "verify"), (runs["task"], compares["task"]))
+        self.assertEqual(["2026-11-22T02:00:00.000000Z"], compares["times"])
+        self.assertEqual("0 3 * * SUN", compares["cron"])
+
+    def test_a_job_that_only_compares_by_itself_is_listed(self):
+        self.job("orders", "verify: {every: 7d}\n")
+        self.assertIn("orders verify", self.schedule().out)
+
+    def test_jobs_that_follow_others_say_so(self):
+        self.job("orders", "every: 1h\n")
+        self.job("customers", "every: 1h\n")
+        self.job("facts", "after: [orders, customers]\n")
+        self.job("either", "after: {any: [orders, customers]}\n")
+        said = self.schedule("--limit", "1").err
+        self.assertIn("facts has no times of its own: it runs after orders and customers", said)
+        self.assertIn("either has no times of its own: it runs after orders or customers", said)
+        self.job("daily", "every: 1d\nafter: [orders]\n")
+        self.assertIn("daily waits at its times for orders\n", self.schedule("daily").err)
+        facts = self.schedule("facts", "--json").json[0]
+        self.assertEqual((["orders", "customers"], []), (facts["after"], facts["times"]))
 
     def test_bad_schedules_are_faults_with_their_place(self):
         for schedule, words in {

@@ -342,9 +342,11 @@ JsonValue connections() {
 
 JsonValue schedules() {
   return list(object({{"job", text()},
+                      {"task", words({"run", "verify"}, "What it does then.")},
                       {"every_ms", or_null(count("The distance, in milliseconds."))},
                       {"cron", or_null(text("As it is written."))},
-                      {"timezone", text("Of `cron`.")},
+                      {"timezone", text("Of `cron`, and of days.")},
+                      {"after", list(text("A job that comes before it."))},
                       {"times", list(instant("When it runs by itself."))}}));
 }
 

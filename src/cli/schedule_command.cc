@@ -8,16 +8,19 @@
 
 #include "base/units.h"
 #include "cli/text_table.h"
-#include "schedule/fire_times.h"
+#include "schedule/job_times.h"
 
 namespace tidemark {
 namespace {
 
 constexpr std::size_t times_max = 100'000;
 
-struct JobTimes {
+// What a job does by itself, and when.
+struct Listed {
   const JobSpec* job;
-  std::optional<Zone> zone;
+  FireTask what;
+  const ScheduleSpec* schedule;
+  Zone zone;
   std::vector<UtcMicros> times;
 };
 
@@ -33,19 +36,20 @@ Result<UtcMicros> moment(const char* option, const std::string& text) {
       "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z, before the year 2400");
 }
 
-Result<JobTimes> times_of(const JobSpec& job, UtcMicros from, std::optional<UtcMicros> to,
-                          std::size_t limit) {
-  JobTimes found{&job, std::nullopt, {}};
-  TM_TRY(const std::optional<FireTimes> fires, FireTimes::of(job.schedule));
-  if (!fires) return found;
-  TM_TRY(found.zone, Zone::find(zone_name(job.schedule)));
+Result<Listed> list(const JobSpec& job, FireTask what, UtcMicros from, std::optional<UtcMicros> to,
+                    std::size_t limit) {
+  const ScheduleSpec& schedule = what == FireTask::run ? job.schedule : job.verify->schedule;
+  TM_TRY(Zone zone, Zone::find(zone_name(schedule)));
+  Listed listed{&job, what, &schedule, std::move(zone), {}};
+  TM_TRY(const std::optional<JobTimes> fires, JobTimes::of(schedule));
+  if (!fires) return listed;
   // One that is at `from` belongs to it.
   std::optional<UtcMicros> next = fires->after(UtcMicros(from.get() - 1));
-  while (next && found.times.size() < limit && (!to || next->get() < to->get())) {
-    found.times.push_back(*next);
+  while (next && listed.times.size() < limit && (!to || next->get() < to->get())) {
+    listed.times.push_back(*next);
     next = fires->after(*next);
   }
-  return found;
+  return listed;
 }
 
 // `Mon 2026-11-23 03:00:00 +01:00`
@@ -61,38 +65,47 @@ std::string on_the_wall(const Zone& zone, UtcMicros at) {
                      minutes / 60, minutes % 60);
 }
 
-std::string report(const std::vector<JobTimes>& jobs, std::size_t limit) {
-  std::vector<std::pair<UtcMicros, const JobTimes*>> fires;
-  for (const JobTimes& job : jobs) {
-    for (const UtcMicros at : job.times)
-      fires.emplace_back(at, &job);
+std::string report(const std::vector<Listed>& tasks, std::size_t limit) {
+  std::vector<std::pair<UtcMicros, const Listed*>> fires;
+  for (const Listed& task : tasks) {
+    for (const UtcMicros at : task.times)
+      fires.emplace_back(at, &task);
   }
   std::stable_sort(fires.begin(), fires.end(), [](const auto& left, const auto& right) {
     return left.first.get() < right.first.get();
   });
   if (fires.size() > limit) fires.resize(limit);
   TextTable table{{"UTC", "LOCAL", "ZONE", "JOB"}, {false, false, false, false}, {}};
-  for (const auto& [at, job] : fires) {
-    table.rows.push_back({to_text(at), on_the_wall(*job->zone, at), zone_name(job->job->schedule),
-                          job->job->name.get()});
+  for (const auto& [at, task] : fires) {
+    const std::string name = task->job->name.get();
+    table.rows.push_back({to_text(at), on_the_wall(task->zone, at), zone_name(*task->schedule),
+                          task->what == FireTask::run ? name : name + " verify"});
   }
   return print_table(table);
 }
 
-JsonValue document(const JobTimes& found) {
-  const ScheduleSpec& spec = found.job->schedule;
+JsonValue document(const Listed& listed) {
+  const ScheduleSpec& schedule = *listed.schedule;
   JsonArray times;
-  for (const UtcMicros at : found.times)
+  for (const UtcMicros at : listed.times)
     times.emplace_back(to_text(at));
+  JsonArray after;
+  for (const Name& before : schedule.after)
+    after.emplace_back(before.value);
   JsonValue json;
-  json.set("job", found.job->name.get());
-  json.set("every_ms", spec.every ? JsonValue(spec.every->count()) : JsonValue());
-  json.set("cron", spec.cron ? JsonValue(spec.cron->value) : JsonValue());
-  return json.set("timezone", zone_name(spec)).set("times", std::move(times));
+  json.set("job", listed.job->name.get()).set("task", to_string(listed.what));
+  json.set("every_ms", schedule.every ? JsonValue(schedule.every->count()) : JsonValue());
+  json.set("cron", schedule.cron ? JsonValue(schedule.cron->value) : JsonValue());
+  json.set("timezone", zone_name(schedule)).set("after", std::move(after));
+  return json.set("times", std::move(times));
+}
+
+bool has_times(const JobSpec& job) {
+  return job.schedule.every || job.schedule.cron;
 }
 
 bool runs_by_itself(const JobSpec& job) {
-  return job.schedule.every || job.schedule.cron;
+  return has_times(job) || !job.schedule.after.empty();
 }
 
 Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Workspace& workspace) {
@@ -103,19 +116,47 @@ Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Works
   }
   if (!call.line.names.empty()) return jobs;
   for (const JobSpec& job : workspace.jobs()) {
-    if (job.enabled && runs_by_itself(job)) jobs.push_back(&job);
+    if (job.enabled && (runs_by_itself(job) || job.verify)) jobs.push_back(&job);
   }
   return jobs;
 }
 
-// For people, where there is nothing to list.
-void say_why_none(const Call& call, const std::vector<const JobSpec*>& jobs, bool named) {
+// `orders and customers`
+std::string those_before(const ScheduleSpec& schedule) {
+  std::string names;
+  for (std::size_t at = 0; at < schedule.after.size(); ++at) {
+    const bool last = at + 1 == schedule.after.size();
+    const char* between = !last ? ", " : schedule.after_any ? " or " : " and ";
+    names += (at == 0 ? "" : between) + schedule.after[at].value;
+  }
+  return names;
+}
+
+// For people: what no time says.
+void say_the_rest(const Call& call, const std::vector<const JobSpec*>& jobs, bool named) {
   if (jobs.empty())
     call.tell("no enabled job of this project runs by itself: give one `every` or `cron`\n");
   for (const JobSpec* job : jobs) {
-    if (named && !runs_by_itself(*job))
-      call.tell(job->name.get() + " does not run by itself: it has neither `every` nor `cron`\n");
+    const std::string& name = job->name.get();
+    if (!has_times(*job) && runs_by_itself(*job)) {
+      call.tell(name + " has no times of its own: it runs after " + those_before(job->schedule) +
+                "\n");
+    } else if (!job->schedule.after.empty()) {
+      call.tell(name + " waits at its times for " + those_before(job->schedule) + "\n");
+    } else if (named && !runs_by_itself(*job)) {
+      call.tell(name + " does not run by itself: it has neither `every` nor `cron`\n");
+    }
   }
+}
+
+// A comparison is something that a job does beside its runs.
+std::vector<std::pair<const JobSpec*, FireTask>> tasks_of(const std::vector<const JobSpec*>& jobs) {
+  std::vector<std::pair<const JobSpec*, FireTask>> tasks;
+  for (const JobSpec* job : jobs) {
+    tasks.emplace_back(job, FireTask::run);
+    if (job->verify) tasks.emplace_back(job, FireTask::verify);
+  }
+  return tasks;
 }
 
 }  // namespace
@@ -136,26 +177,26 @@ int schedule(const Call& call) {
     TM_TRY(const std::vector<const JobSpec*> jobs, jobs_asked_for(call, *workspace));
     // With an end all of them are wanted.
     const std::size_t limit = to ? times_max : static_cast<std::size_t>(call.line.limit);
-    std::vector<JobTimes> found;
+    std::vector<Listed> found;
     JsonArray documents;
     std::size_t all = 0;
-    for (const JobSpec* job : jobs) {
-      TM_TRY(JobTimes times, times_of(*job, from, to, limit + (to ? 1 : 0)));
-      all += times.times.size();
+    for (const auto& [job, what] : tasks_of(jobs)) {
+      TM_TRY(Listed listed, list(*job, what, from, to, limit + (to ? 1 : 0)));
+      all += listed.times.size();
       if (to && all > times_max) {
         return user_error("user.usage", "there are more than " + show_count(times_max) + " times",
                           "name a later --from, an earlier --to, or fewer jobs");
       }
-      if (call.line.json) documents.push_back(document(times));
-      found.push_back(std::move(times));
+      if (call.line.json) documents.push_back(document(listed));
+      found.push_back(std::move(listed));
     }
     if (call.line.json) {
       call.print_json(documents);
       return exit_done;
     }
-    say_why_none(call, jobs, !call.line.names.empty());
+    say_the_rest(call, jobs, !call.line.names.empty());
     const bool some = std::any_of(found.begin(), found.end(),
-                                  [](const JobTimes& one) { return !one.times.empty(); });
+                                  [](const Listed& one) { return !one.times.empty(); });
     if (some) call.print(report(found, limit));
     return exit_done;
   }();

@@ -227,7 +227,7 @@ class Served {
   // The project's files may be edited while it is served.
   void watch(Service& service) {
     const ProjectSpec& project = workspace_->project();
-    JobWatch watch(project.root, call_.around.catalog);
+    JobWatch watch(project, call_.around.catalog);
     bool settings = false;
     while (!stop_.requested()) {
       call_.around.clock.sleep(std::chrono::milliseconds(500));

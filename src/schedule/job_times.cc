@@ -7,8 +7,10 @@ namespace {
 
 constexpr std::int64_t second_us = 1'000'000;
 constexpr std::int64_t day_s = 86'400;
-// Days that are left out end; where none does in so many fires there is no more.
-constexpr int left_out_max = 1'000'000;
+// Where so many days in a row bring no fire there is no more.
+constexpr std::int64_t days_looked_max = 50 * 366;
+// The longest stretch of days off over which a fire is moved.
+constexpr std::int64_t days_moved_max = 366;
 
 std::int64_t floor_div(std::int64_t value, std::int64_t by) {
   return value / by - (value % by < 0 ? 1 : 0);
@@ -29,13 +31,6 @@ std::uint64_t spread(const std::string& text, std::int64_t number) {
 
 }  // namespace
 
-bool DaysOff::has(UtcMicros at) const {
-  if (days.empty()) return false;
-  const std::int64_t second = floor_div(at.get(), second_us);
-  const std::int64_t wall = second + (zone ? zone->offset(second) : 0);
-  return days.contains(floor_div(wall, day_s));
-}
-
 Result<std::optional<JobTimes>> JobTimes::of(const ScheduleSpec& schedule) {
   TM_TRY(const std::optional<FireTimes> fires, FireTimes::of(schedule));
   if (!fires) return std::optional<JobTimes>();
@@ -47,21 +42,85 @@ Result<std::optional<JobTimes>> JobTimes::of(const ScheduleSpec& schedule) {
   JobTimes times{*fires};
   times.starts = moment(schedule.starts);
   times.ends = moment(schedule.ends);
-  times.off.zone = zone;
-  times.off.days.insert(schedule.days_off.begin(), schedule.days_off.end());
+  times.zone = zone;
+  times.off = schedule.off;
+  times.on_day_off = schedule.on_day_off;
   times.jitter = schedule.jitter;
   return std::optional(std::move(times));
 }
 
+std::int64_t JobTimes::wall(UtcMicros at) const {
+  const std::int64_t second = floor_div(at.get(), second_us);
+  return second + (zone ? zone->offset(second) : 0);
+}
+
+UtcMicros JobTimes::shows(std::int64_t wall) const {
+  return UtcMicros((zone ? zone->shows(wall) : wall) * second_us);
+}
+
 std::optional<UtcMicros> JobTimes::after(UtcMicros at) const {
   if (starts && at < *starts) at = UtcMicros(starts->get() - 1);
-  auto fire = fires.after(at);
-  for (int left_out = 0; fire && off.has(*fire); ++left_out) {
-    if (left_out == left_out_max || (ends && *fire >= *ends)) return std::nullopt;
-    fire = fires.after(*fire);
+  std::optional<UtcMicros> fire;
+  if (!off.any()) {
+    fire = fires.after(at);
+  } else {
+    fire = on_day_off == OnDayOff::skip ? workday_after(at) : moved_after(at);
   }
   if (fire && ends && *fire >= *ends) return std::nullopt;
   return fire;
+}
+
+// From a fire on a day off on to the next day, so that a short `every` costs no more than a long.
+std::optional<UtcMicros> JobTimes::workday_after(UtcMicros at) const {
+  auto fire = fires.after(at);
+  for (std::int64_t looked = 0; fire && off.has(floor_div(wall(*fire), day_s)); ++looked) {
+    if (looked == days_looked_max || (ends && *fire >= *ends)) return std::nullopt;
+    const UtcMicros next_day = shows((floor_div(wall(*fire), day_s) + 1) * day_s);
+    fire = fires.after(std::max(*fire, UtcMicros(next_day.get() - 1)));
+  }
+  return fire;
+}
+
+// A day's fires are its own and those of the days off before it.
+std::optional<UtcMicros> JobTimes::moved_after(UtcMicros at) const {
+  const std::int64_t first = floor_div(wall(at), day_s);
+  for (std::int64_t day = first; day < first + days_looked_max; ++day) {
+    if (off.has(day)) continue;
+    if (ends && shows(day * day_s) >= *ends) return std::nullopt;
+    std::optional<UtcMicros> found = moved_from(day, day, at);
+    for (std::int64_t from = day - 1; off.has(from) && from >= day - days_moved_max; --from) {
+      const auto moved = moved_from(from, day, at);
+      if (moved && (!found || *moved < *found)) found = moved;
+    }
+    if (found) return found;
+  }
+  return std::nullopt;
+}
+
+// The first fire of day `day` that is after `at` when it comes on day `to`, at that moment.
+std::optional<UtcMicros> JobTimes::moved_from(std::int64_t day, std::int64_t to,
+                                              UtcMicros at) const {
+  const std::int64_t shift = (to - day) * day_s;
+  const std::int64_t begin = std::max(day * day_s, wall(at) - shift);
+  for (auto fire = fires.after(UtcMicros(shows(begin).get() - 1)); fire;
+       fire = fires.after(*fire)) {
+    if (floor_div(wall(*fire), day_s) > day) return std::nullopt;
+    const UtcMicros moved = shift == 0 ? *fire : shows(wall(*fire) + shift);
+    if (moved > at && floor_div(wall(*fire), day_s) == day) return moved;
+  }
+  return std::nullopt;
+}
+
+std::optional<UtcMicros> JobTimes::until(UtcMicros at) const {
+  constexpr std::int64_t looked_max_us = 10 * 366 * day_s * second_us;
+  for (std::int64_t back = second_us; back < looked_max_us; back *= 2) {
+    auto fire = after(UtcMicros(at.get() - back));
+    if (!fire || *fire > at) continue;
+    for (auto next = after(*fire); next && *next <= at; next = after(*next))
+      fire = next;
+    return fire;
+  }
+  return std::nullopt;
 }
 
 UtcMicros JobTimes::begin_of(const JobName& job, UtcMicros fire) const {

@@ -15,13 +15,6 @@
 
 namespace tidemark {
 
-// Days of a zone's wall clock, as days since 1970.
-struct DaysOff {
-  std::optional<Zone> zone;  // nothing: UTC
-  std::set<std::int64_t> days;
-  bool has(UtcMicros at) const;
-};
-
 struct JobTimes {
   static constexpr std::size_t missed_max = 1'000;
 
@@ -32,14 +25,25 @@ struct JobTimes {
   std::optional<UtcMicros> starts;  // none before
   std::optional<UtcMicros> ends;    // none at or after
   DaysOff off;
+  OnDayOff on_day_off = OnDayOff::skip;
+  std::optional<Zone> zone;  // of the days; nothing: UTC
   std::chrono::milliseconds jitter{0};
 
   std::optional<UtcMicros> after(UtcMicros at) const;
+  // The newest one at `at` or before; nothing where there is none in the ten years before.
+  std::optional<UtcMicros> until(UtcMicros at) const;
   // A moment within `jitter` of the fire, the same for the same job and fire.
   UtcMicros begin_of(const JobName& job, UtcMicros fire) const;
   // The fires after `last` and up to `now` that are still to be run; of `all` the newest
   // missed_max.
   std::vector<UtcMicros> missed(UtcMicros last, UtcMicros now, Missed policy) const;
+
+ private:
+  std::int64_t wall(UtcMicros at) const;  // in seconds
+  UtcMicros shows(std::int64_t wall) const;
+  std::optional<UtcMicros> workday_after(UtcMicros at) const;
+  std::optional<UtcMicros> moved_after(UtcMicros at) const;
+  std::optional<UtcMicros> moved_from(std::int64_t day, std::int64_t to, UtcMicros at) const;
 };
 
 }  // namespace tidemark

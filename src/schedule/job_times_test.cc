@@ -29,7 +29,7 @@ TEST(JobTimes, HoldFromWhenToWhen) {
 
 TEST(JobTimes, LeaveOutDaysOfTheirZone) {
   JobTimes times{FireTimes::cron(*Cron::parse("0 23 * * *"), *Zone::find("UTC"))};
-  times.off.zone = *Zone::find("Europe/Berlin");  // where it is past midnight then
+  times.zone = *Zone::find("Europe/Berlin");  // where it is past midnight then
   times.off.days = {at("2026-01-02T00:00:00").get() / 86'400'000'000};
   EXPECT_EQ(shown(*times.after(at("2026-01-01T00:00:00"))), "2026-01-02T23:00:00");
 }
@@ -44,12 +44,63 @@ TEST(JobTimes, AreThoseOfTheJobsFile) {
   };
   spec.starts = DayOrMoment{day("2026-01-02"), {}};
   spec.ends = DayOrMoment{std::nullopt, at("2026-01-05T05:00:00")};
-  spec.days_off = {day("2026-01-03")};
+  spec.off.days = {day("2026-01-03")};
   const JobTimes times = **JobTimes::of(spec);
   Times found;
   for (auto next = times.after(at("2020-01-01T00:00:00")); next; next = times.after(*next))
     found.push_back(shown(*next));
   EXPECT_EQ(found, (Times{"2026-01-02T05:00:00", "2026-01-04T05:00:00"}));
+}
+
+Times all_of(const JobTimes& times, const std::string& from, const std::string& to) {
+  Times found;
+  for (auto next = times.after(UtcMicros(at(from).get() - 1)); next && *next < at(to);
+       next = times.after(*next))
+    found.push_back(shown(*next));
+  return found;
+}
+
+TEST(JobTimes, MoveFiresOfDaysOffToTheNextOtherDay) {
+  JobTimes times = daily();
+  times.off.weekdays = std::bitset<7>("1100000");  // Saturday and Sunday
+  times.on_day_off = OnDayOff::next_workday;
+  // 2026-01-02 is a Friday.
+  EXPECT_EQ(all_of(times, "2026-01-02T00:00:00", "2026-01-07T00:00:00"),
+            (Times{"2026-01-02T03:00:00", "2026-01-05T03:00:00", "2026-01-06T03:00:00"}))
+      << "three that meet are one";
+  times.fires = FireTimes::cron(*Cron::parse("30 2,4 * * SAT"), *Zone::find("UTC"));
+  EXPECT_EQ(all_of(times, "2026-01-02T00:00:00", "2026-01-12T04:30:00"),
+            (Times{"2026-01-05T02:30:00", "2026-01-05T04:30:00", "2026-01-12T02:30:00"}));
+  times.ends = at("2026-01-05T03:00:00");
+  EXPECT_EQ(all_of(times, "2026-01-02T00:00:00", "2026-01-12T04:30:00"),
+            (Times{"2026-01-05T02:30:00"}));
+}
+
+TEST(JobTimes, AMovedFireHasTheTimeOfTheWall) {
+  const Zone berlin = *Zone::find("Europe/Berlin");
+  JobTimes times{FireTimes::cron(*Cron::parse("0 6 28 * *"), berlin)};
+  times.zone = berlin;
+  times.off.weekdays = std::bitset<7>("1100000");
+  times.on_day_off = OnDayOff::next_workday;
+  // Saturday in winter, Monday in summer.
+  EXPECT_EQ(all_of(times, "2026-03-20T00:00:00", "2026-04-20T00:00:00"),
+            (Times{"2026-03-30T04:00:00"}));
+}
+
+TEST(JobTimes, DaysOffOfAWeekCostAShortDistanceNoMoreThanALongOne) {
+  JobTimes times{FireTimes::every(std::chrono::seconds(1))};
+  times.off.weekdays = std::bitset<7>("1111110");  // all but Monday
+  EXPECT_EQ(shown(*times.after(at("2026-01-05T23:59:59"))), "2026-01-12T00:00:00");
+}
+
+TEST(JobTimes, KnowTheNewestFireUntilAMoment) {
+  JobTimes times = daily();
+  EXPECT_EQ(shown(*times.until(at("2026-01-02T03:00:00"))), "2026-01-02T03:00:00");
+  EXPECT_EQ(shown(*times.until(at("2026-01-02T02:59:59"))), "2026-01-01T03:00:00");
+  times.starts = at("2026-01-02T00:00:00");
+  EXPECT_FALSE(times.until(at("2026-01-02T02:59:59")));
+  const JobTimes yearly{FireTimes::cron(*Cron::parse("*/1 * 29 2 *"), *Zone::find("UTC"))};
+  EXPECT_EQ(shown(*yearly.until(at("2026-01-02T00:00:00"))), "2024-02-29T23:59:00");
 }
 
 TEST(JobTimes, SpreadRunsTheSameWayEverywhere) {

@@ -7,8 +7,13 @@ namespace tidemark {
 
 namespace fs = std::filesystem;
 
-JobWatch::JobWatch(fs::path root, const ConnectorCatalog& catalog)
-    : root_(std::move(root)), catalog_(catalog), seen_(see()) {}
+JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog)
+    : root_(project.root), catalog_(catalog) {
+  for (const CalendarSpec& calendar : project.calendars) {
+    if (calendar.file) calendars_.push_back(root_ / calendar.file->value);
+  }
+  seen_ = see();
+}
 
 JobWatch::Seen JobWatch::see() const {
   Seen seen;
@@ -19,6 +24,8 @@ JobWatch::Seen JobWatch::see() const {
     if (!code) seen[path.string()] = {size, time.time_since_epoch().count()};
     code.clear();
   };
+  for (const fs::path& file : calendars_)
+    note(file);
   // Jobs, and the SQL that they name, which stands beside them or anywhere but in our own folder.
   fs::recursive_directory_iterator at(root_, fs::directory_options::skip_permission_denied, code);
   for (; !code && at != fs::recursive_directory_iterator(); at.increment(code)) {

@@ -1,4 +1,5 @@
-// JobWatch: whether the files of a project's jobs were changed, and what they say now.
+// JobWatch: whether the files of a project's jobs, and of its calendars, were changed, and what
+// they say now.
 //
 // One thread; look() reads the folder's entries, and the files where those changed.
 #pragma once
@@ -7,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "spec/project_load.h"
 
@@ -20,7 +22,7 @@ struct ChangedProject {
 class JobWatch {
  public:
   // As they are now is as they were.
-  JobWatch(std::filesystem::path root, const ConnectorCatalog& catalog);
+  JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog);
   // The project as its files say it now, when they were changed since they were looked at last.
   std::optional<ChangedProject> look();
 
@@ -30,6 +32,7 @@ class JobWatch {
   Seen see() const;
 
   std::filesystem::path root_;
+  std::vector<std::filesystem::path> calendars_;  // their files
   const ConnectorCatalog& catalog_;
   Seen seen_;
 };

@@ -78,8 +78,10 @@ Status Service::set_jobs(const Jobs& jobs) {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, job] : edited) {
       const auto before = jobs_.find(name);
-      const bool as_before =
-          before != jobs_.end() && before->second.spec->content_hash == job.spec->content_hash;
+      // Its calendar stands in another file.
+      const bool as_before = before != jobs_.end() &&
+                             before->second.spec->content_hash == job.spec->content_hash &&
+                             before->second.spec->schedule.off == job.spec->schedule.off;
       if (as_before || !options_.schedules) continue;
       for (const auto& [what, times] : job.times) {
         // One that is edited while it is served has missed nothing by its new times.
@@ -99,7 +101,8 @@ Status Service::set_jobs(const Jobs& jobs) {
       }
     }
     jobs_ = edited;
-    triggers_.set(options_.schedules ? jobs : Jobs());
+    triggers_.set(jobs);
+    set_windows();
     let_go(dropped);
   }
   for (FireRecord& fire : dropped)
@@ -263,6 +266,7 @@ Status Service::look() {
   }
   // In their order, and again with the next look where the store does not answer.
   TM_CHECK(store_again());
+  look_at_held();
   for (; !to_take_.empty(); to_take_.pop_front()) {
     const bool late = later(to_take_.front().begin, options_.late) < at;
     TM_CHECK(take(to_take_.front(), late ? Owed::yes : Owed::no));
@@ -422,6 +426,7 @@ Status Service::take_up_triggers() {
 // Takes the fires of jobs that follow what has ended. One that is busy, and leaves out what comes
 // meanwhile, follows when it has ended: what came may be in none of what it reads now.
 Status Service::follow() {
+  if (!options_.schedules) return {};
   std::vector<Triggered> next;
   {
     const std::lock_guard lock(mutex_);
@@ -443,8 +448,13 @@ Status Service::follow() {
 
 // With mutex_ held: false where the queue is full.
 bool Service::enter(FireRecord fire) {
+  const FireKey key{fire.task, fire.fire};
+  if (hold(fire)) {
+    open_[key] = std::move(fire);
+    return true;
+  }
   if (!queue_.add({fire.task, fire.fire, fire.priority, fire.pool})) return false;
-  open_[{fire.task, fire.fire}] = std::move(fire);
+  open_[key] = std::move(fire);
   changed_.notify_all();
   return true;
 }

@@ -30,6 +30,7 @@
 #include "schedule/due_queue.h"
 #include "schedule/run_queue.h"
 #include "schedule/triggers.h"
+#include "schedule/windows.h"
 #include "spec/job_spec.h"
 #include "store/store.h"
 
@@ -122,6 +123,9 @@ class Service {
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros at) const;
   void retry_now(UtcMicros at);
   void stop_overdue();
+  void set_windows();
+  bool hold(FireRecord& fire);
+  void look_at_held();
   bool enter(FireRecord fire);
   // Of several servers; see service_sharing.cc.
   ServerRecord self(bool leaves) const;
@@ -163,8 +167,10 @@ class Service {
   DueQueue due_;
   RunQueue queue_;
   Triggers triggers_;
-  std::map<FireKey, FireRecord> open_;         // taken and not ended
-  std::multimap<UtcMicros, FireKey> retries_;  // when they are tried again
+  Windows windows_;
+  std::map<FireKey, FireRecord> open_;            // taken and not ended
+  std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again
+  std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
   std::unordered_map<JobName, Running> running_;
   std::map<std::string, Breaker> breakers_;  // by connection
   bool leaving_ = false;

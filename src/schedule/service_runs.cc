@@ -221,9 +221,12 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
 
 // One that is for later is anybody's from then on, where servers share the store.
 Status Service::store(const FireRecord& fire) {
-  const bool is_anybodys =
-      options_.shared && (fire.state == FireState::waiting || fire.state == FireState::retry_wait);
-  return is_anybodys ? parts_.store.release_fire(fire) : parts_.store.update_fire(fire);
+  bool stays = true;
+  if (options_.shared && !has_ended(fire.state)) {
+    const std::lock_guard lock(mutex_);
+    stays = open_.contains({fire.task, fire.fire});
+  }
+  return stays ? parts_.store.update_fire(fire) : parts_.store.release_fire(fire);
 }
 
 void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {

@@ -96,7 +96,7 @@ void Service::give_away(FireRecord fire) {
 // For jobs that come after others, which may have run anywhere.
 Status Service::learn_what_ended() {
   const nanoseconds at = parts_.clock.monotonic();
-  if (!options_.schedules || at - asked_ < asks_every) return {};
+  if (at - asked_ < asks_every) return {};
   asked_ = at;
   std::set<JobName> followed;
   {

@@ -26,11 +26,16 @@ ValueSpec<DayOrMoment> day_or_moment_value();     // job_schedule.cc
 ValueSpec<RetrySpec> retries_value();             // job_schedule.cc
 ValueSpec<VerifySpec> verify_value();             // job_schedule.cc
 
+// A day such as `2026-12-24`, since 1970; nothing where there is no such day.
+std::optional<std::int64_t> day_of(const std::string& text);
+
 // `after`, as it is written.
 struct RawAfter {
   std::vector<Name> all;
   std::vector<Name> any;
   AfterFailed failed = AfterFailed::wait;
+  std::optional<Located<std::chrono::milliseconds>> wait;
+  std::optional<Located<AfterLate>> late;
 };
 ValueSpec<RawAfter> after_value();  // job_schedule.cc
 

@@ -29,14 +29,6 @@ bool looks_like_zone(std::string_view text) {
          (text == "UTC" || text.find('/') != std::string_view::npos);
 }
 
-// Since 1970; of a day there is.
-std::optional<std::int64_t> day_of(const std::string& text) {
-  if (text.size() != std::string_view("2026-12-24").size()) return std::nullopt;
-  const auto midnight = parse_utc(text + "T00:00:00Z");
-  if (!midnight.ok()) return std::nullopt;
-  return midnight->get() / 86'400'000'000;
-}
-
 struct RawVerify {
   std::optional<Located<std::chrono::milliseconds>> every;
   std::optional<Name> cron;
@@ -57,6 +49,13 @@ bool to_verify(RawVerify&& raw, const YamlNode& node, ReadContext& context, Veri
 }
 
 }  // namespace
+
+std::optional<std::int64_t> day_of(const std::string& text) {
+  if (text.size() != std::string_view("2026-12-24").size()) return std::nullopt;
+  const auto midnight = parse_utc(text + "T00:00:00Z");
+  if (!midnight.ok()) return std::nullopt;
+  return midnight->get() / 86'400'000'000;
+}
 
 void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
                          const std::optional<Name>& cron, ReadContext& context) {
@@ -87,6 +86,18 @@ ValueSpec<RawAfter> after_value() {
              {.default_text = "wait",
               .description = "Whether this one waits for a run that went well, where one before it "
                              "failed for good, or runs then too.",
+              .example = "run"})
+      .field("wait", &RawAfter::wait, config::located(config::duration()),
+             {.default_note = "until its next time",
+              .description = "Of a job that has `every` or `cron` too: how long a run waits, from "
+                             "its time on, for those before it.",
+              .example = "6h"})
+      .field("late", &RawAfter::late,
+             config::located(
+                 config::choice<AfterLate>({{"skip", AfterLate::skip}, {"run", AfterLate::run}})),
+             {.default_note = "skip",
+              .description = "What becomes of a run that has waited so long: it is left out, or "
+                             "begins without them.",
               .example = "run"});
   ValueSpec<RawAfter> inner = config::object_or_short(std::move(spec), jobs, &RawAfter::all);
   return {inner.doc,

@@ -28,4 +28,9 @@ std::string_view to_string(SchemaDrift policy) {
   return "";
 }
 
+bool DaysOff::has(std::int64_t day) const {
+  const std::int64_t weekday = ((day + 3) % 7 + 7) % 7;  // 1970 began on a Thursday
+  return weekdays.test(static_cast<std::size_t>(weekday)) || days.contains(day);
+}
+
 }  // namespace tidemark

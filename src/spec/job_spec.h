@@ -5,10 +5,12 @@
 // plan.
 #pragma once
 
+#include <bitset>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -247,8 +249,25 @@ struct DayOrMoment {
   UtcMicros moment;
 };
 
+// Days on which a job does not run by itself.
+struct DaysOff {
+  std::set<std::int64_t> days;  // since 1970
+  std::bitset<7> weekdays;      // Monday first
+  bool any() const { return !days.empty() || weekdays.any(); }
+  bool has(std::int64_t day) const;
+  friend bool operator==(const DaysOff&, const DaysOff&) = default;
+};
+
+// What becomes of a fire on one of them.
+enum class OnDayOff {
+  skip,          // there is none
+  next_workday,  // it comes on the next other day, at the same time of the day
+};
+
 // Whether a job follows one before it that failed.
 enum class AfterFailed { wait, run };
+// What becomes of a fire that waited for those before it as long as it may.
+enum class AfterLate { skip, run };
 
 // When and how the job runs by itself, under `serve`.
 struct ScheduleSpec {
@@ -257,7 +276,9 @@ struct ScheduleSpec {
   std::optional<Name> timezone;
   std::optional<DayOrMoment> starts;
   std::optional<DayOrMoment> ends;
-  std::vector<std::int64_t> days_off;  // of its zone, since 1970
+  std::optional<Name> calendar;
+  DaysOff off;  // days of its zone: its own and, of a loaded project, its calendar's
+  OnDayOff on_day_off = OnDayOff::skip;
   std::chrono::milliseconds jitter{0};
   Missed missed = Missed::once;
   Overlap overlap = Overlap::skip;
@@ -268,6 +289,9 @@ struct ScheduleSpec {
   std::vector<Name> after;
   bool after_any = false;  // one of them is enough
   AfterFailed after_failed = AfterFailed::wait;
+  // Of a job that has times of its own too; nothing: until its next fire.
+  std::optional<std::chrono::milliseconds> after_wait;
+  AfterLate after_late = AfterLate::skip;
   std::optional<std::chrono::milliseconds> timeout;
 };
 

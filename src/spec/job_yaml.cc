@@ -29,6 +29,8 @@ struct RawJob {
   std::optional<Located<DayOrMoment>> starts;
   std::optional<Located<DayOrMoment>> ends;
   std::vector<std::int64_t> days_off;
+  std::optional<Name> calendar;
+  std::optional<Located<OnDayOff>> on_day_off;
   std::chrono::milliseconds jitter{0};
   Missed missed = Missed::once;
   Overlap overlap = Overlap::skip;
@@ -44,7 +46,7 @@ struct RawJob {
 void check_schedule(const RawJob& job, ReadContext& context) {
   check_every_or_cron(job.every, job.cron, context);
   const bool days = (job.starts && job.starts->value.day) || (job.ends && job.ends->value.day) ||
-                    !job.days_off.empty();
+                    !job.days_off.empty() || job.calendar;
   const bool verify_cron = job.verify && job.verify->schedule.cron;
   if (job.timezone && !job.cron && !verify_cron && !days) {
     context.fault(job.timezone->at, "`timezone` means nothing without `cron` or a day",
@@ -54,6 +56,20 @@ void check_schedule(const RawJob& job, ReadContext& context) {
     if (*limit && !job.every && !job.cron) {
       context.fault((*limit)->at, "the job does not run by itself", "add `every` or `cron`");
     }
+  }
+  if (job.calendar && !job.every && !job.cron) {
+    context.fault(job.calendar->at, "the job has no times of its own that a calendar could change",
+                  "add `every` or `cron`");
+  }
+  if (job.on_day_off && !job.calendar && job.days_off.empty()) {
+    context.fault(job.on_day_off->at, "the job has no days off", "add `calendar` or `days_off`");
+  }
+  const bool waits = job.every || job.cron;
+  for (const Location* at : {job.after.wait ? &job.after.wait->at : nullptr,
+                             job.after.late ? &job.after.late->at : nullptr}) {
+    if (at == nullptr || waits) continue;
+    context.fault(*at, "a job without times of its own runs whenever those before it have",
+                  "add `every` or `cron`, or remove this");
   }
 }
 
@@ -133,6 +149,17 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "none",
               .description = "Days on which it does not run by itself.",
               .example = "[2026-12-25, 2027-01-01]"})
+      .field("calendar", &RawJob::calendar, config::name("the name of a calendar"),
+             {.default_note = "none",
+              .description = "A calendar of tidemark.yaml: its days are days off too.",
+              .example = "berlin"})
+      .field("on_day_off", &RawJob::on_day_off,
+             config::located(config::choice<OnDayOff>(
+                 {{"skip", OnDayOff::skip}, {"next_workday", OnDayOff::next_workday}})),
+             {.default_note = "skip",
+              .description = "What becomes of a time on a day off: there is none, or it comes on "
+                             "the next other day, at the same time of the day.",
+              .example = "next_workday"})
       .field("jitter", &RawJob::jitter, config::duration(),
              {.default_note = "none",
               .description = "Each run begins up to this much later, so that jobs with one "
@@ -175,8 +202,9 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "none",
               .description =
                   "Jobs that come before this one: `tidemark run --all` runs them first, and "
-                  "`tidemark serve` runs this one when each of them has run, unless it has times "
-                  "of its own. See [Schedules](../schedule.md).",
+                  "`tidemark serve` runs this one when each of them has run. One that has times of "
+                  "its own runs at those, once each of them has run for the same time. See "
+                  "[Schedules](../schedule.md).",
               .example = "[customers]"})
       .field("timeout", &RawJob::timeout, config::duration(),
              {.default_note = "none",
@@ -278,7 +306,9 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.timezone = std::move(raw.timezone);
   if (raw.starts) spec.schedule.starts = raw.starts->value;
   if (raw.ends) spec.schedule.ends = raw.ends->value;
-  spec.schedule.days_off = std::move(raw.days_off);
+  spec.schedule.off.days.insert(raw.days_off.begin(), raw.days_off.end());
+  spec.schedule.calendar = std::move(raw.calendar);
+  if (raw.on_day_off) spec.schedule.on_day_off = raw.on_day_off->value;
   spec.schedule.jitter = raw.jitter;
   spec.schedule.missed = raw.missed;
   spec.schedule.overlap = raw.overlap;
@@ -289,6 +319,8 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.after_any = !raw.after.any.empty();
   spec.schedule.after = std::move(spec.schedule.after_any ? raw.after.any : raw.after.all);
   spec.schedule.after_failed = raw.after.failed;
+  if (raw.after.wait) spec.schedule.after_wait = raw.after.wait->value;
+  if (raw.after.late) spec.schedule.after_late = raw.after.late->value;
   spec.schedule.timeout = raw.timeout;
   spec.verify = std::move(raw.verify);
   if (spec.verify) spec.verify->schedule.timezone = spec.schedule.timezone;

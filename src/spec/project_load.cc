@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "drivers/hash/hash.h"
+#include "spec/calendar.h"
 #include "spec/job_checks.h"
 #include "spec/job_yaml.h"
 #include "spec/project_yaml.h"
@@ -129,6 +130,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
     connections_known = !broken && !loaded.project.connections.empty();
   }
   loaded.project.root = dir.lexically_normal();
+  read_calendar_files(dir, loaded.project.calendars, faults);
 
   std::vector<ReadJob> jobs;
   for (const std::string& file : job_files(dir, faults)) {
@@ -141,6 +143,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
                          .sql_check = sql_check});
     jobs.push_back(read_one_job(*document, context, faults));
     if (!connections_known) continue;
+    take_calendar(jobs.back().spec, loaded.project, faults);
     check_connections(jobs.back(), loaded.project, catalog, faults);
     check_query(jobs.back(), loaded.project, catalog, sql_check, faults);
   }

@@ -285,7 +285,8 @@ TEST(Reference, ExamplesWork) {
         EXPECT_THAT(project.faults(), ElementsAre()) << step.name;
       }
     } else if (field.name != "from" && field.name != "to" && field.name != "after" &&
-               field.name != "timezone" && field.name != "pool") {
+               field.name != "timezone" && field.name != "pool" && field.name != "calendar" &&
+               field.name != "on_day_off") {
       const bool limit = field.name == "starts" || field.name == "ends";
       project.write(
           "jobs/example.yaml",

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "drivers/postgres/connection.h"
+#include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
 
 namespace tidemark {
@@ -279,7 +280,12 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
              {.default_note = "none",
               .description = "Names for groups of jobs (`pool` in a job), and how many of each run "
                              "at a time.",
-              .example = "{nightly: 2}"});
+              .example = "{nightly: 2}"})
+      .field("calendars", &ProjectSpec::calendars, calendars_value(),
+             {.default_note = "none",
+              .description = "Names for days on which jobs do not run by themselves (`calendar` in "
+                             "a job).",
+              .example = "{berlin: {weekdays_off: [SAT, SUN], file: holidays.csv}}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {

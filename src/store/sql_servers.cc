@@ -58,7 +58,10 @@ Result<std::int64_t> free_fires(SqlSession& session, UtcMicros now) {
                                        "stop = '', ended_at = ?" +
                                        of_the_dead + " AND stop <> ''"));
   TM_CHECK(stopped.bind_text(0, to_text(now)).run());
-  TM_TRY(auto free, session.prepare("UPDATE etl_fires SET owner = ''" + of_the_dead));
+  // Until when it would wait for others there is asked anew.
+  TM_TRY(auto free, session.prepare("UPDATE etl_fires SET owner = '', next_at = CASE WHEN state = "
+                                    "'waiting' THEN NULL ELSE next_at END" +
+                                    of_the_dead));
   TM_CHECK(free.run());
   return session.changed_rows();
 }
