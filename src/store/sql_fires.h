@@ -15,6 +15,8 @@ Result<bool> insert(SqlSession& session, const FireRecord& fire);
 // `store.stale` where it has ended, or is not there.
 Status update(SqlSession& session, const FireRecord& fire);
 Result<std::vector<FireRecord>> open(SqlSession& session);
+// Of those in one state that has not ended: the ones whose turn, or next attempt, comes first.
+Result<std::vector<FireRecord>> oldest(SqlSession& session, FireState state, int limit);
 Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit);
 Result<std::int64_t> forget(SqlSession& session, UtcMicros before);
 
