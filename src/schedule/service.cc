@@ -181,6 +181,10 @@ Status Service::take_open_fires() {
 }
 
 Status Service::serve(const Cancel& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    serves_since_ = parts_.clock.now_utc();
+  }
   TM_CHECK(take_open_fires());
   TM_CHECK(follow());
   for (int number = 0; number < options_.limits.running_max; ++number)

@@ -21,6 +21,7 @@
 #include "base/cancel.h"
 #include "env/randomness.h"
 #include "schedule/breaker.h"
+#include "schedule/delays.h"
 #include "schedule/due_queue.h"
 #include "schedule/run_queue.h"
 #include "schedule/triggers.h"
@@ -60,6 +61,20 @@ struct ServiceOptions {
   std::chrono::hours keep = std::chrono::hours(24) * 30;
 };
 
+// A connection whose jobs wait, because it did not answer.
+struct RestingConnection {
+  std::string connection;
+  UtcMicros until;
+  std::string why;
+};
+
+// What only the service knows of itself.
+struct ServiceNow {
+  std::optional<UtcMicros> since;  // nothing: it does not serve yet
+  Delays::Summary delays;
+  std::vector<RestingConnection> resting;
+};
+
 class Service {
  public:
   using Jobs = std::vector<std::shared_ptr<const JobSpec>>;
@@ -74,6 +89,8 @@ class Service {
   // Until `stop`; then what runs may end within `drain`, and is cancelled after. An Error only
   // where the store cannot be used any more.
   Status serve(const Cancel& stop);
+  // From any thread.
+  ServiceNow now();
 
  private:
   struct Job {
@@ -115,6 +132,7 @@ class Service {
     std::optional<RunRecord> record;  // of a run that was begun
     std::optional<Error> error;
   };
+  void note_delay(const Job& job, const FireRecord& fire);
   Outcome perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel);
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
   void judge_connections(const JobSpec& job, const std::optional<Error>& error);
@@ -137,6 +155,8 @@ class Service {
   std::multimap<UtcMicros, FireKey> retries_;  // when they are tried again
   std::unordered_map<JobName, Running> running_;
   std::map<std::string, Breaker> breakers_;  // by connection
+  std::optional<UtcMicros> serves_since_;
+  Delays delays_;
   bool leaving_ = false;
   std::optional<std::chrono::nanoseconds> forgot_;  // serve()'s thread: when it did last
   std::optional<Error> error_;

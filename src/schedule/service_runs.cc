@@ -47,6 +47,7 @@ void Service::begin(const QueuedRun& next) {
     } else {
       fire.state = FireState::running;
       ++fire.attempts;
+      note_delay(job->second, fire);
       fire.run = new_run_id(parts_.clock, parts_.randomness);
       fire.reason.clear();
       fire.next_at.reset();
