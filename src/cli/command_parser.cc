@@ -252,6 +252,18 @@ void add_schedule(CLI::App& app, CommandLine& line) {
   add_limit(schedule, line, "How many without --to, 1 to 1000; default: 20");
 }
 
+void add_status(CLI::App& app, CommandLine& line) {
+  CLI::App* status = add(
+      app, line,
+      {.name = "status",
+       .about = "Show what goes on: runs, fires that wait, failures",
+       .more = "Runs with their heartbeat, and whether they are stuck; what waits, for its turn or "
+               "its next\nattempt, and why; connections at rest; jobs whose newest run failed; how "
+               "late runs begin; what\nholds a watermark; what is next.",
+       .example = "status --watch"});
+  status->add_flag("--watch", line.watch, "On a terminal draw it anew each second, until Ctrl-C");
+}
+
 void add_serve(CLI::App& app, Arguments& arguments) {
   CLI::App* serve = add(
       app, arguments.line,
@@ -485,6 +497,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_that_look(*app, arguments);
   add_schedule(*app, arguments.line);
   add_serve(*app, arguments);
+  add_status(*app, arguments.line);
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);

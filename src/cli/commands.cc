@@ -19,6 +19,7 @@
 #include "cli/serve_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
+#include "cli/status_command.h"
 #include "cli/store_command.h"
 #include "cli/verify_command.h"
 #include "spec/json_schema.h"
@@ -298,6 +299,7 @@ const std::map<std::string, Command>& all_commands() {
       {"backfill", {backfill, true}},
       {"schedule", {schedule, false}},
       {"serve", {serve, false}},
+      {"status", {status, true}},
       {"schema", {schema, false}},
       {"version", {show_version, false}},
       {"connection show", {show_connections, true}},

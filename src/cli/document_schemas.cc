@@ -350,6 +350,60 @@ JsonValue schedules() {
                       {"times", list(instant("When it runs by itself."))}}));
 }
 
+JsonValue status() {
+  const JsonValue task = words({"run", "verify"}, "What the job does then.");
+  const JsonValue run = object(
+      {{"job", text()},
+       {"run_id", text()},
+       {"kind", words({"run", "replay", "full", "window", "repair", "backfill"}, "")},
+       {"started_at", instant("UTC.")},
+       {"step", text("What it does; of a run of another process the state of its last stream.")},
+       {"rows", count("So far, in this step; of another process: rows read.")},
+       {"moved_at", or_null(instant("When its step or its rows were last others than before."))},
+       {"heartbeat_ms", or_null(integer("How long ago its lease was renewed; null: it has none."))},
+       {"stuck", or_null(text("Why it seems to stand still."))}});
+  const JsonValue fire = list(object({{"job", text()},
+                                      {"task", task},
+                                      {"fire", instant("The time of the schedule.")},
+                                      {"attempts", count()},
+                                      {"next_at", or_null(instant("When it is tried again."))},
+                                      {"reason", text("Why it waits; empty: for its turn.")}}));
+  return object(
+      {{"at", instant("UTC, by the store's clock.")},
+       {"servers", list(object({{"process", text("Process id, machine and start.")},
+                                {"since", or_null(instant("UTC."))}}),
+                        "Who serves the project; empty: nobody.")},
+       {"fires", object({{"running", count()},
+                         {"waiting", count("For their turn.")},
+                         {"waiting_since", or_null(instant("The time of the oldest of them."))},
+                         {"to_retry", count("They wait for their next attempt.")}})},
+       {"delay", or_null(object({{"fires", count("That began in the last hour.")},
+                                 {"p50_ms", count("From when a run was due to its begin.")},
+                                 {"p99_ms", count()},
+                                 {"max_ms", count()}}))},
+       {"running", list(run, "The first ten, as all lists here.")},
+       {"waiting", fire},
+       {"to_retry", fire},
+       {"resting", list(object({{"connection", text()},
+                                {"until", instant("UTC.")},
+                                {"reason", text("Its last failure.")}}),
+                        "Connections whose jobs wait, because they did not answer.")},
+       {"failed", list(object({{"job", text()},
+                               {"run_id", text()},
+                               {"state", states("`failed` or `blocked`.")},
+                               {"ended_at", or_null(instant("UTC."))},
+                               {"message", text()},
+                               {"hint", text()}}),
+                       "Newest runs of their jobs.")},
+       {"notes", list(object({{"note", text("As that a transaction holds a watermark.")},
+                              {"jobs", list(text())}}),
+                      "What the newest runs of the service say of their plans.")},
+       {"next", list(object({{"job", text()},
+                             {"task", task},
+                             {"fire", instant("The time of the schedule.")},
+                             {"begins_at", instant("With the job's `jitter`.")}}))}});
+}
+
 JsonValue backfill() {
   JsonObject part{{"number", integer("From 1, oldest first.")},
                   {"lo", text("Where it begins.")},
@@ -411,6 +465,7 @@ std::vector<ReferencePage> document_schemas() {
       page("verify", "`tidemark verify`: what the target has of its source", verification(run)),
       page("backfill", "`tidemark backfill`: one with its parts, or `backfill list`: all of them",
            one_or_many_backfills),
+      page("status", "`tidemark status`: what goes on now", status()),
       page("schedule", "`tidemark schedule`: when jobs run by themselves", schedules()),
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),

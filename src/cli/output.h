@@ -17,6 +17,8 @@ class Output {
   virtual void err(std::string_view text) = 0;
   // Whether err() is read on a terminal that can draw a line anew.
   virtual bool is_live() const = 0;
+  // How many lines the terminal has on which out() is read; 0: it is none.
+  virtual int page_lines() const = 0;
 };
 
 class StandardOutput final : public Output {
@@ -24,6 +26,7 @@ class StandardOutput final : public Output {
   void out(std::string_view text) override;
   void err(std::string_view text) override;
   bool is_live() const override;
+  int page_lines() const override;
 };
 
 }  // namespace tidemark

@@ -9,19 +9,15 @@
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/service_socket.h"
+#include "cli/status_command.h"
 #include "env/process.h"
 #include "schedule/job_watch.h"
+#include "schedule/run_signs.h"
 #include "schedule/service.h"
 #include "verify/verifier.h"
 
 namespace tidemark {
 namespace {
-
-// Progress of many runs at a time is for `status`, not for lines.
-class NoProgress final : public RunObserver {
- public:
-  void on(const RunEvent&) override {}
-};
 
 JsonValue document(const ServiceNote& note, UtcMicros at) {
   JsonValue json;
@@ -142,7 +138,8 @@ Status compare(const RunnerParts& parts, const JobSpec& job, Cancel& cancel) {
 // A service of the project as its settings are now.
 class Served {
  public:
-  Served(const Call& call, Log& log) : call_(call), log_(log), stop_(call.cancel) {}
+  Served(const Call& call, Log& log)
+      : call_(call), log_(log), progress_(call.around.clock), stop_(call.cancel) {}
 
   // Until it is to stop. True: tidemark.yaml was changed, so it is to begin anew.
   Result<bool> serve() {
@@ -171,12 +168,14 @@ class Served {
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
     TM_CHECK(service.set_jobs(jobs));
     TM_TRY(const auto commands,
-           CommandServer::start(project.root,
-                                [&](const CommandLine& line, Cancel& cancel, Output& output) {
-                                  Surroundings beside = around;
-                                  beside.owner = workspace_.get();
-                                  return run_command(line, beside, cancel, output);
-                                }));
+           CommandServer::start(
+               project.root, [&](const CommandLine& line, Cancel& cancel, Output& output) {
+                 Surroundings beside = around;
+                 beside.owner = workspace_.get();
+                 if (line.command == "status")
+                   return status_of_service(Call{line, beside, cancel, output}, service, progress_);
+                 return run_command(line, beside, cancel, output);
+               }));
     log_.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
 
     std::thread watcher([&] { watch(service); });
@@ -204,7 +203,9 @@ class Served {
 
   Result<RunRecord> perform(const JobSpec& job, const RunId& run, Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
-    return Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
+    auto ran = Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
+    progress_.forget(run);
+    return ran;
   }
 
   Status verify(const JobSpec& job, Cancel& cancel) {
@@ -255,7 +256,8 @@ class Served {
 
   const Call& call_;
   Log& log_;
-  NoProgress progress_;
+  // Progress of many runs at a time is for `status`, not for lines.
+  RunSigns progress_;
   Cancel stop_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;

@@ -32,6 +32,7 @@ struct Request {
   std::vector<std::string> arguments;  // with the program's name
   std::string folder;                  // in which they were written
   bool live = false;
+  std::int64_t page_lines = 0;
 };
 
 std::string to_text(const Request& request) {
@@ -41,6 +42,7 @@ std::string to_text(const Request& request) {
   JsonValue json;
   json.set("version", request.version).set("arguments", std::move(arguments));
   json.set("folder", request.folder).set("live", request.live);
+  json.set("page_lines", request.page_lines);
   return to_json(json, JsonLayout::compact);
 }
 
@@ -50,6 +52,7 @@ Result<Request> parse_request(const std::string& text) {
   TM_TRY(request.version, json.string_at("version"));
   TM_TRY(request.folder, json.string_at("folder"));
   TM_TRY(request.live, json.boolean_at("live"));
+  TM_TRY(request.page_lines, json.integer_at("page_lines"));
   TM_TRY(const JsonArray* arguments, json.array_at("arguments"));
   for (const JsonValue& argument : *arguments) {
     if (argument.string() == nullptr)
@@ -62,11 +65,15 @@ Result<Request> parse_request(const std::string& text) {
 // The words of a command, to who asked for it. When that one is gone the command is cancelled.
 class CallerOutput final : public Output {
  public:
-  CallerOutput(LocalChannel& channel, bool live, Cancel& cancel)
-      : channel_(channel), live_(live), cancel_(cancel) {}
+  CallerOutput(LocalChannel& channel, const Request& request, Cancel& cancel)
+      : channel_(channel),
+        live_(request.live),
+        page_lines_(static_cast<int>(request.page_lines)),
+        cancel_(cancel) {}
   void out(std::string_view text) override { send(out_frame, text); }
   void err(std::string_view text) override { send(err_frame, text); }
   bool is_live() const override { return live_; }
+  int page_lines() const override { return page_lines_; }
 
  private:
   void send(char kind, std::string_view text) {
@@ -74,6 +81,7 @@ class CallerOutput final : public Output {
   }
   LocalChannel& channel_;
   const bool live_;
+  const int page_lines_;
   Cancel& cancel_;
 };
 
@@ -162,7 +170,7 @@ void CommandServer::serve(Caller& caller) {
   if (!frame.ok() || !*frame || (*frame)->kind != request_frame) return;
   auto request = parse_request((*frame)->bytes);
   if (!request.ok()) return;
-  CallerOutput output(*caller.channel, request->live, caller.cancel);
+  CallerOutput output(*caller.channel, *request, caller.cancel);
   int code = exit_failed;
   if (request->version != version_text) {
     output.err("tidemark: the service that owns this project is Tidemark " +
@@ -207,7 +215,8 @@ std::optional<int> ask_service(const CommandLine& line, int argc, char** argv, C
   Request request{std::string(version_text),
                   {argv, argv + argc},
                   std::filesystem::current_path().string(),
-                  output.is_live()};
+                  output.is_live(),
+                  output.page_lines()};
   bool asked_to_cancel = false;
   Status sent = service.send(request_frame, to_text(request));
   while (sent.ok()) {

@@ -87,7 +87,7 @@ Status Service::set_jobs(const Jobs& jobs) {
         // One that is edited while it is served has missed nothing by its new times.
         const bool was_served = before != jobs_.end() && before->second.times.contains(what);
         if (was_served) {
-          due_.set({name, what}, times, now());
+          due_.set({name, what}, times, time());
         } else {
           taken_up.emplace_back(name, what);
         }
@@ -143,7 +143,7 @@ void Service::let_go_of(FireRecord fire) {
 Status Service::take_up(const Job& job, FireTask what) {
   const Task task(job.spec->name, what);
   const JobTimes& times = job.times.at(what);
-  const UtcMicros at = now();
+  const UtcMicros at = time();
   TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(task, 1));
   UtcMicros from = at;
   if (!last.empty()) {
@@ -199,6 +199,10 @@ void Service::adopt(FireRecord fire) {
 }
 
 Status Service::serve(const Cancel& stop) {
+  {
+    const std::lock_guard lock(mutex_);
+    serves_since_ = time();
+  }
   if (!options_.shared) TM_CHECK(take_open_fires());
   TM_CHECK(follow());
   for (int number = 0; options_.works && number < options_.limits.running_max; ++number)
@@ -242,21 +246,21 @@ nanoseconds Service::until_next() {
   if (!retries_.empty() && (!next || retries_.begin()->first < *next))
     next = retries_.begin()->first;
   if (!next) return looks_every;
-  return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - now().get()));
+  return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - time().get()));
 }
 
 Status Service::forget_old() {
   const nanoseconds at = parts_.clock.monotonic();
   if (forgot_ && at - *forgot_ < forgets_every) return {};
   forgot_ = at;
-  const UtcMicros before = later(now(), -nanoseconds(options_.keep));
+  const UtcMicros before = later(time(), -nanoseconds(options_.keep));
   TM_TRY([[maybe_unused]] const std::int64_t forgotten, parts_.store.forget_fires(before));
   return {};
 }
 
 Status Service::look() {
   if (options_.shared) TM_CHECK(say_that_it_lives(false));
-  const UtcMicros at = now();
+  const UtcMicros at = time();
   {
     const std::lock_guard lock(mutex_);
     for (DueFire& fire : without_missed(due_.take(at), at))
@@ -474,7 +478,7 @@ void Service::enter_again(const FireKey& key) {
   if (job == jobs_.end() || !job->second.does(key.first.what)) return;
   FireRecord fire = open_.at(key);
   describe(fire, *job->second.spec);  // its job may have been edited since
-  if (!enter(std::move(fire))) retries_.emplace(later(now(), full_looks_every), key);
+  if (!enter(std::move(fire))) retries_.emplace(later(time(), full_looks_every), key);
 }
 
 void Service::stop_overdue() {

@@ -27,6 +27,7 @@
 #include "base/cancel.h"
 #include "env/randomness.h"
 #include "schedule/breaker.h"
+#include "schedule/delays.h"
 #include "schedule/due_queue.h"
 #include "schedule/run_queue.h"
 #include "schedule/triggers.h"
@@ -74,6 +75,20 @@ struct ServiceOptions {
   std::chrono::milliseconds dead_after{10'000};  // a server that was silent for so long
 };
 
+// A connection whose jobs wait, because it did not answer.
+struct RestingConnection {
+  std::string connection;
+  UtcMicros until;
+  std::string why;
+};
+
+// What only the service knows of itself.
+struct ServiceNow {
+  std::optional<UtcMicros> since;  // nothing: it does not serve yet
+  Delays::Summary delays;
+  std::vector<RestingConnection> resting;
+};
+
 class Service {
  public:
   using Jobs = std::vector<std::shared_ptr<const JobSpec>>;
@@ -88,6 +103,8 @@ class Service {
   // Until `stop`; then what runs may end within `drain`, and is cancelled after. An Error only
   // where the store cannot be used any more.
   Status serve(const Cancel& stop);
+  // From any thread.
+  ServiceNow now();
 
  private:
   struct Job {
@@ -138,7 +155,7 @@ class Service {
   Result<std::optional<Triggered>> for_all(const JobName& job);
   void wait_for_runs(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::nanoseconds> end);
-  UtcMicros now() const;
+  UtcMicros time() const;
   void work();
   void begin(const QueuedRun& next);
   void not_begun(FireRecord fire, Error error);
@@ -148,6 +165,7 @@ class Service {
     std::optional<RunRecord> record;  // of a run that was begun
     std::optional<Error> error;
   };
+  void note_delay(const Job& job, const FireRecord& fire);
   Outcome perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel);
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
   void judge_connections(const JobSpec& job, const std::optional<Error>& error);
@@ -173,6 +191,8 @@ class Service {
   std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
   std::unordered_map<JobName, Running> running_;
   std::map<std::string, Breaker> breakers_;  // by connection
+  std::optional<UtcMicros> serves_since_;
+  Delays delays_;
   bool leaving_ = false;
   std::optional<std::chrono::nanoseconds> forgot_;  // serve()'s thread: when it did last
   std::optional<Error> error_;

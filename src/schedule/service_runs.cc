@@ -58,6 +58,7 @@ void Service::begin(const QueuedRun& next) {
     } else {
       fire.state = FireState::running;
       ++fire.attempts;
+      note_delay(job->second, fire);
       fire.run = new_run_id(parts_.clock, parts_.randomness);
       fire.reason.clear();
       fire.next_at.reset();
@@ -98,7 +99,7 @@ void Service::not_begun(FireRecord fire, Error error) {
       FireRecord& known = open_.at(key);
       known.state = FireState::waiting;
       --known.attempts;
-      retries_.emplace(later(now(), std::chrono::seconds(1)), key);
+      retries_.emplace(later(time(), std::chrono::seconds(1)), key);
     }
   }
   if (!is_others) fail(std::move(error));
@@ -140,7 +141,7 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
       one->gave_up();
     const auto until = breaker.open_until(at);
     fire.state = FireState::retry_wait;
-    fire.next_at = later(now(), until ? *until - at : nanoseconds(std::chrono::seconds(1)));
+    fire.next_at = later(time(), until ? *until - at : nanoseconds(std::chrono::seconds(1)));
     return "connection `" + name + "` is given a rest: " + breaker.why();
   }
   return std::nullopt;
@@ -194,7 +195,7 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
     if (fire.state == FireState::failed && error && !stopped && goes_on) {
       // Somebody else runs it now, as a person by hand: no attempt was made.
       if (error->code == "run.leased") --fire.attempts;
-      const UtcMicros at = now();
+      const UtcMicros at = time();
       const milliseconds since((at.get() - fire.fire.get()) / 1000);
       const auto pause = pause_before_retry(
           job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);

@@ -26,7 +26,7 @@ std::string role_of(const ServiceOptions& options) {
 }  // namespace
 
 // By the clock of the store where that is not this machine's.
-UtcMicros Service::now() const {
+UtcMicros Service::time() const {
   return UtcMicros(parts_.clock.now_utc().get() + ahead_us_);
 }
 
@@ -82,12 +82,12 @@ Status Service::claim() {
 }
 
 bool Service::is_long_ago(const FireRecord& fire) const {
-  return later(fire.fire, keeps_unknown) < now();
+  return later(fire.fire, keeps_unknown) < time();
 }
 
 // A fire of a job that this server's files do not have, or not so.
 void Service::give_away(FireRecord fire) {
-  fire.next_at = later(now(), gives_away_for);
+  fire.next_at = later(time(), gives_away_for);
   fire.reason = "a server that had it does not run this job";
   Status given = parts_.store.release_fire(fire);
   if (!given.ok() && given.error().code != "store.stale") fail(std::move(given).error());
@@ -104,9 +104,9 @@ Status Service::learn_what_ended() {
     followed = triggers_.followed();
   }
   if (followed.empty()) return {};
-  const UtcMicros since = ended_until_ == UtcMicros(0) ? now() : ended_until_;
+  const UtcMicros since = ended_until_ == UtcMicros(0) ? time() : ended_until_;
   TM_TRY(const std::vector<FireRecord> ended, parts_.store.ended_fires(later(since, -asks_behind)));
-  ended_until_ = now();
+  ended_until_ = time();
   {
     const std::lock_guard lock(mutex_);
     for (const FireRecord& fire : ended) {

@@ -28,7 +28,7 @@ bool Service::hold(FireRecord& fire) {
   if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
   auto follows = windows_.follows(job.name, fire.fire);
   if (Windows::missing(job, follows, triggers_).empty()) return false;
-  const UtcMicros at = now();
+  const UtcMicros at = time();
   if (!fire.next_at) fire.next_at = windows_.waits_until(job.name, fire.fire, at);
   const bool is_late = fire.next_at && *fire.next_at <= at;
   if (is_late && job.schedule.after_late == AfterLate::run) return false;
@@ -42,7 +42,7 @@ void Service::look_at_held() {
   std::vector<FireRecord> changed;
   {
     const std::lock_guard lock(mutex_);
-    const UtcMicros at = now();
+    const UtcMicros at = time();
     for (auto held = held_.begin(); held != held_.end();) {
       const FireKey key = held->first;
       const auto open = open_.find(key);

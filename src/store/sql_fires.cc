@@ -183,6 +183,15 @@ Result<std::vector<FireRecord>> open(SqlSession& session) {
   return read(rows);
 }
 
+Result<std::vector<FireRecord>> oldest(SqlSession& session, FireState state, int limit) {
+  // The second condition names the index.
+  TM_TRY(auto rows, session.prepare(std::string(select_fires) +
+                                    "WHERE f.state = ? AND f.state IN " + open_states +
+                                    " ORDER BY coalesce(f.next_at, f.fire_time), j.name LIMIT ?"));
+  rows.bind_text(0, to_string(state)).bind_int64(1, limit);
+  return read(rows);
+}
+
 Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit) {
   TM_TRY(auto rows,
          session.prepare(std::string(select_fires) +

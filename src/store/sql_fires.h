@@ -25,6 +25,8 @@ Status update(SqlSession& session, const FireRecord& fire, const std::string& ow
 Status adopt(SqlSession& session, const std::string& owner);
 Result<std::vector<FireRecord>> open(SqlSession& session);
 Result<std::vector<FireRecord>> ended(SqlSession& session, UtcMicros since);
+// Of those in one state that has not ended: the ones whose turn, or next attempt, comes first.
+Result<std::vector<FireRecord>> oldest(SqlSession& session, FireState state, int limit);
 Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit);
 Result<std::int64_t> forget(SqlSession& session, UtcMicros before);
 

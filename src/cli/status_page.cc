@@ -1,0 +1,258 @@
+#include "cli/status_page.h"
+
+#include <fmt/format.h>
+
+#include "base/units.h"
+#include "cli/text_table.h"
+#include "env/process.h"
+
+namespace tidemark {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Steps that say nothing for a while are common: one statement loads a whole window.
+constexpr milliseconds quiet_max = std::chrono::minutes(10);
+
+milliseconds between(UtcMicros from, UtcMicros to) {
+  return milliseconds((to.get() - from.get()) / 1000);
+}
+
+std::string ago(UtcMicros at, UtcMicros now) {
+  return show_duration(std::max(between(at, now), milliseconds(0))) + " ago";
+}
+
+JsonValue time_or_null(const std::optional<UtcMicros>& at) {
+  return at ? JsonValue(to_text(*at)) : JsonValue();
+}
+
+// How long ago the lease was renewed.
+std::optional<milliseconds> heartbeat(const StatusPage& page, const RunUnderWay& run) {
+  if (!run.lease) return std::nullopt;
+  return page.lease - between(page.store.at, *run.lease->expires_at);
+}
+
+std::optional<UtcMicros> moved_at(const StatusPage& page, const RunUnderWay& run) {
+  const auto sign = page.signs.find(run.run.run);
+  if (sign == page.signs.end()) return run.moved_at;
+  return run.moved_at ? std::max(sign->second.moved_at, *run.moved_at) : sign->second.moved_at;
+}
+
+struct SoFar {
+  std::string step;
+  std::int64_t rows = 0;
+};
+
+// As the run itself says it, or else as the store knows it.
+SoFar so_far(const StatusPage& page, const RunUnderWay& run) {
+  const auto sign = page.signs.find(run.run.run);
+  if (sign != page.signs.end())
+    return {std::string(to_string(sign->second.step)), sign->second.rows};
+  SoFar known{std::string(to_string(run.run.state)), 0};
+  for (const StreamRecord& stream : run.run.streams) {
+    known.step = to_string(stream.mark.state);
+    known.rows += stream.counts.rows_read.get();
+  }
+  return known;
+}
+
+JsonValue document(const StatusPage& page, const RunUnderWay& run) {
+  const auto beat = heartbeat(page, run);
+  const std::string why = stuck_why(page, run);
+  const SoFar far = so_far(page, run);
+  JsonValue json;
+  json.set("job", run.run.job.get()).set("run_id", run.run.run.get());
+  json.set("kind", to_string(run.run.kind)).set("started_at", to_text(run.run.started_at));
+  json.set("step", far.step).set("rows", far.rows);
+  json.set("moved_at", time_or_null(moved_at(page, run)));
+  json.set("heartbeat_ms", beat ? JsonValue(beat->count()) : JsonValue());
+  return json.set("stuck", why.empty() ? JsonValue() : JsonValue(why));
+}
+
+JsonValue document(const FireRecord& fire) {
+  JsonValue json;
+  json.set("job", fire.task.job.get()).set("task", to_string(fire.task.what));
+  json.set("fire", to_text(fire.fire)).set("attempts", fire.attempts);
+  return json.set("next_at", time_or_null(fire.next_at)).set("reason", fire.reason);
+}
+
+JsonValue documents(const std::vector<FireRecord>& fires) {
+  JsonArray array;
+  for (const FireRecord& fire : fires)
+    array.push_back(document(fire));
+  return array;
+}
+
+JsonValue failure(const RunRecord& run) {
+  JsonValue json;
+  json.set("job", run.job.get()).set("run_id", run.run.get());
+  json.set("state", to_string(run.state)).set("ended_at", time_or_null(run.ended_at));
+  json.set("message", run.error ? run.error->message : "");
+  return json.set("hint", run.error ? run.error->hint : "");
+}
+
+std::string task_name(const Task& task) {
+  return task.what == FireTask::run ? task.job.get() : task.job.get() + " (verify)";
+}
+
+// One line: what stands in it may have several.
+std::string first_line(const std::string& text) {
+  constexpr std::size_t shown_max = 110;
+  const std::string line = text.substr(0, text.find('\n'));
+  return line.size() <= shown_max ? line : line.substr(0, shown_max) + "...";
+}
+
+std::string section(const char* title, const TextTable& table) {
+  return table.rows.empty() ? "" : std::string("\n") + title + "\n" + print_table(table);
+}
+
+std::string head(const StatusPage& page) {
+  const StoreOverview& store = page.store;
+  std::string text = "at      " + to_text(store.at) + "\n";
+  if (!page.server) {
+    text += "server  none: `tidemark serve` runs the jobs at their times\n";
+  } else {
+    const ServiceNow& now = page.server->now;
+    text += "server  " + describe_process(page.server->process) +
+            (now.since ? ", since " + to_text(*now.since) : "") + "\n";
+  }
+  text += fmt::format(
+      "fires   {} running, {} waiting{}, {} waiting for an attempt\n",
+      show_count(store.fires_running), show_count(store.fires_waiting),
+      store.waits_since ? " (the oldest is of " + ago(*store.waits_since, store.at) + ")" : "",
+      show_count(store.fires_to_retry));
+  if (page.server && page.server->now.delays.fires > 0) {
+    const Delays::Summary& delays = page.server->now.delays;
+    text += fmt::format("delay   p50 {}, p99 {}, longest {}, of {} fires in the last hour\n",
+                        show_duration(delays.p50), show_duration(delays.p99),
+                        show_duration(delays.max), show_count(delays.fires));
+  }
+  return text;
+}
+
+TextTable running_table(const StatusPage& page) {
+  TextTable table{{"job", "run", "step", "rows", "since", "heartbeat", "moved", "stuck?"},
+                  {false, false, false, true, true, true, true, false},
+                  {}};
+  for (const RunUnderWay& run : page.store.running) {
+    const auto beat = heartbeat(page, run);
+    const auto moved = moved_at(page, run);
+    const SoFar far = so_far(page, run);
+    table.rows.push_back({run.run.job.get(), run.run.run.get(), far.step, show_count(far.rows),
+                          show_duration(between(run.run.started_at, page.store.at)),
+                          beat ? show_duration(std::max(*beat, milliseconds(0))) : "-",
+                          moved ? ago(*moved, page.store.at) : "-", stuck_why(page, run)});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string stuck_why(const StatusPage& page, const RunUnderWay& run) {
+  const UtcMicros now = page.store.at;
+  // A run takes its lease when it has a plan.
+  const bool is_planned = run.run.state != RunState::claimed;
+  if (is_planned && !run.lease) return "nobody holds its lease: the job's next run goes on with it";
+  if (run.lease && process_is_gone_here(run.lease->holder))
+    return describe_process(run.lease->holder) + " is gone: the job's next run goes on with it";
+  if (run.lease && *run.lease->expires_at <= now)
+    return "its lease ended " + ago(*run.lease->expires_at, now);
+  const auto moved = moved_at(page, run);
+  if (moved && between(*moved, now) > quiet_max) return "nothing moved for long";
+  return {};
+}
+
+JsonValue status_document(const StatusPage& page) {
+  const StoreOverview& store = page.store;
+  JsonValue json;
+  json.set("at", to_text(store.at));
+  JsonArray servers;
+  JsonArray resting;
+  JsonValue delay;
+  if (page.server) {
+    const ServiceNow& now = page.server->now;
+    servers.push_back(
+        JsonValue().set("process", page.server->process).set("since", time_or_null(now.since)));
+    for (const RestingConnection& one : now.resting) {
+      resting.push_back(JsonValue()
+                            .set("connection", one.connection)
+                            .set("until", to_text(one.until))
+                            .set("reason", one.why));
+    }
+    delay.set("fires", now.delays.fires).set("p50_ms", now.delays.p50.count());
+    delay.set("p99_ms", now.delays.p99.count()).set("max_ms", now.delays.max.count());
+  }
+  json.set("servers", std::move(servers));
+  json.set("fires", JsonValue()
+                        .set("running", store.fires_running)
+                        .set("waiting", store.fires_waiting)
+                        .set("waiting_since", time_or_null(store.waits_since))
+                        .set("to_retry", store.fires_to_retry));
+  json.set("delay", std::move(delay));
+  JsonArray running;
+  for (const RunUnderWay& run : store.running)
+    running.push_back(document(page, run));
+  json.set("running", std::move(running)).set("waiting", documents(store.waiting));
+  json.set("to_retry", documents(store.to_retry)).set("resting", std::move(resting));
+  JsonArray failed;
+  for (const RunRecord& run : store.failed)
+    failed.push_back(failure(run));
+  JsonArray notes;
+  for (const auto& [note, jobs] : page.notes) {
+    JsonArray names;
+    for (const JobName& job : jobs)
+      names.emplace_back(job.get());
+    notes.push_back(JsonValue().set("note", note).set("jobs", std::move(names)));
+  }
+  JsonArray next;
+  for (const DueFire& fire : page.next) {
+    next.push_back(JsonValue()
+                       .set("job", fire.task.job.get())
+                       .set("task", to_string(fire.task.what))
+                       .set("fire", to_text(fire.fire))
+                       .set("begins_at", to_text(fire.begin)));
+  }
+  json.set("failed", std::move(failed)).set("notes", std::move(notes));
+  return json.set("next", std::move(next));
+}
+
+std::string status_report(const StatusPage& page) {
+  const StoreOverview& store = page.store;
+  std::string text = head(page) + section("running", running_table(page));
+  TextTable waiting{{"job", "time"}, {}, {}};
+  for (const FireRecord& fire : store.waiting)
+    waiting.rows.push_back({task_name(fire.task), to_text(fire.fire)});
+  text += section("waiting for their turn", waiting);
+  TextTable to_retry{{"job", "attempts", "next", "why"}, {false, true, false, false}, {}};
+  for (const FireRecord& fire : store.to_retry) {
+    to_retry.rows.push_back({task_name(fire.task), std::to_string(fire.attempts),
+                             fire.next_at ? to_text(*fire.next_at) : "-", first_line(fire.reason)});
+  }
+  text += section("waiting for their next attempt", to_retry);
+  TextTable resting{{"connection", "until", "why"}, {}, {}};
+  if (page.server) {
+    for (const RestingConnection& one : page.server->now.resting)
+      resting.rows.push_back({one.connection, to_text(one.until), first_line(one.why)});
+  }
+  text += section("connections at rest", resting);
+  TextTable failed{{"job", "run", "state", "when", "message"}, {}, {}};
+  for (const RunRecord& run : store.failed) {
+    failed.rows.push_back({run.job.get(), run.run.get(), std::string(to_string(run.state)),
+                           run.ended_at ? ago(*run.ended_at, store.at) : "-",
+                           run.error ? first_line(run.error->message) : ""});
+  }
+  text += section("failed, and no run since has ended well", failed);
+  TextTable notes{{"jobs", "what their newest runs say"}, {}, {}};
+  for (const auto& [note, jobs] : page.notes) {
+    if (notes.rows.size() == status_lines_max) break;
+    notes.rows.push_back(
+        {jobs.size() == 1 ? jobs.front().get() : show_count(std::ssize(jobs)), first_line(note)});
+  }
+  text += section("notes", notes);
+  TextTable next{{"job", "time"}, {}, {}};
+  for (const DueFire& fire : page.next)
+    next.rows.push_back({task_name(fire.task), to_text(fire.begin)});
+  return text + section("next", next);
+}
+
+}  // namespace tidemark

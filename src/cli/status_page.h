@@ -1,0 +1,41 @@
+// What `tidemark status` shows of one moment, for people and for programs. Pure.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "drivers/json/json.h"
+#include "schedule/run_signs.h"
+#include "schedule/service.h"
+#include "store/overview.h"
+
+namespace tidemark {
+
+// Of each list so many are shown.
+inline constexpr int status_lines_max = 10;
+
+// A process that serves the project.
+struct ServerStatus {
+  std::string process;
+  ServiceNow now;
+};
+
+struct StatusPage {
+  StoreOverview store;
+  std::optional<ServerStatus> server;  // nothing: nobody serves
+  std::unordered_map<RunId, RunSign> signs;
+  std::map<std::string, std::vector<JobName>> notes;
+  std::vector<DueFire> next;          // the next fires, in their order
+  std::chrono::milliseconds lease{};  // how long one holds that is not renewed
+};
+
+// Why a run seems to stand still: by its lease, or because nothing moved for long; empty: it goes.
+std::string stuck_why(const StatusPage& page, const RunUnderWay& run);
+JsonValue status_document(const StatusPage& page);
+std::string status_report(const StatusPage& page);
+
+}  // namespace tidemark

@@ -1,0 +1,96 @@
+#include "store/overview.h"
+
+#include <string>
+#include <utility>
+
+#include "store/sql_fires.h"
+#include "store/sql_leases.h"
+#include "store/sql_rows.h"
+
+namespace tidemark {
+namespace {
+
+Result<std::optional<UtcMicros>> moved_at(SqlSession& session, const RunId& run) {
+  TM_TRY(auto rows, session.prepare("SELECT max(at) FROM run_events WHERE run_id = ?"));
+  TM_TRY(const bool has_row, rows.bind_text(0, run.get()).step());
+  if (!has_row || rows.is_null(0)) return std::optional<UtcMicros>();
+  TM_TRY(const UtcMicros at, parse_utc(rows.text_at(0)));
+  return std::optional(at);
+}
+
+Result<std::vector<RunUnderWay>> runs_under_way(SqlSession& session, int limit) {
+  TM_TRY(auto rows,
+         session.prepare(std::string(sql_rows::select_runs) +
+                         "WHERE r.run_end IS NULL ORDER BY r.run_start, r.run_id LIMIT ?"));
+  rows.bind_int64(0, limit);
+  TM_TRY(std::vector<RunRecord> runs, sql_rows::read_runs(session, rows));
+  std::vector<RunUnderWay> found;
+  for (RunRecord& run : runs) {
+    RunUnderWay one;
+    TM_TRY(one.lease, sql_leases::find(session, run.job));
+    const bool is_its_own = one.lease && one.lease->run == run.run && one.lease->expires_at;
+    if (!is_its_own) one.lease.reset();
+    TM_TRY(one.moved_at, moved_at(session, run.run));
+    one.run = std::move(run);
+    found.push_back(std::move(one));
+  }
+  return found;
+}
+
+Status count_fires(SqlSession& session, StoreOverview& found) {
+  TM_TRY(auto rows,
+         session.prepare("SELECT state, count(*), min(fire_time) FROM etl_fires WHERE "
+                         "state IN ('waiting', 'running', 'retry_wait') GROUP BY state"));
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return {};
+    const std::string_view state = rows.text_at(0);
+    if (state == to_string(FireState::waiting)) {
+      found.fires_waiting = rows.int64_at(1);
+      TM_TRY(found.waits_since, parse_utc(rows.text_at(2)));
+    } else if (state == to_string(FireState::running)) {
+      found.fires_running = rows.int64_at(1);
+    } else {
+      found.fires_to_retry = rows.int64_at(1);
+    }
+  }
+}
+
+// The newest run of each job comes from an index, and only these are looked at; `coalesce` keeps
+// the order from asking for another way. A run that was cancelled says nothing of its job.
+Result<std::vector<RunRecord>> failed_runs(SqlSession& session, int limit) {
+  TM_TRY(auto rows,
+         session.prepare(std::string(sql_rows::select_runs) +
+                         "WHERE r.run_id IN (SELECT (SELECT n.run_id FROM etl_runs n WHERE "
+                         "n.job_id = k.job_id AND n.run_end IS NOT NULL AND n.state <> "
+                         "'cancelled' ORDER BY n.run_start DESC, n.run_id DESC LIMIT 1) FROM "
+                         "etl_jobs k) AND r.status = 'failed' "
+                         "ORDER BY coalesce(r.run_start, '') DESC LIMIT ?"));
+  rows.bind_int64(0, limit);
+  std::vector<RunRecord> runs;
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return runs;
+    TM_TRY(RunRecord run, sql_rows::read_run(rows));
+    runs.push_back(std::move(run));
+  }
+}
+
+}  // namespace
+
+Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
+  StoreOverview found;
+  TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    found = StoreOverview();
+    TM_TRY(found.at, session.now());
+    TM_TRY(found.running, runs_under_way(session, limit));
+    TM_CHECK(count_fires(session, found));
+    TM_TRY(found.waiting, sql_fires::oldest(session, FireState::waiting, limit));
+    TM_TRY(found.to_retry, sql_fires::oldest(session, FireState::retry_wait, limit));
+    TM_TRY(found.failed, failed_runs(session, limit));
+    return {};
+  }));
+  return found;
+}
+
+}  // namespace tidemark
