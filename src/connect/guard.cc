@@ -173,16 +173,17 @@ Status Guard::check_held(const std::string& who) const {
   if (!shared_) return {};
   const bool expired = spec_.connections && !is_valid() && of(held_, who) > 0;
   if (!expired && of(shared_->lost, who) == 0) return {};
-  return Error{"guard.lost",
-               Fault::internal,
-               Retry::backoff,
-               "the sessions of `" + who +
-                   "` may be another process's by now: the store, which shares them out, was not "
-                   "reached for too long" +
-                   (shared_->why ? " (" + shared_->why->message + ")" : ""),
-               {},
-               "run again when the store is there; nothing of it was loaded. Where that takes "
-               "longer as a rule, raise `lease:`"};
+  return Error{
+      "guard.lost",
+      Fault::internal,
+      Retry::backoff,
+      "the sessions of `" + who +
+          "` may be another process's by now: this one did not reach the store, which shares "
+          "them out, for too long" +
+          (shared_->why ? " (" + shared_->why->message + ")" : ""),
+      {},
+      "run again when the store is there; nothing of it was loaded. Where that takes "
+      "longer as a rule, raise `lease:`"};
 }
 
 Status Guard::wait_for_part(const std::string& who, std::unique_lock<std::mutex>& lock,

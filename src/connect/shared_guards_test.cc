@@ -191,6 +191,26 @@ TEST_F(SharedGuardsTest, WhoCannotReachTheStoreKeepsWhatItHasForItsTimeAndStops)
   EXPECT_EQ(one->guard().try_enter("orders"), nullptr);
 }
 
+TEST_F(SharedGuardsTest, WhoCanGoOnWithoutAsksForWhatIsFreeAndDoesNotWaitForOthers) {
+  spec().connections = 2;
+  const auto one = process("one");
+  const auto two = process("two");
+  const auto first = one->guard().enter("orders", cancel_);
+  ASSERT_TRUE(first.ok());
+  const auto beside = one->guard().try_enter("orders");
+  EXPECT_NE(beside, nullptr);
+  const auto begin = clock_.monotonic();
+  EXPECT_EQ(one->guard().try_enter("orders"), nullptr);
+  EXPECT_LT(clock_.monotonic() - begin, milliseconds(100)) << "it was told that none is free";
+  Cancel impatient;
+  std::thread later([&] {
+    std::this_thread::sleep_for(milliseconds(600));
+    impatient.request();
+  });
+  EXPECT_EQ(two->guard().enter("customers", impatient).error().code, "run.cancelled");
+  later.join();
+}
+
 TEST_F(SharedGuardsTest, AStoreThatWasNeverThereIsToldAtOnce) {
   spec().connections = 1;
   const auto one = process("one");
