@@ -251,7 +251,9 @@ TEST_F(ServiceTest, AFireThatWaitsForOthersDoesSoAfterAStart) {
     ASSERT_TRUE(store_->take_fire(new_fire(job->name, hour, "before", ""), OnOpen::queue)->taken);
   }
   run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
-    if (job.name.get() == "facts") EXPECT_EQ(runs_["orders"], 1);
+    if (job.name.get() == "facts") {
+      EXPECT_EQ(runs_["orders"], 1);
+    }
     if (job.name.get() == "orders") std::this_thread::sleep_for(milliseconds(300));
     ++runs_[job.name.get()];
     return done();

@@ -57,8 +57,11 @@ void Service::look_at_held() {
       const std::string names = to_text(missing, schedule.after_any);
       const bool is_late = fire.next_at && *fire.next_at <= at;
       if (!missing.empty() && !is_late) {
-        if (std::exchange(fire.reason, "waits for " + names) != fire.reason)
+        std::string reason = "waits for " + names;
+        if (reason != fire.reason) {
+          fire.reason = std::move(reason);
           changed.push_back(fire);
+        }
         ++held;
         continue;
       }
