@@ -103,6 +103,8 @@ class Schedule(unittest.TestCase):
         said = self.schedule("--limit", "1").err
         self.assertIn("facts has no times of its own: it runs after orders and customers", said)
         self.assertIn("either has no times of its own: it runs after orders or customers", said)
+        self.job("daily", "every: 1d\nafter: [orders]\n")
+        self.assertIn("daily waits at its times for orders\n", self.schedule("daily").err)
         facts = self.schedule("facts", "--json").json[0]
         self.assertEqual((["orders", "customers"], []), (facts["after"], facts["times"]))
 

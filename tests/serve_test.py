@@ -70,6 +70,19 @@ class Serve(Served):
         self.wait_for(lambda: len(self.fires("a")) > paused)
         self.stop()
 
+    def test_a_job_with_times_waits_for_the_one_before_it(self):
+        self.job("orders", "every: 2s\n")
+        self.job("facts", "every: 2s\nafter: [orders]\n")
+        self.serve()
+        self.wait_for(lambda: self.done("facts") >= 2)
+        self.stop()
+        runs = {run["run_id"]: run for run in self.project.call("runs", "--json").json}
+        orders = {fire: runs[run] for fire, state, _, run in self.fires("orders") if state == "done"}
+        facts = {fire: runs[run] for fire, state, _, run in self.fires("facts") if state == "done"}
+        self.assertGreaterEqual(len(facts), 2)
+        for fire, run in facts.items():
+            self.assertLessEqual(orders[fire]["ended_at"], run["started_at"])
+
     def test_an_edited_file_of_a_calendar_is_taken_up(self):
         today = datetime.datetime.now(datetime.UTC).date()
         near = [today + datetime.timedelta(days=days) for days in (-1, 0, 1)]

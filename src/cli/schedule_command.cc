@@ -141,6 +141,8 @@ void say_the_rest(const Call& call, const std::vector<const JobSpec*>& jobs, boo
     if (!has_times(*job) && runs_by_itself(*job)) {
       call.tell(name + " has no times of its own: it runs after " + those_before(job->schedule) +
                 "\n");
+    } else if (!job->schedule.after.empty()) {
+      call.tell(name + " waits at its times for " + those_before(job->schedule) + "\n");
     } else if (named && !runs_by_itself(*job)) {
       call.tell(name + " does not run by itself: it has neither `every` nor `cron`\n");
     }

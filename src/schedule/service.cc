@@ -94,6 +94,7 @@ Status Service::set_jobs(const Jobs& jobs) {
     }
     jobs_ = now;
     triggers_.set(jobs);
+    set_windows();
     let_go(dropped);
   }
   for (const FireRecord& fire : dropped)
@@ -238,6 +239,7 @@ Status Service::look() {
   }
   // In their order, and again with the next look where the store does not answer.
   TM_CHECK(store_again());
+  look_at_held();
   for (; !to_take_.empty(); to_take_.pop_front()) {
     const bool late = later(to_take_.front().begin, options_.late) < now;
     TM_CHECK(take(to_take_.front(), late ? Owed::yes : Owed::no));
@@ -302,7 +304,7 @@ Status Service::take(const DueFire& due, Owed owed, const FireInputs& inputs) {
     const bool each = missed_of(*job->second.spec, due.task.what) == Missed::all;
     if (overlap == Overlap::skip && (!inputs.empty() || (owed == Owed::yes && each)))
       overlap = Overlap::queue;
-    if (overlap == Overlap::skip && queue_.is_busy(due.task)) {
+    if (overlap == Overlap::skip && (queue_.is_busy(due.task) || is_held(due.task))) {
       fire.state = FireState::skipped;
       fire.reason = before_has_not_ended;
     }
@@ -398,6 +400,10 @@ Status Service::follow() {
 
 std::string Service::enter(FireRecord fire, Overlap overlap) {
   const FireKey key{fire.task, fire.fire};
+  if (hold(fire)) {
+    open_[key] = std::move(fire);
+    return {};
+  }
   const ScheduleSpec& schedule = jobs_.at(fire.task.job).spec->schedule;
   const bool runs = fire.task.what == FireTask::run;
   const auto added = queue_.add({fire.task, fire.fire, runs ? schedule.priority : verify_priority,

@@ -24,6 +24,7 @@
 #include "schedule/due_queue.h"
 #include "schedule/run_queue.h"
 #include "schedule/triggers.h"
+#include "schedule/windows.h"
 #include "spec/job_spec.h"
 #include "store/store.h"
 
@@ -106,6 +107,10 @@ class Service {
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros now) const;
   void retry_now(UtcMicros now);
   void stop_overdue();
+  void set_windows();
+  bool hold(FireRecord& fire);
+  bool is_held(const Task& task) const;
+  void look_at_held();
   // With mutex_ held: queues it, or says why not.
   std::string enter(FireRecord fire, Overlap overlap);
   void work();
@@ -133,8 +138,10 @@ class Service {
   DueQueue due_;
   RunQueue queue_;
   Triggers triggers_;
-  std::map<FireKey, FireRecord> open_;         // taken and not ended
-  std::multimap<UtcMicros, FireKey> retries_;  // when they are tried again
+  Windows windows_;
+  std::map<FireKey, FireRecord> open_;            // taken and not ended
+  std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again
+  std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
   std::unordered_map<JobName, Running> running_;
   std::map<std::string, Breaker> breakers_;  // by connection
   bool leaving_ = false;

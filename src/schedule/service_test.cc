@@ -111,6 +111,7 @@ class ServiceTest : public ::testing::Test {
     return store_->list_fires(JobName(job), 100).value();
   }
 
+  std::mutex begun_mutex_;
   std::atomic<bool> away_ = false;
   SystemClock clock_;
   SeededRandomness randomness_{7};
@@ -191,6 +192,74 @@ TEST_F(ServiceTest, ARunThatTakesTooLongIsStopped) {
   serve({slow}, milliseconds(1200));
   ASSERT_EQ(count("slow", FireState::failed), 1);
   EXPECT_EQ(fires("slow").front().reason, "it took longer than its `timeout`");
+}
+
+TEST_F(ServiceTest, AJobWithTimesWaitsForThoseBeforeItOfTheSameWindow) {
+  std::map<std::string, std::vector<UtcMicros>> begun;
+  run_ = [&](const JobSpec& job, const RunId&, Cancel&) {
+    if (job.name.get() == "orders") std::this_thread::sleep_for(milliseconds(400));
+    const std::lock_guard lock(begun_mutex_);
+    begun[job.name.get()].push_back(clock_.now_utc());
+    return done();
+  };
+  auto facts = a_job("facts", seconds(2));
+  facts->schedule.after = {{"orders", {}}};
+  serve({a_job("orders", seconds(2)), facts}, milliseconds(4900));
+  ASSERT_GE(begun["facts"].size(), 2U);
+  for (std::size_t run = 0; run < begun["facts"].size(); ++run)
+    EXPECT_GT(begun["facts"][run], begun["orders"].at(run)) << "it begins when that has ended";
+  ASSERT_GE(count("facts", FireState::waiting), 2) << "it is said what it waits for";
+  const auto waits = std::find_if(notes_.begin(), notes_.end(), [](const ServiceNote& note) {
+    return note.task.job.get() == "facts" && note.state == FireState::waiting;
+  });
+  EXPECT_EQ(waits->text, "waits for orders of " + to_text(waits->fire));
+  EXPECT_EQ(count("facts", FireState::skipped), 0);
+}
+
+TEST_F(ServiceTest, OneBeforeThatFailedIsNamedAndTheWaitEnds) {
+  run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
+    ++runs_[job.name.get()];
+    return job.name.get() == "orders" ? failed(Retry::never) : done();
+  };
+  auto waits = a_job("waits");
+  waits->schedule.after = {{"orders", {}}};
+  auto begins = a_job("begins");
+  begins->schedule.after = {{"orders", {}}};
+  begins->schedule.after_wait = milliseconds(500);
+  begins->schedule.after_late = AfterLate::run;
+  runs_["waits"] = runs_["begins"] = 0;
+  serve({a_job("orders"), waits, begins}, milliseconds(3800));
+  EXPECT_EQ(runs_["waits"], 0);
+  EXPECT_GE(runs_["begins"], 2);
+  ASSERT_GE(count("waits", FireState::skipped), 1);
+  const FireRecord left_out = fires("waits").back();
+  EXPECT_EQ(left_out.state, FireState::skipped);
+  EXPECT_EQ(left_out.reason,
+            "it waited long enough for orders of " + to_text(left_out.fire) + ", which failed");
+}
+
+TEST_F(ServiceTest, AFireThatWaitsForOthersDoesSoAfterAStart) {
+  auto facts = a_job("facts", std::chrono::hours(1));
+  facts->schedule.after = {{"orders", {}}};
+  auto orders = a_job("orders", std::chrono::hours(1));
+  const UtcMicros hour(clock_.now_utc().get() / 3'600'000'000 * 3'600'000'000);
+  for (const auto& job : {facts, orders}) {
+    JobRecord record;
+    record.name = job->name;
+    ASSERT_TRUE(store_->upsert_job(record).ok());
+    ASSERT_TRUE(store_->take_fire(new_fire(job->name, hour, "before", "")).value());
+  }
+  run_ = [this](const JobSpec& job, const RunId&, Cancel&) {
+    if (job.name.get() == "facts") {
+      EXPECT_EQ(runs_["orders"], 1);
+    }
+    if (job.name.get() == "orders") std::this_thread::sleep_for(milliseconds(300));
+    ++runs_[job.name.get()];
+    return done();
+  };
+  runs_["orders"] = runs_["facts"] = 0;
+  serve({orders, facts}, milliseconds(1500));
+  EXPECT_EQ(runs_["facts"], 1);
 }
 
 TEST_F(ServiceTest, AJobFollowsThoseBeforeItOnceForEachOfTheirFires) {

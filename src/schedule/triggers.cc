@@ -42,7 +42,9 @@ bool Triggers::is_triggered(const JobSpec& job) {
 
 void Triggers::set(const std::vector<std::shared_ptr<const JobSpec>>& jobs) {
   jobs_.clear();
+  with_after_.clear();
   for (const auto& job : jobs) {
+    if (job->enabled && !job->schedule.after.empty()) with_after_.push_back(job);
     if (is_triggered(*job)) jobs_.emplace(job->name, job);
   }
 }
@@ -56,7 +58,7 @@ std::vector<JobName> Triggers::followers() const {
 
 std::set<JobName> Triggers::followed() const {
   std::set<JobName> names;
-  for (const auto& [name, job] : jobs_) {
+  for (const auto& job : with_after_) {
     for (const Name& before : job->schedule.after)
       names.insert(JobName(before.value));
   }
@@ -67,6 +69,11 @@ void Triggers::ended(const JobName& job, UtcMicros fire, bool well) {
   Newest& newest = newest_[job];
   newest.any = std::max(newest.any.value_or(fire), fire);
   if (well) newest.well = std::max(newest.well.value_or(fire), fire);
+}
+
+Triggers::Newest Triggers::newest(const JobName& job) const {
+  const auto known = newest_.find(job);
+  return known == newest_.end() ? Newest() : known->second;
 }
 
 void Triggers::fired(const JobName& job, UtcMicros fire, const FireInputs& inputs) {
@@ -107,11 +114,11 @@ std::optional<Triggered> Triggers::follows(const JobSpec& job) {
 
 std::vector<JobName> Triggers::held_back_by(const JobName& failed) const {
   std::vector<JobName> held;
-  for (const auto& [name, job] : jobs_) {
+  for (const auto& job : with_after_) {
     const auto& before = job->schedule.after;
     const bool follows = std::any_of(before.begin(), before.end(),
                                      [&](const Name& one) { return one.value == failed.get(); });
-    if (follows && job->schedule.after_failed == AfterFailed::wait) held.push_back(name);
+    if (follows && job->schedule.after_failed == AfterFailed::wait) held.push_back(job->name);
   }
   std::sort(held.begin(), held.end());
   return held;

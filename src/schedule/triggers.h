@@ -36,12 +36,18 @@ struct Triggered {
 
 class Triggers {
  public:
+  // Of the fires of a job that have ended.
+  struct Newest {
+    std::optional<UtcMicros> well;
+    std::optional<UtcMicros> any;
+  };
+
   static bool is_triggered(const JobSpec& job);
 
   // In the place of those before; what is known of fires stays.
   void set(const std::vector<std::shared_ptr<const JobSpec>>& jobs);
   bool has(const JobName& job) const { return jobs_.contains(job); }
-  // All that follow others, and all that they follow.
+  // All that follow others, and all that come before any job.
   std::vector<JobName> followers() const;
   std::set<JobName> followed() const;
 
@@ -51,14 +57,11 @@ class Triggers {
   void fired(const JobName& job, UtcMicros fire, const FireInputs& inputs);
   // What follows now; counts as fired. Jobs of which `waits` is true follow later.
   std::vector<Triggered> take(const std::function<bool(const JobName&)>& waits = {});
+  Newest newest(const JobName& job) const;
   // Who does not follow a fire that failed.
   std::vector<JobName> held_back_by(const JobName& failed) const;
 
  private:
-  struct Newest {
-    std::optional<UtcMicros> well;
-    std::optional<UtcMicros> any;
-  };
   struct Last {
     UtcMicros fire{0};
     FireInputs inputs;
@@ -66,6 +69,7 @@ class Triggers {
   std::optional<Triggered> follows(const JobSpec& job);
 
   std::unordered_map<JobName, std::shared_ptr<const JobSpec>> jobs_;
+  std::vector<std::shared_ptr<const JobSpec>> with_after_;  // also those with times of their own
   std::unordered_map<JobName, Newest> newest_;
   std::unordered_map<JobName, Last> last_;
 };

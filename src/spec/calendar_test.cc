@@ -118,5 +118,15 @@ TEST(Calendar, WhatIsWrittenWrongSaysWhere) {
               HasSubstr("days.csv:1:1: `soon` is no day"));
 }
 
+TEST(Calendar, AWaitNeedsATimeToWaitFrom) {
+  TestProject project;
+  project.with_connections()
+      .write("jobs/b.yaml", job_with(good_from, "{connection: warehouse, table: b}"))
+      .write("jobs/a.yaml", job_with(good_from, good_to, "after: {all: b, wait: 6h, late: run}\n"));
+  EXPECT_THAT(project.faults(),
+              ElementsAre(HasSubstr("jobs/a.yaml:3:23: a job without times of its own"),
+                          HasSubstr("jobs/a.yaml:3:33: a job without times of its own")));
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -34,6 +34,8 @@ struct RawAfter {
   std::vector<Name> all;
   std::vector<Name> any;
   AfterFailed failed = AfterFailed::wait;
+  std::optional<Located<std::chrono::milliseconds>> wait;
+  std::optional<Located<AfterLate>> late;
 };
 ValueSpec<RawAfter> after_value();  // job_schedule.cc
 

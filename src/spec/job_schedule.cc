@@ -86,6 +86,18 @@ ValueSpec<RawAfter> after_value() {
              {.default_text = "wait",
               .description = "Whether this one waits for a run that went well, where one before it "
                              "failed for good, or runs then too.",
+              .example = "run"})
+      .field("wait", &RawAfter::wait, config::located(config::duration()),
+             {.default_note = "until its next time",
+              .description = "Of a job that has `every` or `cron` too: how long a run waits, from "
+                             "its time on, for those before it.",
+              .example = "6h"})
+      .field("late", &RawAfter::late,
+             config::located(
+                 config::choice<AfterLate>({{"skip", AfterLate::skip}, {"run", AfterLate::run}})),
+             {.default_note = "skip",
+              .description = "What becomes of a run that has waited so long: it is left out, or "
+                             "begins without them.",
               .example = "run"});
   ValueSpec<RawAfter> inner = config::object_or_short(std::move(spec), jobs, &RawAfter::all);
   return {inner.doc,

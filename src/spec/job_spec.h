@@ -266,6 +266,8 @@ enum class OnDayOff {
 
 // Whether a job follows one before it that failed.
 enum class AfterFailed { wait, run };
+// What becomes of a fire that waited for those before it as long as it may.
+enum class AfterLate { skip, run };
 
 // When and how the job runs by itself, under `serve`.
 struct ScheduleSpec {
@@ -286,6 +288,9 @@ struct ScheduleSpec {
   std::vector<Name> after;
   bool after_any = false;  // one of them is enough
   AfterFailed after_failed = AfterFailed::wait;
+  // Of a job that has times of its own too; nothing: until its next fire.
+  std::optional<std::chrono::milliseconds> after_wait;
+  AfterLate after_late = AfterLate::skip;
   std::optional<std::chrono::milliseconds> timeout;
 };
 

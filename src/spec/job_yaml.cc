@@ -63,6 +63,13 @@ void check_schedule(const RawJob& job, ReadContext& context) {
   if (job.on_day_off && !job.calendar && job.days_off.empty()) {
     context.fault(job.on_day_off->at, "the job has no days off", "add `calendar` or `days_off`");
   }
+  const bool waits = job.every || job.cron;
+  for (const Location* at : {job.after.wait ? &job.after.wait->at : nullptr,
+                             job.after.late ? &job.after.late->at : nullptr}) {
+    if (at == nullptr || waits) continue;
+    context.fault(*at, "a job without times of its own runs whenever those before it have",
+                  "add `every` or `cron`, or remove this");
+  }
 }
 
 void add_data_fields(ConfigSpec<RawJob>& spec) {
@@ -189,8 +196,9 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "none",
               .description =
                   "Jobs that come before this one: `tidemark run --all` runs them first, and "
-                  "`tidemark serve` runs this one when each of them has run, unless it has times "
-                  "of its own. See [Schedules](../schedule.md).",
+                  "`tidemark serve` runs this one when each of them has run. One that has times of "
+                  "its own runs at those, once each of them has run for the same time. See "
+                  "[Schedules](../schedule.md).",
               .example = "[customers]"})
       .field("timeout", &RawJob::timeout, config::duration(),
              {.default_note = "none",
@@ -304,6 +312,8 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.after_any = !raw.after.any.empty();
   spec.schedule.after = std::move(spec.schedule.after_any ? raw.after.any : raw.after.all);
   spec.schedule.after_failed = raw.after.failed;
+  if (raw.after.wait) spec.schedule.after_wait = raw.after.wait->value;
+  if (raw.after.late) spec.schedule.after_late = raw.after.late->value;
   spec.schedule.timeout = raw.timeout;
   spec.verify = std::move(raw.verify);
   if (spec.verify) spec.verify->schedule.timezone = spec.schedule.timezone;

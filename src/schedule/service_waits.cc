@@ -1,0 +1,94 @@
+// Fires of a service that wait, at their time, for those of the jobs before them.
+#include <algorithm>
+#include <utility>
+
+#include "schedule/fire_rules.h"
+#include "schedule/service.h"
+
+namespace tidemark {
+
+// With mutex_ held.
+void Service::set_windows() {
+  std::unordered_map<JobName, PlannedJob> planned;
+  for (const auto& [name, job] : jobs_) {
+    const auto times = job.times.find(FireTask::run);
+    planned.emplace(
+        name, PlannedJob{job.spec,
+                         times == job.times.end() ? std::nullopt : std::optional(times->second)});
+  }
+  windows_.set(std::move(planned));
+  for (auto& [key, follows] : held_)
+    follows = windows_.follows(key.first.job, key.second);
+}
+
+// With mutex_ held: whether the fire, which is not queued then, waits for others. What it waits
+// for is said with the next look.
+bool Service::hold(FireRecord& fire) {
+  const JobSpec& job = *jobs_.at(fire.task.job).spec;
+  if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
+  auto follows = windows_.follows(job.name, fire.fire);
+  if (Windows::missing(job, follows, triggers_).empty()) return false;
+  const UtcMicros now = parts_.clock.now_utc();
+  if (!fire.next_at) fire.next_at = windows_.waits_until(job.name, fire.fire, now);
+  const bool is_late = fire.next_at && *fire.next_at <= now;
+  if (is_late && job.schedule.after_late == AfterLate::run) return false;
+  held_[{fire.task, fire.fire}] = std::move(follows);
+  return true;
+}
+
+bool Service::is_held(const Task& task) const {
+  const auto first = std::find_if(held_.begin(), held_.end(),
+                                  [&](const auto& held) { return held.first.first == task; });
+  return first != held_.end();
+}
+
+// Those that may begin are queued, those that have waited long enough are settled, and of the
+// others it is said what they wait for, once.
+void Service::look_at_held() {
+  std::vector<FireRecord> changed;
+  {
+    const std::lock_guard lock(mutex_);
+    const UtcMicros now = parts_.clock.now_utc();
+    for (auto held = held_.begin(); held != held_.end();) {
+      const FireKey key = held->first;
+      const auto open = open_.find(key);
+      const auto job = jobs_.find(key.first.job);
+      if (open == open_.end() || job == jobs_.end() || open->second.state != FireState::waiting) {
+        held = held_.erase(held);  // another took its place, or its job is gone
+        continue;
+      }
+      FireRecord& fire = open->second;
+      const ScheduleSpec& schedule = job->second.spec->schedule;
+      const auto missing = Windows::missing(*job->second.spec, held->second, triggers_);
+      const std::string names = to_text(missing, schedule.after_any);
+      const bool is_late = fire.next_at && *fire.next_at <= now;
+      if (!missing.empty() && !is_late) {
+        std::string reason = "waits for " + names;
+        if (reason != fire.reason) {
+          fire.reason = std::move(reason);
+          changed.push_back(fire);
+        }
+        ++held;
+        continue;
+      }
+      held = held_.erase(held);
+      if (missing.empty() || schedule.after_late == AfterLate::run) {
+        if (!missing.empty()) {
+          fire.reason = "begins without " + names;
+          changed.push_back(fire);
+        }
+        enter_again(key);
+        continue;
+      }
+      fire.state = FireState::skipped;
+      fire.reason = "it waited long enough for " + names;
+      fire.next_at.reset();
+      changed.push_back(fire);
+      open_.erase(open);
+    }
+  }
+  for (const FireRecord& fire : changed)
+    store_and_tell(fire, std::nullopt);
+}
+
+}  // namespace tidemark
