@@ -52,7 +52,9 @@ Result<Request> parse_request(const std::string& text) {
   TM_TRY(request.version, json.string_at("version"));
   TM_TRY(request.folder, json.string_at("folder"));
   TM_TRY(request.live, json.boolean_at("live"));
-  TM_TRY(request.page_lines, json.integer_at("page_lines"));
+  // Another version may not say it, and is to be told that it is another.
+  const auto page_lines = json.integer_at("page_lines");
+  if (page_lines.ok()) request.page_lines = *page_lines;
   TM_TRY(const JsonArray* arguments, json.array_at("arguments"));
   for (const JsonValue& argument : *arguments) {
     if (argument.string() == nullptr)

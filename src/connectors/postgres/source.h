@@ -49,6 +49,7 @@ class PostgresSource : public Source {
   void start_connecting(Cancel& cancel);
   void rest() override { control_.reset(); }
 
+  void pin(const Schema& schema) override { before_ = schema; }
   Result<Schema> discover(Cancel& cancel) override;
   Result<bool> may_hold(const std::vector<std::string>& columns, const Position& lo,
                         Cancel& cancel) override;
@@ -82,6 +83,8 @@ class PostgresSource : public Source {
   ReadGuard read_guard() const;
   // The session that the rows are read in.
   Result<std::unique_ptr<Connection>> session_to_read(Cancel& cancel);
+  bool has_columns_of_before() const;
+  Status look_for_rows(WindowBound& bound, Cancel& cancel);
   Status plan_read(const Window& window, Cancel& cancel);
   Result<Extraction> open_from(const Split& split, const std::optional<Position>& place,
                                Cancel& cancel);
@@ -103,6 +106,7 @@ class PostgresSource : public Source {
   std::optional<Relation> relation_;
   std::optional<Cursor> cursor_;
   Schema schema_;
+  std::optional<Schema> before_;        // the columns that the last window brought
   std::vector<DecodedColumn> columns_;  // of the SELECT, as all that follow
   PlannedColumns planned_;
   std::string lock_;                // keeps the table from being altered; empty: a view or a query

@@ -70,6 +70,46 @@ TEST_F(SourceTest, AppendWindowsDeliverEachRowOnce) {
   EXPECT_EQ(2u, read(table("t", "at"), LoadStrategy::append, progress)->rows.size());
 }
 
+TEST_F(SourceTest, AWindowWithoutARowIsKnownToBeEmptyBeforeItIsRead) {
+  psql(
+      "create table t (id int primary key, at timestamptz not null default now());"
+      "create index on t (at); insert into t values (1, now() - interval '1 hour')");
+  for (const LoadStrategy strategy : {LoadStrategy::append, LoadStrategy::upsert}) {
+    auto first = read(table("t", "at"), strategy);
+    ASSERT_TRUE(first.ok()) << first.error().describe();
+    EXPECT_FALSE(first->bound.nothing_new) << "the first window is loaded, empty or not";
+    Progress progress;
+    progress.lo = first->bound.window.hi;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    PostgresSource source(options(), table("t", "at"), strategy);
+    source.pin(first->schema);
+    auto none = read(source, progress);
+    ASSERT_TRUE(none.ok()) << none.error().describe();
+    EXPECT_TRUE(none->bound.nothing_new);
+    EXPECT_EQ(none->rows.size(), 0U);
+    // Whether its columns are others than before is told by a run that reads.
+    PostgresSource other(options(), table("t", "at"), strategy);
+    Schema fewer = first->schema;
+    fewer.columns.pop_back();
+    other.pin(fewer);
+    EXPECT_FALSE(read(other, progress)->bound.nothing_new);
+    // What costs as much to ask as to read is read.
+    SourceSpec asked = query("select * from t");
+    asked.watermark = Name{"at", {}};
+    PostgresSource of_query(options(), asked, strategy);
+    of_query.pin(first->schema);
+    EXPECT_FALSE(read(of_query, progress)->bound.nothing_new);
+    psql("insert into t values (" + std::string(strategy == LoadStrategy::append ? "2" : "3") +
+         ", now())");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    PostgresSource again(options(), table("t", "at"), strategy);
+    again.pin(first->schema);
+    auto some = read(again, progress);
+    EXPECT_FALSE(some->bound.nothing_new);
+    EXPECT_EQ(some->rows.size(), 1U);
+  }
+}
+
 TEST_F(SourceTest, AnOpenTransactionHoldsTheWatermark) {
   psql("create table t (id int primary key, at timestamptz not null default now())");
   auto writer = Connection::connect(options(), cancel_);
