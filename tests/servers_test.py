@@ -253,6 +253,10 @@ class Together(Servers):
         self.assertEqual(["waiting"], [state for _, state in self.fires("eu") if state != "skipped"])
         labelled = Server(self, "labelled", options=("--role", "worker", "--label", "eu")).start()
         self.wait_for(lambda: len(self.done("eu")) >= 2)
+        found = scheduler.project.call("status", "--json").json["servers"]
+        self.assertEqual([("scheduler", []), ("worker", []), ("worker", ["eu"])],
+                         [(one["role"], one["labels"]) for one in found])
+        self.assertIn(", worker, label eu, since", scheduler.project.call("status").out)
         self.assertEqual([], scheduler.did())
         self.assertEqual([], [job for job, _ in worker.did() if job == "eu"])
         self.assertGreater(len(labelled.did()), 1)

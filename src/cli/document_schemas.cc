@@ -370,8 +370,13 @@ JsonValue status() {
                                       {"reason", text("Why it waits; empty: for its turn.")}}));
   return object(
       {{"at", instant("UTC, by the store's clock.")},
-       {"servers", list(object({{"process", text("Process id, machine and start.")},
-                                {"since", or_null(instant("UTC."))}}),
+       {"servers", list(object({{"process", text("Machine, boot, process id and start.")},
+                                {"role", words({"all", "scheduler", "worker"}, "What it does.")},
+                                {"labels", list(text("It runs jobs with this `label` too."))},
+                                {"places", count("Runs at a time.")},
+                                {"leaves", boolean("It lets its runs end, and takes no more.")},
+                                {"since", instant("UTC.")},
+                                {"seen_at", instant("When it said last that it lives.")}}),
                         "Who serves the project; empty: nobody.")},
        {"fires", object({{"running", count()},
                          {"waiting", count("For their turn.")},

@@ -94,9 +94,10 @@ Status check_alone(const ProjectSpec& project, const CommandLine& line) {
 
 Status keep_jobs(Store& store, const Service::Jobs& jobs, const ProjectSpec& project,
                  const Clock& clock) {
+  std::vector<JobRecord> records;
   for (const auto& job : jobs)
-    TM_CHECK(store.upsert_job(job_record(*job, project, clock)));
-  return {};
+    records.push_back(job_record(*job, project, clock));
+  return store.upsert_jobs(records);
 }
 
 Service::Jobs shared(const std::vector<JobSpec>& jobs) {

@@ -44,7 +44,7 @@ class Looker {
       TM_TRY(page.store, look_over(*database_, status_lines_max));
     }
     if (service == nullptr) return page;
-    page.server = ServerStatus{this_process(), service->now()};
+    page.server = ServerStatus{this_process(), service->places(), service->now()};
     page.signs = signs->signs();
     add_planned(page);
     page.notes = signs->notes();

@@ -83,6 +83,45 @@ JsonValue documents(const std::vector<FireRecord>& fires) {
   return array;
 }
 
+// Those that share the store or, where one owns the project, that one.
+std::vector<ServerRecord> servers_of(const StatusPage& page) {
+  if (!page.store.servers.empty() || !page.server) return page.store.servers;
+  ServerRecord alone;
+  alone.owner = page.server->process;
+  alone.role = "all";
+  alone.places = page.server->places;
+  alone.started_at = page.server->now.since.value_or(page.store.at);
+  alone.seen_at = page.store.at;
+  return {alone};
+}
+
+JsonValue documents(const std::vector<ServerRecord>& servers) {
+  JsonArray array;
+  for (const ServerRecord& server : servers) {
+    JsonArray labels;
+    for (const std::string& label : server.labels)
+      labels.emplace_back(label);
+    JsonValue json;
+    json.set("process", server.owner).set("role", server.role).set("labels", std::move(labels));
+    json.set("places", server.places).set("leaves", server.leaves);
+    json.set("since", to_text(server.started_at)).set("seen_at", to_text(server.seen_at));
+    array.push_back(std::move(json));
+  }
+  return array;
+}
+
+std::string line_of(const ServerRecord& server, UtcMicros now) {
+  std::string text = "server  " + describe_process(server.owner);
+  if (server.role != "all") text += ", " + server.role;
+  for (const std::string& label : server.labels)
+    text += ", label " + label;
+  if (server.leaves) text += ", leaves";
+  text += ", since " + to_text(server.started_at);
+  constexpr milliseconds silent{5'000};
+  if (between(server.seen_at, now) > silent) text += ", last seen " + ago(server.seen_at, now);
+  return text + "\n";
+}
+
 JsonValue failure(const RunRecord& run) {
   JsonValue json;
   json.set("job", run.job.get()).set("run_id", run.run.get());
@@ -109,13 +148,10 @@ std::string section(const char* title, const TextTable& table) {
 std::string head(const StatusPage& page) {
   const StoreOverview& store = page.store;
   std::string text = "at      " + to_text(store.at) + "\n";
-  if (!page.server) {
-    text += "server  none: `tidemark serve` runs the jobs at their times\n";
-  } else {
-    const ServiceNow& now = page.server->now;
-    text += "server  " + describe_process(page.server->process) +
-            (now.since ? ", since " + to_text(*now.since) : "") + "\n";
-  }
+  const std::vector<ServerRecord> servers = servers_of(page);
+  if (servers.empty()) text += "server  none: `tidemark serve` runs the jobs at their times\n";
+  for (const ServerRecord& server : servers)
+    text += line_of(server, store.at);
   text += fmt::format(
       "fires   {} running, {} waiting{}, {} waiting for an attempt\n",
       show_count(store.fires_running), show_count(store.fires_waiting),
@@ -166,13 +202,10 @@ JsonValue status_document(const StatusPage& page) {
   const StoreOverview& store = page.store;
   JsonValue json;
   json.set("at", to_text(store.at));
-  JsonArray servers;
   JsonArray resting;
   JsonValue delay;
   if (page.server) {
     const ServiceNow& now = page.server->now;
-    servers.push_back(
-        JsonValue().set("process", page.server->process).set("since", time_or_null(now.since)));
     for (const RestingConnection& one : now.resting) {
       resting.push_back(JsonValue()
                             .set("connection", one.connection)
@@ -182,7 +215,7 @@ JsonValue status_document(const StatusPage& page) {
     delay.set("fires", now.delays.fires).set("p50_ms", now.delays.p50.count());
     delay.set("p99_ms", now.delays.p99.count()).set("max_ms", now.delays.max.count());
   }
-  json.set("servers", std::move(servers));
+  json.set("servers", documents(servers_of(page)));
   json.set("fires", JsonValue()
                         .set("running", store.fires_running)
                         .set("waiting", store.fires_waiting)

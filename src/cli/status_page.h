@@ -21,6 +21,7 @@ inline constexpr int status_lines_max = 10;
 // A process that serves the project.
 struct ServerStatus {
   std::string process;
+  int places = 0;  // runs at a time
   ServiceNow now;
 };
 

@@ -23,6 +23,8 @@ constexpr std::chrono::seconds full_looks_every{10};
 constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
 // Fires of a job in which its newest that ended is looked for.
 constexpr int looked_back = 100;
+// Fires of one transaction.
+constexpr std::size_t taken_together = 200;
 
 // What whoever claims a fire has to know of its job.
 void describe(FireRecord& fire, const JobSpec& job) {
@@ -150,7 +152,7 @@ Status Service::take_up(const Job& job, FireTask what) {
     const UtcMicros missed_until = later(at, -(options_.late + times.jitter));
     for (const UtcMicros fire :
          times.missed(last.front().fire, missed_until, missed_of(*job.spec, what)))
-      TM_CHECK(take({task, fire, fire}, Owed::yes));
+      TM_CHECK(take({{{task, fire, fire}, Owed::yes, {}}}));
     from = std::max(last.front().fire, missed_until);
   }
   const std::lock_guard lock(mutex_);
@@ -271,10 +273,7 @@ Status Service::look() {
   // In their order, and again with the next look where the store does not answer.
   TM_CHECK(store_again());
   look_at_held();
-  for (; !to_take_.empty(); to_take_.pop_front()) {
-    const bool late = later(to_take_.front().begin, options_.late) < at;
-    TM_CHECK(take(to_take_.front(), late ? Owed::yes : Owed::no));
-  }
+  TM_CHECK(take_due(at));
   if (options_.shared) {
     TM_CHECK(learn_what_ended());
     TM_CHECK(claim());
@@ -326,41 +325,74 @@ std::vector<DueFire> Service::without_missed(std::vector<DueFire> due, UtcMicros
   return due;
 }
 
-// Taken in the store first: from then on it is this service's, or anybody's, whatever happens.
-Status Service::take(const DueFire& due, Owed owed, const FireInputs& inputs) {
-  FireRecord fire = new_fire(due.task, due.fire, options_.shared ? "" : options_.owner);
-  fire.inputs = to_text(inputs);
-  OnOpen on_open = OnOpen::skip;
+// In one transaction where many are due at one time.
+Status Service::take_due(UtcMicros at) {
+  while (!to_take_.empty()) {
+    const std::size_t count = std::min(taken_together, to_take_.size());
+    std::vector<Taking> some;
+    for (std::size_t number = 0; number < count; ++number) {
+      const bool late = later(to_take_[number].begin, options_.late) < at;
+      some.push_back({to_take_[number], late ? Owed::yes : Owed::no, {}});
+    }
+    TM_CHECK(take(some));
+    to_take_.erase(to_take_.begin(), to_take_.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  return {};
+}
+
+// Taken in the store first: from then on they are this service's, or anybody's, whatever happens.
+Status Service::take(const std::vector<Taking>& fires) {
+  std::vector<FireOffer> offers;
   {
     const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(due.task.job);
-    if (job == jobs_.end()) return {};
-    const JobSpec& spec = *job->second.spec;
-    on_open = on_open_of(spec, due.task.what);
-    const bool each = missed_of(spec, due.task.what) == Missed::all;
-    if (on_open == OnOpen::skip && (!inputs.empty() || (owed == Owed::yes && each)))
-      on_open = OnOpen::queue;
-    describe(fire, spec);
-    if (queue_.is_full() || waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
-      fire.state = FireState::skipped;
-      fire.reason = queue_is_full;
+    for (const Taking& one : fires) {
+      if (auto offer = offer_of(one)) offers.push_back(*std::move(offer));
     }
   }
-  TM_TRY(FireAnswer answer, parts_.store.take_fire(fire, on_open));
-  if (!answer.taken && options_.shared && !inputs.empty()) {
+  if (offers.empty()) return {};
+  TM_TRY(std::vector<FireAnswer> answers, parts_.store.take_fires(offers));
+  for (std::size_t number = 0; number < offers.size(); ++number)
+    TM_CHECK(taken(offers[number].fire, std::move(answers[number])));
+  return {};
+}
+
+// With mutex_ held; nothing where the job is gone.
+std::optional<FireOffer> Service::offer_of(const Taking& one) const {
+  const auto job = jobs_.find(one.due.task.job);
+  if (job == jobs_.end()) return std::nullopt;
+  const JobSpec& spec = *job->second.spec;
+  FireOffer offer{new_fire(one.due.task, one.due.fire, options_.shared ? "" : options_.owner),
+                  on_open_of(spec, one.due.task.what)};
+  offer.fire.inputs = to_text(one.inputs);
+  const bool each = missed_of(spec, one.due.task.what) == Missed::all;
+  if (offer.on_open == OnOpen::skip && (!one.inputs.empty() || (one.owed == Owed::yes && each)))
+    offer.on_open = OnOpen::queue;
+  describe(offer.fire, spec);
+  if (queue_.is_full() || waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
+    offer.fire.state = FireState::skipped;
+    offer.fire.reason = queue_is_full;
+  }
+  return offer;
+}
+
+// What the store said of a fire that was offered.
+Status Service::taken(const FireRecord& offered, FireAnswer answer) {
+  const Task& task = offered.task;
+  if (!answer.taken && options_.shared && !offered.inputs.empty()) {
     // Another took it meanwhile, perhaps for less than this one knows of.
     bool is_open = false;
-    return know_last(due.task.job, is_open);
+    return know_last(task.job, is_open);
   }
   if (!answer.taken) return {};
-  fire = std::move(answer.fire);
+  FireRecord fire = std::move(answer.fire);
+  const bool was_left_out = fire.state == FireState::skipped;
   {
     const std::lock_guard lock(mutex_);
-    let_aside(due.task, answer.aside);
+    let_aside(task, answer.aside);
     if (answer.stop) stop_for(*answer.stop);
-    if (fire.state == FireState::waiting && !options_.shared) {
-      const auto job = jobs_.find(due.task.job);  // its file may have been removed meanwhile
-      if (job == jobs_.end() || !job->second.does(due.task.what)) {
+    if (!was_left_out && !options_.shared) {
+      const auto job = jobs_.find(task.job);  // its file may have been removed meanwhile
+      if (job == jobs_.end() || !job->second.does(task.what)) {
         fire.state = FireState::cancelled;
         fire.reason = job_is_gone;
       } else if (!enter(fire)) {
@@ -371,10 +403,10 @@ Status Service::take(const DueFire& due, Owed owed, const FireInputs& inputs) {
   }
   for (const FireRecord& one : answer.aside)
     tell(one, std::nullopt);
-  if (fire.state == FireState::cancelled || fire.reason == queue_is_full) {
-    store_and_tell(fire, std::nullopt);
-  } else if (fire.state == FireState::skipped) {
+  if (was_left_out) {
     tell(fire, std::nullopt);
+  } else if (has_ended(fire.state)) {
+    store_and_tell(fire, std::nullopt);
   }
   return {};
 }
@@ -445,7 +477,7 @@ Status Service::follow() {
     if (options_.shared) {
       TM_TRY(due, for_all(one.job));
     }
-    if (due) TM_CHECK(take({due->job, due->fire, due->fire}, Owed::yes, due->inputs));
+    if (due) TM_CHECK(take({{{due->job, due->fire, due->fire}, Owed::yes, due->inputs}}));
   }
   return {};
 }

@@ -105,6 +105,8 @@ class Service {
   Status serve(const Cancel& stop);
   // From any thread.
   ServiceNow now();
+  // Runs at a time.
+  int places() const { return options_.limits.running_max; }
 
  private:
   struct Job {
@@ -130,7 +132,15 @@ class Service {
   // Whether a fire of the past is made up for; `inputs`: what it follows, where it is not due by a
   // time.
   enum class Owed { no, yes };
-  Status take(const DueFire& due, Owed owed, const FireInputs& inputs = {});
+  struct Taking {
+    DueFire due;
+    Owed owed;
+    FireInputs inputs;
+  };
+  Status take_due(UtcMicros at);
+  Status take(const std::vector<Taking>& fires);
+  std::optional<FireOffer> offer_of(const Taking& one) const;
+  Status taken(const FireRecord& offered, FireAnswer answer);
   void let_aside(const Task& task, const std::vector<FireRecord>& aside);
   void stop_for(const FireRecord& fire);
   void enter_again(const FireKey& key);

@@ -6,6 +6,7 @@
 #include "store/sql_fires.h"
 #include "store/sql_leases.h"
 #include "store/sql_rows.h"
+#include "store/sql_servers.h"
 
 namespace tidemark {
 namespace {
@@ -83,6 +84,7 @@ Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
   TM_CHECK(database.read([&](SqlSession& session) -> Status {
     found = StoreOverview();
     TM_TRY(found.at, session.now());
+    TM_TRY(found.servers, sql_servers::list(session));
     TM_TRY(found.running, runs_under_way(session, limit));
     TM_CHECK(count_fires(session, found));
     TM_TRY(found.waiting, sql_fires::oldest(session, FireState::waiting, limit));

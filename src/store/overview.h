@@ -19,7 +19,8 @@ struct RunUnderWay {
 };
 
 struct StoreOverview {
-  UtcMicros at;  // by the store's clock
+  UtcMicros at;                       // by the store's clock
+  std::vector<ServerRecord> servers;  // that share the store; oldest first
   std::vector<RunUnderWay> running;
   std::int64_t fires_waiting = 0;
   std::int64_t fires_running = 0;

@@ -294,6 +294,11 @@ enum class OnOpen {
   replace,  // what waits is left out, what runs is to stop
 };
 
+struct FireOffer {
+  FireRecord fire;
+  OnOpen on_open = OnOpen::skip;
+};
+
 struct FireAnswer {
   bool taken = false;              // false: it was taken before, by whomever
   FireRecord fire;                 // as it is stored, where it was taken

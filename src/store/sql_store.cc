@@ -117,14 +117,23 @@ std::invoke_result_t<Work, SqlSession&> SqlStore::write(Work work) {
   return std::move(*result);
 }
 
-Status SqlStore::upsert_job(const JobRecord& job) {
-  TM_TRY(const bool known, read([&](SqlSession& session) { return job_is_current(session, job); }));
-  if (known) return {};
+Status SqlStore::upsert_jobs(const std::vector<JobRecord>& jobs) {
+  const auto changed_of = [&](SqlSession& session) -> Result<std::vector<const JobRecord*>> {
+    std::vector<const JobRecord*> changed;
+    for (const JobRecord& job : jobs) {
+      TM_TRY(const bool is_current, job_is_current(session, job));
+      if (!is_current) changed.push_back(&job);
+    }
+    return changed;
+  };
+  TM_TRY(const auto wanted, read(changed_of));
+  if (wanted.empty()) return {};
   return write([&](SqlSession& session) -> Status {
-    TM_TRY(const bool is_current, job_is_current(session, job));
-    if (is_current) return {};
+    TM_TRY(const auto changed, changed_of(session));
     TM_TRY(const UtcMicros now, session.now());
-    return sql_writes::upsert_job(session, job, now);
+    for (const JobRecord* job : changed)
+      TM_CHECK(sql_writes::upsert_job(session, *job, now));
+    return {};
   });
 }
 
@@ -194,8 +203,15 @@ Status SqlStore::set_last_watermark(const JobName& job, const std::string& water
   });
 }
 
-Result<FireAnswer> SqlStore::take_fire(const FireRecord& fire, OnOpen on_open) {
-  return write([&](SqlSession& session) { return sql_fires::take(session, fire, on_open); });
+Result<std::vector<FireAnswer>> SqlStore::take_fires(const std::vector<FireOffer>& offers) {
+  return write([&](SqlSession& session) -> Result<std::vector<FireAnswer>> {
+    std::vector<FireAnswer> answers;
+    for (const FireOffer& offer : offers) {
+      TM_TRY(FireAnswer answer, sql_fires::take(session, offer.fire, offer.on_open));
+      answers.push_back(std::move(answer));
+    }
+    return answers;
+  });
 }
 
 Status SqlStore::update_fire(const FireRecord& fire) {

@@ -26,7 +26,7 @@ class SqlStore final : public Store {
   static Result<std::unique_ptr<SqlStore>> open_postgres(const PostgresStoreOptions& options,
                                                          const Clock& clock);
 
-  Status upsert_job(const JobRecord& job) override;
+  Status upsert_jobs(const std::vector<JobRecord>& jobs) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;
   Result<std::vector<JobRecord>> list_jobs() override;
   Result<std::optional<std::string>> spec_text(const std::string& spec_hash) override;
@@ -39,7 +39,7 @@ class SqlStore final : public Store {
   Status give_back(const JobName& job, Fence token) override;
   Result<std::optional<LeaseRecord>> find_lease(const JobName& job) override;
   Result<RunRecord> take_over(const RunId& run, Fence token) override;
-  Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) override;
+  Result<std::vector<FireAnswer>> take_fires(const std::vector<FireOffer>& offers) override;
   Status update_fire(const FireRecord& fire) override;
   Status release_fire(const FireRecord& fire) override;
   Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) override;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/named.h"
@@ -21,7 +22,8 @@ class Store {
 
   // Inserts or updates by name; last_watermark and earlier runs stay. Writes nothing when nothing
   // changed.
-  virtual Status upsert_job(const JobRecord& job) = 0;
+  virtual Status upsert_jobs(const std::vector<JobRecord>& jobs) = 0;
+  Status upsert_job(const JobRecord& job) { return upsert_jobs({job}); }
   virtual Result<std::optional<JobRecord>> find_job(const JobName& job) = 0;
   virtual Result<std::vector<JobRecord>> list_jobs() = 0;
   // What a job said whose record had this hash; nothing where none was kept.
@@ -49,9 +51,14 @@ class Store {
   // a larger one: whoever claimed the lease later has taken the run over already.
   virtual Result<RunRecord> take_over(const RunId& run, Fence token) = 0;
 
-  // A fire of a task's schedule, for its `owner` or for whoever claims it, as `waiting` or, with a
-  // reason, as `skipped`. Each is taken once. The job must have been upserted.
-  virtual Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) = 0;
+  // Fires of tasks' schedules, for their `owner` or for whoever claims them, as `waiting` or, with
+  // a reason, as `skipped`; in their order, all or none. Each is taken once. The answers are in the
+  // order of the offers. The jobs must have been upserted.
+  virtual Result<std::vector<FireAnswer>> take_fires(const std::vector<FireOffer>& offers) = 0;
+  Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) {
+    TM_TRY(std::vector<FireAnswer> answers, take_fires({{fire, on_open}}));
+    return std::move(answers.front());
+  }
   // In the place of what was stored. `store.stale` where it has ended, or is not its owner's.
   virtual Status update_fire(const FireRecord& fire) = 0;
   // The same, and from then on anybody's.
