@@ -115,7 +115,7 @@ class Postgres(Sources):
         self.shop("delete from long where right(id, 1) = '7'")
         # The window is empty, so what is read are keys.
         done = self.project.call("run", "t", "--json", "--sweep", "--accept-deletes",
-                                 env={"TIDEMARK_FAILPOINT": "postgres.copy_read@9000=reset"})
+                                 env={"TIDEMARK_FAILPOINT": "postgres.copy_read@20=reset"})
         self.assertEqual(1, done.code, done.err)
         self.assertIn("reading the keys of the source", done.json["error"]["message"])
         self.assertEqual(20000, self.project.count("t"))

@@ -124,14 +124,17 @@ Error differs(const JobVerdict& verdict) {
 }
 
 // What was the matter is told when a repair was made, and what is the matter where it was not.
-Status compare(const RunnerParts& parts, const JobSpec& job, Cancel& cancel) {
+Status compare(const RunnerParts& parts, const JobSpec& job, RunSigns& signs, Cancel& cancel) {
   const VerifyOptions options{false, false, job.verify->budget};
   Verifier verifier(parts);
   TM_TRY(const JobVerdict found, verifier.verify(job, options, cancel));
   if (found.equal()) return {};
   if (!job.verify->repair) return differs(found);
   Runner runner(parts);
-  TM_TRY(const JobVerdict repaired, verifier.repair(runner, runner.new_id(), job, options, cancel));
+  const RunId id = runner.new_id();
+  const auto repaired = verifier.repair(runner, id, job, options, cancel);
+  signs.forget(id);
+  if (!repaired.ok()) return repaired.error();
   TM_TRY(const JobVerdict after, verifier.verify(job, options, cancel));
   return after.equal() ? Status() : differs(after);
 }
@@ -211,7 +214,7 @@ class Served {
 
   Status verify(const JobSpec& job, Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
-    return compare(workspace_->parts(*store_, progress_), job, cancel);
+    return compare(workspace_->parts(*store_, progress_), job, progress_, cancel);
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {
@@ -221,9 +224,11 @@ class Served {
   }
 
   void tell_recovered(const std::vector<RunRecord>& records) {
-    for (const RunRecord& record : records)
+    for (const RunRecord& record : records) {
+      progress_.forget(record.run);
       log_.say("went on with what process " + std::to_string(record.pid) +
                " had left: " + record.run.get());
+    }
   }
 
   // The project's files may be edited while it is served.
@@ -231,10 +236,14 @@ class Served {
     const ProjectSpec& project = workspace_->project();
     JobWatch watch(project, call_.around.catalog);
     bool settings = false;
+    std::optional<Service::Jobs> untaken;  // what the store could not be told yet
     while (!stop_.requested()) {
       call_.around.clock.sleep(std::chrono::milliseconds(500));
       const auto changed = watch.look();
-      if (!changed) continue;
+      if (!changed) {
+        if (untaken && take_up(service, *untaken).ok()) untaken.reset();
+        continue;
+      }
       settings = settings || changed->settings;  // also of a look at which there were faults
       if (!changed->loaded.faults.empty()) {
         log_.say("the project's files have faults; all stays as it was\n" +
@@ -248,11 +257,18 @@ class Served {
         return;
       }
       const Service::Jobs edited = shared(changed->loaded.jobs);
-      Status taken = keep_jobs(*store_, edited, project, call_.around.clock);
-      if (taken.ok()) taken = service.set_jobs(edited);
-      log_.say(taken.ok() ? fmt::format("serving {} jobs: the files were changed", edited.size())
-                          : "the change was not taken: " + taken.error().describe());
+      const Status taken = take_up(service, edited);
+      untaken = taken.ok() ? std::nullopt : std::optional(edited);
+      if (!taken.ok())
+        log_.say("the change is taken up when the store answers: " + taken.error().describe());
     }
+  }
+
+  Status take_up(Service& service, const Service::Jobs& edited) {
+    TM_CHECK(keep_jobs(*store_, edited, workspace_->project(), call_.around.clock));
+    TM_CHECK(service.set_jobs(edited));
+    log_.say(fmt::format("serving {} jobs: the files were changed", edited.size()));
+    return {};
   }
 
   const Call& call_;

@@ -242,8 +242,9 @@ Status Guard::pay(const std::string& who, std::int64_t rows, std::int64_t bytes,
 
 void Guard::limit(const std::string& who, double share) {
   const std::lock_guard lock(mutex_);
-  own_.try_emplace(who, Paces{share, pace_of(spec_.rows_per_second, share),
-                              pace_of(spec_.bytes_per_second, share)});
+  Paces& own = own_[who];
+  if (own.share == share) return;
+  own = {share, pace_of(spec_.rows_per_second, share), pace_of(spec_.bytes_per_second, share)};
 }
 
 void Guard::strained(bool is_strained) {

@@ -58,7 +58,8 @@ class Guard {
              std::chrono::nanoseconds took, Cancel& cancel);
 
   // `who` has at most this share of the rates for himself, from (0, 1]; what he reads counts in the
-  // rates of all as well. Nothing happens where the system has no rate, or he has a share already.
+  // rates of all as well. Nothing happens where the system has no rate, or he has this share
+  // already.
   void limit(const std::string& who, double share);
   bool has_rate() const { return spec_.rows_per_second || spec_.bytes_per_second; }
 
@@ -89,7 +90,7 @@ class Guard {
 
  private:
   struct Paces {
-    double share;
+    double share = 0;
     std::optional<Pace> rows;
     std::optional<Pace> bytes;
   };

@@ -67,7 +67,10 @@ class LeftRun {
       if (!fenced.ok() && fenced.error().code == "run.cancelled") return std::move(fenced).error();
       if (!fenced.ok()) return false;
     }
-    TM_TRY(run_, parts_.store.take_over(run_.run, lease_->token()));
+    auto taken = parts_.store.take_over(run_.run, lease_->token());
+    // It has ended by itself meanwhile, or another took it over.
+    if (!taken.ok() && taken.error().code == "store.stale") return false;
+    TM_TRY(run_, std::move(taken));
     return true;
   }
 

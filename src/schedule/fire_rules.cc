@@ -1,6 +1,14 @@
 #include "schedule/fire_rules.h"
 
+#include <limits>
+
 namespace tidemark {
+namespace {
+
+// Runs go first.
+constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
+
+}  // namespace
 
 UtcMicros later(UtcMicros at, std::chrono::nanoseconds by) {
   return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
@@ -29,6 +37,13 @@ OnOpen on_open_of(const JobSpec& job, FireTask what) {
       return OnOpen::replace;
   }
   return OnOpen::skip;
+}
+
+void describe(FireRecord& fire, const JobSpec& job) {
+  const ScheduleSpec& schedule = job.schedule;
+  fire.priority = fire.task.what == FireTask::run ? schedule.priority : verify_priority;
+  fire.pool = schedule.pool ? schedule.pool->value : "";
+  fire.label = schedule.label ? schedule.label->value : "";
 }
 
 bool counts_as_run(FireState state) {

@@ -21,6 +21,8 @@ UtcMicros later(UtcMicros at, std::chrono::nanoseconds by);
 // A comparison that was missed is made once: the next one proves as much.
 Missed missed_of(const JobSpec& job, FireTask what);
 OnOpen on_open_of(const JobSpec& job, FireTask what);
+// What whoever claims a fire has to know of its job.
+void describe(FireRecord& fire, const JobSpec& job);
 // What jobs that come after follow: a run that came to an end. One that was left out or cancelled
 // is as none.
 bool counts_as_run(FireState state);

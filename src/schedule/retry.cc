@@ -12,7 +12,7 @@ std::optional<std::chrono::milliseconds> pause_before_retry(const RetrySpec& pol
   if (attempts >= policy.attempts) return std::nullopt;
   constexpr int doublings_max = 32;
   const std::int64_t width = std::min<std::int64_t>(
-      policy.pause_max.count(), policy.pause.count() << std::min(attempts - 1, doublings_max));
+      policy.pause_max.count(), policy.pause.count() << std::clamp(attempts - 1, 0, doublings_max));
   const auto drawn =
       static_cast<std::int64_t>(randomness.next() % static_cast<std::uint64_t>(width + 1));
   const std::chrono::milliseconds pause(drawn);

@@ -19,19 +19,18 @@ constexpr std::chrono::hours forgets_every{1};
 // How often a store that did not answer is asked again, and whether a full queue has a place.
 constexpr milliseconds store_looks_every{1'000};
 constexpr std::chrono::seconds full_looks_every{10};
-// Runs go first.
-constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
 // Fires of a job in which its newest that ended is looked for.
 constexpr int looked_back = 100;
 // Fires of one transaction.
 constexpr std::size_t taken_together = 200;
 
-// What whoever claims a fire has to know of its job.
-void describe(FireRecord& fire, const JobSpec& job) {
-  const ScheduleSpec& schedule = job.schedule;
-  fire.priority = fire.task.what == FireTask::run ? schedule.priority : verify_priority;
-  fire.pool = schedule.pool ? schedule.pool->value : "";
-  fire.label = schedule.label ? schedule.label->value : "";
+// Whether the run of a fire, which another had, says what became of it. One that was cancelled was
+// so for a stop, or its fire would say why, so it is still owed; one that failed may be tried
+// again.
+bool settles(const RunRecord& run, FireState fire) {
+  if (!run.ended_at || run.status() == RunStatus::cancelled) return false;
+  const bool well = run.status() == RunStatus::success || run.status() == RunStatus::skipped;
+  return well || fire == FireState::running;
 }
 
 }  // namespace
@@ -75,6 +74,7 @@ Status Service::set_jobs(const Jobs& jobs) {
   }
   if (options_.shared && lived_ < 0) TM_CHECK(say_that_it_lives(false));
   std::vector<Task> taken_up;
+  Jobs changed;
   std::vector<FireRecord> dropped;
   {
     const std::lock_guard lock(mutex_);
@@ -85,14 +85,12 @@ Status Service::set_jobs(const Jobs& jobs) {
                              before->second.spec->content_hash == job.spec->content_hash &&
                              before->second.spec->schedule.off == job.spec->schedule.off;
       if (as_before || !options_.schedules) continue;
+      changed.push_back(job.spec);
       for (const auto& [what, times] : job.times) {
         // One that is edited while it is served has missed nothing by its new times.
         const bool was_served = before != jobs_.end() && before->second.times.contains(what);
-        if (was_served) {
-          due_.set({name, what}, times, time());
-        } else {
-          taken_up.emplace_back(name, what);
-        }
+        due_.set({name, what}, times, time());
+        if (!was_served) taken_up.emplace_back(name, what);
       }
     }
     for (const auto& [name, job] : jobs_) {
@@ -109,6 +107,7 @@ Status Service::set_jobs(const Jobs& jobs) {
   }
   for (FireRecord& fire : dropped)
     let_go_of(std::move(fire));
+  if (options_.shared) TM_CHECK(describe_anew(changed));
   for (const Task& task : taken_up)
     TM_CHECK(take_up(edited.at(task.job), task.what));
   TM_CHECK(take_up_triggers());
@@ -134,7 +133,7 @@ void Service::let_go(std::vector<FireRecord>& dropped) {
 
 // A fire of a task that this service does not do. Another server's files may have it.
 void Service::let_go_of(FireRecord fire) {
-  if (options_.shared && !is_long_ago(fire)) return give_away(std::move(fire));
+  if (options_.shared) return give_away(std::move(fire));
   fire.state = FireState::cancelled;
   fire.reason = job_is_gone;
   store_and_tell(fire, std::nullopt);
@@ -172,20 +171,29 @@ Status Service::take_open_fires() {
 // A fire that another had: what waited waits again, what ran is looked up.
 void Service::adopt(FireRecord fire) {
   std::optional<RunRecord> ran;
-  if (fire.state == FireState::running && fire.task.what == FireTask::run) {
+  if (!fire.run.get().empty() && fire.task.what == FireTask::run) {
     auto history = parts_.store.get_run(fire.run);
-    // One that was cancelled was so for a stop, or its fire would say why: it is still owed.
-    const bool ended =
-        history.ok() && history->run.ended_at && history->run.status() != RunStatus::cancelled;
-    if (ended) ran = std::move(history->run);
+    if (!history.ok() && history.error().code != "run.unknown") {
+      unsure_ = true;
+      return fail(std::move(history).error());
+    }
+    if (history.ok() && settles(history->run, fire.state)) ran = std::move(history->run);
   }
   std::unique_lock lock(mutex_);
+  if (options_.shared) fire.next_at.reset();  // it said when it could be claimed
   const FireKey key{fire.task, fire.fire};
   if (open_.contains(key)) return;  // taken a moment ago
   const auto job = jobs_.find(fire.task.job);
   if (job == jobs_.end() || !job->second.does(fire.task.what)) {
     lock.unlock();
     return let_go_of(std::move(fire));
+  }
+  const std::string said = fire.reason;
+  if (!ran && options_.shared && waits_for_others(fire)) {
+    lock.unlock();
+    keep(fire);
+    if (fire.reason != said) tell(fire, std::nullopt);
+    return;
   }
   open_[key] = fire;
   if (ran) {
@@ -257,6 +265,7 @@ Status Service::forget_old() {
   forgot_ = at;
   const UtcMicros before = later(time(), -nanoseconds(options_.keep));
   TM_TRY([[maybe_unused]] const std::int64_t forgotten, parts_.store.forget_fires(before));
+  if (options_.shared && options_.schedules) TM_CHECK(forget_unknown());
   return {};
 }
 
@@ -272,6 +281,8 @@ Status Service::look() {
   }
   // In their order, and again with the next look where the store does not answer.
   TM_CHECK(store_again());
+  if (unsure_.exchange(false)) TM_CHECK(find_own());
+  if (follow_anew_.exchange(false)) TM_CHECK(follow_as_stored());
   look_at_held();
   TM_CHECK(take_due(at));
   if (options_.shared) {
@@ -281,6 +292,19 @@ Status Service::look() {
   TM_CHECK(forget_old());
   const std::lock_guard lock(mutex_);
   if (std::exchange(store_is_away_, false) && parts_.say) parts_.say("the store answers again");
+  return {};
+}
+
+// Fires that are this service's without its knowing, as where the answer to a claim was lost.
+Status Service::find_own() {
+  auto open = parts_.store.open_fires();
+  if (!open.ok()) {
+    unsure_ = true;
+    return std::move(open).error();
+  }
+  for (FireRecord& fire : *open) {
+    if (fire.owner == options_.owner) adopt(std::move(fire));
+  }
   return {};
 }
 
@@ -367,6 +391,11 @@ std::optional<FireOffer> Service::offer_of(const Taking& one) const {
   const bool each = missed_of(spec, one.due.task.what) == Missed::all;
   if (offer.on_open == OnOpen::skip && (!one.inputs.empty() || (one.owed == Owed::yes && each)))
     offer.on_open = OnOpen::queue;
+  // One that waits for others does so until its next time, which takes its place then.
+  const bool makes_place = options_.shared && Windows::waits(spec) && !spec.schedule.after_wait &&
+                           spec.schedule.after_late == AfterLate::skip;
+  if (offer.on_open == OnOpen::skip && makes_place && one.due.task.what == FireTask::run)
+    offer.on_open = OnOpen::instead;
   describe(offer.fire, spec);
   if (queue_.is_full() || waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
     offer.fire.state = FireState::skipped;
@@ -463,6 +492,29 @@ Status Service::take_up_triggers() {
 // meanwhile, follows when it has ended: what came may be in none of what it reads now.
 Status Service::follow() {
   if (!options_.schedules) return {};
+  Status followed = take_followers();
+  // What was to be taken counts as taken here, and is not.
+  if (!followed.ok()) follow_anew_ = true;
+  return followed;
+}
+
+Status Service::follow_as_stored() {
+  std::vector<JobName> followers;
+  {
+    const std::lock_guard lock(mutex_);
+    followers = triggers_.followers();
+  }
+  for (const JobName& job : followers) {
+    bool is_open = false;
+    Status known = know_last(job, is_open);
+    if (known.ok()) continue;
+    follow_anew_ = true;
+    return known;
+  }
+  return follow();
+}
+
+Status Service::take_followers() {
   std::vector<Triggered> next;
   {
     const std::lock_guard lock(mutex_);

@@ -127,6 +127,7 @@ class Service {
   void let_go_of(FireRecord fire);
   Status take_open_fires();
   void adopt(FireRecord fire);
+  Status find_own();
   Status forget_old();
   Status look();
   // Whether a fire of the past is made up for; `inputs`: what it follows, where it is not due by a
@@ -147,11 +148,14 @@ class Service {
   Status store_again();
   Status take_up_triggers();
   Status follow();
+  Status follow_as_stored();
+  Status take_followers();
   std::vector<DueFire> without_missed(std::vector<DueFire> due, UtcMicros at) const;
   void retry_now(UtcMicros at);
   void stop_overdue();
   void set_windows();
   bool hold(FireRecord& fire);
+  bool waits_for_others(FireRecord& fire);
   void look_at_held();
   bool enter(FireRecord fire);
   // Of several servers; see service_sharing.cc.
@@ -159,7 +163,9 @@ class Service {
   Status say_that_it_lives(bool leaves);
   Status claim();
   void give_away(FireRecord fire);
-  bool is_long_ago(const FireRecord& fire) const;
+  bool may_run(const Task& task);
+  Status forget_unknown();
+  Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
   Status know_last(const JobName& job, bool& is_open);
   Result<std::optional<Triggered>> for_all(const JobName& job);
@@ -181,6 +187,8 @@ class Service {
   void judge_connections(const JobSpec& job, const std::optional<Error>& error);
   void tell(const FireRecord& fire, std::optional<RunRecord> record);
   Status store(const FireRecord& fire);
+  // The same, later where the store does not answer.
+  void keep(const FireRecord& fire);
   void store_and_tell(const FireRecord& fire, std::optional<RunRecord> record);
   void fail(Error error);
   std::chrono::nanoseconds until_next();
@@ -208,12 +216,15 @@ class Service {
   std::optional<Error> error_;
   std::deque<FireRecord> unstored_;  // what the store could not be told yet
   bool store_is_away_ = false;
-  std::int64_t waiting_ = 0;           // fires that nobody has, of several servers
-  std::deque<DueFire> to_take_;        // serve()'s thread
-  UtcMicros ended_until_{0};           // serve()'s thread: what ended elsewhere is known so far
-  std::chrono::nanoseconds asked_{0};  // serve()'s thread: for it, last
+  std::int64_t waiting_ = 0;               // fires that nobody has, of several servers
+  std::deque<DueFire> to_take_;            // serve()'s thread
+  UtcMicros ended_until_{0};               // serve()'s thread: what ended elsewhere is known so far
+  std::chrono::nanoseconds asked_{0};      // serve()'s thread: for it, last
+  std::atomic<bool> unsure_ = false;       // of which fires are its own
+  std::atomic<bool> follow_anew_ = false;  // what jobs follow is to be asked of the store
   std::atomic<std::int64_t> ahead_us_ = 0;  // of the store's clock
-  std::atomic<std::int64_t> lived_ = -1;    // when it said so last, in nanoseconds; -1: never yet
+  std::atomic<std::int64_t> in_touch_since_ = 0;
+  std::atomic<std::int64_t> lived_ = -1;  // when it said so last, in nanoseconds; -1: never yet
 
   std::mutex tell_mutex_;
   std::vector<std::thread> workers_;

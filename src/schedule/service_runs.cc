@@ -12,6 +12,18 @@ using std::chrono::nanoseconds;
 
 namespace {
 
+// When a fire is tried again whose job somebody else has.
+constexpr std::chrono::seconds owed_again_after{5};
+
+// Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
+// by hand or a server that was silent; its lease was lost, as while the store was away; or it was
+// stopped, and nobody had asked.
+bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
+  if (!why.empty()) return false;
+  if (state == FireState::cancelled) return true;
+  return error && (error->code == "run.leased" || error->code == "run.lease_lost");
+}
+
 // Says nothing of the connections of a run.
 std::optional<Error> was_stopped() {
   return internal_error("run.cancelled", "");
@@ -41,6 +53,7 @@ void Service::work() {
 void Service::begin(const QueuedRun& next) {
   Cancel cancel;
   FireRecord fire;
+  RunId before;
   std::shared_ptr<const JobSpec> spec;
   const JobName& name = next.task.job;
   {
@@ -59,6 +72,7 @@ void Service::begin(const QueuedRun& next) {
       fire.state = FireState::running;
       ++fire.attempts;
       note_delay(job->second, fire);
+      before = std::exchange(fire.run, RunId());
       fire.run = new_run_id(parts_.clock, parts_.randomness);
       fire.reason.clear();
       fire.next_at.reset();
@@ -74,13 +88,18 @@ void Service::begin(const QueuedRun& next) {
   if (!stored.ok()) return not_begun(std::move(fire), std::move(stored).error());
   tell(fire, std::nullopt);
   Outcome outcome = perform(*spec, fire, cancel);
+  // Somebody else has the job: what is known of the fire is the run of before.
+  if (outcome.error && outcome.error->code == "run.leased") fire.run = before;
   std::string why;
   {
     const std::lock_guard lock(mutex_);
     why = running_.at(name).why;
-    running_.erase(name);
   }
   settle(*spec, fire, std::move(outcome), why);
+  // Only now: who leaves waits for what runs until its end is stored.
+  const std::lock_guard lock(mutex_);
+  running_.erase(name);
+  changed_.notify_all();
 }
 
 // Nothing begins without the store: the fire may be another's by now, or is tried again when the
@@ -141,7 +160,9 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
       one->gave_up();
     const auto until = breaker.open_until(at);
     fire.state = FireState::retry_wait;
-    fire.next_at = later(time(), until ? *until - at : nanoseconds(std::chrono::seconds(1)));
+    // Another server may reach it; this one claims none of its jobs until then.
+    const bool waits_here = until && !options_.shared;
+    fire.next_at = later(time(), waits_here ? *until - at : nanoseconds(std::chrono::seconds(1)));
     return "connection `" + name + "` is given a rest: " + breaker.why();
   }
   return std::nullopt;
@@ -192,9 +213,13 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
     }
     const auto known = jobs_.find(job.name);
     const bool goes_on = known != jobs_.end() && known->second.does(fire.task.what);
-    if (fire.state == FireState::failed && error && !stopped && goes_on) {
-      // Somebody else runs it now, as a person by hand: no attempt was made.
-      if (error->code == "run.leased") --fire.attempts;
+    if (was_not_its_own(error, fire.state, why) && !stays && goes_on) {
+      // Owed as before: no attempt was made, or not to its end.
+      --fire.attempts;
+      fire.state = FireState::retry_wait;
+      fire.next_at = later(time(), owed_again_after);
+      stays = true;
+    } else if (fire.state == FireState::failed && error && !stopped && goes_on) {
       const UtcMicros at = time();
       const milliseconds since((at.get() - fire.fire.get()) / 1000);
       const auto pause = pause_before_retry(
@@ -231,6 +256,11 @@ Status Service::store(const FireRecord& fire) {
 }
 
 void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> record) {
+  keep(fire);
+  tell(fire, std::move(record));
+}
+
+void Service::keep(const FireRecord& fire) {
   Status stored = store(fire);
   // Stale: it has ended, as when its job was removed meanwhile, or another server has it.
   if (!stored.ok() && stored.error().code != "store.stale") {
@@ -238,7 +268,6 @@ void Service::store_and_tell(const FireRecord& fire, std::optional<RunRecord> re
     unstored_.push_back(fire);
   }
   if (!stored.ok() && stored.error().code != "store.stale") fail(std::move(stored).error());
-  tell(fire, std::move(record));
 }
 
 void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {

@@ -15,7 +15,7 @@ using std::chrono::nanoseconds;
 constexpr milliseconds asks_every{1'000};
 constexpr std::chrono::seconds asks_behind{60};
 // A fire of a job that no server does is kept so long, for one whose files have it.
-constexpr std::chrono::minutes keeps_unknown{10};
+constexpr std::chrono::hours keeps_unknown{1};
 constexpr std::chrono::seconds gives_away_for{5};
 
 std::string role_of(const ServiceOptions& options) {
@@ -25,9 +25,12 @@ std::string role_of(const ServiceOptions& options) {
 
 }  // namespace
 
-// By the clock of the store where that is not this machine's.
+// Where servers share a store, by its clock, which goes on here as this machine's does that never
+// jumps.
 UtcMicros Service::time() const {
-  return UtcMicros(parts_.clock.now_utc().get() + ahead_us_);
+  if (!options_.shared) return parts_.clock.now_utc();
+  const auto here = std::chrono::duration_cast<std::chrono::microseconds>(parts_.clock.monotonic());
+  return UtcMicros(here.count() + ahead_us_);
 }
 
 ServerRecord Service::self(bool leaves) const {
@@ -43,13 +46,20 @@ ServerRecord Service::self(bool leaves) const {
 Status Service::say_that_it_lives(bool leaves) {
   const nanoseconds began = parts_.clock.monotonic();
   if (lived_ >= 0 && began - nanoseconds(lived_) < options_.lives_every) return {};
-  TM_TRY(const ServerView view, parts_.store.server_lives(self(leaves), options_.dead_after));
+  // After a time in which the store did not answer, the others have as long to say that they live.
+  const bool was_away = lived_ < 0 || began - nanoseconds(lived_) > options_.dead_after / 2;
+  if (was_away) in_touch_since_ = began.count();
+  const bool judges = began - nanoseconds(in_touch_since_) > options_.dead_after;
+  TM_TRY(const ServerView view,
+         parts_.store.server_lives(self(leaves),
+                                   judges ? std::optional(options_.dead_after) : std::nullopt));
   const nanoseconds took = parts_.clock.monotonic() - began;
   // The store looked at its clock somewhere between.
   const bool is_sharp = took < options_.lives_every / 4;
   if (is_sharp || lived_ < 0) {
-    const UtcMicros here = later(parts_.clock.now_utc(), -took / 2);
-    ahead_us_ = view.now.get() - here.get();
+    const nanoseconds looked = began + took / 2;
+    ahead_us_ =
+        view.now.get() - std::chrono::duration_cast<std::chrono::microseconds>(looked).count();
   }
   lived_ = began.count();
   const std::lock_guard lock(mutex_);
@@ -75,22 +85,73 @@ Status Service::claim() {
   wanted.owner = options_.owner;
   wanted.labels = options_.labels;
   wanted.pools = options_.limits.pools;
-  TM_TRY(std::vector<FireRecord> claimed, parts_.store.claim_fires(wanted));
-  for (FireRecord& fire : claimed)
+  wanted.takes = [this](const Task& task) { return may_run(task); };
+  auto claimed = parts_.store.claim_fires(wanted);
+  if (!claimed.ok()) {
+    unsure_ = true;
+    return std::move(claimed).error();
+  }
+  for (FireRecord& fire : *claimed)
     adopt(std::move(fire));
   return {};
 }
 
-bool Service::is_long_ago(const FireRecord& fire) const {
-  return later(fire.fire, keeps_unknown) < time();
+// Not those of jobs that its files do not have, or whose system does not answer here: another
+// server may run them.
+bool Service::may_run(const Task& task) {
+  const nanoseconds at = parts_.clock.monotonic();
+  const std::lock_guard lock(mutex_);
+  const auto job = jobs_.find(task.job);
+  if (job == jobs_.end() || !job->second.does(task.what)) return false;
+  const std::set<std::string> connections = connections_of(*job->second.spec);
+  return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
+    const auto breaker = breakers_.find(name);
+    return breaker != breakers_.end() && breaker->second.open_until(at).has_value();
+  });
 }
 
-// A fire of a job that this server's files do not have, or not so.
+// A fire of a job that was edited while it waited here.
 void Service::give_away(FireRecord fire) {
   fire.next_at = later(time(), gives_away_for);
   fire.reason = "a server that had it does not run this job";
   Status given = parts_.store.release_fire(fire);
-  if (!given.ok() && given.error().code != "store.stale") fail(std::move(given).error());
+  if (given.ok() || given.error().code == "store.stale") return;
+  unsure_ = true;
+  fail(std::move(given).error());
+}
+
+// Fires of jobs that nobody runs any more, as far as this server's files say: those that were for
+// anybody for long.
+Status Service::forget_unknown() {
+  TM_TRY(std::vector<FireRecord> open, parts_.store.open_fires());
+  for (FireRecord& fire : open) {
+    bool is_known = true;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto job = jobs_.find(fire.task.job);
+      is_known = job != jobs_.end() && job->second.does(fire.task.what);
+    }
+    if (is_known || !fire.owner.empty() || later(fire.fire, keeps_unknown) > time()) continue;
+    fire.state = FireState::cancelled;
+    fire.reason = job_is_gone;
+    const Status ended = parts_.store.update_fire(fire);
+    if (ended.ok()) tell(fire, std::nullopt);
+    if (!ended.ok() && ended.error().code != "store.stale") return ended.error();
+  }
+  return {};
+}
+
+// What those that wait for a server to claim them say of their jobs, which were edited.
+Status Service::describe_anew(const Jobs& jobs) {
+  std::vector<FireRecord> told;
+  for (const auto& job : jobs) {
+    for (const FireTask what : {FireTask::run, FireTask::verify}) {
+      FireRecord fire = new_fire({job->name, what}, UtcMicros(0), "");
+      describe(fire, *job);
+      told.push_back(std::move(fire));
+    }
+  }
+  return told.empty() ? Status() : parts_.store.describe_fires(told);
 }
 
 // For jobs that come after others, which may have run anywhere.

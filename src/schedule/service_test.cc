@@ -175,6 +175,94 @@ TEST_F(ServiceTest, WhatMayPassIsTriedAgain) {
   EXPECT_EQ(fires("never").back().reason, "the connection was lost");
 }
 
+TEST_F(ServiceTest, ARunThatLostItsLeaseOrFoundItTakenIsOwedAsBefore) {
+  auto job = a_job("a", std::chrono::hours(1));
+  job->schedule.retries.attempts = 1;
+  JobRecord record;
+  record.name = job->name;
+  ASSERT_TRUE(store_->upsert_job(record).ok());
+  const UtcMicros this_hour(clock_.now_utc().get() / 3'600'000'000 * 3'600'000'000);
+  for (const char* code : {"run.lease_lost", "run.leased"}) {
+    FireRecord fire = new_fire(job->name, this_hour, "before", "");
+    fire.fire = UtcMicros(this_hour.get() + (code == std::string("run.leased") ? 1 : 0));
+    ASSERT_TRUE(store_->take_fire(fire, OnOpen::queue)->taken);
+    run_ = [&](const JobSpec&, const RunId&, Cancel&) {
+      RunRecord lost = failed(Retry::never, "internal");
+      lost.error->code = code;
+      return lost;
+    };
+    serve({job}, milliseconds(500));
+    ASSERT_EQ(store_->open_fires()->size(), 1U) << code;
+    EXPECT_EQ(store_->open_fires()->front().state, FireState::retry_wait);
+    EXPECT_EQ(store_->open_fires()->front().attempts, 0);
+    run_ = [](const JobSpec&, const RunId&, Cancel&) { return done(); };
+    serve({job}, milliseconds(6000));
+    EXPECT_TRUE(store_->open_fires()->empty());
+    EXPECT_EQ(fires("a").front().state, FireState::done);
+  }
+}
+
+TEST_F(ServiceTest, TwoThatShareAStoreRunEachFireOnceAndDivideThem) {
+  std::mutex mutex;
+  std::map<std::pair<std::string, UtcMicros>, int> done_at;
+  std::map<std::string, int> done_by;
+  Service::Jobs jobs;
+  for (const char* name : {"a", "b", "c", "d"}) {
+    jobs.push_back(a_job(name));
+    JobRecord record;
+    record.name = JobName(name);
+    ASSERT_TRUE(store_->upsert_job(record).ok());
+  }
+  auto then = a_job("then");
+  then->schedule.every.reset();
+  then->schedule.after = {{"a", {}}};
+  jobs.push_back(then);
+  JobRecord record;
+  record.name = then->name;
+  ASSERT_TRUE(store_->upsert_job(record).ok());
+  run_ = [](const JobSpec&, const RunId&, Cancel&) {
+    std::this_thread::sleep_for(milliseconds(150));
+    return done();
+  };
+  const auto serve_as = [&](const std::string& owner) {
+    ServiceOptions options;
+    options.owner = owner;
+    options.shared = true;
+    options.limits.running_max = 2;
+    SeededRandomness randomness{static_cast<std::uint64_t>(owner.size())};
+    Service service({*store_, clock_, randomness,
+                     [this](const JobSpec& job, const RunId& run,
+                            Cancel& cancel) -> Result<RunRecord> { return run_(job, run, cancel); },
+                     [this](const JobSpec& job, Cancel& cancel) { return verify_(job, cancel); },
+                     [&](const ServiceNote& note) {
+                       if (note.state != FireState::done) return;
+                       const std::lock_guard lock(mutex);
+                       ++done_at[{note.task.job.get(), note.fire}];
+                       ++done_by[owner];
+                     }},
+                    options);
+    ASSERT_TRUE(service.set_jobs(jobs).ok());
+    Cancel stop;
+    std::thread timer([&] {
+      std::this_thread::sleep_for(milliseconds(4500));
+      stop.request();
+    });
+    EXPECT_TRUE(service.serve(stop).ok());
+    timer.join();
+  };
+  std::thread other([&] { serve_as("other"); });
+  serve_as("here");
+  other.join();
+  for (const auto& [fire, times] : done_at)
+    EXPECT_EQ(times, 1) << fire.first;
+  EXPECT_GE(done_at.size(), 12U);
+  EXPECT_GT(done_by["here"], 0);
+  EXPECT_GT(done_by["other"], 0);
+  const auto followed = fires("then");
+  EXPECT_GE(followed.size(), 2U);
+  EXPECT_TRUE(store_->list_servers()->empty()) << "both have left";
+}
+
 TEST_F(ServiceTest, ARunThatTakesTooLongIsStopped) {
   run_ = [](const JobSpec&, const RunId&, Cancel& cancel) {
     while (!cancel.requested())

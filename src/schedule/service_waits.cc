@@ -25,6 +25,7 @@ void Service::set_windows() {
 // for is said with the next look.
 bool Service::hold(FireRecord& fire) {
   const JobSpec& job = *jobs_.at(fire.task.job).spec;
+  if (options_.shared) return false;  // see waits_for_others
   if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
   auto follows = windows_.follows(job.name, fire.fire);
   if (Windows::missing(job, follows, triggers_).empty()) return false;
@@ -36,10 +37,35 @@ bool Service::hold(FireRecord& fire) {
   return true;
 }
 
+// The same where servers share the store, of a fire that was claimed: it is anybody's again for a
+// moment, so that it has no place of a pool and no job while it waits. True: it is to be stored,
+// for later or since it has waited long enough.
+bool Service::waits_for_others(FireRecord& fire) {
+  constexpr std::chrono::seconds asks_again_after{2};
+  const JobSpec& job = *jobs_.at(fire.task.job).spec;
+  if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
+  const auto missing = Windows::missing(job, windows_.follows(job.name, fire.fire), triggers_);
+  if (missing.empty()) return false;
+  const UtcMicros at = time();
+  const auto until = windows_.waits_until(job.name, fire.fire, fire.fire);
+  const std::string names = to_text(missing, job.schedule.after_any);
+  if (!until || *until > at) {
+    fire.state = FireState::waiting;
+    fire.reason = "waits for " + names;
+    fire.next_at = later(at, asks_again_after);
+    return true;
+  }
+  if (job.schedule.after_late == AfterLate::run) return false;
+  fire.state = FireState::skipped;
+  fire.reason = "it waited long enough for " + names;
+  return true;
+}
+
 // Those that may begin are queued, those that have waited long enough are settled, and of the
 // others it is said what they wait for, once.
 void Service::look_at_held() {
   std::vector<FireRecord> changed;
+  std::vector<FireRecord> begun;
   {
     const std::lock_guard lock(mutex_);
     const UtcMicros at = time();
@@ -69,7 +95,7 @@ void Service::look_at_held() {
       if (missing.empty() || schedule.after_late == AfterLate::run) {
         if (!missing.empty()) {
           fire.reason = "begins without " + names;
-          changed.push_back(fire);
+          begun.push_back(fire);
         }
         enter_again(key);
         continue;
@@ -83,6 +109,9 @@ void Service::look_at_held() {
   }
   for (const FireRecord& fire : changed)
     store_and_tell(fire, std::nullopt);
+  // What becomes of them is stored by who runs them, perhaps already.
+  for (const FireRecord& fire : begun)
+    tell(fire, std::nullopt);
 }
 
 }  // namespace tidemark

@@ -79,7 +79,10 @@ std::optional<UtcMicros> Windows::waits_until(const JobName& job, UtcMicros fire
   if (planned == jobs_.end() || !planned->second.times) return std::nullopt;
   const UtcMicros begin = std::max(fire, now);
   const auto& wait = planned->second.spec->schedule.after_wait;
-  return wait ? std::optional(later(begin, *wait)) : planned->second.times->after(begin);
+  if (wait) return later(begin, *wait);
+  const auto next = planned->second.times->after(begin);
+  // Behind the last one its rhythm goes on, or it would wait for ever.
+  return next ? next : planned->second.times->fires.after(begin);
 }
 
 }  // namespace tidemark

@@ -118,13 +118,13 @@ TEST_P(FiresTest, OneThatComesMeanwhileDoesAsItIsTold) {
   EXPECT_EQ(replaced.aside[0].state, FireState::skipped);
   ASSERT_TRUE(replaced.stop);
   EXPECT_EQ(replaced.stop->fire, UtcMicros(100));
-  // One that waits for its next attempt is the past of a task that leaves out what overlaps.
-  first.state = FireState::retry_wait;
-  first.attempts = 2;
-  first.reason = "the connection was lost";
+  first.state = FireState::done;
   ASSERT_TRUE(store_->update_fire(first).ok());
+  // One that waits for its next attempt is the past of a task that leaves out what overlaps.
   FireRecord last = replaced.fire;
-  last.state = FireState::done;
+  last.state = FireState::retry_wait;
+  last.attempts = 2;
+  last.reason = "the connection was lost";
   ASSERT_TRUE(store_->update_fire(last).ok());
   const FireAnswer instead = offer(500, OnOpen::skip);
   EXPECT_EQ(instead.fire.state, FireState::waiting);

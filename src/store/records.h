@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -290,6 +291,7 @@ inline constexpr const char* place_was_taken = "a later one took its place";
 // What a fire does about those of its task before it that have not ended.
 enum class OnOpen {
   skip,     // it is left out where one waits for its turn or runs
+  instead,  // it is left out where one runs, and takes the place of what waits
   queue,    // it waits for them
   replace,  // what waits is left out, what runs is to stop
 };
@@ -309,9 +311,10 @@ struct FireAnswer {
 // Which fires a server has places for.
 struct FireClaim {
   std::string owner;
-  int places = 0;                    // at most so many
-  std::set<std::string> labels;      // beside those that any server may run
-  std::map<std::string, int> pools;  // of all servers together, by name; others have no limit
+  int places = 0;                          // at most so many
+  std::set<std::string> labels;            // beside those that any server may run
+  std::map<std::string, int> pools;        // of all servers together, by name; others have no limit
+  std::function<bool(const Task&)> takes;  // others are left to others; from any thread
 };
 
 // A server of a store that several share.

@@ -35,13 +35,14 @@ class ServersTest : public StoreFixture {
     ASSERT_TRUE(taken.ok()) << taken.error().describe();
     ASSERT_TRUE(taken->taken);
   }
-  ServerView lives(const char* owner) {
+  ServerView lives(const char* owner, bool judges = true, bool leaves = false) {
     ServerRecord server;
     server.owner = owner;
+    server.leaves = leaves;
     server.role = "all";
     server.labels = {"eu", "large"};
     server.places = 4;
-    auto view = store_->server_lives(server, dead_after);
+    auto view = store_->server_lives(server, judges ? std::optional(dead_after) : std::nullopt);
     EXPECT_TRUE(view.ok()) << view.error().describe();
     return std::move(view).value();
   }
@@ -152,15 +153,13 @@ TEST_P(ServersTest, WhoIsSilentHasNothing) {
   EXPECT_EQ(store_->list_servers()->size(), 2U);
 }
 
-TEST_P(ServersTest, WhereTheStoreWasAwayNobodyIsTakenForDead) {
+TEST_P(ServersTest, WhoHasNotBeenThereForLongJudgesNobody) {
   lives("s1");
-  lives("s2");
   offer("a", 1);
   claim("s1");
   pass(seconds(60));
-  EXPECT_EQ(lives("s2").freed, 0);
-  lives("s1");
-  EXPECT_EQ(lives("s2").freed, 0);
+  EXPECT_EQ(lives("new", false).freed, 0);
+  EXPECT_EQ(lives("new").freed, 1);
 }
 
 TEST_P(ServersTest, WhoLeavesSaysSo) {
@@ -170,6 +169,65 @@ TEST_P(ServersTest, WhoLeavesSaysSo) {
   ASSERT_TRUE(store_->server_leaves("s1").ok());
   EXPECT_TRUE(store_->list_servers()->empty());
   EXPECT_EQ(claim("s2").size(), 1U);
+}
+
+TEST_P(ServersTest, WhatOneThatLeavesHasNotBegunIsForOthersAtOnce) {
+  lives("s1");
+  offer("a", 1);
+  offer("b", 1);
+  std::vector<FireRecord> mine = claim("s1");
+  ASSERT_EQ(mine.size(), 2U);
+  mine[0].state = FireState::running;
+  ASSERT_TRUE(store_->update_fire(mine[0]).ok());
+  lives("s1", true, true);
+  EXPECT_EQ(named(claim("s2")), "b1 ");
+}
+
+TEST_P(ServersTest, WhatOneDoesNotRunIsLeftToOthers) {
+  offer("a", 1);
+  offer("b", 1);
+  FireClaim terms;
+  terms.takes = [](const Task& task) { return task.job.get() == "b"; };
+  EXPECT_EQ(named(claim("s1", 10, terms)), "b1 ");
+}
+
+TEST_P(ServersTest, AnEditedJobIsDescribedAnew) {
+  offer("a", 1, 0, "", "nowhere");
+  EXPECT_TRUE(claim("s1").empty());
+  FireRecord edited = new_fire(JobName("a"), UtcMicros(0), "");
+  edited.priority = 7;
+  ASSERT_TRUE(store_->describe_fires({edited}).ok());
+  const auto claimed = claim("s1");
+  ASSERT_EQ(claimed.size(), 1U);
+  EXPECT_EQ(claimed[0].priority, 7);
+}
+
+TEST_P(ServersTest, WhatWasToStopIsNotTriedAgain) {
+  lives("s1");
+  offer("a", 1);
+  FireRecord fire = claim("s1").at(0);
+  fire.state = FireState::running;
+  ASSERT_TRUE(store_->update_fire(fire).ok());
+  ASSERT_TRUE(store_->take_fire(new_fire(JobName("a"), UtcMicros(2), ""), OnOpen::replace)->taken);
+  fire.state = FireState::retry_wait;
+  fire.next_at = UtcMicros(1);
+  ASSERT_TRUE(store_->release_fire(fire).ok());
+  EXPECT_EQ(named(claim("s1")), "a2 ");
+  EXPECT_EQ(store_->list_fires(JobName("a"), 10)->back().state, FireState::cancelled);
+}
+
+TEST_P(ServersTest, ALaterOneTakesThePlaceOfOneThatWaitsButNotOfOneThatRuns) {
+  lives("s1");
+  offer("a", 1);
+  const auto later = [&](std::int64_t at) {
+    return store_->take_fire(new_fire(JobName("a"), UtcMicros(at), ""), OnOpen::instead).value();
+  };
+  EXPECT_EQ(later(2).aside.size(), 1U);
+  FireRecord fire = claim("s1").at(0);
+  EXPECT_EQ(fire.fire, UtcMicros(2));
+  fire.state = FireState::running;
+  ASSERT_TRUE(store_->update_fire(fire).ok());
+  EXPECT_EQ(later(3).fire.state, FireState::skipped);
 }
 
 TEST_P(ServersTest, AServerIsToldWhatIsToStop) {

@@ -63,11 +63,13 @@ Status set_stop(SqlSession& session, const FireRecord& fire, const std::string& 
       .run();
 }
 
-// Whether a fire that leaves out what comes meanwhile has one before it. One that waits for its
-// next attempt is none: the later fire is its attempt.
-bool is_busy(const std::vector<FireRecord>& open) {
-  return std::any_of(open.begin(), open.end(), [](const FireRecord& one) {
-    return one.state == FireState::waiting || one.state == FireState::running;
+// Whether one of `open` leaves out what comes meanwhile. One that waits for its next attempt does
+// not: the later fire is its attempt.
+bool is_busy(const std::vector<FireRecord>& open, OnOpen on_open) {
+  if (on_open == OnOpen::queue || on_open == OnOpen::replace) return false;
+  return std::any_of(open.begin(), open.end(), [&](const FireRecord& one) {
+    return one.state == FireState::running ||
+           (one.state == FireState::waiting && on_open == OnOpen::skip);
   });
 }
 
@@ -78,6 +80,19 @@ FireRecord put_aside(FireRecord fire) {
   fire.reason = fire.reason.empty() ? place_was_taken : fire.reason + "; " + place_was_taken;
   fire.next_at.reset();
   return fire;
+}
+
+// One that was to stop, and would go on later, does not.
+Status end_stopped(SqlSession& session, const FireRecord& fire, UtcMicros now) {
+  TM_TRY(auto statement,
+         session.prepare("UPDATE etl_fires SET state = 'cancelled', reason = stop, ended_at = ?, "
+                         "next_at = NULL WHERE job_id = ? AND fire_time = ? AND task = ? AND stop "
+                         "<> '' AND state IN ('waiting', 'retry_wait')"));
+  return statement.bind_text(0, to_text(now))
+      .bind_text(1, job_id_of(fire.task.job).get())
+      .bind_text(2, to_text(fire.fire))
+      .bind_text(3, to_string(fire.task.what))
+      .run();
 }
 
 }  // namespace
@@ -108,7 +123,8 @@ Result<std::vector<FireRecord>> read(SqlStatement& rows) {
     fire.pool = rows.text_at(11);
     fire.label = rows.text_at(12);
     // Why it is to stop says more than why it goes on.
-    if (!rows.text_at(13).empty()) fire.reason = rows.text_at(13);
+    const bool is_to_stop = !rows.text_at(13).empty() && !has_ended(fire.state);
+    if (is_to_stop) fire.reason = rows.text_at(13);
     fires.push_back(std::move(fire));
   }
 }
@@ -122,14 +138,14 @@ Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_o
   if (looks) {
     TM_TRY(open, open_of(session, fire.task));
   }
-  if (on_open == OnOpen::skip && is_busy(open)) {
+  if (is_busy(open, on_open)) {
     answer.fire.state = FireState::skipped;
     answer.fire.reason = before_has_not_ended;
   }
   TM_TRY(answer.taken, insert(session, answer.fire, to_text(now)));
   if (!answer.taken || has_ended(answer.fire.state)) return answer;
   for (const FireRecord& one : open) {
-    if (one.state == FireState::running) {
+    if (one.state == FireState::running && !one.owner.empty()) {
       FireRecord stop = one;
       stop.reason = "the run of " + to_text(fire.fire) + " takes its place";
       TM_CHECK(set_stop(session, stop, stop.reason));
@@ -147,22 +163,39 @@ Status update(SqlSession& session, const FireRecord& fire, const std::string& ow
   TM_TRY(auto statement,
          session.prepare(
              std::string("UPDATE etl_fires SET state = ?3, attempts = ?4, run_id = ?5, next_at = "
-                         "?6, reason = ?7, owner = ?11, inputs = ?10, ended_at = ?12, stop = '' "
-                         "WHERE job_id = ?1 AND fire_time = ?2 AND task = ?9 AND owner = ?8 AND "
-                         "state IN ") +
+                         "?6, reason = ?7, owner = ?11, inputs = ?10, ended_at = ?12 WHERE job_id "
+                         "= ?1 AND fire_time = ?2 AND task = ?9 AND owner = ?8 AND state IN ") +
              open_states));
   bind(statement, fire);
   statement.bind_text(10, owner);
-  if (has_ended(fire.state)) {
-    TM_TRY(const UtcMicros now, session.now());
-    statement.bind_text(11, to_text(now));
-  }
+  TM_TRY(const UtcMicros now, session.now());
+  if (has_ended(fire.state)) statement.bind_text(11, to_text(now));
   TM_CHECK(statement.run());
   if (session.changed_rows() != 1) return stale(fire);
-  return {};
+  const bool goes_on = fire.state == FireState::waiting || fire.state == FireState::retry_wait;
+  return goes_on ? end_stopped(session, fire, now) : Status();
+}
+
+Status describe(SqlSession& session, const FireRecord& fire) {
+  TM_TRY(auto statement,
+         session.prepare(std::string("UPDATE etl_fires SET priority = ?, pool = ?, label = ? WHERE "
+                                     "job_id = ? AND task = ? AND owner = '' AND state IN ") +
+                         open_states));
+  return statement.bind_int64(0, fire.priority)
+      .bind_text(1, fire.pool)
+      .bind_text(2, fire.label)
+      .bind_text(3, job_id_of(fire.task.job).get())
+      .bind_text(4, to_string(fire.task.what))
+      .run();
 }
 
 Status adopt(SqlSession& session, const std::string& owner) {
+  TM_TRY(auto stopped,
+         session.prepare(std::string("UPDATE etl_fires SET state = 'cancelled', reason = stop, "
+                                     "ended_at = ? WHERE stop <> '' AND state IN ") +
+                         open_states));
+  TM_TRY(const UtcMicros now, session.now());
+  TM_CHECK(stopped.bind_text(0, to_text(now)).run());
   TM_TRY(auto statement, session.prepare(std::string("UPDATE etl_fires SET owner = ?1 WHERE owner "
                                                      "<> ?1 AND state IN ") +
                                          open_states));

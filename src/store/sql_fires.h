@@ -22,6 +22,7 @@ Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_o
 // In the place of what its owner has stored; from then on it is `owner`'s. `store.stale` where it
 // has ended, or somebody else has it.
 Status update(SqlSession& session, const FireRecord& fire, const std::string& owner);
+Status describe(SqlSession& session, const FireRecord& fire);
 Status adopt(SqlSession& session, const std::string& owner);
 Result<std::vector<FireRecord>> open(SqlSession& session);
 Result<std::vector<FireRecord>> ended(SqlSession& session, UtcMicros since);

@@ -66,6 +66,13 @@ Result<std::int64_t> free_fires(SqlSession& session, UtcMicros now) {
   return session.changed_rows();
 }
 
+// What a server that leaves has not begun.
+Status free_waiting(SqlSession& session, const std::string& owner) {
+  TM_TRY(auto free, session.prepare("UPDATE etl_fires SET owner = '', next_at = NULL WHERE owner = "
+                                    "? AND state = 'waiting'"));
+  return free.bind_text(0, owner).run();
+}
+
 Result<std::int64_t> count(SqlSession& session, const std::string& condition) {
   TM_TRY(auto rows, session.prepare("SELECT count(*) FROM etl_fires WHERE " + condition +
                                     " AND state IN " + open_states));
@@ -122,22 +129,20 @@ Status have(SqlSession& session, const FireRecord& fire, UtcMicros now) {
 }  // namespace
 
 Result<ServerView> lives(SqlSession& session, const ServerRecord& server,
-                         std::chrono::milliseconds dead_after) {
+                         std::optional<std::chrono::milliseconds> dead_after) {
   ServerView view;
   TM_TRY(view.now, session.now());
-  TM_TRY(const std::vector<ServerRecord> servers, list(session));
-  const UtcMicros silent(view.now.get() - std::chrono::microseconds(dead_after).count());
-  const auto was_silent = [&](const ServerRecord& one) { return one.seen_at < silent; };
-  // Where this one was too, it may have been the store that did not answer: then the others have
-  // until the next time.
-  const bool was_away = std::any_of(servers.begin(), servers.end(), [&](const auto& one) {
-    return one.owner == server.owner && was_silent(one);
-  });
   TM_CHECK(say(session, server, view.now));
+  if (server.leaves) TM_CHECK(free_waiting(session, server.owner));
+  TM_TRY(const std::vector<ServerRecord> servers, list(session));
+  const auto was_silent = [&](const ServerRecord& one) {
+    return dead_after &&
+           one.seen_at.get() < view.now.get() - std::chrono::microseconds(*dead_after).count();
+  };
   for (const ServerRecord& other : servers) {
     if (other.owner == server.owner) continue;
-    const bool gone = (was_silent(other) && !was_away) || session.is_gone(other.owner);
-    if (gone) TM_CHECK(forget_server(session, other.owner));
+    if (was_silent(other) || session.is_gone(other.owner))
+      TM_CHECK(forget_server(session, other.owner));
   }
   TM_TRY(view.freed, free_fires(session, view.now));
   TM_TRY(view.waiting, count(session, "owner = ''"));
@@ -184,6 +189,7 @@ Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& clai
   for (const FireRecord& candidate : free) {
     if (claimed.size() >= static_cast<std::size_t>(std::max(0, claim.places))) break;
     if (!candidate.label.empty() && !claim.labels.contains(candidate.label)) continue;
+    if (claim.takes && !claim.takes(candidate.task)) continue;
     const auto limit = claim.pools.find(candidate.pool);
     const bool full = limit != claim.pools.end() && taken[candidate.pool] >= limit->second;
     if (full || !jobs.insert(candidate.task.job).second) continue;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@
 namespace tidemark::sql_servers {
 
 Result<ServerView> lives(SqlSession& session, const ServerRecord& server,
-                         std::chrono::milliseconds dead_after);
+                         std::optional<std::chrono::milliseconds> dead_after);
 Status leaves(SqlSession& session, const std::string& owner);
 Result<std::vector<ServerRecord>> list(SqlSession& session);
 Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& claim);

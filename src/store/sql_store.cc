@@ -74,6 +74,9 @@ Error unknown_job(const JobName& job) {
   return internal_error("store.unknown_job", "the store does not know the job " + job.get());
 }
 
+// A server that cannot say that it lives has other things to do meanwhile.
+constexpr std::chrono::seconds patience_of_signs{5};
+
 // The result of a piece of work goes to its caller, its error to who runs it.
 template <class T>
 Status keep(std::optional<Result<T>>& kept, Result<T> result) {
@@ -111,9 +114,11 @@ std::invoke_result_t<Work, SqlSession&> SqlStore::read(Work work) {
 }
 
 template <class Work>
-std::invoke_result_t<Work, SqlSession&> SqlStore::write(Work work) {
+std::invoke_result_t<Work, SqlSession&> SqlStore::write(
+    Work work, std::optional<std::chrono::milliseconds> patience) {
   std::optional<std::invoke_result_t<Work, SqlSession&>> result;
-  TM_CHECK(database_->write([&](SqlSession& session) { return keep(result, work(session)); }));
+  TM_CHECK(
+      database_->write([&](SqlSession& session) { return keep(result, work(session)); }, patience));
   return std::move(*result);
 }
 
@@ -227,13 +232,22 @@ Result<std::vector<FireRecord>> SqlStore::claim_fires(const FireClaim& claim) {
 }
 
 Result<ServerView> SqlStore::server_lives(const ServerRecord& server,
-                                          std::chrono::milliseconds dead_after) {
-  return write(
-      [&](SqlSession& session) { return sql_servers::lives(session, server, dead_after); });
+                                          std::optional<std::chrono::milliseconds> dead_after) {
+  return write([&](SqlSession& session) { return sql_servers::lives(session, server, dead_after); },
+               patience_of_signs);
 }
 
 Status SqlStore::server_leaves(const std::string& owner) {
-  return write([&](SqlSession& session) { return sql_servers::leaves(session, owner); });
+  return write([&](SqlSession& session) { return sql_servers::leaves(session, owner); },
+               patience_of_signs);
+}
+
+Status SqlStore::describe_fires(const std::vector<FireRecord>& fires) {
+  return write([&](SqlSession& session) -> Status {
+    for (const FireRecord& fire : fires)
+      TM_CHECK(sql_fires::describe(session, fire));
+    return {};
+  });
 }
 
 Result<std::vector<ServerRecord>> SqlStore::list_servers() {

@@ -44,7 +44,8 @@ class SqlStore final : public Store {
   Status release_fire(const FireRecord& fire) override;
   Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) override;
   Result<ServerView> server_lives(const ServerRecord& server,
-                                  std::chrono::milliseconds dead_after) override;
+                                  std::optional<std::chrono::milliseconds> dead_after) override;
+  Status describe_fires(const std::vector<FireRecord>& fires) override;
   Status server_leaves(const std::string& owner) override;
   Result<std::vector<ServerRecord>> list_servers() override;
   Status adopt_fires(const std::string& owner) override;
@@ -80,7 +81,8 @@ class SqlStore final : public Store {
   template <class Work>
   std::invoke_result_t<Work, SqlSession&> read(Work work);
   template <class Work>
-  std::invoke_result_t<Work, SqlSession&> write(Work work);
+  std::invoke_result_t<Work, SqlSession&> write(
+      Work work, std::optional<std::chrono::milliseconds> patience = std::nullopt);
 
   std::unique_ptr<SqlDatabase> database_;
 };

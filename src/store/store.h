@@ -67,14 +67,16 @@ class Store {
   // nobody has another of it, its oldest; those of higher priority first, among equals the job that
   // was claimed longest ago. Each is given to one. What ran when it was released says `running`.
   virtual Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) = 0;
-  // The server lives. Fires of those that were silent for `dead_after`, or are certainly gone, are
-  // nobody's from then on.
+  // The server lives; what waits of one that leaves is nobody's. Fires of others that were silent
+  // for `dead_after`, where that is said, or are certainly gone, are nobody's from then on.
   virtual Result<ServerView> server_lives(const ServerRecord& server,
-                                          std::chrono::milliseconds dead_after) = 0;
+                                          std::optional<std::chrono::milliseconds> dead_after) = 0;
   // It lives no more, and says so; its fires are nobody's.
   virtual Status server_leaves(const std::string& owner) = 0;
   // Those that said so since they were silent last, or are silent, oldest first.
   virtual Result<std::vector<ServerRecord>> list_servers() = 0;
+  // What fires of these tasks that nobody has say of their jobs: priority, pool, label.
+  virtual Status describe_fires(const std::vector<FireRecord>& fires) = 0;
   // All that have not ended become this owner's, whoever had them. For a project that one process
   // owns.
   virtual Status adopt_fires(const std::string& owner) = 0;

@@ -280,18 +280,23 @@ bool PostgresSource::has_columns_of_before() const {
 // Asking costs an index look; a run that reads no row costs leases, transactions and a stage. The
 // watermark stays in either case, so a row that comes later is in the next window.
 Status PostgresSource::look_for_rows(WindowBound& bound, Cancel& cancel) {
-  // Columns that differ from those of the last window are told by a run that reads. Of a query, or
-  // where no index helps, the answer may cost as much as the read.
+  // Columns that differ from those of the last window are told by a run that reads. Of a query or a
+  // view, or where no index helps, the answer may cost as much as the read.
   const bool asks = bound.skip_if_empty && has_columns_of_before() && !spec_.allow_seq_scan &&
-                    cursor_->kind != CursorKind::row_transaction &&
+                    !lock_.empty() && cursor_->kind != CursorKind::row_transaction &&
                     std::holds_alternative<TableInput>(spec_.input) &&
                     !reads_null_cursors(spec_.null_cursor, bound.window);
   if (!asks) return {};
   TM_TRY(Connection * connection, control(cancel));
   const std::string condition = window_condition(*cursor_, bound.window, spec_.null_cursor);
+  TM_TRY(Transaction transaction, Transaction::begin(*connection, "read only", cancel));
+  // Where many rows are expected, reading the table until the first of them looks cheaper, and the
+  // newest stand at its end.
+  TM_CHECK(connection->execute("set local enable_seqscan = off", cancel));
   TM_TRY(const Rows found,
          connection->query("select exists (select from " + relation() + " where " + condition + ")",
                            cancel));
+  TM_CHECK(transaction.commit(cancel));
   bound.nothing_new = !found.boolean(0, 0);
   return {};
 }

@@ -30,11 +30,19 @@ StrainWatch::~StrainWatch() {
 }
 
 void StrainWatch::look_until_stopped() {
-  auto connection = Connection::connect(options_, stop_);
-  while (connection.ok() && !stop_.requested()) {
-    const auto strained = is_strained(**connection);
-    if (!strained.ok()) return;
-    guard_.strained(*strained);
+  std::unique_ptr<Connection> connection;
+  while (!stop_.requested()) {
+    // A question that is ended, or a session that is lost, is no reason to look no more: those who
+    // read would keep the pace of that moment.
+    if (!connection) {
+      auto made = Connection::connect(options_, stop_);
+      if (made.ok()) connection = std::move(*made);
+    }
+    if (connection) {
+      const auto strained = is_strained(*connection);
+      if (strained.ok()) guard_.strained(*strained);
+      if (!strained.ok()) connection.reset();
+    }
     std::unique_lock lock(mutex_);
     stopped_.wait_for(lock, look_every, [this] { return stop_.requested(); });
   }

@@ -1,7 +1,9 @@
 #include "drivers/postgres/session.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <thread>
@@ -29,11 +31,34 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// The server ends a session a moment after it was told to, and until then the session counts there.
+void finish_and_wait(PGconn* conn) {
+  constexpr std::chrono::seconds patience{1};
+  const int line = ::fcntl(PQsocket(conn), F_DUPFD_CLOEXEC, 0);
+  PQfinish(conn);
+  if (line < 0) return;
+  const auto end = std::chrono::steady_clock::now() + patience;
+  char dropped[4096];
+  for (bool is_open = true; is_open && std::chrono::steady_clock::now() < end;) {
+    pollfd waiting{line, POLLIN, 0};
+    if (::poll(&waiting, 1, poll_ms) <= 0) continue;
+    const ssize_t got = ::recv(line, dropped, sizeof(dropped), MSG_DONTWAIT);
+    is_open = got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+  }
+  ::close(line);
+}
+
 }  // namespace
 
 Connection::Impl::~Impl() {
   if (cancel_key != nullptr) PQfreeCancel(cancel_key);
-  if (conn != nullptr) PQfinish(conn);
+  if (conn == nullptr) return;
+  // Whoever has a place of a guard gives it back when the server has let go.
+  if (admitted && PQstatus(conn) == CONNECTION_OK) {
+    finish_and_wait(conn);
+  } else {
+    PQfinish(conn);
+  }
 }
 
 Status Connection::Impl::start(Cancel& cancel) {
