@@ -54,6 +54,11 @@ bool Service::Job::does(FireTask what) const {
   return times.contains(what) || (what == FireTask::run && Triggers::is_triggered(*spec));
 }
 
+const Service::Job* Service::doer_of(const Task& task) const {
+  const auto job = jobs_.find(task.job);
+  return job != jobs_.end() && job->second.does(task.what) ? &job->second : nullptr;
+}
+
 Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) {
   Job job{std::move(spec), {}};
   if (!job.spec->enabled) return job;
@@ -119,9 +124,7 @@ Status Service::set_jobs(const Jobs& jobs) {
 void Service::let_go(std::vector<FireRecord>& dropped) {
   for (auto fire = open_.begin(); fire != open_.end();) {
     const Task& task = fire->first.first;
-    const auto job = jobs_.find(task.job);
-    const bool goes_on = job != jobs_.end() && job->second.does(task.what);
-    if (goes_on || fire->second.state == FireState::running) {
+    if (doer_of(task) != nullptr || fire->second.state == FireState::running) {
       ++fire;
       continue;
     }
@@ -183,8 +186,8 @@ void Service::adopt(FireRecord fire) {
   if (options_.shared) fire.next_at.reset();  // it said when it could be claimed
   const FireKey key{fire.task, fire.fire};
   if (open_.contains(key)) return;  // taken a moment ago
-  const auto job = jobs_.find(fire.task.job);
-  if (job == jobs_.end() || !job->second.does(fire.task.what)) {
+  const Job* const job = doer_of(fire.task);
+  if (job == nullptr) {
     lock.unlock();
     return let_go_of(std::move(fire));
   }
@@ -197,7 +200,7 @@ void Service::adopt(FireRecord fire) {
   }
   open_[key] = fire;
   if (ran) {
-    const std::shared_ptr<const JobSpec> spec = job->second.spec;
+    const std::shared_ptr<const JobSpec> spec = job->spec;
     lock.unlock();
     settle(*spec, fire, {std::move(ran), std::nullopt}, {});
   } else if (fire.state == FireState::retry_wait && fire.next_at && !options_.shared) {
@@ -409,8 +412,7 @@ Status Service::taken(const FireRecord& offered, FireAnswer answer) {
   const Task& task = offered.task;
   if (!answer.taken && options_.shared && !offered.inputs.empty()) {
     // Another took it meanwhile, perhaps for less than this one knows of.
-    bool is_open = false;
-    return know_last(task.job, is_open);
+    TM_TRY([[maybe_unused]] const bool is_open, know_last(task.job));
   }
   if (!answer.taken) return {};
   FireRecord fire = std::move(answer.fire);
@@ -420,8 +422,7 @@ Status Service::taken(const FireRecord& offered, FireAnswer answer) {
     let_aside(task, answer.aside);
     if (answer.stop) stop_for(*answer.stop);
     if (!was_left_out && !options_.shared) {
-      const auto job = jobs_.find(task.job);  // its file may have been removed meanwhile
-      if (job == jobs_.end() || !job->second.does(task.what)) {
+      if (doer_of(task) == nullptr) {  // its file may have been removed meanwhile
         fire.state = FireState::cancelled;
         fire.reason = job_is_gone;
       } else if (!enter(fire)) {
@@ -505,11 +506,10 @@ Status Service::follow_as_stored() {
     followers = triggers_.followers();
   }
   for (const JobName& job : followers) {
-    bool is_open = false;
-    Status known = know_last(job, is_open);
+    auto known = know_last(job);
     if (known.ok()) continue;
     follow_anew_ = true;
-    return known;
+    return std::move(known).error();
   }
   return follow();
 }
@@ -558,10 +558,10 @@ void Service::retry_now(UtcMicros at) {
 
 // With mutex_ held: a fire that is owed. Where the queue is full it comes again a little later.
 void Service::enter_again(const FireKey& key) {
-  const auto job = jobs_.find(key.first.job);
-  if (job == jobs_.end() || !job->second.does(key.first.what)) return;
+  const Job* const job = doer_of(key.first);
+  if (job == nullptr) return;
   FireRecord fire = open_.at(key);
-  describe(fire, *job->second.spec);  // its job may have been edited since
+  describe(fire, *job->spec);  // its job may have been edited since
   if (!enter(std::move(fire))) retries_.emplace(later(time(), full_looks_every), key);
 }
 

@@ -121,6 +121,8 @@ class Service {
   };
   using FireKey = std::pair<Task, UtcMicros>;
 
+  // With mutex_ held: the job, where this service does that of it by itself; else nothing.
+  const Job* doer_of(const Task& task) const;
   static Result<Job> job_of(std::shared_ptr<const JobSpec> spec);
   Status take_up(const Job& job, FireTask what);
   void let_go(std::vector<FireRecord>& dropped);
@@ -167,7 +169,7 @@ class Service {
   Status forget_unknown();
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
-  Status know_last(const JobName& job, bool& is_open);
+  Result<bool> know_last(const JobName& job);
   Result<std::optional<Triggered>> for_all(const JobName& job);
   void wait_for_runs(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::nanoseconds> end);

@@ -58,11 +58,10 @@ void Service::begin(const QueuedRun& next) {
   const JobName& name = next.task.job;
   {
     const std::lock_guard lock(mutex_);
-    const auto job = jobs_.find(name);
+    const Job* const job = doer_of(next.task);
     const auto known = open_.find({next.task, next.fire});
-    const bool goes_on = job != jobs_.end() && job->second.does(next.task.what);
-    if (!goes_on || known == open_.end() || leaving_) return;
-    spec = job->second.spec;
+    if (job == nullptr || known == open_.end() || leaving_) return;
+    spec = job->spec;
     fire = known->second;
     const auto why = held_back(*spec, fire);
     if (why) {
@@ -71,7 +70,7 @@ void Service::begin(const QueuedRun& next) {
     } else {
       fire.state = FireState::running;
       ++fire.attempts;
-      note_delay(job->second, fire);
+      note_delay(*job, fire);
       before = std::exchange(fire.run, RunId());
       fire.run = new_run_id(parts_.clock, parts_.randomness);
       fire.reason.clear();
@@ -211,8 +210,7 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
       fire.state = why.starts_with("it took") ? FireState::failed : FireState::cancelled;
       if (!why.empty()) fire.reason = why;
     }
-    const auto known = jobs_.find(job.name);
-    const bool goes_on = known != jobs_.end() && known->second.does(fire.task.what);
+    const bool goes_on = doer_of(fire.task) != nullptr;
     if (was_not_its_own(error, fire.state, why) && !stays && goes_on) {
       // Owed as before: no attempt was made, or not to its end.
       --fire.attempts;

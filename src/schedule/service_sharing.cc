@@ -101,9 +101,9 @@ Status Service::claim() {
 bool Service::may_run(const Task& task) {
   const nanoseconds at = parts_.clock.monotonic();
   const std::lock_guard lock(mutex_);
-  const auto job = jobs_.find(task.job);
-  if (job == jobs_.end() || !job->second.does(task.what)) return false;
-  const std::set<std::string> connections = connections_of(*job->second.spec);
+  const Job* const job = doer_of(task);
+  if (job == nullptr) return false;
+  const std::set<std::string> connections = connections_of(*job->spec);
   return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
     const auto breaker = breakers_.find(name);
     return breaker != breakers_.end() && breaker->second.open_until(at).has_value();
@@ -128,8 +128,7 @@ Status Service::forget_unknown() {
     bool is_known = true;
     {
       const std::lock_guard lock(mutex_);
-      const auto job = jobs_.find(fire.task.job);
-      is_known = job != jobs_.end() && job->second.does(fire.task.what);
+      is_known = doer_of(fire.task) != nullptr;
     }
     if (is_known || !fire.owner.empty() || later(fire.fire, keeps_unknown) > time()) continue;
     fire.state = FireState::cancelled;
@@ -179,23 +178,22 @@ Status Service::learn_what_ended() {
 }
 
 // What a job's newest fire, whoever took it, was for: in the place of what is known here.
-Status Service::know_last(const JobName& job, bool& is_open) {
+// Whether it goes on.
+Result<bool> Service::know_last(const JobName& job) {
   TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(job, 1));
-  is_open = !last.empty() && !has_ended(last.front().state);
   FireInputs inputs;
   if (!last.empty()) {
     TM_TRY(inputs, parse_fire_inputs(last.front().inputs));
   }
   const std::lock_guard lock(mutex_);
   triggers_.set_last(job, last.empty() ? UtcMicros(0) : last.front().fire, inputs);
-  return {};
+  return !last.empty() && !has_ended(last.front().state);
 }
 
 // The fire of a job that is to follow others, as all servers see it: nothing where another has
 // taken it already, or where one goes on that leaves out what comes meanwhile.
 Result<std::optional<Triggered>> Service::for_all(const JobName& job) {
-  bool is_open = false;
-  TM_CHECK(know_last(job, is_open));
+  TM_TRY(const bool is_open, know_last(job));
   const std::lock_guard lock(mutex_);
   const auto known = jobs_.find(job);
   if (known == jobs_.end()) return std::optional<Triggered>();

@@ -6,6 +6,14 @@
 #include "schedule/service.h"
 
 namespace tidemark {
+namespace {
+
+// One that was begun once waits for nobody any more.
+bool waits_for_window(const FireRecord& fire, const JobSpec& job) {
+  return fire.task.what == FireTask::run && fire.attempts == 0 && Windows::waits(job);
+}
+
+}  // namespace
 
 // With mutex_ held.
 void Service::set_windows() {
@@ -26,7 +34,7 @@ void Service::set_windows() {
 bool Service::hold(FireRecord& fire) {
   const JobSpec& job = *jobs_.at(fire.task.job).spec;
   if (options_.shared) return false;  // see waits_for_others
-  if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
+  if (!waits_for_window(fire, job)) return false;
   auto follows = windows_.follows(job.name, fire.fire);
   if (Windows::missing(job, follows, triggers_).empty()) return false;
   const UtcMicros at = time();
@@ -43,7 +51,7 @@ bool Service::hold(FireRecord& fire) {
 bool Service::waits_for_others(FireRecord& fire) {
   constexpr std::chrono::seconds asks_again_after{2};
   const JobSpec& job = *jobs_.at(fire.task.job).spec;
-  if (fire.task.what != FireTask::run || fire.attempts > 0 || !Windows::waits(job)) return false;
+  if (!waits_for_window(fire, job)) return false;
   const auto missing = Windows::missing(job, windows_.follows(job.name, fire.fire), triggers_);
   if (missing.empty()) return false;
   const UtcMicros at = time();

@@ -13,11 +13,7 @@ class FiresTest : public StoreFixture {
  protected:
   void SetUp() override {
     StoreFixture::SetUp();
-    for (const char* job : {"orders", "customers"}) {
-      JobRecord record;
-      record.name = JobName(job);
-      ASSERT_TRUE(store_->upsert_job(record).ok());
-    }
+    add_jobs({"orders", "customers"});
   }
   bool take(const char* job, std::int64_t fire, const std::string& skipped = {}) {
     auto taken =

@@ -14,11 +14,7 @@ class OverviewTest : public StoreFixture {
  protected:
   void SetUp() override {
     StoreFixture::SetUp();
-    for (const char* job : {"orders", "customers"}) {
-      JobRecord record;
-      record.name = JobName(job);
-      ASSERT_TRUE(store_->upsert_job(record).ok());
-    }
+    add_jobs({"orders", "customers"});
     database_now_ = GetParam() == System::sqlite
                         ? open_sqlite_database(dir_ / "store.db", clock_).value()
                         : open_postgres_database(options(), system_clock_).value();

@@ -19,11 +19,7 @@ class ServersTest : public StoreFixture {
 
   void SetUp() override {
     StoreFixture::SetUp();
-    for (const char* job : {"a", "b", "c"}) {
-      JobRecord record;
-      record.name = JobName(job);
-      ASSERT_TRUE(store_->upsert_job(record).ok());
-    }
+    add_jobs({"a", "b", "c"});
   }
   void offer(const char* job, std::int64_t at, std::int64_t priority = 0, const char* pool = "",
              const char* label = "", FireTask what = FireTask::run) {
@@ -52,6 +48,13 @@ class ServersTest : public StoreFixture {
     auto claimed = store_->claim_fires(claim);
     EXPECT_TRUE(claimed.ok()) << claimed.error().describe();
     return std::move(claimed).value();
+  }
+  // One that is claimed, and runs.
+  FireRecord begin(const char* owner) {
+    FireRecord fire = claim(owner).at(0);
+    fire.state = FireState::running;
+    EXPECT_TRUE(store_->update_fire(fire).ok());
+    return fire;
   }
   static std::string named(const std::vector<FireRecord>& fires) {
     std::string text;
@@ -205,9 +208,7 @@ TEST_P(ServersTest, AnEditedJobIsDescribedAnew) {
 TEST_P(ServersTest, WhatWasToStopIsNotTriedAgain) {
   lives("s1");
   offer("a", 1);
-  FireRecord fire = claim("s1").at(0);
-  fire.state = FireState::running;
-  ASSERT_TRUE(store_->update_fire(fire).ok());
+  FireRecord fire = begin("s1");
   ASSERT_TRUE(store_->take_fire(new_fire(JobName("a"), UtcMicros(2), ""), OnOpen::replace)->taken);
   fire.state = FireState::retry_wait;
   fire.next_at = UtcMicros(1);
@@ -233,9 +234,7 @@ TEST_P(ServersTest, ALaterOneTakesThePlaceOfOneThatWaitsButNotOfOneThatRuns) {
 TEST_P(ServersTest, AServerIsToldWhatIsToStop) {
   lives("s1");
   offer("a", 1);
-  FireRecord fire = claim("s1").at(0);
-  fire.state = FireState::running;
-  ASSERT_TRUE(store_->update_fire(fire).ok());
+  FireRecord fire = begin("s1");
   EXPECT_TRUE(lives("s1").stop.empty());
   ASSERT_TRUE(store_->take_fire(new_fire(JobName("a"), UtcMicros(2), ""), OnOpen::replace)->taken);
   EXPECT_TRUE(lives("s2").stop.empty());

@@ -32,7 +32,7 @@ void bind(SqlStatement& statement, const FireRecord& fire) {
       .bind_text(9, fire.inputs);
 }
 
-Result<bool> insert(SqlSession& session, const FireRecord& fire, const std::string& now) {
+Result<bool> insert(SqlSession& session, const FireRecord& fire) {
   TM_TRY(auto statement,
          session.prepare("INSERT INTO etl_fires (job_id, fire_time, state, attempts, run_id, "
                          "next_at, reason, owner, task, inputs, priority, pool, label, ended_at) "
@@ -40,7 +40,10 @@ Result<bool> insert(SqlSession& session, const FireRecord& fire, const std::stri
                          "NOTHING"));
   bind(statement, fire);
   statement.bind_int64(10, fire.priority).bind_text(11, fire.pool).bind_text(12, fire.label);
-  if (has_ended(fire.state)) statement.bind_text(13, now);
+  if (has_ended(fire.state)) {
+    TM_TRY(const UtcMicros now, session.now());
+    statement.bind_text(13, to_text(now));
+  }
   TM_CHECK(statement.run());
   return session.changed_rows() == 1;
 }
@@ -83,7 +86,8 @@ FireRecord put_aside(FireRecord fire) {
 }
 
 // One that was to stop, and would go on later, does not.
-Status end_stopped(SqlSession& session, const FireRecord& fire, UtcMicros now) {
+Status end_stopped(SqlSession& session, const FireRecord& fire) {
+  TM_TRY(const UtcMicros now, session.now());
   TM_TRY(auto statement,
          session.prepare("UPDATE etl_fires SET state = 'cancelled', reason = stop, ended_at = ?, "
                          "next_at = NULL WHERE job_id = ? AND fire_time = ? AND task = ? AND stop "
@@ -132,7 +136,6 @@ Result<std::vector<FireRecord>> read(SqlStatement& rows) {
 Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_open) {
   FireAnswer answer;
   answer.fire = fire;
-  TM_TRY(const UtcMicros now, session.now());
   const bool looks = on_open != OnOpen::queue && fire.state == FireState::waiting;
   std::vector<FireRecord> open;
   if (looks) {
@@ -142,7 +145,7 @@ Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_o
     answer.fire.state = FireState::skipped;
     answer.fire.reason = before_has_not_ended;
   }
-  TM_TRY(answer.taken, insert(session, answer.fire, to_text(now)));
+  TM_TRY(answer.taken, insert(session, answer.fire));
   if (!answer.taken || has_ended(answer.fire.state)) return answer;
   for (const FireRecord& one : open) {
     if (one.state == FireState::running && !one.owner.empty()) {
@@ -168,12 +171,14 @@ Status update(SqlSession& session, const FireRecord& fire, const std::string& ow
              open_states));
   bind(statement, fire);
   statement.bind_text(10, owner);
-  TM_TRY(const UtcMicros now, session.now());
-  if (has_ended(fire.state)) statement.bind_text(11, to_text(now));
+  if (has_ended(fire.state)) {
+    TM_TRY(const UtcMicros now, session.now());
+    statement.bind_text(11, to_text(now));
+  }
   TM_CHECK(statement.run());
   if (session.changed_rows() != 1) return stale(fire);
   const bool goes_on = fire.state == FireState::waiting || fire.state == FireState::retry_wait;
-  return goes_on ? end_stopped(session, fire, now) : Status();
+  return goes_on ? end_stopped(session, fire) : Status();
 }
 
 Status describe(SqlSession& session, const FireRecord& fire) {

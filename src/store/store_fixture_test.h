@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
 
@@ -32,6 +33,14 @@ class StoreFixture : public ::testing::TestWithParam<System> {
   void TearDown() override {
     store_.reset();
     std::filesystem::remove_all(dir_);
+  }
+
+  void add_jobs(std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      JobRecord record;
+      record.name = JobName(name);
+      ASSERT_TRUE(store_->upsert_job(record).ok());
+    }
   }
 
   static testing::PostgresServer& server() { return testing::PostgresServer::shared(); }
