@@ -247,6 +247,7 @@ class Together(Servers):
         self.job("a", "every: 1s\n")
         self.job("eu", "every: 1s\nlabel: eu\n")
         scheduler = Server(self, "scheduler", options=("--role", "scheduler")).start()
+        self.wait_for(lambda: self.fires("a"))  # so it is the first of them
         worker = Server(self, "worker", options=("--role", "worker")).start()
         self.wait_for(lambda: len(self.done("a")) >= 3)
         self.assertEqual([], self.done("eu"))
