@@ -15,12 +15,6 @@ constexpr std::int64_t day_us = 86'400'000'000;
 // The engine keeps the offset as its distance from the easternmost one, 15:59:59.
 constexpr std::int32_t timetz_offset_max = 57'599;
 
-template <class T>
-Decoded put(void* data, std::size_t row, T value) {
-  static_cast<T*>(data)[row] = value;
-  return Decoded::good;
-}
-
 Decoded refuse(Decoding& out, std::string why) {
   out.why = std::move(why);
   return Decoded::refused;
@@ -29,19 +23,19 @@ Decoded refuse(Decoding& out, std::string why) {
 Decoded put_date(std::string_view bytes, void* data, std::size_t row, Decoding& out) {
   using Limits = std::numeric_limits<std::int32_t>;
   const auto days = static_cast<std::int32_t>(read_u32(bytes.data()));
-  if (days == Limits::max()) return put(data, row, Limits::max());
-  if (days == Limits::min()) return put(data, row, -Limits::max());
+  if (days == Limits::max()) return put_value(data, row, Limits::max());
+  if (days == Limits::min()) return put_value(data, row, -Limits::max());
   const std::int64_t shifted = days + epoch_days;
   if (shifted >= Limits::max() || shifted <= -Limits::max())
     return refuse(out, "the date is beyond the engine's calendar");
-  return put(data, row, static_cast<std::int32_t>(shifted));
+  return put_value(data, row, static_cast<std::int32_t>(shifted));
 }
 
 Decoded put_timestamp(std::string_view bytes, void* data, std::size_t row, Decoding& out) {
   using Limits = std::numeric_limits<std::int64_t>;
   const auto us = static_cast<std::int64_t>(read_u64(bytes.data()));
-  if (us == Limits::max()) return put(data, row, Limits::max());
-  if (us == Limits::min()) return put(data, row, -Limits::max());
+  if (us == Limits::max()) return put_value(data, row, Limits::max());
+  if (us == Limits::min()) return put_value(data, row, -Limits::max());
   std::int64_t shifted = 0;
   if (__builtin_add_overflow(us, epoch_us, &shifted) || shifted >= Limits::max() ||
       shifted <= -Limits::max()) {
@@ -49,7 +43,7 @@ Decoded put_timestamp(std::string_view bytes, void* data, std::size_t row, Decod
                   "the timestamp is beyond the engine's calendar, which ends at 294247-01-10 "
                   "04:00:54.775806");
   }
-  return put(data, row, shifted);
+  return put_value(data, row, shifted);
 }
 
 Decoded put_timetz(std::string_view bytes, void* data, std::size_t row, Decoding& out) {
@@ -62,7 +56,7 @@ Decoded put_timetz(std::string_view bytes, void* data, std::size_t row, Decoding
     return refuse(out, "the time zone offset is beyond 15:59:59");
   const std::uint64_t packed =
       static_cast<std::uint64_t>(us) << 24 | static_cast<std::uint64_t>(timetz_offset_max - east_s);
-  return put(data, row, packed);
+  return put_value(data, row, packed);
 }
 
 Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
@@ -87,13 +81,13 @@ Decoded put_interval(std::string_view bytes, void* data, std::size_t row, Decodi
        value.microseconds == Large::min())) {
     return refuse(out, "the interval is infinite, which the engine cannot hold");
   }
-  return put(data, row, value);
+  return put_value(data, row, value);
 }
 
 Decoded put_uuid(std::string_view bytes, void* data, std::size_t row) {
   const auto high =
       static_cast<unsigned __int128>(read_u64(bytes.data()) ^ (std::uint64_t{1} << 63));
-  return put(data, row, static_cast<__int128>(high << 64 | read_u64(bytes.data() + 8)));
+  return put_value(data, row, static_cast<__int128>(high << 64 | read_u64(bytes.data() + 8)));
 }
 
 Decoded put_decimal(std::string_view bytes, const Type& type, void* data, std::size_t row,
@@ -103,13 +97,13 @@ Decoded put_decimal(std::string_view bytes, const Type& type, void* data, std::s
   if (decoded != Decoded::good) return decoded;
   switch (fixed_width(type)) {
     case 2:
-      return put(data, row, static_cast<std::int16_t>(value));
+      return put_value(data, row, static_cast<std::int16_t>(value));
     case 4:
-      return put(data, row, static_cast<std::int32_t>(value));
+      return put_value(data, row, static_cast<std::int32_t>(value));
     case 8:
-      return put(data, row, static_cast<std::int64_t>(value));
+      return put_value(data, row, static_cast<std::int64_t>(value));
     default:
-      return put(data, row, value);
+      return put_value(data, row, value);
   }
 }
 
@@ -167,7 +161,7 @@ Decoded put_array(const ColumnForm& form, std::string_view bytes, ColumnWriter& 
 }
 
 // The length of every value of a form; 0 where values differ.
-std::size_t fixed_length(ValueForm form) {
+constexpr std::size_t fixed_length(ValueForm form) {
   switch (form) {
     case ValueForm::boolean:
       return 1;
@@ -205,17 +199,17 @@ Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
     return Decoded::broken;
   switch (form) {
     case ValueForm::boolean:
-      return put(data, row, static_cast<std::uint8_t>(bytes[0] != 0));
+      return put_value(data, row, static_cast<std::uint8_t>(bytes[0] != 0));
     case ValueForm::int2:
-      return put(data, row, read_u16(bytes.data()));
+      return put_value(data, row, read_u16(bytes.data()));
     case ValueForm::int4:
     case ValueForm::oid:
     // Floats travel as their bits, so NaN and -0 stay what they are.
     case ValueForm::float4:
-      return put(data, row, read_u32(bytes.data()));
+      return put_value(data, row, read_u32(bytes.data()));
     case ValueForm::int8:
     case ValueForm::float8:
-      return put(data, row, read_u64(bytes.data()));
+      return put_value(data, row, read_u64(bytes.data()));
     case ValueForm::numeric_decimal:
       return put_decimal(bytes, type, data, row, out);
     case ValueForm::numeric_text:
@@ -236,7 +230,7 @@ Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
       return put_date(bytes, data, row, out);
     case ValueForm::time: {
       const auto us = static_cast<std::int64_t>(read_u64(bytes.data()));
-      return us < 0 || us > day_us ? Decoded::broken : put(data, row, us);
+      return us < 0 || us > day_us ? Decoded::broken : put_value(data, row, us);
     }
     case ValueForm::timetz:
       return put_timetz(bytes, data, row, out);
@@ -252,8 +246,8 @@ Decoded decode_scalar(ValueForm form, const Type& type, std::string_view bytes,
 
 }  // namespace
 
-Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                     void* data, std::size_t row, Decoding& out) {
+Decoded decode_any_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
+                         void* data, std::size_t row, Decoding& out) {
   if (form.form == ValueForm::array) return put_array(form, bytes, writer, row, out);
   return decode_scalar(form.form, form.type, bytes, writer, data, row, out);
 }

@@ -26,8 +26,11 @@ struct Decoding {
 };
 
 // Writes the value `bytes` at `row` of `writer`. `data` is writer.data(), fetched once a batch.
-Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                     void* data, std::size_t row, Decoding& out);
+inline Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
+                            void* data, std::size_t row, Decoding& out);
+// The same, for every form.
+Decoded decode_any_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
+                         void* data, std::size_t row, Decoding& out);
 
 // The text numeric_out prints for the binary form of a numeric; false when the bytes are no
 // numeric.
@@ -56,6 +59,28 @@ inline std::uint64_t read_u64(const char* at) {
   std::uint64_t value;
   std::memcpy(&value, at, sizeof(value));
   return __builtin_bswap64(value);
+}
+
+template <class T>
+Decoded put_value(void* data, std::size_t row, T value) {
+  static_cast<T*>(data)[row] = value;
+  return Decoded::good;
+}
+
+// What most columns are costs no call.
+inline Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
+                            void* data, std::size_t row, Decoding& out) {
+  switch (form.form) {
+    case ValueForm::int8:
+    case ValueForm::float8:
+      if (bytes.size() != 8) return Decoded::broken;
+      return put_value(data, row, read_u64(bytes.data()));
+    case ValueForm::int4:
+      if (bytes.size() != 4) return Decoded::broken;
+      return put_value(data, row, read_u32(bytes.data()));
+    default:
+      return decode_any_value(form, bytes, writer, data, row, out);
+  }
 }
 
 }  // namespace tidemark::postgres

@@ -22,6 +22,14 @@ void VectorWriter::set_valid(std::size_t row) {
 }
 
 void VectorWriter::set_bytes(std::size_t row, std::string_view bytes) {
+  // A short string lies in the vector itself, as duckdb.h describes it: no call into the engine.
+  duckdb_string_t& place = static_cast<duckdb_string_t*>(data_)[row];
+  if (bytes.size() <= sizeof(place.value.inlined.inlined)) {
+    place = {};
+    place.value.inlined.length = static_cast<std::uint32_t>(bytes.size());
+    bytes.copy(place.value.inlined.inlined, bytes.size());
+    return;
+  }
   duckdb_unsafe_vector_assign_string_element_len(vector_, row, bytes.data(), bytes.size());
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -131,7 +132,9 @@ Result<Answer> Connection::query_waiting(const std::string& sql) {
 }
 
 Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& result) {
-  constexpr std::chrono::microseconds pause(200);
+  // Short for a short statement; in a long one each look costs other threads a switch.
+  constexpr std::chrono::microseconds pause_max(2'000);
+  std::chrono::microseconds pause(50);
   TM_TRY(StatementHandle statement, prepare(sql));
   PendingHandle pending;
   const auto failed = [&] {
@@ -142,7 +145,9 @@ Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& resul
   duckdb_pending_state state = DUCKDB_PENDING_RESULT_NOT_READY;
   while (state != DUCKDB_PENDING_RESULT_READY && state != DUCKDB_PENDING_ERROR) {
     state = duckdb_pending_execute_task(pending.get());
-    if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) std::this_thread::sleep_for(pause);
+    if (state != DUCKDB_PENDING_NO_TASKS_AVAILABLE) continue;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(pause + pause / 8, pause_max);
   }
   if (state == DUCKDB_PENDING_ERROR) return failed();
   if (duckdb_execute_pending(pending.get(), result.get()) != DuckDBSuccess)

@@ -85,6 +85,33 @@ TEST_F(EngineTest, FeedsFillTypedColumnsWithNullsTextAndLists) {
   EXPECT_EQ(*db_->count("SELECT sum(len(l))::BIGINT FROM t"), 4999);
 }
 
+// The engine keeps up to twelve bytes in the vector and compares them with what is behind them.
+TEST_F(EngineTest, TextOfEachLengthIsEqualToItself) {
+  const Schema schema{
+      {{"i", Type::of(TypeKind::int64), true, {}}, {"s", Type::of(TypeKind::varchar), true, {}}},
+      {}};
+  const std::string letters = "abcdefghijklmnopqrstuvwxyz";
+  std::int64_t next = 0;
+  auto from = db_->register_feed(
+      schema,
+      [&](BatchWriter& writer) -> Result<std::size_t> {
+        std::size_t row = 0;
+        for (; row < writer.capacity() && next < 5400; ++row, ++next) {
+          static_cast<std::int64_t*>(writer.column(0).data())[row] = next;
+          writer.column(1).set_bytes(row, "a longer text that a row left here");
+          writer.column(1).set_bytes(
+              row, std::string_view(letters).substr(0, static_cast<std::size_t>(next % 27)));
+        }
+        return row;
+      },
+      nullptr);
+  ASSERT_TRUE(from.ok());
+  ASSERT_TRUE(db_->execute("CREATE TABLE t AS SELECT * FROM " + *from).ok());
+  EXPECT_EQ(*db_->count("SELECT count(*) FROM t WHERE s = '" + letters + "'[:i % 27]"), 5400);
+  EXPECT_EQ(*db_->count("SELECT count(DISTINCT s) FROM t"), 27);
+  EXPECT_EQ(*db_->count("SELECT count(*) FROM t WHERE s = ''"), 200);
+}
+
 TEST_F(EngineTest, AnErrorOfAFeedComesBackUnchanged) {
   const Schema schema{{{"i", Type::of(TypeKind::int64), true, {}}}, {}};
   auto from = db_->register_feed(
