@@ -36,6 +36,12 @@ FireTimes FireTimes::cron(Cron cron, Zone zone) {
   return times;
 }
 
+std::optional<FireTimes> FireTimes::on_the_wall() const {
+  auto utc = Zone::find("UTC");
+  if (!cron_ || !utc.ok()) return std::nullopt;
+  return cron(*cron_, *std::move(utc));
+}
+
 Result<std::optional<FireTimes>> FireTimes::of(const ScheduleSpec& schedule) {
   if (schedule.every) return std::optional(every(*schedule.every));
   if (!schedule.cron) return std::optional<FireTimes>();

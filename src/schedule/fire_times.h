@@ -32,6 +32,10 @@ class FireTimes {
   // checked.
   static Result<std::optional<FireTimes>> of(const ScheduleSpec& schedule);
 
+  // What the wall shows at the times of `cron`, as if it were UTC: none is left out or shown twice.
+  // Nothing of `every`, which knows no wall.
+  std::optional<FireTimes> on_the_wall() const;
+
   // The first one after `at`; nothing where there is none in the next fifty years.
   std::optional<UtcMicros> after(UtcMicros at) const;
 

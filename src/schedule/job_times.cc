@@ -97,16 +97,23 @@ std::optional<UtcMicros> JobTimes::moved_after(UtcMicros at) const {
   return std::nullopt;
 }
 
-// The first fire of day `day` that is after `at` when it comes on day `to`, at that moment.
+// The first fire of day `day` that is after `at` when it comes on day `to`, at that time of the
+// wall: of a `cron` that it names, also where the clock did not show it on `day`.
 std::optional<UtcMicros> JobTimes::moved_from(std::int64_t day, std::int64_t to,
                                               UtcMicros at) const {
   const std::int64_t shift = (to - day) * day_s;
   const std::int64_t begin = std::max(day * day_s, wall(at) - shift);
-  for (auto fire = fires.after(UtcMicros(shows(begin).get() - 1)); fire;
-       fire = fires.after(*fire)) {
-    if (floor_div(wall(*fire), day_s) > day) return std::nullopt;
-    const UtcMicros moved = shift == 0 ? *fire : shows(wall(*fire) + shift);
-    if (moved > at && floor_div(wall(*fire), day_s) == day) return moved;
+  const std::optional<FireTimes> named = shift == 0 ? std::nullopt : fires.on_the_wall();
+  const FireTimes& times = named ? *named : fires;
+  const auto wall_of = [&](UtcMicros fire) {
+    return named ? floor_div(fire.get(), second_us) : wall(fire);
+  };
+  const UtcMicros first = named ? UtcMicros(begin * second_us) : shows(begin);
+  for (auto fire = times.after(UtcMicros(first.get() - 1)); fire; fire = times.after(*fire)) {
+    const std::int64_t shown = wall_of(*fire);
+    if (floor_div(shown, day_s) > day) return std::nullopt;
+    const UtcMicros moved = shift == 0 ? *fire : shows(shown + shift);
+    if (moved > at && floor_div(shown, day_s) == day) return moved;
   }
   return std::nullopt;
 }

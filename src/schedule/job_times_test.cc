@@ -87,6 +87,19 @@ TEST(JobTimes, AMovedFireHasTheTimeOfTheWall) {
             (Times{"2026-03-30T04:00:00"}));
 }
 
+TEST(JobTimes, AMovedFireHasTheTimeThatItNamesAlsoWhereItsDayDidNotShowIt) {
+  const Zone berlin = *Zone::find("Europe/Berlin");
+  JobTimes times{FireTimes::cron(*Cron::parse("30 2 * * *"), berlin)};
+  times.zone = berlin;
+  times.off.weekdays = std::bitset<7>("1100000");
+  times.on_day_off = OnDayOff::next_workday;
+  // Summer begins on Sunday the 29th at 02:00, winter on Sunday 2026-10-25 at 03:00.
+  EXPECT_EQ(all_of(times, "2026-03-27T00:00:00", "2026-03-31T12:00:00"),
+            (Times{"2026-03-27T01:30:00", "2026-03-30T00:30:00", "2026-03-31T00:30:00"}));
+  EXPECT_EQ(all_of(times, "2026-10-23T00:00:00", "2026-10-27T12:00:00"),
+            (Times{"2026-10-23T00:30:00", "2026-10-26T01:30:00", "2026-10-27T01:30:00"}));
+}
+
 TEST(JobTimes, DaysOffOfAWeekCostAShortDistanceNoMoreThanALongOne) {
   JobTimes times{FireTimes::every(std::chrono::seconds(1))};
   times.off.weekdays = std::bitset<7>("1111110");  // all but Monday

@@ -68,10 +68,29 @@ std::optional<std::int64_t> compact_day(std::string_view text) {
   return day_of(day.substr(0, 4) + "-" + day.substr(4, 2) + "-" + day.substr(6));
 }
 
+// `P1D`, `P2W`: in days.
+std::optional<std::int64_t> days_of_duration(std::string_view text) {
+  if (text.size() < 3 || text.size() > 6 || text.front() != 'P') return std::nullopt;
+  const char unit = text.back();
+  if (unit != 'D' && unit != 'W') return std::nullopt;
+  std::int64_t count = 0;
+  for (const char digit : text.substr(1, text.size() - 2)) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    count = 10 * count + (digit - '0');
+  }
+  return unit == 'W' ? 7 * count : count;
+}
+
 struct Event {
   Location at;
   std::optional<std::int64_t> begin;
-  std::optional<std::int64_t> end;  // the day after its last
+  std::optional<std::int64_t> end;   // the day after its last
+  std::optional<std::int64_t> days;  // in place of an end
+  bool cancelled = false;
+
+  std::int64_t day_after() const {
+    return std::max(end.value_or(*begin + days.value_or(1)), *begin + 1);
+  }
 };
 
 // Of RFC 5545 as much as calendars of holidays have: events of whole days. Those that have a time
@@ -91,7 +110,7 @@ void read_icalendar(const std::string& file, const std::vector<Line>& lines,
     const std::string_view value = text.substr(std::min(text.rfind(':') + 1, text.size()));
     const int column = static_cast<int>(text.size() - value.size()) + 1;
     const bool is_day = value.find('T') == std::string_view::npos;
-    if (text == "BEGIN:VEVENT") event = Event{{line.number, 1}, {}, {}};
+    if (text == "BEGIN:VEVENT") event = Event{{line.number, 1}, {}, {}, {}};
     if (!event) continue;
     if (word == "RRULE" || word == "RDATE") {
       faults.add(file, {line.number, 1}, "an event that repeats (" + std::string(word) + ")",
@@ -103,10 +122,18 @@ void read_icalendar(const std::string& file, const std::vector<Line>& lines,
                    "write it as 20261225");
       }
       (word == "DTSTART" ? event->begin : event->end) = day;
+    } else if (word == "DURATION") {
+      event->days = days_of_duration(value);
+      // Of an event that begins at a time of the day it may be anything.
+      if (!event->days && value.find('T') == std::string_view::npos) {
+        faults.add(file, {line.number, column}, "`" + std::string(value) + "` is no number of days",
+                   "write it as P3D or P1W");
+      }
+    } else if (word == "STATUS") {
+      event->cancelled = value == "CANCELLED";
     } else if (text == "END:VEVENT") {
-      if (event->begin) {
-        const std::int64_t end =
-            std::max(event->end.value_or(*event->begin + 1), *event->begin + 1);
+      if (event->begin && !event->cancelled) {
+        const std::int64_t end = event->day_after();
         if (end - *event->begin > event_days_max)
           faults.add(file, event->at, "an event of more than ten years", "correct its DTEND");
         for (std::int64_t day = *event->begin; day < end && day - *event->begin < event_days_max;

@@ -56,6 +56,22 @@ TEST(Calendar, AnICalendarsEventsOfWholeDays) {
                                        day("2027-01-01")));
 }
 
+TEST(Calendar, AnICalendarsEventsMaySayHowLongTheyAreOrBeCancelled) {
+  const Read events =
+      read("days.ics",
+           "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDURATION:P2D\nDTSTART;VALUE=DATE:20261224\nEND:VEVENT\n"
+           "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20270101\nSTATUS:CANCELLED\nEND:VEVENT\n"
+           "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20270301\nDURATION:P1W\nSTATUS:CONFIRMED\nEND:VEVENT\n"
+           "BEGIN:VEVENT\nDTSTART:20270401T080000Z\nDURATION:PT1H\nEND:VEVENT\nEND:VCALENDAR\n");
+  EXPECT_EQ(events.faults.print(), "");
+  EXPECT_EQ(events.days.size(), 9U);
+  EXPECT_TRUE(events.days.contains(day("2026-12-25")));
+  EXPECT_FALSE(events.days.contains(day("2027-01-01")));
+  EXPECT_TRUE(events.days.contains(day("2027-03-07")));
+  EXPECT_THAT(read("a.ics", "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDURATION:3 days\n").faults.print(),
+              HasSubstr("a.ics:3:10: `3 days` is no number of days"));
+}
+
 TEST(Calendar, AnICalendarThatCannotBeReadWholeIsAFault) {
   EXPECT_THAT(read("a.ics", "2026-12-25\n").faults.print(), HasSubstr("a.ics:1:1: this is no iC"));
   const Read events = read("a.ics",
