@@ -19,6 +19,11 @@
 namespace tidemark {
 namespace {
 
+// How often edits of the project's files are looked for: in a large project seldom enough to cost a
+// hundredth of a core.
+constexpr std::chrono::milliseconds watch_pause_min{500};
+constexpr int watch_pause_of_look = 100;
+
 JsonValue document(const ServiceNote& note, UtcMicros at) {
   JsonValue json;
   json.set("at", to_text(at))
@@ -76,11 +81,22 @@ ServiceOptions options_of(const ProjectSpec& project, const CommandLine& line) {
   for (const PoolSpec& pool : project.pools)
     options.limits.pools.emplace(pool.name.value, static_cast<int>(pool.places));
   options.drain = line.drain;
+  options.keep_runs = project.history;
+  options.keep_stages = project.stage.keep;
   options.shared = !project.store.sqlite_path();
   options.schedules = line.role != "worker";
   options.works = line.role != "scheduler";
   options.labels.insert(line.labels.begin(), line.labels.end());
   return options;
+}
+
+// A source is left alone in its quiet hours, and its jobs run when they end.
+std::optional<PutOff> put_off(const ProjectSpec& project, const JobSpec& job, UtcMicros at) {
+  const ConnectionSpec* const from = project.find_connection(job.from.connection.value);
+  const auto quiet = quiet_at(from->guard, at);
+  // Of a zone that is not there the run says it.
+  if (!quiet.ok() || !*quiet) return std::nullopt;
+  return PutOff{(*quiet)->until, (*quiet)->why};
 }
 
 // Alone, a server does all there is to do.
@@ -166,7 +182,8 @@ class Served {
                      },
                      [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
                      [&](const ServiceNote& note) { log_.tell(note); },
-                     [&](const std::string& text) { log_.say(text); }},
+                     [&](const std::string& text) { log_.say(text); },
+                     [&](const JobSpec& job, UtcMicros at) { return put_off(project, job, at); }},
                     options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
@@ -237,9 +254,14 @@ class Served {
     JobWatch watch(project, call_.around.catalog);
     bool settings = false;
     std::optional<Service::Jobs> untaken;  // what the store could not be told yet
+    std::chrono::nanoseconds pause = watch_pause_min;
     while (!stop_.requested()) {
-      call_.around.clock.sleep(std::chrono::milliseconds(500));
+      for (auto left = pause; left.count() > 0 && !stop_.requested(); left -= watch_pause_min)
+        call_.around.clock.sleep(watch_pause_min);
+      const auto begun = call_.around.clock.monotonic();
       const auto changed = watch.look();
+      pause = std::max<std::chrono::nanoseconds>(
+          watch_pause_min, (call_.around.clock.monotonic() - begun) * watch_pause_of_look);
       if (!changed) {
         if (untaken && take_up(service, *untaken).ok()) untaken.reset();
         continue;

@@ -327,25 +327,34 @@ std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>&
   return watch;
 }
 
-Status Guard::check_hours() const {
-  if (spec_.quiet_hours.empty()) return {};
-  TM_TRY(const Zone zone, Zone::find(spec_.timezone.value));
-  const WallMinute now = zone.wall_minute(clock_.now_utc());
-  for (const QuietHours& hours : spec_.quiet_hours) {
+Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at) {
+  constexpr std::int64_t minute_us = 60'000'000;
+  if (spec.quiet_hours.empty()) return std::optional<QuietTime>();
+  TM_TRY(const Zone zone, Zone::find(spec.timezone.value));
+  const WallMinute now = zone.wall_minute(at);
+  for (const QuietHours& hours : spec.quiet_hours) {
     const int left = hours.minutes_left(now);
     if (left == 0) continue;
     const int end = (now.minute + left) % (24 * 60);
     const auto two = [](int number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-    return Error{
-        "blocked.quiet_hours",
-        Fault::source,
-        Retry::backoff,
+    return std::optional(QuietTime{
+        UtcMicros((at.get() / minute_us + left) * minute_us),
         "the source is left alone at this time (`quiet_hours: " + hours.text() + "`, " +
-            spec_.timezone.value + ")",
-        {},
-        "run again from " + two(end / 60) + ":" + two(end % 60) + ", or add --in-quiet-hours"};
+            spec.timezone.value + ")",
+        two(end / 60) + ":" + two(end % 60)});
   }
-  return {};
+  return std::optional<QuietTime>();
+}
+
+Status Guard::check_hours() const {
+  TM_TRY(const auto quiet, quiet_at(spec_, clock_.now_utc()));
+  if (!quiet) return {};
+  return Error{"blocked.quiet_hours",
+               Fault::source,
+               Retry::backoff,
+               quiet->why,
+               {},
+               "run again from " + quiet->wall_end + ", or add --in-quiet-hours"};
 }
 
 Error seq_scan(const std::string& table, const std::string& column, std::int64_t bytes,

@@ -39,6 +39,15 @@ class Pace {
   std::chrono::nanoseconds paid_until_{0};
 };
 
+// A source that is left alone: until when, as a moment and on the wall of its zone, and why.
+struct QuietTime {
+  UtcMicros until;
+  std::string why;
+  std::string wall_end;
+};
+// Nothing outside of the quiet hours; `env.no_zone`.
+Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at);
+
 class Guard {
  public:
   Guard(const GuardSpec& spec, const Clock& clock);
@@ -72,7 +81,7 @@ class Guard {
   std::shared_ptr<void> watch(const std::function<std::shared_ptr<void>()>& make);
   std::chrono::nanoseconds now() const { return clock_.monotonic(); }
 
-  // `blocked.quiet_hours` when no run may begin now.
+  // `blocked.quiet_hours` when no run may begin now, see quiet_at().
   Status check_hours() const;
 
   const GuardSpec& spec() const { return spec_; }

@@ -217,6 +217,10 @@ TEST(Guard, NoRunBeginsInQuietHours) {
   const Status now = guard.check_hours();
   ASSERT_FALSE(now.ok());
   EXPECT_EQ(now.error().code, "blocked.quiet_hours");
+  const auto quiet = quiet_at(spec, clock.now_utc());
+  ASSERT_TRUE(quiet.ok() && *quiet);
+  EXPECT_FALSE(*quiet_at(spec, (*quiet)->until)) << "then it may be read";
+  EXPECT_TRUE(*quiet_at(spec, UtcMicros((*quiet)->until.get() - 1)));
   EXPECT_NE(now.error().hint.find("18:00"), std::string::npos) << now.error().hint;
   clock.advance(std::chrono::hours(7));
   EXPECT_TRUE(guard.check_hours().ok());

@@ -36,6 +36,7 @@ struct WindowBound {
   Guarantee guarantee = Guarantee::best_effort;
   std::string reason;              // why this guarantee and not a better one, for `plan`
   std::vector<std::string> notes;  // e.g. which transaction holds the watermark
+  bool is_held = false;            // `notes` say by what: rows behind its end wait
   bool nothing_new = false;        // known without reading: there is nothing to do
   // Where the read finds no row, the window need not be recorded: the next one begins at the same
   // `lo` and sees the same.

@@ -307,7 +307,8 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
     }
     TM_TRY(std::optional<std::string> older, older_target_note(stream.plan, parts_.store));
     if (!older) continue;
-    if (!is_idle(*planned)) parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, *older});
+    if (!is_idle(*planned) && !stream.plan.bound.is_held)
+      parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, *older});
     stream.plan.bound.notes.push_back(std::move(*older));
   }
   start.guarantee = planned->guarantee;
@@ -319,12 +320,13 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
         {plan.id.stream, plan.seq, plan.fence, plan.bound.window, plan.bound.memory});
     marks.push_back({RunState::planned, 1, plan.fence});
   }
+  // Why nothing came, or not all that is there, may be worth a look.
+  for (const PreparedStream& stream : planned->streams) {
+    if (!is_idle(*planned) && !stream.plan.bound.is_held) continue;
+    for (const std::string& note : stream.plan.bound.notes)
+      parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, note});
+  }
   if (is_idle(*planned)) {
-    // Why nothing came may be worth a look: a transaction that holds the watermark, for one.
-    for (const PreparedStream& stream : planned->streams) {
-      for (const std::string& note : stream.plan.bound.notes)
-        parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, note});
-    }
     TM_CHECK(parts_.store.record_idle_run(record, start, finish_idle(start, *planned)));
     return record_of(id);
   }

@@ -15,7 +15,6 @@ using std::chrono::nanoseconds;
 
 // A stop is seen after this long.
 constexpr milliseconds looks_every{200};
-constexpr std::chrono::hours forgets_every{1};
 // How often a store that did not answer is asked again, and whether a full queue has a place.
 constexpr milliseconds store_looks_every{1'000};
 constexpr std::chrono::seconds full_looks_every{10};
@@ -260,16 +259,6 @@ nanoseconds Service::until_next() {
     next = retries_.begin()->first;
   if (!next) return looks_every;
   return std::chrono::microseconds(std::max<std::int64_t>(0, next->get() - time().get()));
-}
-
-Status Service::forget_old() {
-  const nanoseconds at = parts_.clock.monotonic();
-  if (forgot_ && at - *forgot_ < forgets_every) return {};
-  forgot_ = at;
-  const UtcMicros before = later(time(), -nanoseconds(options_.keep));
-  TM_TRY([[maybe_unused]] const std::int64_t forgotten, parts_.store.forget_fires(before));
-  if (options_.shared && options_.schedules) TM_CHECK(forget_unknown());
-  return {};
 }
 
 Status Service::look() {

@@ -45,6 +45,12 @@ struct ServiceNote {
   std::optional<RunRecord> record;  // of a run that ended
 };
 
+// When a job may begin that may not now.
+struct PutOff {
+  UtcMicros until;
+  std::string why;
+};
+
 struct ServiceParts {
   Store& store;
   const Clock& clock;
@@ -55,6 +61,9 @@ struct ServiceParts {
   std::function<Status(const JobSpec&, Cancel&)> verify;
   std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
   std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
+  // Whether a job is not to begin at a moment, as in the quiet hours of its source; any thread, does
+  // not block.
+  std::function<std::optional<PutOff>(const JobSpec&, UtcMicros)> put_off = {};
 };
 
 struct ServiceOptions {
@@ -66,6 +75,9 @@ struct ServiceOptions {
   std::chrono::milliseconds drain{30'000};  // for runs under way, when it is to stop
   // Fires that ended so long ago are forgotten, but the newest of each job.
   std::chrono::hours keep = std::chrono::hours(24) * 30;
+  // As `history` and `stage: {keep}` of tidemark.yaml; nothing: forever.
+  std::optional<std::chrono::milliseconds> keep_runs = std::nullopt;
+  std::optional<std::chrono::milliseconds> keep_stages = std::nullopt;
   // Whether other servers use this store, and what this one does of the work.
   bool shared = false;
   bool schedules = true;         // takes fires at their times

@@ -15,13 +15,18 @@ namespace {
 // When a fire is tried again whose job somebody else has.
 constexpr std::chrono::seconds owed_again_after{5};
 
+// The quiet hours of its source began before it did.
+bool is_quiet(const std::optional<Error>& error) {
+  return error && error->code == "blocked.quiet_hours";
+}
+
 // Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
 // by hand or a server that was silent; its lease was lost, as while the store was away; or it was
 // stopped, and nobody had asked.
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
-  return error && (error->code == "run.leased" || error->code == "run.lease_lost");
+  return error && (error->code == "run.leased" || error->code == "run.lease_lost" || is_quiet(error));
 }
 
 // Says nothing of the connections of a run.
@@ -147,6 +152,11 @@ Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Ca
 
 // With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
 std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
+  if (const auto put_off = parts_.put_off ? parts_.put_off(job, time()) : std::nullopt) {
+    fire.state = FireState::retry_wait;
+    fire.next_at = put_off->until;
+    return put_off->why;
+  }
   const nanoseconds at = parts_.clock.monotonic();
   std::vector<Breaker*> asked;
   for (const std::string& name : connections_of(job)) {
@@ -199,8 +209,8 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   bool stays = false;
   {
     const std::lock_guard lock(mutex_);
-    // What was stopped says nothing of them.
-    judge_connections(job, stopped ? was_stopped() : error);
+    // What was stopped, or did not ask, says nothing of them.
+    judge_connections(job, stopped || is_quiet(error) ? was_stopped() : error);
     if (stopped && why.empty() && leaving_) {
       // The next start goes on with it.
       fire.state = FireState::waiting;

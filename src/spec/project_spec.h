@@ -97,6 +97,7 @@ struct ProjectSpec {
   std::string file = "tidemark.yaml";
   StoreSpec store;
   StageSpec stage;
+  std::optional<std::chrono::milliseconds> history;  // how long runs are kept; nothing: forever
   std::chrono::milliseconds lease{};
   std::int64_t memory_bytes = 0;
   std::int64_t segment_bytes = 0;

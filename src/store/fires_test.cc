@@ -66,7 +66,10 @@ TEST_P(FiresTest, OldOnesAreForgottenButTheNewestOfAJob) {
     take("orders", fire, "skipped");
   take("customers", 100, "skipped");
   take("customers", 50);
-  EXPECT_EQ(store_->forget_fires(UtcMicros(1000)).value(), 2);
+  const UtcMicros all(4'000'000'000'000'000);
+  EXPECT_EQ(store_->forget_fires(UtcMicros(1), 100).value(), 0);
+  EXPECT_EQ(store_->forget_fires(all, 1).value(), 1);
+  EXPECT_EQ(store_->forget_fires(all, 100).value(), 1);
   EXPECT_EQ(store_->list_fires(JobName("orders"), 10)->front().fire, UtcMicros(300));
   EXPECT_EQ(store_->list_fires(JobName("customers"), 10)->size(), 2U);
 }

@@ -29,6 +29,6 @@ Result<std::vector<FireRecord>> ended(SqlSession& session, UtcMicros since);
 // Of those in one state that has not ended: the ones whose turn, or next attempt, comes first.
 Result<std::vector<FireRecord>> oldest(SqlSession& session, FireState state, int limit);
 Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int limit);
-Result<std::int64_t> forget(SqlSession& session, UtcMicros before);
+Result<std::int64_t> forget(SqlSession& session, UtcMicros before, int limit);
 
 }  // namespace tidemark::sql_fires

@@ -8,6 +8,7 @@
 #include "store/migrations.h"
 #include "store/sql_backfills.h"
 #include "store/sql_fires.h"
+#include "store/sql_history.h"
 #include "store/sql_leases.h"
 #include "store/sql_rows.h"
 #include "store/sql_servers.h"
@@ -270,8 +271,12 @@ Result<std::vector<FireRecord>> SqlStore::list_fires(const Task& task, int limit
   return read([&](SqlSession& session) { return sql_fires::list(session, task, limit); });
 }
 
-Result<std::int64_t> SqlStore::forget_fires(UtcMicros before) {
-  return write([&](SqlSession& session) { return sql_fires::forget(session, before); });
+Result<std::int64_t> SqlStore::forget_fires(UtcMicros before, int limit) {
+  return write([&](SqlSession& session) { return sql_fires::forget(session, before, limit); });
+}
+
+Result<std::int64_t> SqlStore::forget_runs(const OldRuns& old, int limit) {
+  return write([&](SqlSession& session) { return sql_history::forget(session, old, limit); });
 }
 
 Result<Fence> SqlStore::claim(const LeaseClaim& claim) {

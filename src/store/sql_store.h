@@ -52,7 +52,8 @@ class SqlStore final : public Store {
   Result<std::vector<FireRecord>> ended_fires(UtcMicros since) override;
   Result<std::vector<FireRecord>> open_fires() override;
   Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) override;
-  Result<std::int64_t> forget_fires(UtcMicros before) override;
+  Result<std::int64_t> forget_fires(UtcMicros before, int limit) override;
+  Result<std::int64_t> forget_runs(const OldRuns& old, int limit) override;
   Status add_backfill(const BackfillRecord& backfill,
                       const std::vector<BackfillPart>& parts) override;
   Result<BackfillRecord> find_backfill(const BackfillId& id) override;

@@ -16,6 +16,12 @@
 
 namespace tidemark {
 
+// From when on runs may be forgotten, see forget_runs(); nothing: never.
+struct OldRuns {
+  std::optional<UtcMicros> idle;
+  std::optional<UtcMicros> rest;
+};
+
 class Store {
  public:
   virtual ~Store() = default;
@@ -86,8 +92,13 @@ class Store {
   virtual Result<std::vector<FireRecord>> ended_fires(UtcMicros since) = 0;
   // Of a task, newest first.
   virtual Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) = 0;
-  // Forgets fires of before that have ended, but of each task the newest one; how many those were.
-  virtual Result<std::int64_t> forget_fires(UtcMicros before) = 0;
+  // Forgets up to `limit` fires of before that have ended, but of each task the newest one; how
+  // many those were.
+  virtual Result<std::int64_t> forget_fires(UtcMicros before, int limit) = 0;
+  // Forgets up to `limit` runs that ended before, with their events: runs that read nothing before
+  // `idle`, others before `rest`. Of each job the newest stays, and of each stream the last that
+  // loaded it and those that are blocked since; also what refused rows, which may still be open.
+  virtual Result<std::int64_t> forget_runs(const OldRuns& old, int limit) = 0;
 
   // A backfill and its parts, cut once and for all; durable when this returns. The job must have
   // been upserted.

@@ -68,6 +68,7 @@ class StoreFixture : public ::testing::TestWithParam<System> {
     };
     older("etl_leases", "expires_at");
     older("etl_runs", "run_start");
+    older("etl_runs", "run_end");
     older("etl_servers", "seen_at");
   }
 

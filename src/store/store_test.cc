@@ -308,6 +308,64 @@ TEST_P(StoreTest, AnIdleRunIsRecordedAtOnce) {
   EXPECT_EQ((*store_->find_job(JobName("orders")))->spec_hash, "h2");
 }
 
+TEST_P(StoreTest, OldRunsAreForgottenButThoseThatSomebodyAsksFor) {
+  const auto idle = [&](const std::string& run) {
+    RunFinish finish{RunId(run), RunState::skipped,
+                     {},         {},
+                     {step(run, planned_, RunState::skipped)}, ""};
+    ASSERT_TRUE(store_->record_idle_run(job(), start(run), finish).ok());
+  };
+  const auto ended = [&](const std::string& run, std::int64_t seq, RunState as) {
+    PlannedStream window = plan();
+    window.seq = Seq(seq);
+    ASSERT_TRUE(store_->begin_run(start(run, {window})).ok());
+    std::vector<RunState> states{RunState::blocked};
+    if (as == RunState::done) {
+      states = {RunState::extracting, RunState::staged,    RunState::checked,
+                RunState::loading,    RunState::committed, RunState::done};
+    }
+    walk(run, planned_, states);
+    ASSERT_TRUE(store_->finish_run({RunId(run), as, {}, {}, {}, ""}).ok());
+  };
+  ended("loaded1", 1, RunState::done);
+  idle("idle1");
+  ended("blocked1", 2, RunState::blocked);
+  ended("loaded2", 2, RunState::done);
+  ended("blocked2", 3, RunState::blocked);
+  idle("idle2");
+  idle("idle3");
+  ASSERT_TRUE(store_->begin_run(start("left", {})).ok());
+  idle("idle4");
+  idle("newest");
+  const UtcMicros all(4'000'000'000'000'000);
+  const auto forget = [&](const OldRuns& old, int limit) {
+    return store_->forget_runs(old, limit).value();
+  };
+  const auto kept = [&] {
+    std::vector<std::string> runs;
+    for (const RunRecord& run : store_->list_runs({}).value())
+      runs.push_back(run.run.get());
+    return runs;
+  };
+  EXPECT_EQ(forget({}, 100), 0);
+  EXPECT_EQ(forget({UtcMicros(1), UtcMicros(1)}, 100), 0);
+  EXPECT_EQ(forget({all, {}}, 3), 3);
+  EXPECT_EQ(kept(), (std::vector<std::string>{"newest", "idle4", "left", "blocked2", "loaded2",
+                                              "blocked1", "loaded1"}));
+  EXPECT_EQ(forget({all, {}}, 3), 1);
+  // What was blocked waits as long as no later window was loaded.
+  EXPECT_EQ(forget({{}, all}, 100), 1);
+  EXPECT_EQ(kept(),
+            (std::vector<std::string>{"newest", "left", "blocked2", "loaded2", "blocked1"}));
+  EXPECT_EQ(store_->last_loaded({JobName("orders"), StreamName("orders")}).value()->run,
+            RunId("loaded2"));
+  EXPECT_EQ(store_->blocked_windows(JobName("orders"))->size(), 1U);
+  ended("loaded3", 3, RunState::done);
+  EXPECT_EQ(forget({all, all}, 100), 3);
+  EXPECT_EQ(kept(), (std::vector<std::string>{"loaded3", "left", "blocked2"}));
+  EXPECT_EQ(store_->get_run(RunId("loaded1")).error().code, "run.unknown");
+}
+
 TEST_P(StoreTest, HistoryIsNewestFirstAndPaged) {
   ASSERT_TRUE(store_->upsert_job(job("items")).ok());
   for (int i = 0; i < 5; ++i) {

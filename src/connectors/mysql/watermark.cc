@@ -188,7 +188,8 @@ Result<WindowBound> bounded(Connection& connection, const ConnectOptions& option
       "`" + request.cursor.column +
       "` must be set by the database to the time of the statement or later (CURRENT_TIMESTAMP, ON "
       "UPDATE, a trigger); nothing still in flight started before the window's end";
-  if (ring.waiting() > 0) bound.notes.push_back("the watermark waits for " + ring.holder());
+  bound.is_held = ring.waiting() > 0;
+  if (bound.is_held) bound.notes.push_back("the watermark waits for " + ring.holder());
   bound.memory = ring.text();
   return bound;
 }

@@ -94,7 +94,8 @@ Result<Reach> by_sessions(Connection& connection, const RuleRequest& request, Ca
   reach.guarantee = Guarantee::bounded;
   reach.reason = assumption(request.asked.cursor) +
                  "; no transaction still open started before the window's end";
-  if (!oldest.note.empty()) reach.notes.push_back(std::move(oldest.note));
+  reach.is_held = !oldest.note.empty();
+  if (reach.is_held) reach.notes.push_back(std::move(oldest.note));
   return reach;
 }
 
@@ -112,7 +113,8 @@ Result<Reach> by_ring(Connection& connection, const RuleRequest& request, const 
       "; no transaction that was open at the window's end still is. This user cannot see when they "
       "began: `grant pg_read_all_stats to " +
       quote_name(found.user) + "` makes rows come sooner beside long ones";
-  if (!memory.ring.newest_is_settled())
+  reach.is_held = !memory.ring.newest_is_settled();
+  if (reach.is_held)
     reach.notes.emplace_back("the watermark waits for transactions that are open");
   return reach;
 }

@@ -40,6 +40,7 @@ WindowBound window_to(const BoundRequest& request, const Standing& standing, Rea
   bound.guarantee = reach.guarantee;
   bound.reason = std::move(reach.reason) + better(request);
   bound.notes = std::move(reach.notes);
+  bound.is_held = reach.is_held;
   bound.nothing_new = reach.nothing_new;
   return bound;
 }

@@ -32,6 +32,7 @@ struct Reach {
   Guarantee guarantee = Guarantee::best_effort;
   std::string reason;
   std::vector<std::string> notes;
+  bool is_held = false;  // as in WindowBound
 };
 
 Result<Reach> reach_of_times(Connection& connection, const RuleRequest& request,
