@@ -1,7 +1,7 @@
 # One command each. Long work shows one progress line; its output is in build/*.log and appears on failure.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test crash check format tidy gcc tsan fuzz bench docs model clean
+.PHONY: help demo build test crash check format tidy gcc tsan fuzz bench docs model soak clean
 MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
@@ -79,17 +79,21 @@ crash: ## Random kills, stalls and errors, RUNS=10000 runs with one (SEED=n: the
 	tests/crash/random_faults.py --runs $(or $(RUNS),10000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
 bench: build ## Measure loads end to end
+	$(MAKE) build/bench/build.ninja
+	tools/quietly "build bench" build/bench.log ninja -C build/bench schedule_bench
+	build/bench/bench/schedule_bench
 	bench/run
 
 docs: build ## Write the generated pages of docs/
 	tools/docs
 
-soak: ## Kill servers of one store for five minutes
+soak: ## Kill servers of one store for five minutes; compare all fire times of 130 years
 	tools/deps system --tests
 	tools/deps fetch
 	$(MAKE) build/dev/build.ninja
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	TIDEMARK_SERVERS_SECONDS=300 python3 tests/servers_test.py Killed
+	TIDEMARK_SCHEDULE=2026:1 python3 tests/schedule_oracle_test.py
 
 model: ## Check the model of the runs with more faults at once (half an hour)
 	tools/deps system --model

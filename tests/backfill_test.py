@@ -93,6 +93,8 @@ class BackfillTest(unittest.TestCase):
             document = self.backfill("t", "--from", "2026-01-01", "--to", "2026-01-04", "--by", "1d",
                                      "--order", "newest")
             self.assertEqual("done", document["state"])
+            runs = [part["run_id"] for part in document["parts"]]
+            self.assertEqual(sorted(runs, reverse=True), runs, "the newest part ran first, and runs are named in order")
             self.assertEqual(self.source_rows(), self.rows())
         self.assertNotEqual(before, self.rows())
         # A source that lost its rows does not wipe the target.

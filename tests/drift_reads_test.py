@@ -85,6 +85,7 @@ class MidRunMysql(MidRun):
     listed = "t, u"
     alterations = {
         "dropped": "alter table u drop column amount",
+        "renamed": "alter table u rename column amount to total",
         "retyped": "alter table u modify column big double",
     }
 

@@ -145,7 +145,8 @@ class JsonDocumentsTest(unittest.TestCase):
         self.assertEqual(["skipped", "success"], [one["status"] for one in both])
         failed = self.document("run", "run", "broken", code=2)
         self.assertEqual("failed", failed["status"])
-        self.assertEqual("blocked", self.document("run", "run", "guarded", code=3)["status"])
+        guarded = self.document("run", "run", "guarded", code=3)
+        self.assertEqual(("blocked", "blocked.guarantee"), (guarded["status"], guarded["error"]["code"]))
 
         self.assertEqual(6, len(self.document("runs", "runs")))
         self.assertEqual(2, len(self.document("runs", "runs", "orders", "--limit", "2")))

@@ -115,6 +115,8 @@ class Findings:
         self.assertEqual((1, 0), self.found(seen)[:2], seen)
         self.assertGreater(seen["seconds_late"], 1.9)
         self.assertLess(seen["seconds_late"], 60)
+        told = self.project.call("verify", "t").out
+        self.assertRegex(told, "(?s)the time of a missing row.*(writes this time himself|come so late are passed)")
         done = self.verify("t", "--repair")
         self.assertEqual(1, done["repair"]["streams"][0]["rows_loaded"], done)
         self.assertEqual((0, 0), self.found(self.stream())[:2])

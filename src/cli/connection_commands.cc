@@ -28,6 +28,11 @@ Facts limits_of(const GuardSpec& guard) {
   add("bytes", per_second(guard.bytes_per_second, show_bytes, ""));
   add("connections",
       guard.connections ? "at most " + show_count(*guard.connections) : std::string());
+  add("replica", guard.replica ? "rows come from it" : std::string());
+  add("statement timeout",
+      guard.statement_timeout ? show_duration(*guard.statement_timeout) : std::string());
+  add("slow above", guard.slow_above ? show_duration(*guard.slow_above) : std::string());
+  add("lag above", guard.lag_above ? show_bytes(*guard.lag_above) : std::string());
   std::string hours;
   for (const QuietHours& one : guard.quiet_hours)
     hours += (hours.empty() ? "" : ", ") + one.text();
@@ -43,7 +48,7 @@ JsonValue json_of(const Facts& facts) {
 }
 
 std::string text_of(const Facts& facts) {
-  constexpr std::size_t width = 14;
+  constexpr std::size_t width = 19;
   std::string text;
   for (const auto& [name, value] : facts)
     text += "  " + name + std::string(name.size() < width ? width - name.size() : 1, ' ') + value +

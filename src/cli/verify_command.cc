@@ -21,6 +21,31 @@ std::string how_compared(const Verdict& verdict) {
              : columns + ", as they are in the source";
 }
 
+// What to do so that such a row is not passed again.
+std::string advice_for_late_rows(const Verdict& verdict) {
+  const char* advice = nullptr;
+  switch (verdict.guarantee) {
+    case Guarantee::best_effort:
+      advice =
+          "rows that come so late are passed again: `tidemark plan` says what earns a better label,"
+          "\n            and until then `verify: {every: 1d, repair: true}` brings them";
+      break;
+    case Guarantee::bounded:
+      advice =
+          "somebody writes this time himself, or later than the database would: look for him, or\n"
+          "            let rows carry their transaction (`tidemark source prepare`), which needs "
+          "no "
+          "clock";
+      break;
+    case Guarantee::exact:
+    case Guarantee::exact_upsert:
+      advice =
+          "no row may come late under this label: was the row taken out of the target by hand?";
+      break;
+  }
+  return std::string("            ") + advice + "\n";
+}
+
 std::string report_of_differences(const Verdict& verdict) {
   const Differences& found = verdict.differences;
   std::string text;
@@ -45,6 +70,7 @@ std::string report_of_differences(const Verdict& verdict) {
         "it "
         "came late,\n            the label `{}` did not hold: {}\n",
         *verdict.seconds_late, to_string(verdict.guarantee), verdict.reason);
+    text += advice_for_late_rows(verdict);
   }
   return text;
 }

@@ -389,7 +389,9 @@ std::optional<FireOffer> Service::offer_of(const Taking& one) const {
   if (offer.on_open == OnOpen::skip && makes_place && one.due.task.what == FireTask::run)
     offer.on_open = OnOpen::instead;
   describe(offer.fire, spec);
-  if (queue_.is_full() || waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
+  // Also those that wait for an attempt, for others before them, or run.
+  if (open_.size() >= options_.limits.waiting_max ||
+      waiting_ >= static_cast<std::int64_t>(options_.limits.waiting_max)) {
     offer.fire.state = FireState::skipped;
     offer.fire.reason = queue_is_full;
   }

@@ -242,12 +242,13 @@ Result<std::vector<FireRecord>> list(SqlSession& session, const Task& task, int 
 
 Result<std::int64_t> forget(SqlSession& session, UtcMicros before, int limit) {
   // By the index of those that ended.
-  TM_TRY(auto statement,
-         session.prepare(
-             "DELETE FROM etl_fires WHERE (job_id, task, fire_time) IN (SELECT old.job_id, old.task, "
-             "old.fire_time FROM etl_fires old WHERE old.ended_at < ? AND old.fire_time < (SELECT "
-             "max(newest.fire_time) FROM etl_fires newest WHERE newest.job_id = old.job_id AND "
-             "newest.task = old.task) LIMIT ?)"));
+  TM_TRY(
+      auto statement,
+      session.prepare(
+          "DELETE FROM etl_fires WHERE (job_id, task, fire_time) IN (SELECT old.job_id, old.task, "
+          "old.fire_time FROM etl_fires old WHERE old.ended_at < ? AND old.fire_time < (SELECT "
+          "max(newest.fire_time) FROM etl_fires newest WHERE newest.job_id = old.job_id AND "
+          "newest.task = old.task) LIMIT ?)"));
   TM_CHECK(statement.bind_text(0, to_text(before)).bind_int64(1, limit).run());
   return static_cast<std::int64_t>(session.changed_rows());
 }

@@ -16,12 +16,13 @@ constexpr const char* is_superseded =
 
 Status add(SqlSession& session, const std::string& condition, UtcMicros before, int limit,
            std::vector<std::string>& runs) {
-  TM_TRY(auto rows, session.prepare(
-                        "SELECT r.run_id FROM etl_runs r WHERE r.run_end < ?1 AND r.run_start < ?1 "
-                        "AND r.rows_rejected = 0 AND (r.run_start, r.run_id) < (SELECT n.run_start, "
-                        "n.run_id FROM etl_runs n WHERE n.job_id = r.job_id ORDER BY n.run_start "
-                        "DESC, n.run_id DESC LIMIT 1) AND " +
-                        condition + " ORDER BY r.run_start LIMIT ?2"));
+  TM_TRY(
+      auto rows,
+      session.prepare("SELECT r.run_id FROM etl_runs r WHERE r.run_end < ?1 AND r.run_start < ?1 "
+                      "AND r.rows_rejected = 0 AND (r.run_start, r.run_id) < (SELECT n.run_start, "
+                      "n.run_id FROM etl_runs n WHERE n.job_id = r.job_id ORDER BY n.run_start "
+                      "DESC, n.run_id DESC LIMIT 1) AND " +
+                      condition + " ORDER BY r.run_start LIMIT ?2"));
   rows.bind_text(0, to_text(before)).bind_int64(1, limit);
   while (true) {
     TM_TRY(const bool has_row, rows.step());
@@ -37,8 +38,8 @@ Result<std::int64_t> forget(SqlSession& session, const OldRuns& old, int limit) 
   if (old.idle) TM_CHECK(add(session, is_idle, *old.idle, limit, runs));
   const int left = limit - static_cast<int>(runs.size());
   if (old.rest && left > 0) {
-    TM_CHECK(add(session, std::string("r.status <> 'skipped' AND ") + is_superseded, *old.rest, left,
-                 runs));
+    TM_CHECK(add(session, std::string("r.status <> 'skipped' AND ") + is_superseded, *old.rest,
+                 left, runs));
   }
   for (const char* table : {"run_events", "etl_run_streams", "etl_runs"}) {
     TM_TRY(auto statement,

@@ -310,9 +310,8 @@ TEST_P(StoreTest, AnIdleRunIsRecordedAtOnce) {
 
 TEST_P(StoreTest, OldRunsAreForgottenButThoseThatSomebodyAsksFor) {
   const auto idle = [&](const std::string& run) {
-    RunFinish finish{RunId(run), RunState::skipped,
-                     {},         {},
-                     {step(run, planned_, RunState::skipped)}, ""};
+    RunFinish finish{
+        RunId(run), RunState::skipped, {}, {}, {step(run, planned_, RunState::skipped)}, ""};
     ASSERT_TRUE(store_->record_idle_run(job(), start(run), finish).ok());
   };
   const auto ended = [&](const std::string& run, std::int64_t seq, RunState as) {

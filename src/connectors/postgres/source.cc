@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::uint32_t text_oid = 25;
 constexpr std::uint32_t inet_oid = 869;
+constexpr std::uint32_t xid8_oid = 5069;
 
 // What is asked of a column so that it comes in its form.
 std::string asked_for(const CatalogColumn& column, const ColumnForm& form) {
@@ -246,6 +247,10 @@ Result<WindowBound> PostgresSource::upper(const Progress& progress, Cancel& canc
                          progress.memory,
                          progress.same_source};
     if (!progress.full_requested) request.lo = progress.lo;
+    for (const CatalogColumn& column : relation_->columns) {
+      if (column.type.oid == xid8_oid && column.name != cursor_->column)
+        request.transaction_column = column.name;
+    }
     if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
     TM_TRY(bound, find_bound(*connection, request, cancel));
     TM_TRY(const std::int64_t nulls, count_null_cursors(*connection, relation(), *cursor_, cancel));

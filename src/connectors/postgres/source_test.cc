@@ -110,6 +110,16 @@ TEST_F(SourceTest, AWindowWithoutARowIsKnownToBeEmptyBeforeItIsRead) {
   }
 }
 
+TEST_F(SourceTest, AReasonNamesWhatWouldEarnABetterLabel) {
+  psql("create table t (id int primary key, at timestamptz not null default now())");
+  const auto reason = [&] {
+    return read(table("t", "at"), LoadStrategy::upsert).value().bound.reason;
+  };
+  EXPECT_NE(reason().find("`tidemark source prepare`"), std::string::npos) << reason();
+  psql("alter table t add column writer xid8");
+  EXPECT_NE(reason().find("`watermark: writer` is `exact-upsert`"), std::string::npos) << reason();
+}
+
 TEST_F(SourceTest, AnOpenTransactionHoldsTheWatermark) {
   psql("create table t (id int primary key, at timestamptz not null default now())");
   auto writer = Connection::connect(options(), cancel_);

@@ -1,5 +1,9 @@
 // The kinds of values on which tools that move data differ: each one read from a real server, each
 // value compared with what the server itself prints.
+#include <chrono>
+#include <set>
+#include <thread>
+
 #include "connectors/postgres/source_fixture_test.h"
 
 namespace tidemark::postgres {
@@ -239,6 +243,40 @@ TEST_F(SourceTest, TextOfADatabaseWithoutAnEncodingIsCheckedRowByRow) {
   EXPECT_EQ(1u, got->rows.size());
   ASSERT_EQ(1u, got->rejected.size());
   EXPECT_NE(std::string::npos, got->rejected[0].second.find("UTF-8"));
+}
+
+// A column of few digits rounds, up as well as down.
+TEST_F(SourceTest, WatermarksOfEachPrecisionGiveEachRowOnce) {
+  constexpr int precisions = 7;
+  std::string columns;
+  for (int digits = 0; digits < precisions; ++digits) {
+    columns += ", at" + std::to_string(digits) + " timestamptz(" + std::to_string(digits) +
+               ") not null default clock_timestamp()";
+  }
+  psql("create table t (id int generated always as identity" + columns + ")");
+  std::vector<Progress> progress(precisions);
+  std::vector<std::multiset<std::string>> given(precisions);
+  for (int round = 0; round < 8; ++round) {
+    for (int row = 0; row < 5 && round < 5; ++row) {
+      psql("insert into t default values");
+      std::this_thread::sleep_for(std::chrono::milliseconds(60));
+    }
+    if (round >= 5) std::this_thread::sleep_for(std::chrono::milliseconds(800));
+    for (int digits = 0; digits < precisions; ++digits) {
+      PostgresSource source(options(), table("t", "at" + std::to_string(digits)),
+                            LoadStrategy::append);
+      auto got = read(source, progress[digits], "id");
+      ASSERT_TRUE(got.ok()) << digits << ": " << got.error().describe();
+      for (const auto& row : got->rows)
+        given[digits].insert(*row[0]);
+      progress[digits].lo = got->bound.window.hi;
+    }
+  }
+  std::multiset<std::string> all;
+  for (int id = 1; id <= 25; ++id)
+    all.insert(std::to_string(id));
+  for (int digits = 0; digits < precisions; ++digits)
+    EXPECT_EQ(given[digits], all) << "timestamptz(" << digits << ")";
 }
 
 }  // namespace

@@ -12,6 +12,10 @@ namespace {
 // What would earn a better label than times and numbers can.
 std::string better(const BoundRequest& request) {
   if (!request.is_table) return {};
+  if (!request.transaction_column.empty()) {
+    return "; `watermark: " + request.transaction_column +
+           "` is `exact-upsert` where every write of the table sets it";
+  }
   return "; `tidemark source prepare` prints what would make it `exact-upsert`" +
          std::string(request.keyed ? ", as `watermark: xmin` is without a change of the table"
                                    : "");

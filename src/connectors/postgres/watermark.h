@@ -56,6 +56,8 @@ struct BoundRequest {
   bool keyed = false;
   std::string memory;        // Progress::memory
   bool same_source = false;  // Progress::same_source
+  // A column of the table that may carry each row's transaction; empty: none.
+  std::string transaction_column = {};
 };
 
 // What `lo` says, and the place the next position will name.
