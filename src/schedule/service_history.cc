@@ -1,6 +1,7 @@
 // What a service forgets of fires and runs of long ago.
 #include <algorithm>
 
+#include "schedule/fire_rules.h"
 #include "schedule/service.h"
 
 namespace tidemark {
