@@ -337,11 +337,10 @@ Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at) {
     if (left == 0) continue;
     const int end = (now.minute + left) % (24 * 60);
     const auto two = [](int number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-    return std::optional(QuietTime{
-        UtcMicros((at.get() / minute_us + left) * minute_us),
-        "the source is left alone at this time (`quiet_hours: " + hours.text() + "`, " +
-            spec.timezone.value + ")",
-        two(end / 60) + ":" + two(end % 60)});
+    return std::optional(QuietTime{UtcMicros((at.get() / minute_us + left) * minute_us),
+                                   "the source is left alone at this time (`quiet_hours: " +
+                                       hours.text() + "`, " + spec.timezone.value + ")",
+                                   two(end / 60) + ":" + two(end % 60)});
   }
   return std::optional<QuietTime>();
 }

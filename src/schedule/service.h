@@ -61,8 +61,8 @@ struct ServiceParts {
   std::function<Status(const JobSpec&, Cancel&)> verify;
   std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
   std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
-  // Whether a job is not to begin at a moment, as in the quiet hours of its source; any thread, does
-  // not block.
+  // Whether a job is not to begin at a moment, as in the quiet hours of its source; any thread,
+  // does not block.
   std::function<std::optional<PutOff>(const JobSpec&, UtcMicros)> put_off = {};
 };
 

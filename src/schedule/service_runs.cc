@@ -26,7 +26,8 @@ bool is_quiet(const std::optional<Error>& error) {
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
-  return error && (error->code == "run.leased" || error->code == "run.lease_lost" || is_quiet(error));
+  return error &&
+         (error->code == "run.leased" || error->code == "run.lease_lost" || is_quiet(error));
 }
 
 // Says nothing of the connections of a run.

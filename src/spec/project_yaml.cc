@@ -249,13 +249,14 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .example = ".tidemark/stage"})
       .field("stage_keep", &ProjectSpec::stage, gone_value<StageSpec>(config::duration().doc),
              {.deprecated = "write `stage: {keep: 30d}`"})
-      .field("history", &ProjectSpec::history, keep_value(),
-             {.default_text = "90d",
-              .description =
-                  "How long `tidemark serve` keeps what it knows of a run after its end. The newest "
-                  "run of each job, the last that loaded each stream, what is blocked, and runs "
-                  "that refused rows stay; one that staged rows at least as long as its stage.",
-              .example = "365d"})
+      .field(
+          "history", &ProjectSpec::history, keep_value(),
+          {.default_text = "90d",
+           .description =
+               "How long `tidemark serve` keeps what it knows of a run after its end. The newest "
+               "run of each job, the last that loaded each stream, what is blocked, and runs "
+               "that refused rows stay; one that staged rows at least as long as its stage.",
+           .example = "365d"})
       .field("lease", &ProjectSpec::lease, config::duration(),
              {.default_text = "30s",
               .description =

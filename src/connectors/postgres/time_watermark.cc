@@ -114,8 +114,7 @@ Result<Reach> by_ring(Connection& connection, const RuleRequest& request, const 
       "began: `grant pg_read_all_stats to " +
       quote_name(found.user) + "` makes rows come sooner beside long ones";
   reach.is_held = !memory.ring.newest_is_settled();
-  if (reach.is_held)
-    reach.notes.emplace_back("the watermark waits for transactions that are open");
+  if (reach.is_held) reach.notes.emplace_back("the watermark waits for transactions that are open");
   return reach;
 }
 

@@ -76,8 +76,7 @@ Result<Reach> by_sequence(Connection& connection, const RuleRequest& request,
                  "` must come from its sequence in each row that is inserted; no transaction that "
                  "was open when it stood at the window's end still is. Changed rows are not seen";
   reach.is_held = !memory.ring.newest_is_settled();
-  if (reach.is_held)
-    reach.notes.emplace_back("the watermark waits for transactions that are open");
+  if (reach.is_held) reach.notes.emplace_back("the watermark waits for transactions that are open");
   return reach;
 }
 
