@@ -131,12 +131,12 @@ Error unknown_zone(const Cursor& cursor) {
 }
 
 // Looks until a moment is free that the window can move to, or the patience is over.
-Status look_around(const ConnectOptions& options, SampleRing& ring,
-                   std::chrono::milliseconds patience, Cancel& cancel) {
+Status look_around(Connection& connection, Looks& looks, const std::string& server,
+                   SampleRing& ring, std::chrono::milliseconds patience, Cancel& cancel) {
   const auto deadline = SteadyClock::now() + patience;
   std::optional<std::string> first;
   while (true) {
-    TM_TRY(const std::optional<InFlight> now, look(options, cancel));
+    TM_TRY(const std::optional<InFlight> now, looks.look(connection, server, cancel));
     if (now) {
       ring.add(*now);
       if (!first) first = now->moment;
@@ -156,19 +156,21 @@ Result<std::int64_t> behind(Connection& connection, const std::string& moment, C
   return rows.integer(0, 0);
 }
 
-Result<WindowBound> bounded(Connection& connection, const ConnectOptions& options,
-                            const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> bounded(Connection& connection, const BoundRequest& request, Cancel& cancel) {
   TM_TRY(const std::string server, server_identity(connection, cancel));
   SampleRing ring = SampleRing::parse(request.memory, server);
   const bool first = !request.lo && !request.keyed;
-  TM_CHECK(look_around(options, ring, first ? first_patience : look_patience, cancel));
+  Looks own;
+  Looks& looks = request.looks == nullptr ? own : *request.looks;
+  TM_CHECK(
+      look_around(connection, looks, server, ring, first ? first_patience : look_patience, cancel));
   if (ring.clock_went_back() && request.lo) {
     TM_TRY(const std::int64_t back_us, behind(connection, ring.newest(), cancel));
     if (back_us > clock_slack_us && !request.same_source)
       return clock_went_back(std::to_string(back_us / 1'000'000) + " s");
     if (request.same_source) {
       ring = SampleRing::parse({}, server);
-      TM_CHECK(look_around(options, ring, look_patience, cancel));
+      TM_CHECK(look_around(connection, looks, server, ring, look_patience, cancel));
     }
   }
   std::optional<Position> hi;
@@ -244,8 +246,8 @@ Result<WindowBound> below_the_newest(Connection& connection, const BoundRequest&
   return bound;
 }
 
-Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& options,
-                                  const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> bound_by_kind(Connection& connection, const BoundRequest& request,
+                                  Cancel& cancel) {
   const Cursor& cursor = request.cursor;
   const bool clock = cursor.kind == CursorKind::timestamp ||
                      (cursor.kind == CursorKind::datetime && cursor.timezone);
@@ -262,7 +264,7 @@ Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& 
     return bound;
   }
   TM_TRY(const Obstacle obstacle, find_obstacle(connection, cancel));
-  if (obstacle.what.empty()) return bounded(connection, options, request, cancel);
+  if (obstacle.what.empty()) return bounded(connection, request, cancel);
   TM_TRY(WindowBound bound, behind_the_clock(connection, request, cancel));
   bound.reason = obstacle.what + "; " + obstacle.hint;
   return bound;
@@ -346,8 +348,8 @@ Result<std::int64_t> bytes_scanned(Connection& connection, const TableName& tabl
   return bytes_without_index(connection, table, {}, cancel);
 }
 
-Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
-                               const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request,
+                               Cancel& cancel) {
   TM_TRY(const std::string here, server_identity(connection, cancel));
   std::optional<std::string> place;
   if (request.lo) place = parse_placed(*request.lo).place;
@@ -355,7 +357,7 @@ Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& opt
   if (moved && !request.same_source) {
     return source_changed("the source is another server than the last window was read from", true);
   }
-  TM_TRY(WindowBound bound, bound_by_kind(connection, options, request, cancel));
+  TM_TRY(WindowBound bound, bound_by_kind(connection, request, cancel));
   const bool stays = value_of(bound.window.hi) == value_of(request.lo) && !moved;
   for (std::optional<Position>* end : {&bound.window.hi, &bound.window.top}) {
     // A position that stays is the same to the letter.
