@@ -91,9 +91,11 @@ class Postgres(Places, Served):
     def setUpClass(cls):
         cls.server = cls.enterClassContext(TemporaryPostgres())
         time_column = "at timestamptz not null default now()"
-        cls.server.sql("create table kinds (id int primary key, name text); insert into kinds values (0, 'a'), (1, 'b');" +
-                       "".join(f"create table {name} (id int primary key, kind int, {time_column}); create index on {name} "
-                               f"(at); insert into {name} (id, kind) select i, i % 2 from generate_series(1, {rows}) i;"
+        cls.server.sql("create table kinds (id int primary key, name text); "
+                       "insert into kinds values (0, 'a'), (1, 'b');" +
+                       "".join(f"create table {name} (id int primary key, kind int, {time_column}); "
+                               f"create index on {name} (at); insert into {name} (id, kind) "
+                               f"select i, i % 2 from generate_series(1, {rows}) i;"
                                for name, rows in (("o1", 20), ("o2", 300), ("large", 20000))))
 
     def address(self):
