@@ -1,9 +1,11 @@
 #include "connectors/mysql/in_flight.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace tidemark::mysql {
 namespace {
@@ -142,8 +144,8 @@ Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
   return Obstacle{};
 }
 
-Result<std::optional<InFlight>> look(Connection& session, Cancel& cancel) {
-  InFlight now;
+Result<std::optional<Seen>> look(Connection& session, Cancel& cancel) {
+  Seen now;
   TM_TRY(const Rows clock, session.query("select cast(now(6) as char)", cancel));
   now.moment = clock.string(0, 0);
   TM_TRY(const Rows statements,
@@ -153,7 +155,7 @@ Result<std::optional<InFlight>> look(Connection& session, Cancel& cancel) {
                            "'Binlog Dump', 'Binlog Dump GTID') and user <> 'unauthenticated user'",
                        cancel));
   TM_TRY(const auto transactions, transactions_now(session, cancel));
-  if (!transactions) return std::optional<InFlight>();
+  if (!transactions) return std::optional<Seen>();
   std::set<std::uint64_t> readers;
   for (const ListedTransaction& transaction : *transactions) {
     if (transaction.wrote) now.transactions.push_back({transaction.id, transaction.session});
@@ -167,11 +169,9 @@ Result<std::optional<InFlight>> look(Connection& session, Cancel& cancel) {
   }
   TM_TRY(const Rows prepared, session.query(session.flavour().list_prepared(), cancel));
   for (std::size_t row = 0; row < prepared.rows(); ++row) {
-    std::string id;
-    for (const char c : prepared.string(row, 3)) {
-      const bool plain = c > ' ' && c != ':' && c < '\x7f';
-      id += plain ? c : '_';
-    }
+    // It may be any bytes, and is kept as text.
+    std::string id = prepared.string(row, 3);
+    std::replace_if(id.begin(), id.end(), [](char c) { return c < ' ' || c > '~'; }, '_');
     now.prepared.push_back(std::move(id));
   }
   return std::optional(std::move(now));

@@ -9,7 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
-#include "connectors/mysql/sample_ring.h"
+#include "connectors/mysql/seen.h"
 #include "drivers/mysql/connection.h"
 
 namespace tidemark::mysql {
@@ -25,7 +25,7 @@ Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel);
 
 // Nothing: the server's list of transactions did not become fresh in time, because somebody else
 // reads it all the while. REQUIRES a session in no transaction.
-Result<std::optional<InFlight>> look(Connection& session, Cancel& cancel);
+Result<std::optional<Seen>> look(Connection& session, Cancel& cancel);
 
 // What tells this server from others.
 Result<std::string> server_identity(Connection& connection, Cancel& cancel);

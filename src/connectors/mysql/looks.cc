@@ -10,8 +10,8 @@ constexpr std::chrono::milliseconds ask_cancel_every{50};
 
 }  // namespace
 
-Result<std::optional<InFlight>> Looks::look(Connection& session, const std::string& server,
-                                            Cancel& cancel) {
+Result<std::optional<Seen>> Looks::look(Connection& session, const std::string& server,
+                                        Cancel& cancel) {
   std::int64_t number = 0;
   {
     std::unique_lock lock(mutex_);

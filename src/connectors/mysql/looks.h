@@ -22,8 +22,7 @@ class Looks {
  public:
   // What is in flight at some moment from now on, on `server`, as server_identity() of `session`
   // says. As the free look() otherwise.
-  Result<std::optional<InFlight>> look(Connection& session, const std::string& server,
-                                       Cancel& cancel);
+  Result<std::optional<Seen>> look(Connection& session, const std::string& server, Cancel& cancel);
 
  private:
   std::mutex mutex_;
@@ -33,7 +32,7 @@ class Looks {
   std::int64_t begun_ = 0;  // how many looks have begun
   std::string server_;      // of the last look that succeeded
   std::int64_t number_ = 0;
-  InFlight seen_;
+  Seen seen_;
 };
 
 }  // namespace tidemark::mysql

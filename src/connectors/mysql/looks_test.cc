@@ -37,7 +37,7 @@ TEST_F(LooksTest, WhoeverLooksAtTheSameTimeSeesWhatIsInFlightSinceHeAsked) {
         EXPECT_GE((*seen)->moment, asked->string(0, 0));
         EXPECT_TRUE(
             std::any_of((*seen)->transactions.begin(), (*seen)->transactions.end(),
-                        [&](const InFlight::Transaction& one) { return one.session == writing; }));
+                        [&](const Seen::Transaction& one) { return one.session == writing; }));
       }
     });
   }

@@ -130,19 +130,22 @@ Error unknown_zone(const Cursor& cursor) {
       "/usr/share/zoneinfo | mysql -u root mysql; or write an offset like `+02:00`");
 }
 
-// Looks until a moment is free that the window can move to, or the patience is over.
-Status look_around(Connection& connection, Looks& looks, const std::string& server,
-                   SampleRing& ring, std::chrono::milliseconds patience, Cancel& cancel) {
+// Looks until a moment is settled that the window can move to, or the patience is over. False: the
+// clock has gone back.
+Result<bool> look_around(Connection& connection, Looks& looks, const std::string& server,
+                         WatermarkMemory& memory, std::chrono::milliseconds patience,
+                         Cancel& cancel) {
   const auto deadline = SteadyClock::now() + patience;
+  const SampleRing& ring = memory.ring;
   std::optional<std::string> first;
   while (true) {
-    TM_TRY(const std::optional<InFlight> now, looks.look(connection, server, cancel));
+    TM_TRY(const std::optional<Seen> now, looks.look(connection, server, cancel));
     if (now) {
-      ring.add(*now);
+      if (!add(*now, memory)) return false;
       if (!first) first = now->moment;
     }
-    const bool free = first && ring.released() && *ring.released() >= *first;
-    if (free || ring.clock_went_back() || SteadyClock::now() > deadline) return {};
+    const bool settled = first && ring.settled() && *ring.settled() >= *first;
+    if (settled || SteadyClock::now() > deadline) return true;
     std::this_thread::sleep_for(look_again);
   }
 }
@@ -158,40 +161,45 @@ Result<std::int64_t> behind(Connection& connection, const std::string& moment, C
 
 Result<WindowBound> bounded(Connection& connection, const BoundRequest& request, Cancel& cancel) {
   TM_TRY(const std::string server, server_identity(connection, cancel));
-  SampleRing ring = SampleRing::parse(request.memory, server);
+  WatermarkMemory memory = WatermarkMemory::parse(request.memory, server);
   const bool first = !request.lo && !request.keyed;
   Looks own;
   Looks& looks = request.looks == nullptr ? own : *request.looks;
-  TM_CHECK(
-      look_around(connection, looks, server, ring, first ? first_patience : look_patience, cancel));
-  if (ring.clock_went_back() && request.lo) {
-    TM_TRY(const std::int64_t back_us, behind(connection, ring.newest(), cancel));
+  TM_TRY(const bool goes_on, look_around(connection, looks, server, memory,
+                                         first ? first_patience : look_patience, cancel));
+  if (!goes_on && request.lo) {
+    TM_TRY(const std::int64_t back_us, behind(connection, memory.clock, cancel));
     if (back_us > clock_slack_us && !request.same_source)
       return clock_went_back(std::to_string(back_us / 1'000'000) + " s");
     if (request.same_source) {
-      ring = SampleRing::parse({}, server);
-      TM_CHECK(look_around(connection, looks, server, ring, look_patience, cancel));
+      memory = {};
+      TM_CHECK(look_around(connection, looks, server, memory, look_patience, cancel));
     }
   }
+  const SampleRing& ring = memory.ring;
   std::optional<Position> hi;
   if (request.lo) hi = Position{*value_of(request.lo)};
-  if (ring.released()) {
-    TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.released() + "'", margin,
+  if (ring.settled()) {
+    TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.settled() + "'", margin,
                                cancel));
     if (!hi) return unknown_zone(request.cursor);
   }
   if (!hi && !request.keyed) {
-    return source_error("source.watermark_held", ring.holder() + " holds the first window",
-                        Retry::backoff, "the next try looks again; end it if it stays");
+    return source_error(
+        "source.watermark_held",
+        (ring.newest_is_settled() ? "others read the list of transactions all the while, which"
+                                  : holder(ring)) +
+            " holds the first window",
+        Retry::backoff, "the next try looks again; end it if it stays");
   }
   WindowBound bound = window_to(request, std::move(hi));
   bound.guarantee = Guarantee::bounded;
-  bound.reason =
-      "`" + request.cursor.column +
-      "` must be set by the database to the time of the statement or later (CURRENT_TIMESTAMP, ON "
-      "UPDATE, a trigger); nothing still in flight started before the window's end";
-  if (ring.waiting() > 0) bound.notes.push_back("the watermark waits for " + ring.holder());
-  bound.memory = ring.text();
+  bound.reason = "`" + request.cursor.column +
+                 "` must be set by the database to the time of the statement or later "
+                 "(CURRENT_TIMESTAMP, ON "
+                 "UPDATE, a trigger); nothing still in flight started before the window's end";
+  if (!ring.newest_is_settled()) bound.notes.push_back("the watermark waits for " + holder(ring));
+  bound.memory = memory.text(server);
   return bound;
 }
 

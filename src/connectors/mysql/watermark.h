@@ -1,4 +1,4 @@
-// How far a window of a MySQL table may reach: the ring of samples (sample_ring.h) where it can be
+// How far a window of a MySQL table may reach: the ring of looks (seen.h) where it can be
 // kept, a labelled best effort where not. Reads bounds only; blocking, idempotent.
 #pragma once
 
