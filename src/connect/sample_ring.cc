@@ -98,8 +98,25 @@ void SampleRing::forget_ended(const InFlight& now) {
   const std::int64_t oldest = oldest_pending();
   for (const std::string& name : now.prepared)
     prepared_.emplace(name, oldest);
+  for (const auto& [before, after] : now.became) {
+    const auto known = running_.find(before);
+    if (known == running_.end()) continue;
+    const std::int64_t number = known->second;
+    const auto heir = running_.emplace(after, number).first;
+    heir->second = std::min(heir->second, number);
+  }
   keep_only(running_, now.running);
   keep_only(prepared_, now.prepared);
+}
+
+std::optional<SampleRing::Waiting> SampleRing::oldest_waiting() const {
+  for (const auto* known : {&running_, &prepared_}) {
+    for (const auto& [name, number] : *known) {
+      if (!moments_.empty() && number <= moments_.front().number)
+        return Waiting{moments_.front().text, name, known == &prepared_};
+    }
+  }
+  return std::nullopt;
 }
 
 void SampleRing::settle() {

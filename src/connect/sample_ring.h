@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tidemark {
@@ -21,8 +22,10 @@ namespace tidemark {
 // What is in flight. A transaction that is prepared keeps no name that it had before, so one that
 // is new may be any that was in flight before.
 struct InFlight {
-  std::vector<std::string> running;
-  std::vector<std::string> prepared;
+  std::vector<std::string> running = {};
+  std::vector<std::string> prepared = {};
+  // Of a name that has ended: which of those running is waited for in its place.
+  std::vector<std::pair<std::string, std::string>> became = {};
 };
 
 class SampleRing {
@@ -39,6 +42,15 @@ class SampleRing {
   // The newest moment that is settled; nothing before the first.
   const std::optional<std::string>& settled() const { return settled_; }
   bool newest_is_settled() const { return moments_.empty(); }
+  // What is in flight since some moment, by name; a number for each moment.
+  const std::map<std::string, std::int64_t>& running() const { return running_; }
+  // The oldest moment that is not settled, and one that it waits for; nothing: all are.
+  struct Waiting {
+    std::string moment;
+    std::string name;
+    bool is_prepared = false;
+  };
+  std::optional<Waiting> oldest_waiting() const;
 
  private:
   struct Moment {

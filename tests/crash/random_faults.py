@@ -24,8 +24,10 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from crash.matrix import CALL_FAULTS, known_points  # noqa: E402
+from crash.mysql_world import MysqlWorld  # noqa: E402
 from crash.world import RUN_SECONDS, Mismatch, World, stop_all  # noqa: E402
 from support.project import finish  # noqa: E402
+from support.temporary_mariadb import TemporaryMariadb  # noqa: E402
 from support.temporary_postgres import TemporaryPostgres  # noqa: E402
 
 LOADS = ("full", "append", "upsert")
@@ -141,7 +143,7 @@ def live(world, seed, count):
 def play(runs, seed, only):
     count = Count()
     started = time.monotonic()
-    with TemporaryPostgres() as server, contextlib.ExitStack() as at_end:
+    with TemporaryPostgres() as server, TemporaryMariadb() as mariadb, contextlib.ExitStack() as at_end:
         worlds = []
         for target in ("duckdb", "postgres"):
             for many, again in itertools.product((False, True), repeat=2):
@@ -150,6 +152,10 @@ def play(runs, seed, only):
                     if only in name:
                         worlds.append(World(target, load, server, many, again))
                         at_end.callback(worlds[-1].close)
+        for again, load in itertools.product((False, True), LOADS):
+            if only in f"mysql {load}{' again' if again else ''}":
+                worlds.append(MysqlWorld(load, mariadb, again))
+                at_end.callback(worlds[-1].close)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 2) as pool:
             while count.runs < runs and len(count.failed) < 10:
                 before = count.lives

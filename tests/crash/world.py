@@ -60,8 +60,8 @@ def second_batch():
     return [(i, v, f"2026-01-01 11:00:{at:02}") for at, (i, v) in enumerate(changed + new, 1)]
 
 
-def expected(load, many):
-    """(good rows, open refused rows) of each stream, as sorted lists of (id, v)."""
+def expected(load, whole):
+    """(good rows, open refused rows) of each stream, as sorted lists of (id, v); `whole`: of every row there is."""
     before, after = first_batch(), second_batch()
     if load == "full":
         last = {row[0]: row[1] for row in before + after}
@@ -69,7 +69,7 @@ def expected(load, many):
         refused = [(i, v) for i, v in last.items() if v < 0]
     elif load == "append":
         # In a file that anyone may write, the rows of the newest time wait for a newer one.
-        seen = [row for row in before + after if many or row[2] != after[-1][2]]
+        seen = [row for row in before + after if whole or row[2] != after[-1][2]]
         good = [(i, v) for i, v, _ in seen if v >= 0]
         refused = [(i, v) for i, v, _ in seen if v < 0]
     else:
@@ -80,9 +80,9 @@ def expected(load, many):
     return sorted(good), sorted(refused)
 
 
-def expected_again(load, many):
+def expected_again(load, whole):
     """The same after the refused rows were tried again: each that passes is loaded once, where none newer is."""
-    good, refused = expected(load, many)
+    good, refused = expected(load, whole)
     passing = [row for row in refused if row[1] >= -400]
     return sorted(good + passing), [row for row in refused if row not in passing]
 
@@ -98,9 +98,14 @@ def environment(fault=None, log=None):
 
 
 class World:
-    """`server` is a running PostgreSQL, needed for a PostgreSQL target and for several streams."""
+    """`server` is a running PostgreSQL, needed for a PostgreSQL target and for several streams.
+
+    What another system does in its own way is in methods that a class of it has anew.
+    """
 
     number = 0
+    # Of a refused row.
+    payload = ("payload::json->>'id'", "payload::json->>'v'")
 
     def __init__(self, target, load, server=None, many=False, again=False):
         World.number += 1
@@ -117,18 +122,54 @@ class World:
     def streams(self):
         return STREAMS if self.many else STREAMS[:1]
 
+    # Whether the source says how far it may be read, so that no row waits for a newer one.
+    def is_bounded(self):
+        return self.many
+
+    def shop(self):
+        """(the connection, what is read of it)"""
+        if not self.many:
+            return "{sqlite: shop.db}", "table: orders"
+        tables = ", ".join("public." + stream for stream in STREAMS)
+        return '{postgres: "' + self.server.conninfo(f"{self.id}_source") + '"}', f"tables: [{tables}], timezone: UTC"
+
+    def goal(self, database):
+        if self.target != "postgres":
+            return "{duckdb: goal.duckdb}"
+        return '{postgres: "' + self.server.conninfo(database) + '"}'
+
+    def copy_database(self, database):
+        if self.target == "postgres":
+            self.server.sql(f"create database {database} template {self.template.database}")
+
+    def drop_database(self, database):
+        if self.target == "postgres":
+            self.server.sql(f"drop database {database} with (force)")
+
+    def answers(self, cell, queries):
+        """One list of rows of texts for each query of the target."""
+        if self.target == "duckdb":
+            with DuckdbFile(cell.dir / "goal.duckdb") as file:
+                return [file.rows(query) for query in queries]
+        text = ", ".join(f"(select coalesce(json_agg(r), '[]') from ({query}) r)" for query in queries)
+        found = self.server.json(f"select json_build_array({text})", cell.database)
+        return [[[None if value is None else str(value) for value in row.values()] for row in rows] for rows in found]
+
     # --- the template
 
-    def _make(self):
+    def make_databases(self):
         if self.target == "postgres":
             self.server.sql(f"create database {self.id}_0")
         if self.many:
             self.server.sql(f"create database {self.id}_source")
+
+    def _make(self):
+        self.make_databases()
         self.template = Cell(self, self.folder / "template", f"{self.id}_0")
         self.template.write_project(rule=RULE)
-        self._change_source(self.template.dir, first_batch(), create=True)
+        self.change_source(self.template.dir, first_batch(), create=True)
         self._load_window("first")
-        self._change_source(self.template.dir, second_batch())
+        self.change_source(self.template.dir, second_batch())
         if self.again:
             time.sleep(BEHIND_SECONDS if self.many else 0)
             self._load_window("second")
@@ -138,7 +179,7 @@ class World:
         if done.code != 0:
             raise Mismatch(f"the {which} window of {self.name} failed: {done.err}")
 
-    def _change_source(self, folder, rows, create=False):
+    def change_source(self, folder, rows, create=False):
         values = ", ".join(f"({i}, {v}, '{at}')" for i, v, at in rows)
         if self.many and not create:
             # A watermark of PostgreSQL stands close behind the clock, so what is new was changed now.
@@ -164,8 +205,7 @@ class World:
         cell = Cell(self, self.folder / f"cell-{number}", f"{self.id}_{number}")
         shutil.copytree(self.template.dir, cell.dir)
         cell.write_project()
-        if self.target == "postgres":
-            self.server.sql(f"create database {cell.database} template {self.template.database}")
+        self.copy_database(cell.database)
         return cell
 
 
@@ -181,20 +221,13 @@ class Cell:
 
     def __exit__(self, *_):
         shutil.rmtree(self.dir, ignore_errors=True)
-        if self.world.target == "postgres":
-            self.world.server.sql(f"drop database {self.database} with (force)")
+        self.world.drop_database(self.database)
 
     def write_project(self, more="", stage_of=None, rule=None):
         world = self.world
         (self.dir / "jobs").mkdir(parents=True, exist_ok=True)
-        shop = "{sqlite: shop.db}"
-        source = "table: orders"
-        if world.many:
-            shop = '{postgres: "' + world.server.conninfo(f"{world.id}_source") + '"}'
-            source = f"tables: [{', '.join('public.' + stream for stream in STREAMS)}], timezone: UTC"
-        goal = "{duckdb: goal.duckdb}"
-        if world.target == "postgres":
-            goal = '{postgres: "' + world.server.conninfo(self.database) + '"}'
+        shop, source = world.shop()
+        goal = world.goal(self.database)
         stage = (stage_of / ".tidemark/stage") if stage_of else ".tidemark/stage"
         (self.dir / "tidemark.yaml").write_text(more + PROJECT.format(shop=shop, goal=goal, stage=stage))
         load = world.load + (", key: [id]" if world.load == "upsert" else "")
@@ -234,25 +267,16 @@ class Cell:
 
     # --- what came out
 
-    def _answers(self, queries):
-        """One list of rows of texts for each query of the target."""
-        if self.world.target == "duckdb":
-            with DuckdbFile(self.dir / "goal.duckdb") as file:
-                return [file.rows(query) for query in queries]
-        text = ", ".join(f"(select coalesce(json_agg(r), '[]') from ({query}) r)" for query in queries)
-        found = self.world.server.json(f"select json_build_array({text})", self.database)
-        return [[[None if value is None else str(value) for value in row.values()] for row in rows] for rows in found]
-
     def check(self):
         """Every row of the source's history is in the target or in quarantine, once; ledger and store agree."""
-        good, refused = (expected_again if self.world.again else expected)(self.world.load, self.world.many)
-        payload = "payload::json->>'id', payload::json->>'v'"
+        good, refused = (expected_again if self.world.again else expected)(self.world.load, self.world.is_bounded())
+        payload = self.world.payload
         queries = ["select stream, seq from tidemark_ledger order by stream",
                    "select job, stream, kind, seq, run_id from tidemark_loads order by stream, seq",
-                   f"select stream, {payload.split(', ')[0]} as id, {payload.split(', ')[1]} as v "
+                   f"select stream, {payload[0]} as id, {payload[1]} as v "
                    "from tidemark_quarantine where resolved_at is null"]
         queries += [f"select id, v from {stream}" for stream in self.world.streams()]
-        ledger, loads, open_rows, *tables = self._answers(queries)
+        ledger, loads, open_rows, *tables = self.world.answers(self, queries)
         loads = [Load(job, stream, kind, int(seq), run) for job, stream, kind, seq, run in loads]
         for stream, rows in zip(self.world.streams(), tables):
             name = f"public.{stream}" if self.world.many else "main"

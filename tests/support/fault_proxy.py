@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A TCP proxy in front of a PostgreSQL of 127.0.0.1 that breaks connections where a test wants it.
+"""A TCP proxy in front of a PostgreSQL, or a MariaDB, of 127.0.0.1 that breaks connections where a test wants it.
 
     with FaultProxy(server.port) as proxy:      # proxy.port is what the program connects to
         proxy.arm("commit", nth=2, through=0)   # the second COMMIT never arrives
@@ -156,7 +156,29 @@ class _Link:
                 end.shutdown(socket.SHUT_RDWR)
 
 
+class _MysqlLink(_Link):
+    """The same of MySQL, without TLS: the places are `query`, `commit` and `committed`."""
+
+    committing = False
+
+    def _split(self, data, way):
+        size = 4 + int.from_bytes(data[:3], "little") if len(data) >= 4 else len(data) + 1
+        return (data[:size], data[size:]) if len(data) >= size else (None, data)
+
+    def _place(self, message, way):
+        if way == TO_CLIENT:
+            was, self.committing = self.committing, False
+            return "committed" if was else None
+        # The first packet of a command, which is a query.
+        if message[3] != 0 or message[4:5] != b"\3":
+            return None
+        self.committing = message[5:].strip().lower() == b"commit"
+        return "commit" if self.committing else "query"
+
+
 class FaultProxy:
+    link = _Link
+
     def __init__(self, server_port):
         self.server_port = server_port
         self.sliced, self.delay = False, 0
@@ -223,9 +245,13 @@ class FaultProxy:
                     continue
                 for end in (client, server):
                     end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                link = _Link(self, client, server)
+                link = self.link(self, client, server)
                 self._links.add(link)
                 threading.Thread(target=link.run, daemon=True).start()
+
+
+class MysqlFaultProxy(FaultProxy):
+    link = _MysqlLink
 
 
 class EachCommit(FaultProxy):

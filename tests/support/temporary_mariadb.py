@@ -30,7 +30,8 @@ class TemporaryMariadb:
 
     def __enter__(self):
         try:
-            self._start()
+            self._make()
+            self.start()
         except BaseException:
             self.__exit__()
             raise
@@ -47,25 +48,37 @@ class TemporaryMariadb:
             self.process = None
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _start(self):
-        as_user = []
+    def kill(self):
+        """As when the process dies; start() starts it again."""
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def _as_user(self):
+        return ["--user=mysql"] if os.geteuid() == 0 else []
+
+    def _data(self):
+        return f"--datadir={self.folder}/data"
+
+    def _make(self):
         if os.geteuid() == 0:
             shutil.chown(self.folder, "mysql")
-            as_user = ["--user=mysql"]
         self.folder.chmod(0o755)
-        data = f"--datadir={self.folder}/data"
         made = subprocess.run(
-            ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db",
-             "--skip-name-resolve", *as_user], capture_output=True, text=True, check=False)
+            ["mariadb-install-db", "--no-defaults", self._data(), "--auth-root-authentication-method=normal",
+             "--skip-test-db", "--skip-name-resolve", *self._as_user()], capture_output=True, text=True, check=False)
         if made.returncode != 0:
             raise ServerError(f"mariadb-install-db: {made.stderr.strip() or made.stdout.strip()}")
+
+    def start(self):
+        """For the first time, or again after kill(): what was committed is there."""
         program = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
         with open(self.folder / "server.log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(
-                [program, "--no-defaults", data, f"--socket={self.folder}/socket", f"--port={self.port}",
+                [program, "--no-defaults", self._data(), f"--socket={self.folder}/socket", f"--port={self.port}",
                  "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=0",
-                 "--innodb-flush-method=nosync", "--default-time-zone=-05:00", "--max-allowed-packet=64M", *as_user,
-                 *(f"--{setting}" for setting in self.settings)],
+                 "--innodb-flush-method=nosync", "--default-time-zone=-05:00", "--max-allowed-packet=64M",
+                 *self._as_user(), *(f"--{setting}" for setting in self.settings)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while True:

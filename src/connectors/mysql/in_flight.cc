@@ -1,16 +1,20 @@
 #include "connectors/mysql/in_flight.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <set>
 #include <thread>
+#include <utility>
 
 namespace tidemark::mysql {
 namespace {
 
 constexpr const char* not_permitted = "mysql.not_permitted";
-// InnoDB gives one list of transactions to all who ask within 100 ms.
+// InnoDB gives one list of transactions to all who ask within 100 ms of the last who did. Those of
+// other processes who wait as we do must not come at the same pace.
 constexpr std::chrono::milliseconds list_age{110};
+constexpr std::uint64_t apart_ms = 150;
 constexpr std::chrono::seconds list_patience{3};
 // MySQL shows transactions that have not written yet by made-up ids from here up, MariaDB by 0.
 constexpr std::uint64_t unwritten_id = std::uint64_t{1} << 48;
@@ -44,28 +48,34 @@ Result<std::optional<std::vector<ListedTransaction>>> transactions_now(Connectio
   TM_CHECK(connection.execute("set transaction isolation level repeatable read", cancel));
   TM_TRY(Transaction own,
          Transaction::begin(connection, "with consistent snapshot, read only", cancel));
-  const auto deadline = std::chrono::steady_clock::now() + list_patience;
+  const auto begin = std::chrono::steady_clock::now();
+  const auto deadline = begin + list_patience;
+  // A list that has our own question in it was made for it, or for an earlier try of this look.
+  const std::string mark = quote_text("look " + std::to_string(begin.time_since_epoch().count()));
+  const std::string question =
+      "select " + mark +
+      ", trx_id, trx_mysql_thread_id, trx_is_read_only or trx_autocommit_non_locking, trx_query "
+      "from information_schema.innodb_trx";
+  std::uint64_t tries = 0;
   while (true) {
-    TM_TRY(const Rows rows,
-           connection.query("select trx_id, trx_mysql_thread_id, trx_is_read_only or "
-                            "trx_autocommit_non_locking from information_schema.innodb_trx",
-                            cancel));
+    TM_TRY(const Rows rows, connection.query(question, cancel));
     std::vector<ListedTransaction> found;
     bool fresh = false;
     for (std::size_t row = 0; row < rows.rows(); ++row) {
-      const std::uint64_t id = number(rows, row, 0);
-      const std::uint64_t session = number(rows, row, 1);
+      const std::uint64_t id = number(rows, row, 1);
+      const std::uint64_t session = number(rows, row, 2);
       if (session == connection.session_id()) {
-        fresh = true;
+        fresh = rows.string(row, 4).find(mark) != std::string::npos;
         continue;
       }
       found.push_back(
-          {session, rows.string(row, 0), id != 0 && id < unwritten_id, rows.integer(row, 2) != 0});
+          {session, rows.string(row, 1), id != 0 && id < unwritten_id, rows.integer(row, 3) != 0});
     }
     if (fresh) return std::optional(std::move(found));
     if (std::chrono::steady_clock::now() > deadline)
       return std::optional<std::vector<ListedTransaction>>();
-    std::this_thread::sleep_for(list_age);
+    const std::uint64_t apart = connection.session_id() * (1 + ++tries) * 37 % apart_ms;
+    std::this_thread::sleep_for(list_age + std::chrono::milliseconds(apart));
   }
 }
 
@@ -134,19 +144,18 @@ Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel) {
   return Obstacle{};
 }
 
-Result<std::optional<InFlight>> look(const ConnectOptions& options, Cancel& cancel) {
-  TM_TRY(const std::unique_ptr<Connection> session, Connection::connect(options, cancel));
-  InFlight now;
-  TM_TRY(const Rows clock, session->query("select cast(now(6) as char)", cancel));
+Result<std::optional<Seen>> look(Connection& session, Cancel& cancel) {
+  Seen now;
+  TM_TRY(const Rows clock, session.query("select cast(now(6) as char)", cancel));
   now.moment = clock.string(0, 0);
   TM_TRY(const Rows statements,
-         session->query("select id, " + session->flavour().statement_start() +
-                            " from information_schema.processlist where "
-                            "id <> connection_id() and command not in ('Sleep', 'Daemon', "
-                            "'Binlog Dump', 'Binlog Dump GTID') and user <> 'unauthenticated user'",
-                        cancel));
-  TM_TRY(const auto transactions, transactions_now(*session, cancel));
-  if (!transactions) return std::optional<InFlight>();
+         session.query("select id, " + session.flavour().statement_start() +
+                           " from information_schema.processlist where "
+                           "id <> connection_id() and command not in ('Sleep', 'Daemon', "
+                           "'Binlog Dump', 'Binlog Dump GTID') and user <> 'unauthenticated user'",
+                       cancel));
+  TM_TRY(const auto transactions, transactions_now(session, cancel));
+  if (!transactions) return std::optional<Seen>();
   std::set<std::uint64_t> readers;
   for (const ListedTransaction& transaction : *transactions) {
     if (transaction.wrote) now.transactions.push_back({transaction.id, transaction.session});
@@ -158,13 +167,11 @@ Result<std::optional<InFlight>> look(const ConnectOptions& options, Cancel& canc
     if (readers.contains(id)) continue;
     now.statements.push_back({id, statements.string(row, 1)});
   }
-  TM_TRY(const Rows prepared, session->query(session->flavour().list_prepared(), cancel));
+  TM_TRY(const Rows prepared, session.query(session.flavour().list_prepared(), cancel));
   for (std::size_t row = 0; row < prepared.rows(); ++row) {
-    std::string id;
-    for (const char c : prepared.string(row, 3)) {
-      const bool plain = c > ' ' && c != ':' && c < '\x7f';
-      id += plain ? c : '_';
-    }
+    // It may be any bytes, and is kept as text.
+    std::string id = prepared.string(row, 3);
+    std::replace_if(id.begin(), id.end(), [](char c) { return c < ' ' || c > '~'; }, '_');
     now.prepared.push_back(std::move(id));
   }
   return std::optional(std::move(now));

@@ -1,7 +1,7 @@
 // Looks at a server: may it tell what is in flight, and what is in flight now.
 //
-// Free functions; blocking. Each look has a session of its own, because only a session that was not
-// there before can tell a fresh list of transactions from one the server kept.
+// Free functions; blocking. A look needs no session beside the one that asks: whoever looks may
+// hold all that its guard allows.
 #pragma once
 
 #include <optional>
@@ -9,7 +9,7 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
-#include "connectors/mysql/sample_ring.h"
+#include "connectors/mysql/seen.h"
 #include "drivers/mysql/connection.h"
 
 namespace tidemark::mysql {
@@ -24,8 +24,8 @@ Result<std::string> follows_another(Connection& connection, Cancel& cancel);
 Result<Obstacle> find_obstacle(Connection& connection, Cancel& cancel);
 
 // Nothing: the server's list of transactions did not become fresh in time, because somebody else
-// reads it all the while.
-Result<std::optional<InFlight>> look(const ConnectOptions& options, Cancel& cancel);
+// reads it all the while. REQUIRES a session in no transaction.
+Result<std::optional<Seen>> look(Connection& session, Cancel& cancel);
 
 // What tells this server from others.
 Result<std::string> server_identity(Connection& connection, Cancel& cancel);

@@ -192,9 +192,14 @@ Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel)
                          progress.memory,
                          strategy_ == LoadStrategy::upsert,
                          progress.same_source};
+    std::shared_ptr<void> looks;
+    if (access_.guard != nullptr) {
+      looks = access_.guard->watch([] { return std::make_shared<Looks>(); });
+      request.looks = static_cast<Looks*>(looks.get());
+    }
     if (!progress.full_requested) request.lo = progress.lo;
     if (!spec_.allow_seq_scan) TM_CHECK(check_scan(*connection, cancel));
-    TM_TRY(bound, find_bound(*connection, access_.options, request, cancel));
+    TM_TRY(bound, find_bound(*connection, request, cancel));
     TM_TRY(const std::int64_t nulls, count_null_cursors(*connection, relation(), *cursor_, cancel));
     TM_CHECK(judge_null_cursors(spec_, cursor_->column, nulls, bound));
     // Rows that belong to every run are there to read, whatever the window says.

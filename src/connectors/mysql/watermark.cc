@@ -130,19 +130,22 @@ Error unknown_zone(const Cursor& cursor) {
       "/usr/share/zoneinfo | mysql -u root mysql; or write an offset like `+02:00`");
 }
 
-// Looks until a moment is free that the window can move to, or the patience is over.
-Status look_around(const ConnectOptions& options, SampleRing& ring,
-                   std::chrono::milliseconds patience, Cancel& cancel) {
+// Looks until a moment is settled that the window can move to, or the patience is over. False: the
+// clock has gone back.
+Result<bool> look_around(Connection& connection, Looks& looks, const std::string& server,
+                         WatermarkMemory& memory, std::chrono::milliseconds patience,
+                         Cancel& cancel) {
   const auto deadline = SteadyClock::now() + patience;
+  const SampleRing& ring = memory.ring;
   std::optional<std::string> first;
   while (true) {
-    TM_TRY(const std::optional<InFlight> now, look(options, cancel));
+    TM_TRY(const std::optional<Seen> now, looks.look(connection, server, cancel));
     if (now) {
-      ring.add(*now);
+      if (!add(*now, memory)) return false;
       if (!first) first = now->moment;
     }
-    const bool free = first && ring.released() && *ring.released() >= *first;
-    if (free || ring.clock_went_back() || SteadyClock::now() > deadline) return {};
+    const bool settled = first && ring.settled() && *ring.settled() >= *first;
+    if (settled || SteadyClock::now() > deadline) return true;
     std::this_thread::sleep_for(look_again);
   }
 }
@@ -156,31 +159,38 @@ Result<std::int64_t> behind(Connection& connection, const std::string& moment, C
   return rows.integer(0, 0);
 }
 
-Result<WindowBound> bounded(Connection& connection, const ConnectOptions& options,
-                            const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> bounded(Connection& connection, const BoundRequest& request, Cancel& cancel) {
   TM_TRY(const std::string server, server_identity(connection, cancel));
-  SampleRing ring = SampleRing::parse(request.memory, server);
+  WatermarkMemory memory = WatermarkMemory::parse(request.memory, server);
   const bool first = !request.lo && !request.keyed;
-  TM_CHECK(look_around(options, ring, first ? first_patience : look_patience, cancel));
-  if (ring.clock_went_back() && request.lo) {
-    TM_TRY(const std::int64_t back_us, behind(connection, ring.newest(), cancel));
+  Looks own;
+  Looks& looks = request.looks == nullptr ? own : *request.looks;
+  TM_TRY(const bool goes_on, look_around(connection, looks, server, memory,
+                                         first ? first_patience : look_patience, cancel));
+  if (!goes_on && request.lo) {
+    TM_TRY(const std::int64_t back_us, behind(connection, memory.clock, cancel));
     if (back_us > clock_slack_us && !request.same_source)
       return clock_went_back(std::to_string(back_us / 1'000'000) + " s");
     if (request.same_source) {
-      ring = SampleRing::parse({}, server);
-      TM_CHECK(look_around(options, ring, look_patience, cancel));
+      memory = {};
+      TM_CHECK(look_around(connection, looks, server, memory, look_patience, cancel));
     }
   }
+  const SampleRing& ring = memory.ring;
   std::optional<Position> hi;
   if (request.lo) hi = Position{*value_of(request.lo)};
-  if (ring.released()) {
-    TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.released() + "'", margin,
+  if (ring.settled()) {
+    TM_TRY(hi, position_before(connection, request, "timestamp'" + *ring.settled() + "'", margin,
                                cancel));
     if (!hi) return unknown_zone(request.cursor);
   }
   if (!hi && !request.keyed) {
-    return source_error("source.watermark_held", ring.holder() + " holds the first window",
-                        Retry::backoff, "the next try looks again; end it if it stays");
+    return source_error(
+        "source.watermark_held",
+        (ring.newest_is_settled() ? "others read the list of transactions all the while, which"
+                                  : holder(ring)) +
+            " holds the first window",
+        Retry::backoff, "the next try looks again; end it if it stays");
   }
   WindowBound bound = window_to(request, std::move(hi));
   bound.guarantee = Guarantee::bounded;
@@ -188,9 +198,9 @@ Result<WindowBound> bounded(Connection& connection, const ConnectOptions& option
       "`" + request.cursor.column +
       "` must be set by the database to the time of the statement or later (CURRENT_TIMESTAMP, ON "
       "UPDATE, a trigger); nothing still in flight started before the window's end";
-  bound.is_held = ring.waiting() > 0;
-  if (bound.is_held) bound.notes.push_back("the watermark waits for " + ring.holder());
-  bound.memory = ring.text();
+  bound.is_held = !ring.newest_is_settled();
+  if (bound.is_held) bound.notes.push_back("the watermark waits for " + holder(ring));
+  bound.memory = memory.text(server);
   return bound;
 }
 
@@ -245,8 +255,8 @@ Result<WindowBound> below_the_newest(Connection& connection, const BoundRequest&
   return bound;
 }
 
-Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& options,
-                                  const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> bound_by_kind(Connection& connection, const BoundRequest& request,
+                                  Cancel& cancel) {
   const Cursor& cursor = request.cursor;
   const bool clock = cursor.kind == CursorKind::timestamp ||
                      (cursor.kind == CursorKind::datetime && cursor.timezone);
@@ -263,7 +273,7 @@ Result<WindowBound> bound_by_kind(Connection& connection, const ConnectOptions& 
     return bound;
   }
   TM_TRY(const Obstacle obstacle, find_obstacle(connection, cancel));
-  if (obstacle.what.empty()) return bounded(connection, options, request, cancel);
+  if (obstacle.what.empty()) return bounded(connection, request, cancel);
   TM_TRY(WindowBound bound, behind_the_clock(connection, request, cancel));
   bound.reason = obstacle.what + "; " + obstacle.hint;
   return bound;
@@ -347,8 +357,8 @@ Result<std::int64_t> bytes_scanned(Connection& connection, const TableName& tabl
   return bytes_without_index(connection, table, {}, cancel);
 }
 
-Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
-                               const BoundRequest& request, Cancel& cancel) {
+Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request,
+                               Cancel& cancel) {
   TM_TRY(const std::string here, server_identity(connection, cancel));
   std::optional<std::string> place;
   if (request.lo) place = parse_placed(*request.lo).place;
@@ -356,7 +366,7 @@ Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& opt
   if (moved && !request.same_source) {
     return source_changed("the source is another server than the last window was read from", true);
   }
-  TM_TRY(WindowBound bound, bound_by_kind(connection, options, request, cancel));
+  TM_TRY(WindowBound bound, bound_by_kind(connection, request, cancel));
   const bool stays = value_of(bound.window.hi) == value_of(request.lo) && !moved;
   for (std::optional<Position>* end : {&bound.window.hi, &bound.window.top}) {
     // A position that stays is the same to the letter.

@@ -1,4 +1,4 @@
-// How far a window of a MySQL table may reach: the ring of samples (sample_ring.h) where it can be
+// How far a window of a MySQL table may reach: the ring of looks (seen.h) where it can be
 // kept, a labelled best effort where not. Reads bounds only; blocking, idempotent.
 #pragma once
 
@@ -7,6 +7,7 @@
 
 #include "connect/source.h"
 #include "connectors/mysql/catalog.h"
+#include "connectors/mysql/looks.h"
 #include "spec/job_spec.h"
 
 namespace tidemark::mysql {
@@ -46,12 +47,12 @@ struct BoundRequest {
   // flight. Otherwise it is cut below that, and every row is delivered once.
   bool keyed = false;
   bool same_source = false;  // Progress::same_source
+  Looks* looks = nullptr;    // of the connection; null: this source looks for itself
 };
 
-// `options` are those of the connection, for sessions that look at the server.
-// `blocked.source_changed` where the server is another one than that of `lo`.
-Result<WindowBound> find_bound(Connection& connection, const ConnectOptions& options,
-                               const BoundRequest& request, Cancel& cancel);
+// `blocked.source_changed` where the server is another one than that of `lo`. REQUIRES a session in
+// no transaction.
+Result<WindowBound> find_bound(Connection& connection, const BoundRequest& request, Cancel& cancel);
 
 // Rows without a cursor value, up to 100,001; 0 at once where the column cannot be NULL.
 Result<std::int64_t> count_null_cursors(Connection& connection, const std::string& relation,

@@ -6,19 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "connect/sample_ring.h"
+#include "connect/watermark_memory.h"
 #include "connectors/postgres/watermark.h"
 
 namespace tidemark::postgres {
-
-// What a run tells the next one beside its position. Right also when it is lost.
-struct WatermarkMemory {
-  std::string clock;  // of the server, as late as it was seen; empty: never
-  SampleRing ring;
-  // `of` says what it belongs to: another cursor or server begins anew.
-  static WatermarkMemory parse(const std::string& text, const std::string& of);
-  std::string text(const std::string& of) const;
-};
 
 struct RuleRequest {
   const BoundRequest& asked;
