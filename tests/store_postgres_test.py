@@ -10,6 +10,7 @@ import re
 import signal
 import time
 import unittest
+import unittest.mock
 
 from support.project import PROJECT_YAML, Project, finish
 from support.temporary_postgres import TemporaryPostgres
@@ -61,6 +62,17 @@ class Running(StoreTest):
                          "success|2\nskipped|0")
         self.assertEqual(len(self.good(project, "runs", "--json").json), 2)
         self.assertEqual(self.good(project, "show", run["run_id"], "--json").json["run_id"], run["run_id"])
+
+    def test_looking_makes_no_store(self):
+        self.ask("create role looker login password 'looks'")
+        project = self.project(self.address.replace("postgres@", "looker@"))
+        self.enterContext(unittest.mock.patch.dict("os.environ", PGPASSWORD="looks"))
+        self.assertEqual(self.good(project, "runs", "--json").json, [])
+        self.assertEqual(self.good(project, "status", "--json").json["running"], [])
+        self.assertEqual(self.ask("select count(*) from pg_namespace where nspname = 'tidemark'"), "0")
+        refused = project.call("run", "readings")
+        self.assertEqual(refused.code, 2, refused.err)
+        self.assertIn("CREATE SCHEMA", refused.err)
 
     def test_a_run_goes_on_where_the_server_was_gone_for_a_while(self):
         project = self.project()
@@ -114,7 +126,7 @@ class Migrate(StoreTest):
         before = self.good(project, "runs", "--json").json
         # The tables are there, and empty; so the first commit is the copy's.
         self.uses(project, self.address)
-        self.assertEqual(self.good(project, "runs", "--json").json, [])
+        self.assertEqual(project.call("replay", "none").code, 2)
         self.uses(project, "sqlite:.tidemark/store.db")
         killed = project.call("store", "migrate", "--to", self.address,
                               env={"TIDEMARK_FAILPOINT": "store.commit@1=kill"})

@@ -49,11 +49,22 @@ nanoseconds Pace::take(std::int64_t units, nanoseconds now) {
   return paid_until_;
 }
 
-Guard::Guard(const GuardSpec& spec, const Clock& clock)
+Guard::Guard(const GuardSpec& spec, const Clock& clock, nanoseconds sessions_kept_for)
     : spec_(spec),
       clock_(clock),
+      sessions_kept_for_(sessions_kept_for),
       rows_(pace_of(spec.rows_per_second)),
       bytes_(pace_of(spec.bytes_per_second)) {}
+
+Guard::~Guard() {
+  {
+    const std::lock_guard lock(mutex_);
+    leaves_ = true;
+    ender_wakes_.notify_all();
+  }
+  if (ender_.joinable()) ender_.join();
+  end_kept();
+}
 
 std::int64_t Guard::places() const {
   if (!shared_) return *spec_.connections;
@@ -86,19 +97,26 @@ std::shared_ptr<void> Guard::take(const std::string& who) {
   ++in_use_;
   ++held_[who];
   // Shared, because a session has an owner that knows nothing of guards.
-  return {this, [this, who](void*) { give_back(who); }};
+  return std::shared_ptr<Holder>(new Holder(who), [this](Holder* holder) {
+    give_back(*holder);
+    delete holder;
+  });
 }
 
-void Guard::give_back(const std::string& who) {
-  const std::lock_guard lock(mutex_);
-  --in_use_;
+void Guard::let_go(const std::string& who) {
   const bool was_last = --held_[who] == 0;
   if (was_last) held_.erase(who);
+  if (!shared_) return;
+  if (const auto lost = shared_->lost.find(who); lost != shared_->lost.end() && --lost->second == 0)
+    shared_->lost.erase(lost);
+  if (was_last) shared_->read_at.erase(who);
+}
+
+void Guard::give_back(const Holder& holder) {
+  const std::lock_guard lock(mutex_);
+  --in_use_;
+  if (holder) let_go(*holder);
   if (shared_) {
-    if (const auto lost = shared_->lost.find(who);
-        lost != shared_->lost.end() && --lost->second == 0)
-      shared_->lost.erase(lost);
-    if (was_last) shared_->read_at.erase(who);
     shared_->given_back = clock_.monotonic();
     // Whoever has waited longest is the store's to say.
     if (shared_->others_wait) {
@@ -127,7 +145,7 @@ Result<std::shared_ptr<void>> Guard::enter(const std::string& who, Cancel& cance
       error = std::move(reached).error();
     } else if (Status asked = cancel.check(); !asked.ok()) {
       error = std::move(asked).error();
-    } else {
+    } else if (!end_one(lock)) {
       changed_.wait_for(lock, look_every);
     }
   }
@@ -141,6 +159,8 @@ std::shared_ptr<void> Guard::try_enter(const std::string& who) {
   std::unique_lock lock(mutex_);
   if (!spec_.connections) return take(who);
   if (!waiting_.empty()) return nullptr;
+  while (in_use_ >= places() && end_one(lock)) {
+  }
   if (in_use_ < places()) return take(who);
   if (!shared_ || shared_->free == 0 || shared_->others_wait) return nullptr;
   const std::int64_t number = ++last_number_;
@@ -153,6 +173,80 @@ std::shared_ptr<void> Guard::try_enter(const std::string& who) {
   std::erase_if(waiting_, [&](const Waiter& waiter) { return waiter.number == number; });
   changed_.notify_all();
   return has_come ? take(who) : nullptr;
+}
+
+bool Guard::may_keep() const {
+  if (leaves_ || !waiting_.empty()) return false;
+  return !shared_ || (is_valid() && !shared_->others_wait && in_use_ <= shared_->places);
+}
+
+void Guard::keep(const std::string& key, std::shared_ptr<void> session,
+                 std::shared_ptr<void> place) {
+  const std::lock_guard lock(mutex_);
+  if (!may_keep()) return;  // it ends with its last owner, when the mutex is free
+  Holder& holder = *static_cast<Holder*>(place.get());
+  let_go(*holder);
+  holder.reset();
+  const nanoseconds kept_for =
+      shared_ ? std::min(sessions_kept_for_, reads_for) : sessions_kept_for_;
+  kept_.push_back({key, std::move(place), std::move(session), clock_.monotonic() + kept_for});
+  if (!ender_.joinable()) ender_ = std::thread([this] { end_old(); });
+  if (ender_sleeps_) ender_wakes_.notify_all();
+}
+
+std::shared_ptr<void> Guard::take_kept(const std::string& who, const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  if (!waiting_.empty() || !is_valid()) return nullptr;
+  const nanoseconds now = clock_.monotonic();
+  const auto found = std::find_if(kept_.rbegin(), kept_.rend(), [&](const Kept& kept) {
+    return kept.key == key && kept.until > now;
+  });
+  if (found == kept_.rend()) return nullptr;
+  *static_cast<Holder*>(found->place.get()) = who;
+  ++held_[who];
+  std::shared_ptr<void> session = std::move(found->session);
+  kept_.erase(std::prev(found.base()));  // the session has the place too
+  return session;
+}
+
+bool Guard::end_one(std::unique_lock<std::mutex>& lock) {
+  if (kept_.empty()) return false;
+  {
+    const Kept oldest = std::move(kept_.front());
+    kept_.erase(kept_.begin());
+    lock.unlock();
+  }
+  lock.lock();
+  return true;
+}
+
+void Guard::end_kept() {
+  std::unique_lock lock(mutex_);
+  while (end_one(lock)) {
+  }
+  // Another thread may be ending one at this moment.
+  changed_.wait(lock, [&] {
+    std::int64_t held = 0;
+    for (const auto& [who, sessions] : held_)
+      held += sessions;
+    return in_use_ == held;
+  });
+}
+
+void Guard::end_old() {
+  std::unique_lock lock(mutex_);
+  while (!leaves_) {
+    const nanoseconds now = clock_.monotonic();
+    if (kept_.empty()) {
+      ender_sleeps_ = true;
+      ender_wakes_.wait(lock);
+      ender_sleeps_ = false;
+    } else if (kept_.front().until <= now) {
+      end_one(lock);
+    } else {
+      ender_wakes_.wait_for(lock, kept_.front().until - now);
+    }
+  }
 }
 
 Status Guard::check_store(nanoseconds since) const {
@@ -266,10 +360,12 @@ void Guard::share(std::function<void()> ask) {
 
 GuardReport Guard::report() {
   using std::chrono::duration_cast;
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   Shared& shared = *shared_;
   const nanoseconds now = clock_.monotonic();
   std::erase_if(shared.read_at, [&](const auto& one) { return now - one.second > reads_for; });
+  while (shared.others_wait && end_one(lock)) {
+  }
   if (shared.others_wait || now - shared.given_back > kept_for)
     shared.places = std::min(shared.places, in_use_);
   GuardReport report;
@@ -298,7 +394,7 @@ GuardReport Guard::report() {
 }
 
 void Guard::told(const GuardGrant& grant, nanoseconds valid_until) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   Shared& shared = *shared_;
   shared.places = grant.places;
   shared.free = grant.free;
@@ -309,12 +405,17 @@ void Guard::told(const GuardGrant& grant, nanoseconds valid_until) {
   shared.why.reset();
   if (grant.lost) shared.lost = held_;
   changed_.notify_all();
+  while ((grant.lost || !may_keep()) && end_one(lock)) {
+  }
 }
 
 void Guard::not_told(const Error& why) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   shared_->why = why;
   changed_.notify_all();
+  // They may be others' by now.
+  while (!is_valid() && end_one(lock)) {
+  }
 }
 
 std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>& make) {

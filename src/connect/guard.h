@@ -14,6 +14,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/cancel.h"
@@ -50,7 +51,10 @@ Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at);
 
 class Guard {
  public:
-  Guard(const GuardSpec& spec, const Clock& clock);
+  // `sessions_kept_for`: how long one that nobody uses is kept.
+  Guard(const GuardSpec& spec, const Clock& clock,
+        std::chrono::nanoseconds sessions_kept_for = std::chrono::seconds(60));
+  ~Guard();
 
   // A session with the system; given back when the last owner lets it go. `who` is the job: whoever
   // holds fewest comes first, then whoever has read least, so that a small run need not wait for
@@ -60,6 +64,16 @@ class Guard {
   Result<std::shared_ptr<void>> enter(const std::string& who, Cancel& cancel);
   // Nothing where all are taken: for whoever can go on without.
   std::shared_ptr<void> try_enter(const std::string& who);
+
+  // Takes a session that nobody uses now, for whoever takes it out soon by the same `key`. It keeps
+  // its place, as that came from `enter`, and is ended as soon as somebody waits for one, here or
+  // in another process; at once where somebody does. A key says all that makes two sessions one.
+  void keep(const std::string& key, std::shared_ptr<void> session, std::shared_ptr<void> place);
+  // The session of that key that was kept last, whose place is from now on of `who`; nothing where
+  // there is none.
+  std::shared_ptr<void> take_kept(const std::string& who, const std::string& key);
+  // Ends those that are kept.
+  void end_kept();
 
   // `who` has read so much, and took `took` for it: waits until that is paid for. `guard.lost`
   // where others may have his sessions, because the store was not reached for too long.
@@ -122,7 +136,21 @@ class Guard {
     std::int64_t number;
     std::chrono::nanoseconds since;
   };
+  // Of a place: the job, or nobody while its session is kept.
+  using Holder = std::optional<std::string>;
+  // A guard knows no system, so what it keeps has no type here, and ends with its last owner.
+  struct Kept {
+    std::string key;
+    std::shared_ptr<void> place;
+    std::shared_ptr<void> session;  // ended before its place is given back
+    std::chrono::nanoseconds until;
+  };
+  // On a thread of its own: ends what was kept for long enough.
+  void end_old();
+  // One that is kept, to be ended without the mutex, since that asks the system.
+  bool end_one(std::unique_lock<std::mutex>& lock);
   // With the mutex held, these.
+  bool may_keep() const;
   bool is_next(std::int64_t number) const;
   std::int64_t places() const;
   bool is_valid() const;
@@ -132,11 +160,13 @@ class Guard {
   Status wait_for_part(const std::string& who, std::unique_lock<std::mutex>& lock, Cancel& cancel);
   double strain() const;
   std::shared_ptr<void> take(const std::string& who);
-  void give_back(const std::string& who);
+  void let_go(const std::string& who);
+  void give_back(const Holder& holder);
 
   CopyTurn copies_;
   const GuardSpec spec_;
   const Clock& clock_;
+  const std::chrono::nanoseconds sessions_kept_for_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.
@@ -151,6 +181,11 @@ class Guard {
   double share_ = 1;
   std::unique_ptr<Shared> shared_;  // where the limits are shared
   std::int64_t last_number_ = 0;
+  std::vector<Kept> kept_;  // the oldest first
+  bool leaves_ = false;
+  bool ender_sleeps_ = false;  // until it is woken
+  std::condition_variable ender_wakes_;
+  std::thread ender_;  // begun with the first that is kept
 };
 
 // `blocked.seq_scan`: each run would read all `bytes` of the table. `mend` says what to do about

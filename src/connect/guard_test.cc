@@ -106,6 +106,92 @@ TEST(Guard, FourJobsShareOneRate) {
     EXPECT_GT(one * 5, sum()) << "at least a fifth of what four share";
 }
 
+// What is kept, with the place that it has.
+struct FakeSession {
+  explicit FakeSession(std::shared_ptr<void> place) : place(std::move(place)) {}
+  std::shared_ptr<void> place;
+};
+
+TEST(Guard, ASessionThatIsKeptGoesToTheNextWhoAsksForItsLike) {
+  ManualClock clock{UtcMicros(0)};
+  Guard guard(with_connections(1), clock);
+  Cancel cancel;
+  const auto keep = [&](const std::string& key) {
+    auto session = std::make_shared<FakeSession>(*guard.enter("a", cancel));
+    const std::weak_ptr<FakeSession> seen = session;
+    std::shared_ptr<void> place = session->place;
+    guard.keep(key, std::move(session), std::move(place));
+    return seen;
+  };
+  const auto kept = keep("same");
+  EXPECT_EQ(guard.take_kept("b", "other"), nullptr);
+  auto taken = guard.take_kept("b", "same");
+  ASSERT_NE(taken, nullptr);
+  EXPECT_EQ(taken, kept.lock());
+  EXPECT_EQ(guard.take_kept("b", "same"), nullptr) << "one session has one user";
+  EXPECT_EQ(guard.enter("b", cancel).error().code, "guard.too_few") << "its place is b's now";
+  EXPECT_EQ(guard.try_enter("c"), nullptr);
+  taken.reset();
+  EXPECT_NE(guard.try_enter("c"), nullptr) << "its end gave the place back";
+
+  const auto old = keep("same");
+  clock.advance(seconds(61));
+  EXPECT_EQ(guard.take_kept("b", "same"), nullptr);
+  guard.end_kept();
+  EXPECT_TRUE(old.expired());
+}
+
+TEST(Guard, ASessionThatIsKeptGivesWayToWhoeverWaits) {
+  const SystemClock clock;
+  Guard guard(with_connections(2), clock);
+  Cancel cancel;
+  const auto keep = [&] {
+    auto session = std::make_shared<FakeSession>(*guard.enter("a", cancel));
+    std::shared_ptr<void> place = session->place;
+    guard.keep("key", std::move(session), std::move(place));
+  };
+  keep();
+  {
+    // Of two places one is free, and the next needs the other.
+    auto first = guard.enter("b", cancel);
+    ASSERT_TRUE(first.ok());
+    const auto begin = clock.monotonic();
+    auto second = guard.enter("c", cancel);
+    ASSERT_TRUE(second.ok());
+    EXPECT_LT(clock.monotonic() - begin, milliseconds(40)) << "without a wait";
+    EXPECT_EQ(guard.take_kept("d", "key"), nullptr);
+  }
+  keep();
+  auto beside = guard.enter("b", cancel);
+  EXPECT_NE(guard.try_enter("b"), nullptr);
+
+  // Where somebody waits, none is kept.
+  auto held = guard.enter("a", cancel);
+  std::thread waiting([&] { EXPECT_TRUE(guard.enter("c", cancel).ok()); });
+  std::this_thread::sleep_for(milliseconds(100));
+  auto session = std::make_shared<FakeSession>(std::move(*held));
+  const std::weak_ptr<FakeSession> seen = session;
+  std::shared_ptr<void> place = session->place;
+  guard.keep("key", std::move(session), std::move(place));
+  EXPECT_TRUE(seen.expired());
+  waiting.join();
+}
+
+TEST(Guard, ASessionThatNobodyTakesIsEnded) {
+  const SystemClock clock;
+  Guard guard(with_connections(1), clock, milliseconds(100));
+  Cancel cancel;
+  auto session = std::make_shared<FakeSession>(*guard.enter("a", cancel));
+  const std::weak_ptr<FakeSession> seen = session;
+  std::shared_ptr<void> place = session->place;
+  guard.keep("key", std::move(session), std::move(place));
+  EXPECT_FALSE(seen.expired());
+  const auto until = clock.monotonic() + seconds(5);
+  while (!seen.expired() && clock.monotonic() < until)
+    std::this_thread::sleep_for(milliseconds(10));
+  EXPECT_TRUE(seen.expired());
+}
+
 TEST(Guard, ConnectionsAreNeverExceededAndAllComeToTheirs) {
   const SystemClock clock;
   Guard guard(with_connections(3), clock);

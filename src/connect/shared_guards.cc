@@ -43,6 +43,8 @@ SharedGuards::~SharedGuards() {
     changed_.notify_all();
   }
   thread_.join();
+  for (const Member& member : members_)
+    member.guard->end_kept();
   // Where it cannot be told, the others find it out by themselves.
   if (shares_ != nullptr) static_cast<void>(shares_->leave());
 }

@@ -271,9 +271,10 @@ Result<std::vector<RunRecord>> Workspace::recover_left(RecoveryOptions options,
 }
 
 bool Workspace::has_store() const {
-  const auto file = store_file(project().store, project().root);
-  std::error_code code;
-  return held_->store != nullptr || !file || std::filesystem::exists(*file, code);
+  if (held_->store != nullptr) return true;
+  // Whoever opens one that cannot be asked is told why.
+  const auto there = has_project_store(project().store, project().root);
+  return !there.ok() || *there;
 }
 
 Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobName& job) {

@@ -97,8 +97,8 @@ class Workspace {
                            Cancel& cancel);
   // Loads the refused rows of a job that it takes now, under the lock. REQUIRES claim().
   Result<RunRecord> replay_refused(const std::string& job, RunObserver& observer, Cancel& cancel);
-  // False until the first run makes its file: looking at the history should not. Always true in
-  // PostgreSQL.
+  // False until the first run makes its file or its schema: looking at the history should not.
+  // Blocking.
   bool has_store() const;
   // The rows that the last run of the job refused when `stop_above` stopped it: Parquet files with
   // the columns of tidemark_quarantine. Empty when the last run was not stopped so.

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "env/failpoints.h"
 #include "env/randomness.h"
 #include "store/postgres_session.h"
+#include "store/write_groups.h"
 
 namespace tidemark {
 namespace {
@@ -25,6 +27,9 @@ constexpr std::chrono::milliseconds pause_max{1'000};
 // A session of ours whose end the server has not noticed yet.
 constexpr std::chrono::milliseconds pause_between_questions{50};
 constexpr int questions_before_it_is_ended = 40;
+
+// While one of them waits for its COMMIT, another sends its statements.
+constexpr int groups_at_a_time = 2;
 
 enum class Kind { read, write, migrate };
 
@@ -51,23 +56,26 @@ class PostgresDatabase final : public SqlDatabase {
       : options_(std::move(options)), clock_(clock) {}
 
   Status open();
-  Status read(const Work& work) override { return run(Kind::read, work, options_.patience); }
+  Status read(const Work& work) override { return alone(Kind::read, work); }
   Status write(const Work& work, std::optional<std::chrono::milliseconds> patience) override {
-    return run(Kind::write, work,
-               std::min(patience.value_or(options_.patience), options_.patience));
+    return groups_.write(work, std::min(patience.value_or(options_.patience), options_.patience));
   }
-  Status migrate(const Work& work) override { return run(Kind::migrate, work, options_.patience); }
+  Status migrate(const Work& work) override { return alone(Kind::migrate, work); }
   std::string name() const override { return options_.conninfo; }
 
  private:
-  using Deadline = std::chrono::nanoseconds;  // monotonic
+  using Deadline = std::chrono::steady_clock::time_point;
+  using Write = WriteGroups::Write;
 
-  Status run(Kind kind, const Work& work, std::chrono::milliseconds patience);
-  // Nothing: `outcome` is what came of it.
-  std::optional<Again> try_once(Kind kind, const Work& work, bool first, Deadline deadline,
-                                Status& outcome);
-  std::optional<Again> commit(Member& member, PostgresSession& session, Deadline deadline,
-                              Status& outcome);
+  Status alone(Kind kind, const Work& work);
+  // The outcome of each, however often the group has to be run for that.
+  std::vector<Status> run(Kind kind, const std::vector<Write*>& group);
+  // Nothing: `outcomes` is what came of it.
+  std::optional<Again> try_once(Kind kind, const std::vector<Write*>& group, bool first,
+                                std::vector<Status>& outcomes);
+  std::optional<Again> run_works(Kind kind, const std::vector<Write*>& group, bool first,
+                                 Connection& connection, std::vector<Status>& outcomes);
+  std::optional<Again> commit(Member& member, Deadline deadline, Status& outcome);
   std::optional<Again> ask_after(const Member& member, Error lost, Deadline deadline,
                                  Status& outcome);
   Result<std::optional<bool>> is_committed(const Member& member, bool end_it);
@@ -79,6 +87,7 @@ class PostgresDatabase final : public SqlDatabase {
   void pause(std::chrono::milliseconds about);
   Status make_schema();
   Error gave_up(const Again& again, std::chrono::milliseconds patience) const;
+  Error waited_too_long(const Write& write) const;
 
   const PostgresStoreOptions options_;
   const Clock& clock_;
@@ -88,6 +97,9 @@ class PostgresDatabase final : public SqlDatabase {
   std::condition_variable given_;
   std::vector<Member> idle_;
   int taken_ = 0;
+  WriteGroups groups_{groups_at_a_time,
+                      [this](const auto& group) { return run(Kind::write, group); },
+                      [this](const Write& write) { return waited_too_long(write); }};
 };
 
 // Nothing where a second try would bring the same.
@@ -178,24 +190,52 @@ Error PostgresDatabase::gave_up(const Again& again, std::chrono::milliseconds pa
   return error;
 }
 
-Status PostgresDatabase::run(Kind kind, const Work& work, std::chrono::milliseconds patience) {
-  const Deadline deadline = clock_.monotonic() + patience;
+Error PostgresDatabase::waited_too_long(const Write& write) const {
+  return gave_up({Obstacle::conflict,
+                  internal_error("store.busy", "earlier writes of this process did not end")},
+                 write.patience);
+}
+
+Status PostgresDatabase::alone(Kind kind, const Work& work) {
+  Write write{&work, options_.patience, std::chrono::steady_clock::now() + options_.patience, {}};
+  return std::move(run(kind, {&write}).front());
+}
+
+std::vector<Status> PostgresDatabase::run(Kind kind, const std::vector<Write*>& group) {
+  std::vector<Status> all(group.size());
+  std::vector<std::size_t> left(group.size());  // places in the group
+  std::iota(left.begin(), left.end(), std::size_t{0});
   std::chrono::milliseconds wait = pause_first;
-  for (bool first = true;; first = false) {
-    Status outcome;
-    std::optional<Again> again = try_once(kind, work, first, deadline, outcome);
-    if (!again) return outcome;
-    if (clock_.monotonic() > deadline) return gave_up(*again, patience);
+  for (bool first = true; !left.empty(); first = false) {
+    std::vector<Write*> writes;
+    for (const std::size_t at : left)
+      writes.push_back(group[at]);
+    std::vector<Status> outcomes(writes.size());
+    const std::optional<Again> again = try_once(kind, writes, first, outcomes);
+    if (!again) {
+      for (std::size_t i = 0; i < left.size(); ++i)
+        all[left[i]] = std::move(outcomes[i]);
+      return all;
+    }
+    // The others go on without those whose patience has ended.
+    const auto now = std::chrono::steady_clock::now();
+    std::erase_if(left, [&](std::size_t at) {
+      if (now <= group[at]->deadline) return false;
+      all[at] = gave_up(*again, group[at]->patience);
+      return true;
+    });
+    if (left.empty()) return all;
     pause(wait);
     wait = std::min(wait * 2, pause_max);
   }
+  return all;
 }
 
-std::optional<Again> PostgresDatabase::try_once(Kind kind, const Work& work, bool first,
-                                                Deadline deadline, Status& outcome) {
+std::optional<Again> PostgresDatabase::try_once(Kind kind, const std::vector<Write*>& group,
+                                                bool first, std::vector<Status>& outcomes) {
   const auto failed = [&](Error error) -> std::optional<Again> {
     if (const auto obstacle = obstacle_of(error, first)) return Again{*obstacle, std::move(error)};
-    outcome = store_error(std::move(error));
+    outcomes.assign(group.size(), store_error(std::move(error)));
     return std::nullopt;
   };
   auto taken = take();
@@ -210,15 +250,18 @@ std::optional<Again> PostgresDatabase::try_once(Kind kind, const Work& work, boo
   if (!begun.ok()) {
     again = failed(std::move(begun).error());
   } else {
-    PostgresSession session(*connection, clock_, cancel_);
-    if (kind == Kind::migrate) {
-      outcome = session.lock_schema(options_.schema);
-    }
-    if (outcome.ok()) outcome = work(session);
-    if (session.failure()) {
-      again = failed(*session.failure());
-    } else if (outcome.ok() && kind != Kind::read) {
-      again = commit(member, session, deadline, outcome);
+    again = run_works(kind, group, first, *connection, outcomes);
+    const bool any = std::any_of(outcomes.begin(), outcomes.end(),
+                                 [](const Status& outcome) { return outcome.ok(); });
+    if (!again && any && kind != Kind::read) {
+      Deadline deadline = group.front()->deadline;
+      for (const Write* write : group)
+        deadline = std::min(deadline, write->deadline);
+      Status committed;
+      again = commit(member, deadline, committed);
+      for (Status& outcome : outcomes) {
+        if (outcome.ok()) outcome = committed;
+      }
     }
   }
   connection->rollback();
@@ -226,8 +269,42 @@ std::optional<Again> PostgresDatabase::try_once(Kind kind, const Work& work, boo
   return again;
 }
 
-std::optional<Again> PostgresDatabase::commit(Member& member, PostgresSession& session,
-                                              Deadline deadline, Status& outcome) {
+// Each of several in a savepoint of its own, so that one that fails takes nothing from the others.
+std::optional<Again> PostgresDatabase::run_works(Kind kind, const std::vector<Write*>& group,
+                                                 bool first, Connection& connection,
+                                                 std::vector<Status>& outcomes) {
+  const bool several = group.size() > 1;
+  const auto savepoint = [&](const char* sql) -> std::optional<Error> {
+    if (!several) return std::nullopt;
+    auto done = connection.execute(sql, cancel_);
+    if (done.ok()) return std::nullopt;
+    return std::move(done).error();
+  };
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    Status& outcome = outcomes[i];
+    PostgresSession session(connection, clock_, cancel_);
+    std::optional<Error> broken =
+        savepoint(i == 0 ? "savepoint one" : "release savepoint one; savepoint one");
+    if (!broken) {
+      if (kind == Kind::migrate) outcome = session.lock_schema(options_.schema);
+      if (outcome.ok()) outcome = (*group[i]->work)(session);
+      if (session.failure()) {
+        if (const auto obstacle = obstacle_of(*session.failure(), first))
+          return Again{*obstacle, *session.failure()};
+        outcome = store_error(*session.failure());
+      }
+      if (!outcome.ok()) broken = savepoint("rollback to savepoint one");
+    }
+    if (!broken) continue;
+    if (const auto obstacle = obstacle_of(*broken, first))
+      return Again{*obstacle, *std::move(broken)};
+    outcomes.assign(group.size(), store_error(*std::move(broken)));
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Again> PostgresDatabase::commit(Member& member, Deadline deadline, Status& outcome) {
   const auto again = [&](Error error) -> std::optional<Again> {
     if (const auto obstacle = obstacle_of(error, true)) return Again{*obstacle, std::move(error)};
     outcome = store_error(std::move(error));
@@ -243,6 +320,7 @@ std::optional<Again> PostgresDatabase::commit(Member& member, PostgresSession& s
   };
   if (!reached(Failpoint::store_commit)) return std::nullopt;
   ++member.writes;
+  PostgresSession session(*member.connection, clock_, cancel_);
   auto noted =
       session.query("update tidemark_writes set number = $2, at = now() where session = $1",
                     {member.id, std::to_string(member.writes)});
@@ -259,7 +337,7 @@ std::optional<Again> PostgresDatabase::commit(Member& member, PostgresSession& s
 std::optional<Again> PostgresDatabase::ask_after(const Member& member, Error lost,
                                                  Deadline deadline, Status& outcome) {
   std::string why = "the session's row in tidemark_writes is gone";
-  for (int question = 1; clock_.monotonic() <= deadline; ++question) {
+  for (int question = 1; std::chrono::steady_clock::now() <= deadline; ++question) {
     const auto answer = is_committed(member, question >= questions_before_it_is_ended);
     if (answer.ok() && !*answer) break;
     if (answer.ok() && **answer) return std::nullopt;

@@ -3,7 +3,9 @@
 #include <fixtures/postgres_server.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -91,15 +93,19 @@ TEST_F(PostgresDatabaseTest, ACommitOfWhichNothingCanBeLearntIsSaidToBeSo) {
 
 TEST_F(PostgresDatabaseTest, WhatIsInEachOthersWayIsRunAgain) {
   const auto database = open_with_table();
+  // Of one process two writes go on at a time.
+  const auto another = open_postgres_database(options_, clock_);
+  ASSERT_TRUE(another.ok());
   ASSERT_TRUE(database->write([](SqlSession& session) { return insert(session, 0); }).ok());
   constexpr int writers = 4;
   std::atomic<int> runs{0};
   std::atomic<int> failed{0};
   std::vector<std::thread> threads;
   for (int i = 0; i < writers; ++i) {
+    SqlDatabase& through = i % 2 == 0 ? *database : **another;
     threads.emplace_back([&] {
       // Each adds one to the largest, which all of them read before any goes on.
-      const Status added = database->write([&](SqlSession& session) -> Status {
+      const Status added = through.write([&](SqlSession& session) -> Status {
         TM_TRY(auto rows, session.prepare("SELECT max(x) FROM a"));
         TM_TRY(const bool has_row, rows.step());
         const std::int64_t largest = has_row ? rows.int64_at(0) : -1;
@@ -116,6 +122,136 @@ TEST_F(PostgresDatabaseTest, WhatIsInEachOthersWayIsRunAgain) {
   EXPECT_EQ(failed, 0);
   EXPECT_EQ(psql("select max(x), count(*) from tidemark.a"), "4|5");
   EXPECT_GE(runs, 2 * writers - 1) << "all but one were in another's way";
+}
+
+// Writes that come while two others go on, so that they wait together; what became of each.
+class PostgresGroupTest : public PostgresDatabaseTest {
+ protected:
+  static constexpr int writers = 8;
+  using Body = std::function<Status(SqlSession&, int)>;
+
+  std::vector<Status> write_together(SqlDatabase& database, const Body& body) {
+    std::vector<Status> outcomes(writers);
+    std::atomic<int> first{0};
+    std::atomic<int> begun{0};
+    std::atomic<bool> goes_on{false};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 2; ++i) {
+      threads.emplace_back([&, i] {
+        const Status before = database.write([&, i](SqlSession& session) {
+          ++first;
+          while (!goes_on)
+            std::this_thread::yield();
+          return insert(session, 100 + i);
+        });
+        EXPECT_TRUE(before.ok());
+      });
+    }
+    while (first < 2)
+      std::this_thread::yield();
+    for (int i = 0; i < writers; ++i) {
+      threads.emplace_back([&, i] {
+        ++begun;
+        outcomes[static_cast<std::size_t>(i)] =
+            database.write([&, i](SqlSession& session) { return body(session, i); });
+      });
+    }
+    while (begun < writers)
+      std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    goes_on = true;
+    for (std::thread& thread : threads)
+      thread.join();
+    return outcomes;
+  }
+  // Of all sessions.
+  std::int64_t commits() {
+    return std::stoll(psql("select sum(number) from tidemark.tidemark_writes"));
+  }
+  std::string stored() {
+    return psql("select string_agg(x::text, ' ' order by x) from tidemark.a");
+  }
+};
+
+TEST_F(PostgresGroupTest, ThoseThatWaitTogetherShareACommitAndOneThatFailsTakesNothing) {
+  const auto database = open_with_table();
+  const std::int64_t before = commits();
+  const auto outcomes = write_together(*database, [](SqlSession& session, int i) -> Status {
+    TM_CHECK(insert(session, i));
+    if (i == 3) return internal_error("test.refused", "number 3");
+    // What the server refuses aborts a transaction, unless there is a savepoint.
+    if (i == 5) return session.execute("SELECT 1/0");
+    return {};
+  });
+  for (int i = 0; i < writers; ++i)
+    EXPECT_EQ(outcomes[static_cast<std::size_t>(i)].ok(), i != 3 && i != 5) << i;
+  EXPECT_EQ(outcomes[3].error().code, "test.refused");
+  EXPECT_EQ(outcomes[5].error().code, "store.data_exception");
+  EXPECT_EQ(stored(), "0 1 2 4 6 7 100 101");
+  EXPECT_LE(commits() - before, 4) << "two of those before, and at most two groups";
+}
+
+TEST_F(PostgresGroupTest, OneThatIsInAnothersWayRunsItsWholeGroupAgain) {
+  const auto database = open_with_table();
+  std::array<std::atomic<int>, writers> runs{};
+  const auto outcomes = write_together(*database, [&](SqlSession& session, int i) -> Status {
+    TM_CHECK(insert(session, i));
+    if (++runs[static_cast<std::size_t>(i)] == 1 && i == writers - 1) {
+      return session.execute(
+          "do $$ begin raise exception 'a conflict' using errcode = '40001'; end $$");
+    }
+    return {};
+  });
+  int again = 0;
+  for (int i = 0; i < writers; ++i) {
+    EXPECT_TRUE(outcomes[static_cast<std::size_t>(i)].ok());
+    if (runs[static_cast<std::size_t>(i)] == 2) ++again;
+  }
+  EXPECT_GT(again, 1) << "with those before it in its group";
+  EXPECT_EQ(stored(), "0 1 2 3 4 5 6 7 100 101");
+}
+
+TEST_F(PostgresGroupTest, ALostAnswerIsAskedAfterOnceForAll) {
+  const auto database = open_with_table();
+  std::atomic<int> runs{0};
+  // The first two commit before the group does.
+  failpoints::arm(Failpoint::postgres_committed, 3,
+                  [] { return std::optional<std::string>("reset"); });
+  const auto outcomes = write_together(*database, [&](SqlSession& session, int i) {
+    ++runs;
+    return insert(session, i);
+  });
+  for (const Status& outcome : outcomes)
+    EXPECT_TRUE(outcome.ok());
+  EXPECT_EQ(runs, writers) << "found to be done";
+  EXPECT_EQ(stored(), "0 1 2 3 4 5 6 7 100 101");
+}
+
+TEST_F(PostgresGroupTest, OneWhosePatienceEndsBeforeItsTurnDoesNotWait) {
+  const auto database = open_with_table();
+  std::atomic<int> first{0};
+  std::atomic<bool> goes_on{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&, i] {
+      EXPECT_TRUE(database
+                      ->write([&, i](SqlSession& session) {
+                        ++first;
+                        while (!goes_on)
+                          std::this_thread::yield();
+                        return insert(session, 200 + i);
+                      })
+                      .ok());
+    });
+  }
+  while (first < 2)
+    std::this_thread::yield();
+  const Status late = database->write([](SqlSession& session) { return insert(session, 300); },
+                                      std::chrono::milliseconds(200));
+  EXPECT_EQ(late.error().code, "store.busy");
+  goes_on = true;
+  for (std::thread& thread : threads)
+    thread.join();
 }
 
 TEST_F(PostgresDatabaseTest, AnErrorOfTheWorkIsNotRunAgainAndKeepsNothing) {

@@ -1,26 +1,52 @@
 #include "store/sqlite_database.h"
 
-#include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "drivers/sqlite/database.h"
 #include "env/failpoints.h"
 #include "env/process.h"
+#include "store/write_groups.h"
 
 namespace tidemark {
 namespace {
 
-// So that the first of a group does not wait long for the last.
-constexpr std::size_t group_max = 64;
+// More texts than the store has, since few are made from their parts.
+constexpr std::size_t prepared_max = 256;
+
+// Statements that nobody uses, by their texts: to prepare one costs more than to run it. A use of
+// one that is used already has one of its own, and whoever ends later leaves his.
+class Prepared {
+ public:
+  explicit Prepared(sqlite::Database& database) : database_(database) {}
+
+  Result<sqlite::Statement> take(const std::string& sql) {
+    const auto found = statements_.find(sql);
+    if (found == statements_.end()) return database_.prepare(sql);
+    sqlite::Statement statement = std::move(found->second);
+    statements_.erase(found);
+    return statement;
+  }
+  void give(std::string sql, sqlite::Statement statement) {
+    statement.clear();
+    if (statements_.size() >= prepared_max) statements_.clear();
+    statements_.insert_or_assign(std::move(sql), std::move(statement));
+  }
+
+ private:
+  sqlite::Database& database_;
+  std::unordered_map<std::string, sqlite::Statement> statements_;
+};
 
 class Statement final : public SqlStatement::Impl {
  public:
-  explicit Statement(sqlite::Statement statement) : statement_(std::move(statement)) {}
+  Statement(Prepared& from, std::string sql, sqlite::Statement statement)
+      : from_(from), sql_(std::move(sql)), statement_(std::move(statement)) {}
+  ~Statement() override { from_.give(std::move(sql_), std::move(statement_)); }
   void bind_null(int index) override { statement_.bind_null(index); }
   void bind_int64(int index, std::int64_t value) override { statement_.bind_int64(index, value); }
   void bind_text(int index, std::string_view value) override { statement_.bind_text(index, value); }
@@ -30,15 +56,20 @@ class Statement final : public SqlStatement::Impl {
   std::string_view text_at(int index) const override { return statement_.text_at(index); }
 
  private:
+  Prepared& from_;
+  std::string sql_;
   sqlite::Statement statement_;
 };
 
 class Session final : public SqlSession {
  public:
-  Session(sqlite::Database& database, const Clock& clock) : database_(database), clock_(clock) {}
+  Session(sqlite::Database& database, const Clock& clock)
+      : database_(database), clock_(clock), prepared_(database) {}
   Result<SqlStatement> prepare(std::string_view sql) override {
-    TM_TRY(sqlite::Statement statement, database_.prepare(sql));
-    return SqlStatement(std::make_unique<Statement>(std::move(statement)));
+    std::string text(sql);
+    TM_TRY(sqlite::Statement statement, prepared_.take(text));
+    return SqlStatement(
+        std::make_unique<Statement>(prepared_, std::move(text), std::move(statement)));
   }
   Status execute(std::string_view sql) override { return database_.execute(sql); }
   std::int64_t changed_rows() const override { return database_.changed_rows(); }
@@ -60,6 +91,7 @@ class Session final : public SqlSession {
  private:
   sqlite::Database& database_;
   const Clock& clock_;
+  Prepared prepared_;
 };
 
 class SqliteDatabase final : public SqlDatabase {
@@ -74,51 +106,18 @@ class SqliteDatabase final : public SqlDatabase {
     return work(session_);
   }
 
-  // It waits for the disk alone.
+  // It waits for the disk alone, however long.
   Status write(const Work& work, std::optional<std::chrono::milliseconds> /*patience*/) override {
-    Waiting own{&work, std::nullopt};
-    std::unique_lock lock(queue_mutex_);
-    queue_.push_back(&own);
-    while (!own.outcome) {
-      if (leading_) {
-        turn_.wait(lock);
-        continue;
-      }
-      leading_ = true;
-      const std::vector<Waiting*> group = next_group();
-      lock.unlock();
-      std::vector<Status> outcomes = run(group);
-      lock.lock();
-      for (std::size_t i = 0; i < group.size(); ++i)
-        group[i]->outcome = std::move(outcomes[i]);
-      leading_ = false;
-      turn_.notify_all();
-    }
-    return std::move(*own.outcome);
+    return groups_.write(work, std::chrono::hours(24));
   }
 
   Status migrate(const Work& work) override { return write(work, std::nullopt); }
   std::string name() const override { return database_.path(); }
 
  private:
-  // Lives on its caller's stack until it has an outcome.
-  struct Waiting {
-    const Work* work;
-    std::optional<Status> outcome;
-  };
-
-  // REQUIRES queue_mutex_.
-  std::vector<Waiting*> next_group() {
-    const auto end =
-        queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_max));
-    std::vector<Waiting*> group(queue_.begin(), end);
-    queue_.erase(queue_.begin(), end);
-    return group;
-  }
-
   // The outcome of each. Where the transaction itself fails, nothing of any is stored, and those
   // that did well get its error.
-  std::vector<Status> run(const std::vector<Waiting*>& group) {
+  std::vector<Status> run(const std::vector<WriteGroups::Write*>& group) {
     std::vector<Status> outcomes(group.size());
     Status whole = run_into(group, outcomes);
     if (whole.ok()) return outcomes;
@@ -128,7 +127,7 @@ class SqliteDatabase final : public SqlDatabase {
     return outcomes;
   }
 
-  Status run_into(const std::vector<Waiting*>& group, std::vector<Status>& outcomes) {
+  Status run_into(const std::vector<WriteGroups::Write*>& group, std::vector<Status>& outcomes) {
     std::lock_guard guard(mutex_);
     TM_TRY(auto transaction, sqlite::Transaction::begin(database_));
     bool any = false;
@@ -158,10 +157,11 @@ class SqliteDatabase final : public SqlDatabase {
   std::mutex mutex_;  // guards database_ and session_
   sqlite::Database database_;
   Session session_;
-  std::mutex queue_mutex_;  // guards what follows
-  std::condition_variable turn_;
-  std::deque<Waiting*> queue_;
-  bool leading_ = false;
+  WriteGroups groups_{1, [this](const auto& group) { return run(group); },
+                      [this](const auto&) {
+                        return internal_error("store.busy", "the store (" + database_.path() +
+                                                                ") has been busy for a day");
+                      }};
 };
 
 }  // namespace

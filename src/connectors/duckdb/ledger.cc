@@ -58,6 +58,20 @@ bool can_be_read(duck::Connection& engine, const std::string& catalog,
   return engine.describe("SELECT 1 FROM " + from).ok();
 }
 
+// The answer of `ask`, or nothing where its table is not there. What is there nearly always is
+// asked first, outside of a transaction, and only what fails has a look at the tables follow it.
+template <class Ask, class IsThere>
+Result<std::optional<duck::Answer>> try_to_read(duck::Connection& engine, Ask ask,
+                                                IsThere is_there) {
+  if (!engine.in_transaction()) {
+    if (auto answer = ask(); answer.ok()) return std::optional(std::move(*answer));
+  }
+  TM_TRY(const bool there, is_there());
+  if (!there) return std::optional<duck::Answer>();
+  TM_TRY(duck::Answer answer, ask());
+  return std::optional(std::move(answer));
+}
+
 Result<bool> has_load_where(const char* column, const std::string& value, duck::Connection& engine,
                             const std::string& catalog, const StreamId& stream) {
   TM_TRY(const bool there, tables_exist(engine, catalog));
@@ -105,11 +119,13 @@ Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog) 
 
 Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog,
                                       const StreamId& stream) {
-  TM_TRY(const bool there, tables_exist(engine, catalog));
-  if (!there) return std::optional<LedgerRow>{};
-  TM_TRY(duck::Answer answer,
-         engine.query(select_heads(catalog) + " WHERE job = $1 AND stream = $2",
-                      {stream.job.get(), stream.stream.get()}));
+  const auto ask = [&] {
+    return engine.query(select_heads(catalog) + " WHERE job = $1 AND stream = $2",
+                        {stream.job.get(), stream.stream.get()});
+  };
+  TM_TRY(const auto found, try_to_read(engine, ask, [&] { return tables_exist(engine, catalog); }));
+  if (!found) return std::optional<LedgerRow>{};
+  const duck::Answer& answer = *found;
   if (answer.rows() == 0) return std::optional<LedgerRow>{};
   return std::optional(head_at(answer, 0, stream.job));
 }
@@ -199,18 +215,20 @@ Status close_refused(duck::Connection& engine, const std::string& catalog, const
 
 Result<std::optional<std::string>> carried(duck::Connection& engine, const std::string& catalog,
                                            const StreamId& stream) {
-  if (!can_be_read(engine, catalog, {"tidemark_columns"})) {
+  const auto ask = [&] {
+    return engine.query("SELECT columns FROM " + table(catalog, "tidemark_columns") +
+                            " WHERE job = $1 AND stream = $2",
+                        {stream.job.get(), stream.stream.get()});
+  };
+  const auto is_there = [&]() -> Result<bool> {
     TM_TRY(const std::int64_t there,
            engine.count("SELECT count(*) FROM duckdb_tables() WHERE database_name = " +
                         duck::quote_text(catalog) +
                         " AND schema_name = 'main' AND table_name = 'tidemark_columns'"));
-    if (there == 0) return std::optional<std::string>();
-  }
-  TM_TRY(duck::Answer answer,
-         engine.query("SELECT columns FROM " + table(catalog, "tidemark_columns") +
-                          " WHERE job = $1 AND stream = $2",
-                      {stream.job.get(), stream.stream.get()}));
-  return answer.rows() == 0 ? std::optional<std::string>() : answer.text(0, 0);
+    return there > 0;
+  };
+  TM_TRY(const auto answer, try_to_read(engine, ask, is_there));
+  return !answer || answer->rows() == 0 ? std::optional<std::string>() : answer->text(0, 0);
 }
 
 Status keep_carried(duck::Connection& engine, const std::string& catalog, const StreamId& stream,

@@ -57,15 +57,33 @@ Result<bool> ReadSessions::join(Connection& connection, Cancel& cancel) {
 }
 
 void ReadSessions::keep(std::unique_ptr<Connection> connection) {
-  if (!lends_) return;
+  Done done;
+  {
+    const std::lock_guard lock(mutex_);
+    if (lends_) {
+      first_ = std::move(connection);
+      return;
+    }
+    done = done_;
+  }
+  if (done) done(std::move(connection));
+}
+
+void ReadSessions::when_done(Done done) {
   const std::lock_guard lock(mutex_);
-  first_ = std::move(connection);
+  done_ = std::move(done);
 }
 
 void ReadSessions::close() {
-  const std::lock_guard lock(mutex_);
-  first_.reset();
-  snapshot_.reset();
+  std::unique_ptr<Connection> first;
+  Done done;
+  {
+    const std::lock_guard lock(mutex_);
+    first = std::move(first_);
+    snapshot_.reset();
+    done = done_;
+  }
+  if (first && done) done(std::move(first));
 }
 
 }  // namespace tidemark::postgres

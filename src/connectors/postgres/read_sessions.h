@@ -9,6 +9,7 @@
 // readers; safe from any thread, but one caller of lead() and join() at a time.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,10 @@ class ReadSessions {
   // `lock` in SQL, empty where there is no table to hold; `lends`: there will be others to lend the
   // snapshot to.
   ReadSessions(std::string lock, bool lends) : lock_(std::move(lock)), lends_(lends) {}
+
+  // What becomes of the first session when it was read to its end; else it is closed.
+  using Done = std::function<void(std::unique_ptr<Connection>)>;
+  void when_done(Done done);
 
   // The first session, in its transaction, where it is kept; else nothing, and the next is it.
   std::unique_ptr<Connection> kept();
@@ -42,6 +47,7 @@ class ReadSessions {
   const bool lends_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
+  Done done_;
   std::unique_ptr<Connection> first_;
   std::optional<std::string> snapshot_;
 };

@@ -34,9 +34,19 @@ PostgresSource::PostgresSource(SourceAccess access, const SourceSpec& spec, Load
   access_.options.side = Side::source;
 }
 
+PostgresSource::~PostgresSource() {
+  rest();
+}
+
+void PostgresSource::rest() {
+  let_go(session_access(), std::move(control_));
+}
+
 void PostgresSource::start_connecting(Cancel& cancel) {
-  connecting_ = std::async(
-      std::launch::async, [this, &cancel] { return Connection::connect(access_.options, cancel); });
+  control_ = kept_session(session_access(), cancel);
+  if (control_) return;
+  connecting_ = std::async(std::launch::async,
+                           [this, &cancel] { return open_session(session_access(), cancel); });
 }
 
 Result<Connection*> PostgresSource::control(Cancel& cancel) {
@@ -44,7 +54,8 @@ Result<Connection*> PostgresSource::control(Cancel& cancel) {
     TM_TRY(control_, connecting_.get());
   }
   if (!control_ || control_->lost()) {
-    TM_TRY(control_, Connection::connect(access_.options, cancel));
+    control_.reset();
+    TM_TRY(control_, open_session(session_access(), cancel));
   }
   return control_.get();
 }
@@ -399,6 +410,11 @@ Result<Extraction> PostgresSource::open_from(const Split& split,
   std::unique_ptr<Connection> session = sessions_->kept();
   if (!session) {
     TM_TRY(session, session_to_read(cancel));
+    if (!on_replica_) {
+      sessions_->when_done([access = access_](std::unique_ptr<Connection> done) {
+        let_go({access.options, access.guard, access.job}, std::move(done));
+      });
+    }
     TM_CHECK(sessions_->lead(*session, cancel));
     // Between two snapshots a row can move from a part that is not read yet to one that is.
     if (only_keys_ && std::exchange(keys_begun_, true))

@@ -4,7 +4,8 @@
 // snapshot: a snapshot taken after the bound sees every row below it. A large table that is read
 // from its beginning is read in ranges of its pages, by several sessions at a time that share the
 // snapshot. One control connection, opened at the first call and again after a loss; the first
-// reader takes it, or one to the replica where there is one. One thread, as Source says.
+// reader takes it, or one to the replica where there is one. What was read in goes back to the
+// guard, which may keep it for the next run. One thread, as Source says.
 #pragma once
 
 #include <future>
@@ -21,6 +22,7 @@
 #include "connectors/postgres/read_columns.h"
 #include "connectors/postgres/read_plan.h"
 #include "connectors/postgres/read_sessions.h"
+#include "connectors/postgres/source_sessions.h"
 #include "connectors/postgres/watermark.h"
 #include "drivers/postgres/connection.h"
 #include "spec/job_spec.h"
@@ -47,7 +49,8 @@ class PostgresSource : public Source {
   // Connects on a thread of its own, so that a plan need not wait for it; what goes wrong is told
   // by the first call that needs the connection. `cancel` outlives the source.
   void start_connecting(Cancel& cancel);
-  void rest() override { control_.reset(); }
+  ~PostgresSource() override;
+  void rest() override;
 
   void pin(const Schema& schema) override { before_ = schema; }
   Result<Schema> discover(Cancel& cancel) override;
@@ -74,6 +77,7 @@ class PostgresSource : public Source {
   Status verify(const Window&, Cancel&) override;
 
  private:
+  SessionAccess session_access() const { return {access_.options, access_.guard, access_.job}; }
   Result<Connection*> control(Cancel& cancel);
   Status describe(Cancel& cancel);
   // Whether a session that reads keys sees all rows that windows have read.

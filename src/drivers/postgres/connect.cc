@@ -124,6 +124,9 @@ Status handshake(PGconn* conn, std::chrono::steady_clock::time_point deadline, S
   }
 }
 
+// Of a session that stood idle, and whose network may be gone by now.
+constexpr std::chrono::seconds patience_of_cleaning{5};
+
 constexpr const char* session_settings =
     "select set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', "
     "false), "
@@ -232,12 +235,29 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   impl->cancel_key = PQgetCancel(impl->conn);
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
   connection->impl_->answer_by = deadline;
+  TM_CHECK(connection->set_up(options, cancel));
+  return connection;
+}
+
+bool Connection::clean() noexcept {
+  rollback();
+  if (lost() || impl_->spoiled) return false;
+  impl_->answer_by = std::chrono::steady_clock::now() + patience_of_cleaning;
+  Cancel none;
+  const bool sent = PQsendQuery(impl_->conn, "discard all") != 0;
+  const bool done = sent && impl_->collect(none).ok();
+  impl_->answer_by.reset();
+  return done;
+}
+
+Status Connection::set_up(const ConnectOptions& options, Cancel& cancel) {
+  if (!impl_->answer_by) impl_->answer_by = std::chrono::steady_clock::now() + patience_of_cleaning;
   std::string wanted = session_settings;
   for (const auto& [name, value] : options.settings)
     wanted += ", set_config(" + quote_text(name) + ", " + quote_text(value) + ", false)";
-  TM_TRY(const Rows settings, connection->query(wanted, cancel));
-  connection->impl_->answer_by.reset();
-  return connection;
+  const auto settings = query(wanted, cancel);
+  impl_->answer_by.reset();
+  return settings.ok() ? Status() : settings.error();
 }
 
 }  // namespace tidemark::postgres

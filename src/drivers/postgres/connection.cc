@@ -184,6 +184,7 @@ Status Transaction::commit(Cancel& cancel) {
 
 void Connection::interrupt() {
   impl_->interrupted = true;
+  impl_->spoiled = true;
   char message[256];
   PQcancel(impl_->cancel_key, message, sizeof(message));
 }
@@ -199,6 +200,12 @@ bool Connection::lost() const {
 }
 Side Connection::side() const {
   return impl_->side;
+}
+const std::shared_ptr<void>& Connection::admitted() const {
+  return impl_->admitted;
+}
+std::chrono::steady_clock::duration Connection::age() const {
+  return std::chrono::steady_clock::now() - impl_->opened_at;
 }
 
 std::string Connection::parameter(const char* name) const {

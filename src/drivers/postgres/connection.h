@@ -8,6 +8,7 @@
 // session can go on, unless `lost()`.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -174,6 +175,14 @@ class Connection {
   std::string parameter(const char* name) const;
   // The session is gone; every call fails.
   bool lost() const;
+  // What `admit` gave for it.
+  const std::shared_ptr<void>& admitted() const;
+  // The session in its state of a new one, for another use. False: it is to be closed, since a call
+  // failed or was stopped, or the server does not answer. Blocks for seconds at most.
+  bool clean() noexcept;
+  // The settings of `options` for a session that was cleaned; with those that every session has.
+  Status set_up(const ConnectOptions& options, Cancel& cancel);
+  std::chrono::steady_clock::duration age() const;
   Side side() const;
 
  private:

@@ -72,6 +72,7 @@ Status Connection::Impl::start(Cancel& cancel) {
 void Connection::Impl::ask_stop() {
   if (stop_asked) return;
   stop_asked = true;
+  spoiled = true;
   stop_deadline = std::chrono::steady_clock::now() + stop_patience;
   char message[256];
   PQcancel(cancel_key, message, sizeof(message));
@@ -148,6 +149,7 @@ Result<Rows> Connection::Impl::collect(Cancel& cancel) {
     }
     if (PQstatus(conn) == CONNECTION_BAD) break;
   }
+  spoiled = spoiled || first_error || !last;
   if (first_error) return std::move(*first_error);
   if (!last) return connection_failure();
   auto rows = std::make_unique<Rows::Impl>();

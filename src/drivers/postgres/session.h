@@ -34,6 +34,9 @@ struct Connection::Impl {
   // Set by interrupt(), so that the stopped call can tell it from a statement_timeout.
   std::atomic<bool> interrupted{false};
   bool stop_asked = false;
+  // A call failed, or may still be stopped by a request that is on its way.
+  std::atomic<bool> spoiled{false};
+  std::chrono::steady_clock::time_point opened_at = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point stop_deadline;
   // While set, a call that is still without its answer then closes the session and fails.
   std::optional<std::chrono::steady_clock::time_point> answer_by;

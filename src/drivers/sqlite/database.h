@@ -115,6 +115,8 @@ class Statement {
   Status run();
   // Makes it ready to run again; bound values stay.
   void reset();
+  // As it was when it was prepared: ready, and with NULL for each parameter.
+  void clear();
 
   int parameter_count() const;
   int column_count() const;

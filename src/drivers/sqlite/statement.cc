@@ -87,6 +87,12 @@ void Statement::reset() {
   static_cast<void>(sqlite3_reset(handle_));
 }
 
+void Statement::clear() {
+  reset();
+  sqlite3_clear_bindings(handle_);
+  bind_failure_ = SQLITE_OK;
+}
+
 int Statement::parameter_count() const {
   return sqlite3_bind_parameter_count(handle_);
 }

@@ -1,0 +1,49 @@
+#include "store/write_groups.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tidemark {
+namespace {
+
+// So that the first of a group does not wait long for the last.
+constexpr std::size_t group_max = 64;
+
+}  // namespace
+
+std::vector<WriteGroups::Write*> WriteGroups::next_group() {
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_max));
+  std::vector<Write*> group(queue_.begin(), end);
+  queue_.erase(queue_.begin(), end);
+  return group;
+}
+
+Status WriteGroups::write(const Work& work, std::chrono::milliseconds patience) {
+  Write own{&work, patience, std::chrono::steady_clock::now() + patience, std::nullopt};
+  std::unique_lock lock(mutex_);
+  queue_.push_back(&own);
+  while (!own.outcome) {
+    const auto waiting = std::find(queue_.begin(), queue_.end(), &own);
+    if (waiting == queue_.end()) {
+      turn_.wait(lock);  // it is in a group
+    } else if (running_ < at_a_time_) {
+      ++running_;
+      const std::vector<Write*> group = next_group();
+      lock.unlock();
+      std::vector<Status> outcomes = run_(group);
+      lock.lock();
+      for (std::size_t i = 0; i < group.size(); ++i)
+        group[i]->outcome = std::move(outcomes[i]);
+      --running_;
+      turn_.notify_all();
+    } else if (turn_.wait_until(lock, own.deadline) == std::cv_status::timeout) {
+      const auto still = std::find(queue_.begin(), queue_.end(), &own);
+      if (still == queue_.end()) continue;
+      queue_.erase(still);
+      own.outcome = too_late_(own);
+    }
+  }
+  return std::move(*own.outcome);
+}
+
+}  // namespace tidemark
