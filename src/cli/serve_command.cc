@@ -11,6 +11,7 @@
 #include "cli/service_socket.h"
 #include "cli/status_command.h"
 #include "env/process.h"
+#include "run/backfill.h"
 #include "schedule/job_watch.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
@@ -166,7 +167,10 @@ class Served {
                      },
                      [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
                      [&](const ServiceNote& note) { log_.tell(note); },
-                     [&](const std::string& text) { log_.say(text); }},
+                     [&](const std::string& text) { log_.say(text); },
+                     [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
+                       return next_part(job, backfill, cancel);
+                     }},
                     options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
@@ -215,6 +219,14 @@ class Served {
   Status verify(const JobSpec& job, Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
     return compare(workspace_->parts(*store_, progress_), job, progress_, cancel);
+  }
+
+  Result<std::optional<PartEnd>> next_part(const JobSpec& job, const BackfillRecord& backfill,
+                                           Cancel& cancel) {
+    TM_CHECK(go_on(job, cancel));
+    auto end = run_next_part(workspace_->parts(*store_, progress_), job, backfill, cancel);
+    if (end.ok() && *end) progress_.forget((*end)->run.run);
+    return end;
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {
