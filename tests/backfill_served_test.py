@@ -150,9 +150,15 @@ class BackfillServed(Served):
         self.assertEqual("paused", self.backfill("pause", number)["state"])
         # Who resumes it looks on to its end.
         self.assertEqual("done", self.backfill("resume", number)["state"])
+        cancelled = self.detached()
+        self.wait_until(cancelled, lambda one: one["parts_done"] >= 1)
+        self.assertEqual("cancelled", self.backfill("cancel", cancelled)["state"])
+        ended = self.wait_until(cancelled, lambda one: not {part["state"] for part in one["parts"]} & {"running"})
+        self.assertEqual({"done", "skipped"}, {part["state"] for part in ended["parts"]})
         self.stop()
         self.assertEqual(240, self.late())
-        self.assertEqual([["10", "10"]], self.loads())
+        loads = 10 + ended["parts_done"]
+        self.assertEqual([[str(loads)] * 2], self.loads())
 
 
 class BackfillOfServers(servers_test.Servers):

@@ -185,6 +185,7 @@ class Service {
   UtcMicros time() const;
   // Of backfills; see service_backfills.cc.
   Status offer_backfills();
+  void offer(const BackfillRecord& backfill, std::chrono::nanoseconds at);
   void begin_part(const JobName& name);
   Result<std::chrono::nanoseconds> run_part_of(const JobSpec& job, Cancel& cancel);
   Result<std::chrono::nanoseconds> run_part_of(const JobSpec& job, const BackfillRecord& backfill,

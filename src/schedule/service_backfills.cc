@@ -37,20 +37,36 @@ Status Service::offer_backfills() {
   if (!again && backfills_asked_ && at - *backfills_asked_ < asks_every) return {};
   backfills_asked_ = at;
   TM_TRY(const std::vector<BackfillRecord> open, parts_.store.detached_backfills());
-  const std::lock_guard lock(mutex_);
-  for (const BackfillRecord& backfill : open) {
-    const Task task(backfill.job, FireTask::backfill);
-    const auto job = jobs_.find(backfill.job);
-    if (job == jobs_.end() || queue_.is_busy(task)) continue;
-    const auto& label = job->second.spec->schedule.label;
-    if (label && !options_.labels.contains(label->value)) continue;
-    const auto rest = backfill_rests_.find(backfill.job);
-    if (rest != backfill_rests_.end() && at < rest->second) continue;
-    if (!is_reachable(*job->second.spec, at)) continue;
-    queue_.add({task, backfill.created_at, backfill_priority, backfill_pool});
+  std::vector<BackfillId> unknown;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const BackfillRecord& backfill : open) {
+      if (!jobs_.contains(backfill.job)) unknown.push_back(backfill.id);
+      offer(backfill, at);
+    }
+    changed_.notify_all();
   }
-  changed_.notify_all();
+  // The files of another server may have the job.
+  for (const BackfillId& id : unknown) {
+    if (options_.shared) break;
+    TM_TRY([[maybe_unused]] const bool moved,
+           parts_.store.move_backfill(id, {BackfillState::running}, BackfillState::failed,
+                                      "its job is not in the project"));
+  }
   return {};
+}
+
+// With mutex_ held.
+void Service::offer(const BackfillRecord& backfill, nanoseconds at) {
+  const Task task(backfill.job, FireTask::backfill);
+  const auto job = jobs_.find(backfill.job);
+  if (job == jobs_.end() || queue_.is_busy(task)) return;
+  const auto& label = job->second.spec->schedule.label;
+  if (label && !options_.labels.contains(label->value)) return;
+  const auto rest = backfill_rests_.find(backfill.job);
+  if (rest != backfill_rests_.end() && at < rest->second) return;
+  if (!is_reachable(*job->second.spec, at)) return;
+  queue_.add({task, backfill.created_at, backfill_priority, backfill_pool});
 }
 
 // A worker's: the part has a place.

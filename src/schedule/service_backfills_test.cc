@@ -79,7 +79,10 @@ class ServiceBackfillsTest : public ::testing::Test {
     if (busy_.exchange(true)) ++overlaps_;
     RunRecord run = part_(cancel);
     busy_ = false;
-    ++tries_[part->number];
+    {
+      const std::lock_guard lock(tries_mutex_);
+      ++tries_[part->number];
+    }
     part->state = run.status() == RunStatus::success     ? PartState::done
                   : run.status() == RunStatus::cancelled ? PartState::waiting
                                                          : PartState::failed;
@@ -129,6 +132,7 @@ class ServiceBackfillsTest : public ::testing::Test {
   std::shared_ptr<JobSpec> follower_;
   std::function<RunRecord(Cancel&)> part_;
   milliseconds takes_{5};
+  std::mutex tries_mutex_;
   std::map<std::int64_t, int> tries_;
   std::map<std::string, std::atomic<int>> runs_;
   std::atomic<bool> busy_ = false;
@@ -183,6 +187,41 @@ TEST_F(ServiceBackfillsTest, APartThatAStopCancelsIsRunByTheNextStart) {
   serve(milliseconds(2000));
   EXPECT_EQ(state(id), BackfillState::done);
   EXPECT_EQ(runs_["report"], 1);
+}
+
+TEST_F(ServiceBackfillsTest, OneWhoseJobIsGoneHasFailed) {
+  const BackfillId id = add(2);
+  job_ = a_job("other");
+  serve(milliseconds(1000));
+  EXPECT_EQ(state(id), BackfillState::failed);
+  EXPECT_EQ(store_->find_backfill(id)->note, "its job is not in the project");
+}
+
+TEST_F(ServiceBackfillsTest, BackfillsTakeThePlacesOfTheirPool) {
+  JobRecord record;
+  record.name = JobName("other");
+  ASSERT_TRUE(store_->upsert_job(record).ok());
+  std::atomic<int> at_a_time = 0;
+  std::atomic<int> most = 0;
+  part_ = [&](Cancel&) {
+    most = std::max<int>(most, ++at_a_time);
+    std::this_thread::sleep_for(milliseconds(100));
+    --at_a_time;
+    return ended(RunState::done);
+  };
+  for (const int places : {1, 2}) {
+    most = 0;
+    job_ = a_job("a");
+    add(4);
+    job_ = follower_ = a_job("other");
+    add(4);
+    job_ = a_job("a");
+    ServiceOptions options;
+    if (places > 1) options.limits.pools[backfill_pool] = places;
+    serve(milliseconds(3000), options);
+    EXPECT_EQ(most, places);
+  }
+  EXPECT_TRUE(store_->detached_backfills()->empty());
 }
 
 TEST_F(ServiceBackfillsTest, WhatMayPassIsTriedAgainAndWhatWillNotEndsIt) {
