@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """`tidemark backfill`: a job's past is run again in parts, once each, whatever dies or is stopped in between."""
 
+import contextlib
 import signal
+import sqlite3
 import time
 import unittest
 
@@ -268,6 +270,36 @@ class BackfillTest(unittest.TestCase):
                          {name for name in after if "store.db" not in name})
         self.assertEqual(before["warehouse.duckdb"], after["warehouse.duckdb"])
         self.assertEqual([], self.backfill("list"))
+
+    def test_what_comes_after_is_owed_one_run_for_each_backfill_whatever_dies(self):
+        self.job()
+        self.loaded()
+        self.project.job("report", "from: {connection: shop, table: t}\n"
+                                   "to: {connection: warehouse, table: report, load: full}\nafter: [t]\n")
+        words = ("t", "--from", "2026-01-01", "--to", "2026-01-03", "--by", "1d")
+        plan = self.backfill(*words, "--dry-run")
+        self.assertEqual((False, ["report"]), (plan["downstream"], plan["followers"]))
+        self.assertEqual("done", self.backfill(*words)["state"])
+        self.assertEqual(0, self.owed("report"))
+        done = 0
+        faults = [f"store.commit@{number}=kill" for number in range(20, 40, 4)]
+        faults += [f"store.committed@{number}=kill" for number in range(22, 40, 4)]
+        for fault in faults:
+            with self.subTest(fault=fault):
+                self.project.call("backfill", *words, "--downstream", "--json", env={"TIDEMARK_FAILPOINT": fault})
+                left = [one for one in self.backfill("list", "t") if one["state"] != "done"]
+                if left:
+                    self.assertEqual("done", self.backfill("resume", left[0]["backfill_id"])["state"])
+                done += 1
+                self.assertEqual(done, self.owed("report"))
+        cancelled = self.project.call("backfill", *words, "--downstream", "--detach", "--json").json["backfill_id"]
+        self.assertEqual("cancelled", self.backfill("cancel", cancelled)["state"])
+        self.assertEqual(done, self.owed("report"))
+
+    def owed(self, job):
+        with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db")) as store:
+            return store.execute("select count(*) from etl_fires join etl_jobs using (job_id) where name = ? and state = "
+                                 "'waiting'", (job,)).fetchone()[0]
 
     def test_the_rate_share_holds(self):
         self.job()

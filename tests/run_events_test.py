@@ -140,7 +140,7 @@ BROKEN = {
     "two runs that load one window": (
         "update etl_run_streams set seq = 1 where run_id = 'r2' and stream = 'orders'", "both loaded window 1"),
     "a lease that outlives its run": (
-        "insert into etl_leases values ('j', 1, 'r1', 'me', '2026-01-01')", "still holds the lease"),
+        "insert into etl_leases (job_id, token, run_id, holder, expires_at) values ('j', 1, 'r1', 'me', '2026-01-01')", "still holds the lease"),
 }
 
 

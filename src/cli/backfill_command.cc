@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/text_table.h"
 #include "run/backfill.h"
+#include "schedule/fires_behind.h"
 
 namespace tidemark {
 namespace {
@@ -20,6 +21,7 @@ struct Shown {
   std::vector<BackfillPart> parts;
   std::optional<std::int64_t> rows_estimated;
   std::optional<std::int64_t> ms_left;
+  std::vector<std::string> followers;
   bool is_plan = false;
 };
 
@@ -62,6 +64,11 @@ JsonValue document(const Shown& shown, bool with_parts) {
   json.set("backfill_id", text_or_null(record.id.get())).set("job", record.job.get());
   json.set("from", record.from).set("to", record.to).set("by", record.step);
   json.set("order", to_string(record.order)).set("from_stage", to_string(record.from_stage));
+  JsonArray followers;
+  for (const std::string& job : shown.followers)
+    followers.emplace_back(job);
+  json.set("downstream", record.downstream).set("followers", std::move(followers));
+  json.set("detached", record.detached);
   json.set("rate_share", record.rate_share).set("state", state_of(shown)).set("note", record.note);
   json.set("created_at", shown.is_plan ? JsonValue() : JsonValue(to_text(record.created_at)));
   json.set("ended_at", record.ended_at ? JsonValue(to_text(*record.ended_at)) : JsonValue());
@@ -90,6 +97,14 @@ std::string report(const Shown& shown) {
   text += fmt::format("parts     {} of {}, {} first, {} done\n", shown.parts.size(), record.step,
                       to_string(record.order), count_of(shown, PartState::done));
   text += "state     " + state_of(shown) + (record.note.empty() ? "" : ": " + record.note) + "\n";
+  if (record.detached) text += "run by    `tidemark serve`, where nothing else wants the place\n";
+  if (!shown.followers.empty()) {
+    std::string names;
+    for (const std::string& job : shown.followers)
+      names += (names.empty() ? "" : ", ") + job;
+    text += "behind    " + names +
+            (record.downstream ? ": once, when it is done\n" : ": not run (--downstream)\n");
+  }
   if (!shown.is_plan) text += "rows      " + show_count(rows_of(shown)) + " loaded\n";
   if (shown.rows_estimated)
     text += "estimate  about " + show_count(*shown.rows_estimated) + " rows in the source\n";
@@ -112,11 +127,26 @@ std::string report(const Shown& shown) {
   return text;
 }
 
-Result<Shown> look(Store& store, const BackfillId& id) {
+std::vector<const JobSpec*> pointers(const std::vector<JobSpec>& jobs) {
+  std::vector<const JobSpec*> all;
+  for (const JobSpec& job : jobs)
+    all.push_back(&job);
+  return all;
+}
+
+std::vector<std::string> followers_in(const Workspace& workspace, const JobName& job) {
+  std::vector<std::string> names;
+  for (const JobSpec* one : followers_of(pointers(workspace.jobs()), job))
+    names.push_back(one->name.get());
+  return names;
+}
+
+Result<Shown> look(Store& store, const Workspace& workspace, const BackfillId& id) {
   Shown shown;
   TM_TRY(shown.record, store.find_backfill(id));
   TM_TRY(shown.parts, store.backfill_parts(id));
   shown.ms_left = ms_left(shown.parts);
+  shown.followers = followers_in(workspace, shown.record.job);
   return shown;
 }
 
@@ -173,7 +203,55 @@ void say_ended(const Call& call, const BackfillPart& part, const std::vector<Bac
   call.tell(line + "\n");
 }
 
+// Whether services run its parts: also where a service runs this command.
+bool is_detached(const Call& call) {
+  return call.line.detach || call.around.owner != nullptr;
+}
+
+// Looks on while services run the parts. Who stops looking stops nothing.
+Result<int> watch(const Call& call, const BackfillId& id) {
+  constexpr std::chrono::milliseconds looks_every{250};
+  TM_TRY(auto workspace, open_good(call));
+  TM_TRY(Store * store, workspace->store());
+  const auto is_over = [](const BackfillPart& part) {
+    return part.state != PartState::waiting && part.state != PartState::running;
+  };
+  TM_TRY(std::vector<BackfillPart> before, store->backfill_parts(id));
+  while (true) {
+    TM_TRY(const BackfillRecord record, store->find_backfill(id));
+    TM_TRY(std::vector<BackfillPart> parts, store->backfill_parts(id));
+    for (std::size_t i = 0; i < parts.size() && !call.line.quiet; ++i) {
+      if (is_over(parts[i]) && !is_over(before[i])) say_ended(call, parts[i], parts);
+    }
+    before = parts;
+    const bool runs = record.state == BackfillState::running;
+    if (runs && !call.cancel.requested()) {
+      call.around.clock.sleep(looks_every);
+      continue;
+    }
+    TM_TRY(const Shown shown, look(*store, *workspace, id));
+    show(call, shown);
+    if (runs) {
+      call.tell("it goes on in the service; `tidemark backfill pause " + id.get() +
+                "` stops it, `tidemark backfill resume " + id.get() + "` looks on again\n");
+      return exit_cancelled;
+    }
+    BackfillEnd end{record, std::nullopt};
+    TM_TRY(end.error, worst_error(*store, parts));
+    say_how_to_go_on(call, end);
+    return exit_code_of(end, call.cancel);
+  }
+}
+
 Result<int> drive(const Call& call, const BackfillId& id) {
+  if (is_detached(call) && !call.line.detach) return watch(call, id);
+  if (call.line.detach) {
+    TM_TRY(auto workspace, open_good(call));
+    TM_TRY(Store * store, workspace->store());
+    TM_TRY(const Shown shown, look(*store, *workspace, id));
+    show(call, shown);
+    return exit_done;
+  }
   ProgressView progress(call);
   // The process lives on after each hold of the project, so its memory is given back.
   Surroundings around = call.around;
@@ -183,16 +261,23 @@ Result<int> drive(const Call& call, const BackfillId& id) {
     progress.end();
     if (!call.line.quiet) say_ended(call, parts.at(static_cast<std::size_t>(number - 1)), parts);
   };
-  TM_TRY(const BackfillEnd end, drive_backfill({around, call.line.project, call.line.wait,
-                                                call.line.in_quiet_hours, progress, ended},
-                                               id, call.cancel));
+  const auto behind = [](const std::vector<JobSpec>& jobs, const BackfillRecord& record) {
+    return fires_behind(pointers(jobs), record, "");
+  };
+  TM_TRY(const BackfillEnd end,
+         drive_backfill({around, call.line.project, call.line.wait, progress, behind, ended}, id,
+                        call.cancel));
   progress.end();
   TM_TRY(auto workspace, open_good(call));
   TM_TRY(Store * store, workspace->store());
-  TM_TRY(const Shown shown, look(*store, id));
+  TM_TRY(const Shown shown, look(*store, *workspace, id));
   show(call, shown);
   say_how_to_go_on(call, end);
   return exit_code_of(end, call.cancel);
+}
+
+BackfillResume resume_of(const Call& call, bool with_failed) {
+  return {with_failed, is_detached(call), call.line.in_quiet_hours, call.line.downstream};
 }
 
 Error cannot(const std::string& what, const BackfillRecord& record) {
@@ -206,7 +291,7 @@ Result<int> change(const Call& call, const std::string& verb, const BackfillId& 
   using enum BackfillState;
   TM_TRY(auto workspace, open_good(call));
   TM_TRY(Store * store, workspace->store());
-  TM_TRY(Shown now, look(*store, id));
+  TM_TRY(Shown now, look(*store, *workspace, id));
   if (verb == "pause") {
     TM_TRY(const bool moved, store->move_backfill(id, {running}, paused, "by a person"));
     if (!moved) return cannot("paused", now.record);
@@ -214,25 +299,14 @@ Result<int> change(const Call& call, const std::string& verb, const BackfillId& 
     TM_TRY(const bool moved,
            store->move_backfill(id, {running, paused, failed}, cancelled, "by a person"));
     if (!moved) return cannot("cancelled", now.record);
-    TM_TRY(now.parts, store->backfill_parts(id));
-    for (BackfillPart part : now.parts) {
-      if (part.state != PartState::waiting) continue;
-      part.state = PartState::skipped;
-      TM_CHECK(store->update_part(id, part));
-    }
   } else {
     const bool retry = verb == "retry";
-    TM_TRY(const bool moved, store->move_backfill(id, {running, paused, failed}, running, ""));
+    TM_TRY(const bool moved, store->resume_backfill(id, resume_of(call, retry)));
     if (!moved) return cannot(retry ? "tried again" : "resumed", now.record);
-    for (BackfillPart part : now.parts) {
-      if (!retry || part.state != PartState::failed) continue;
-      part.state = PartState::waiting;
-      TM_CHECK(store->update_part(id, part));
-    }
     workspace.reset();
     return drive(call, id);
   }
-  TM_TRY(now, look(*store, id));
+  TM_TRY(now, look(*store, *workspace, id));
   show(call, now);
   return exit_done;
 }
@@ -255,7 +329,7 @@ Result<int> list(const Call& call) {
     TM_TRY(records, store->list_backfills(job));
   }
   for (const BackfillRecord& record : records) {
-    TM_TRY(const Shown shown, look(*store, record.id));
+    TM_TRY(const Shown shown, look(*store, *workspace, record.id));
     documents.push_back(document(shown, false));
     table.rows.push_back(
         {record.id.get(), record.job.get(), record.from, record.to,
@@ -278,6 +352,8 @@ BackfillRequest request_of(const CommandLine& line) {
   if (line.from_stage == "only") request.from_stage = FromStage::only;
   request.rate_share = line.rate_share;
   request.allow_empty = line.allow_empty;
+  request.in_quiet_hours = line.in_quiet_hours;
+  request.downstream = line.downstream.value_or(false);
   return request;
 }
 
@@ -317,7 +393,8 @@ Result<int> begin(const Call& call) {
   TM_TRY(BackfillPlan plan, workspace->plan_backfill(*job, request_of(call.line), call.cancel));
   say(call, plan);
   if (call.line.dry_run) {
-    show(call, {plan.record, plan.parts, plan.rows, plan.ms, true});
+    show(call,
+         {plan.record, plan.parts, plan.rows, plan.ms, followers_in(*workspace, job->name), true});
     return exit_done;
   }
   TM_TRY(Store * store, workspace->store());
@@ -326,13 +403,13 @@ Result<int> begin(const Call& call) {
   BackfillId id;
   if (open) {
     id = open->id;
-    using enum BackfillState;
-    TM_CHECK(store->move_backfill(id, {running, paused, failed}, running, ""));
+    TM_CHECK(store->resume_backfill(id, resume_of(call, false)));
     call.tell("going on with backfill " + id.get() + "\n");
   } else {
     plan.record.id = BackfillId(new_run_id(call.around.clock, call.around.randomness).get());
     id = plan.record.id;
     plan.record.created_at = call.around.clock.now_utc();
+    plan.record.detached = is_detached(call);
     TM_CHECK(store->upsert_job(job_record(*job, workspace->project(), call.around.clock)));
     TM_CHECK(store->add_backfill(plan.record, plan.parts));
     if (!call.line.quiet)
@@ -359,7 +436,7 @@ int backfill(const Call& call) {
     if (word != "show") return change(call, word, id);
     TM_TRY(auto workspace, open_good(call));
     TM_TRY(Store * store, workspace->store());
-    TM_TRY(const Shown shown, look(*store, id));
+    TM_TRY(const Shown shown, look(*store, *workspace, id));
     show(call, shown);
     return exit_done;
   }();

@@ -466,6 +466,15 @@ void add_backfill(CLI::App& app, Arguments& arguments) {
       ->type_name("auto|only|never")
       ->check(CLI::IsMember({"auto", "only", "never"}).description(""));
   backfill->add_flag("--dry-run", line.dry_run, "Show the parts and an estimate, and run nothing");
+  backfill->add_flag("--detach", line.detach,
+                     "Leave the parts to `tidemark serve`, and do not wait for them");
+  CLI::Option* downstream = backfill->add_flag_callback(
+      "--downstream", [&line] { line.downstream = true; },
+      "Run the jobs that come `after` this one when the backfill is done");
+  backfill
+      ->add_flag_callback(
+          "--no-downstream", [&line] { line.downstream = false; }, "Do not run them; the default")
+      ->excludes(downstream);
   backfill->add_flag("--allow-empty", line.allow_empty,
                      "Let a part without rows, or with far fewer, take the place of those of an "
                      "append");

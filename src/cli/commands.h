@@ -54,10 +54,12 @@ struct CommandLine {
   std::string from_stage = "never";
   double rate_share = 0.5;
   bool dry_run = false;
-  bool watch = false;       // `status --watch`
-  bool gone = false;        // `stage clean --gone`
-  std::string docs;         // `schema --docs DIR`
-  std::string export_file;  // `quarantine --export FILE`
+  bool detach = false;             // of `backfill`
+  std::optional<bool> downstream;  // of `backfill`; nothing: not said
+  bool watch = false;              // `status --watch`
+  bool gone = false;               // `stage clean --gone`
+  std::string docs;                // `schema --docs DIR`
+  std::string export_file;         // `quarantine --export FILE`
 };
 
 inline constexpr int exit_done = 0;

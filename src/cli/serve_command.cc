@@ -11,6 +11,7 @@
 #include "cli/service_socket.h"
 #include "cli/status_command.h"
 #include "env/process.h"
+#include "run/backfill.h"
 #include "schedule/job_watch.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
@@ -183,6 +184,9 @@ class Served {
                      [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
                      [&](const ServiceNote& note) { log_.tell(note); },
                      [&](const std::string& text) { log_.say(text); },
+                     [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
+                       return next_part(job, backfill, cancel);
+                     },
                      [&](const JobSpec& job, UtcMicros at) { return put_off(project, job, at); }},
                     options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
@@ -232,6 +236,14 @@ class Served {
   Status verify(const JobSpec& job, Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
     return compare(workspace_->parts(*store_, progress_), job, progress_, cancel);
+  }
+
+  Result<std::optional<PartEnd>> next_part(const JobSpec& job, const BackfillRecord& backfill,
+                                           Cancel& cancel) {
+    TM_CHECK(go_on(job, cancel));
+    auto end = run_next_part(workspace_->parts(*store_, progress_), job, backfill, cancel);
+    if (end.ok() && *end) progress_.forget((*end)->run.run);
+    return end;
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {

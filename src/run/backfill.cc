@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 constexpr std::chrono::seconds keep_for{2};
 constexpr milliseconds let_go_for{300};
 constexpr milliseconds look_every{500};
+// How long a run that wants the job has until it is asked whether it came.
+constexpr milliseconds makes_way_for{100};
 constexpr int tries_max = 3;
 
 // While it lives, a backfill that somebody cancelled ends the part that runs.
@@ -108,24 +110,6 @@ class Holding {
   bool first_ = true;
 };
 
-// What becomes of a backfill none of whose parts waits any more.
-Status end_backfill(Store& store, const BackfillRecord& backfill,
-                    const std::vector<BackfillPart>& parts) {
-  const auto count = [&](PartState state) {
-    return std::count_if(parts.begin(), parts.end(),
-                         [&](const BackfillPart& part) { return part.state == state; });
-  };
-  const auto bad = count(PartState::failed) + count(PartState::running);
-  const std::string note = bad == 0 ? ""
-                                    : show_count(bad) + " of " +
-                                          show_count(static_cast<std::int64_t>(parts.size())) +
-                                          " parts failed";
-  TM_TRY([[maybe_unused]] const bool moved,
-         store.move_backfill(backfill.id, {BackfillState::running},
-                             bad == 0 ? BackfillState::done : BackfillState::failed, note));
-  return {};
-}
-
 int badness(const StoredError& error) {
   if (error.fault == to_string(Fault::user)) return 3;
   return error.code.starts_with("blocked.") ? 2 : 1;
@@ -163,27 +147,27 @@ bool stops_all(const StoredError& error) {
 
 Result<RunRecord> run_part(const RunnerParts& parts, Runner& runner, const RunId& id,
                            const JobSpec& job, const BackfillRecord& backfill, BackfillPart part,
-                           bool in_quiet_hours, Cancel& cancel) {
+                           Cancel& cancel) {
   Store& store = parts.store;
   part.state = PartState::running;
   part.run = id;
   part.error.clear();
-  TM_CHECK(store.update_part(backfill.id, part));
+  TM_CHECK(store.update_part(backfill, part));
   Cancel stop(cancel);
   const BackfillRange range{backfill.id.get(), part.lo, part.hi, backfill.from_stage};
   auto ran = [&] {
     const StateWatch watch(store, backfill.id, stop);
-    return runner.backfill(id, job, range,
-                           {backfill.rate_share, backfill.allow_empty, in_quiet_hours}, stop);
+    return runner.backfill(
+        id, job, range, {backfill.rate_share, backfill.allow_empty, backfill.in_quiet_hours}, stop);
   }();
   if (!ran.ok()) {
     part.state = PartState::waiting;
-    TM_CHECK(store.update_part(backfill.id, part));
+    TM_CHECK(store.update_part(backfill, part));
     return std::move(ran).error();
   }
   take_end(ran->record, stop.requested() && !cancel.requested(), part);
   part.from = ran->from_stage ? "stage" : "source";
-  TM_CHECK(store.update_part(backfill.id, part));
+  TM_CHECK(store.update_part(backfill, part));
   return std::move(ran->record);
 }
 
@@ -203,17 +187,77 @@ Status settle_parts(Store& store, const BackfillRecord& backfill) {
     }
     part.state = PartState::waiting;
     if (found.ok() && found->run.status() != RunStatus::failed) take_end(found->run, false, part);
-    TM_CHECK(store.update_part(backfill.id, part));
+    TM_CHECK(store.update_part(backfill, part));
   }
   return {};
+}
+
+Result<std::optional<PartEnd>> run_next_part(const RunnerParts& parts, const JobSpec& job,
+                                             const BackfillRecord& backfill, Cancel& cancel) {
+  TM_CHECK(settle_parts(parts.store, backfill));
+  TM_TRY(std::vector<BackfillPart> known, parts.store.backfill_parts(backfill.id));
+  const std::optional<BackfillPart> next = next_part(known, backfill.order);
+  if (!next) return std::optional<PartEnd>();
+  Runner runner(parts);
+  TM_TRY(RunRecord run, run_part(parts, runner, runner.new_id(), job, backfill, *next, cancel));
+  TM_TRY(known, parts.store.backfill_parts(backfill.id));
+  return std::optional(
+      PartEnd{known.at(static_cast<std::size_t>(next->number - 1)), std::move(run)});
+}
+
+Result<AfterPart> judge_part(Store& store, const BackfillRecord& backfill, const PartEnd& end,
+                             int tries_max, PartTries& tries) {
+  const auto& [part, run] = end;
+  const bool failed = run.status() == RunStatus::failed || run.status() == RunStatus::blocked;
+  if (!failed || !run.error) return AfterPart::next;
+  tries = {part.number, tries.part == part.number ? tries.tries + 1 : 1};
+  const StoredError& error = *run.error;
+  const bool may_pass = error.retry != Retry::never && error.fault != to_string(Fault::user) &&
+                        !error.code.starts_with("blocked.");
+  const bool again = may_pass && tries.tries < tries_max;
+  if (!again && !stops_all(error)) return AfterPart::next;
+  BackfillPart waits = part;
+  waits.state = PartState::waiting;
+  TM_CHECK(store.update_part(backfill, waits));
+  if (again) return AfterPart::again;
+  const std::string note =
+      "part " + std::to_string(part.number) + " failed as all would: " + error.message;
+  TM_TRY([[maybe_unused]] const bool moved,
+         store.move_backfill(backfill.id, {BackfillState::running}, BackfillState::failed, note));
+  return AfterPart::failed;
+}
+
+Result<std::vector<FireRecord>> end_backfill(Store& store, const BackfillRecord& backfill,
+                                             const std::vector<FireRecord>& behind) {
+  TM_TRY(const std::vector<BackfillPart> parts, store.backfill_parts(backfill.id));
+  const auto bad = std::count_if(parts.begin(), parts.end(), [](const BackfillPart& part) {
+    return part.state == PartState::failed || part.state == PartState::running;
+  });
+  if (bad == 0) return store.finish_backfill(backfill.id, behind);
+  const std::string note = show_count(bad) + " of " +
+                           show_count(static_cast<std::int64_t>(parts.size())) + " parts failed";
+  TM_TRY([[maybe_unused]] const bool moved,
+         store.move_backfill(backfill.id, {BackfillState::running}, BackfillState::failed, note));
+  return std::vector<FireRecord>();
+}
+
+Result<std::optional<StoredError>> worst_error(Store& store,
+                                               const std::vector<BackfillPart>& parts) {
+  std::optional<StoredError> worst;
+  for (const BackfillPart& part : parts) {
+    if (part.error.empty() || part.run.get().empty()) continue;
+    TM_TRY(const RunHistory history, store.get_run(part.run));
+    const auto& error = history.run.error;
+    if (error && (!worst || badness(*error) > badness(*worst))) worst = error;
+  }
+  return worst;
 }
 
 Result<BackfillEnd> drive_backfill(const BackfillDrive& drive, const BackfillId& id,
                                    Cancel& cancel) {
   Holding holding(drive, id);
   std::optional<StoredError> worst;
-  std::int64_t tried = 0;
-  int tries = 0;
+  PartTries tries;
   while (true) {
     auto held = holding.hold(cancel);
     if (!held.ok() && held.error().code != "run.cancelled") return std::move(held).error();
@@ -227,50 +271,50 @@ Result<BackfillEnd> drive_backfill(const BackfillDrive& drive, const BackfillId&
     const auto since = drive.around.clock.monotonic();
     while (held.ok() && drive.around.clock.monotonic() - since < keep_for) {
       TM_TRY(const BackfillRecord backfill, store->find_backfill(id));
-      if (backfill.state != BackfillState::running) return BackfillEnd{backfill, worst};
+      if (backfill.state != BackfillState::running || backfill.detached)
+        return BackfillEnd{backfill, worst};
       if (cancel.requested()) break;
       TM_CHECK(settle_parts(*store, backfill));
       TM_TRY(std::vector<BackfillPart> parts, store->backfill_parts(id));
       const std::optional<BackfillPart> part = next_part(parts, backfill.order);
       if (!part) {
-        TM_CHECK(end_backfill(*store, backfill, parts));
+        const std::vector<FireRecord> behind = drive.behind(workspace->jobs(), backfill);
+        for (const FireRecord& fire : behind) {
+          TM_TRY(const JobSpec* job, workspace->finder().in_project(fire.task.job.get()));
+          TM_CHECK(store->upsert_job(job_record(*job, workspace->project(), drive.around.clock)));
+        }
+        TM_TRY([[maybe_unused]] const auto taken, end_backfill(*store, backfill, behind));
         TM_TRY(const BackfillRecord ended, store->find_backfill(id));
         return BackfillEnd{ended, worst};
       }
       TM_TRY(const JobSpec* job, workspace->finder().in_project(backfill.job.get()));
-      TM_TRY(const RunRecord run, workspace->in_lock(
-                                      *store, drive.observer,
-                                      [&](Runner& runner, const RunId& run_id) {
-                                        return run_part(workspace->parts(*store, drive.observer),
-                                                        runner, run_id, *job, backfill, *part,
-                                                        drive.in_quiet_hours, cancel);
-                                      },
-                                      cancel));
-      TM_TRY(parts, store->backfill_parts(id));
-      drive.ended(backfill, parts, part->number);
-      const bool failed = run.status() == RunStatus::failed || run.status() == RunStatus::blocked;
-      if (!failed || !run.error) continue;
-      // A later try may end better.
-      tries = tried == part->number ? tries + 1 : 1;
-      tried = part->number;
-      const bool may_pass = run.error->retry != Retry::never && run.error->fault != "user" &&
-                            !run.error->code.starts_with("blocked.");
-      const bool again = may_pass && tries < tries_max;
-      if (again || stops_all(*run.error)) {
-        BackfillPart waits = parts.at(static_cast<std::size_t>(part->number - 1));
-        waits.state = PartState::waiting;
-        TM_CHECK(store->update_part(id, waits));
-      }
-      if (again) {
-        drive.around.clock.sleep(look_every * tries);
+      TM_TRY(const auto lease, store->find_lease(job->name));
+      if (lease && lease->wanted) {
+        drive.around.clock.sleep(makes_way_for);
         continue;
       }
-      if (!worst || badness(*run.error) > badness(*worst)) worst = run.error;
-      if (!stops_all(*run.error)) continue;
-      const std::string note =
-          "part " + std::to_string(part->number) + " failed as all would: " + run.error->message;
-      TM_TRY([[maybe_unused]] const bool moved,
-             store->move_backfill(id, {BackfillState::running}, BackfillState::failed, note));
+      const auto run = workspace->in_lock(
+          *store, drive.observer,
+          [&](Runner& runner, const RunId& run_id) {
+            return run_part(workspace->parts(*store, drive.observer), runner, run_id, *job,
+                            backfill, *part, cancel);
+          },
+          cancel);
+      if (!run.ok() && run.error().code == "run.leased") {
+        drive.around.clock.sleep(look_every);
+        continue;
+      }
+      if (!run.ok()) return run.error();
+      TM_TRY(parts, store->backfill_parts(id));
+      drive.ended(backfill, parts, part->number);
+      const PartEnd end{parts.at(static_cast<std::size_t>(part->number - 1)), *run};
+      TM_TRY(const AfterPart after, judge_part(*store, backfill, end, tries_max, tries));
+      const bool is_final = after == AfterPart::failed || end.part.state == PartState::failed;
+      if (after == AfterPart::again) {
+        drive.around.clock.sleep(look_every * tries.tries);
+      } else if (is_final && run->error && (!worst || badness(*run->error) > badness(*worst))) {
+        worst = run->error;
+      }
     }
     if (cancel.requested()) {
       TM_TRY(

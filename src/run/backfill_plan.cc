@@ -60,6 +60,8 @@ Result<BackfillPlan> plan_backfill(const PlannerParts& parts, Store* store, cons
   plan.record.from_stage = request.from_stage;
   plan.record.rate_share = request.rate_share;
   plan.record.allow_empty = request.allow_empty;
+  plan.record.in_quiet_hours = request.in_quiet_hours;
+  plan.record.downstream = request.downstream;
   for (const CutPart& part : made.parts) {
     BackfillPart one;
     one.number = static_cast<std::int64_t>(plan.parts.size()) + 1;

@@ -22,6 +22,8 @@ struct BackfillRequest {
   FromStage from_stage = FromStage::never;
   double rate_share = 0.5;
   bool allow_empty = false;
+  bool in_quiet_hours = false;
+  bool downstream = false;
 };
 
 // What a backfill would do.

@@ -8,7 +8,8 @@ namespace tidemark {
 
 Result<std::unique_ptr<Lease>> Lease::take(Store& store, const Clock& clock,
                                            const LeaseOptions& options, Cancel& stop) {
-  const LeaseClaim claim{options.job, options.run, this_process(), options.ttl, options.above};
+  const LeaseClaim claim{options.job, options.run,   this_process(),
+                         options.ttl, options.above, options.yields};
   const auto before = clock.monotonic();
   TM_TRY(const Fence token, store.claim(claim));
   std::unique_ptr<Lease> lease(new Lease(store, clock, options, token, stop));

@@ -23,6 +23,7 @@ struct LeaseOptions {
   RunId run;
   Fence above;  // the largest known elsewhere: in the target's ledger, in the stage
   std::chrono::milliseconds ttl{};
+  bool yields = false;  // as LeaseClaim has it
 };
 
 class Lease {

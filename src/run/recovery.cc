@@ -52,8 +52,9 @@ class LeftRun {
     Fence newest(0);
     for (const StreamRecord& stream : run_.streams)
       newest = std::max(newest, stream.mark.fence);
+    // It looks whether a process is gone, and asks one that lives for nothing.
     auto lease = Lease::take(parts_.store, parts_.clock,
-                             {run_.job, run_.run, newest, parts_.project.lease}, stop_);
+                             {run_.job, run_.run, newest, parts_.project.lease, true}, stop_);
     if (!lease.ok() && lease.error().code == "run.leased") return false;
     if (!lease.ok()) return std::move(lease).error();
     lease_ = std::move(*lease);

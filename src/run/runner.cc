@@ -263,7 +263,10 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
   if (is_idle(planned)) return planned;
   TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
   TM_TRY(const Fence newest, newest_fence(planned, parts_.project));
-  const LeaseOptions options{job.name, id, newest, parts_.project.lease};
+  const bool is_past = std::any_of(
+      planned.streams.begin(), planned.streams.end(),
+      [](const PreparedStream& stream) { return stream.plan.kind == LoadKind::backfill; });
+  const LeaseOptions options{job.name, id, newest, parts_.project.lease, is_past};
   TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
   TM_TRY(const std::vector<LedgerRow> heads,
          planned.sink->take_over(job.name, lease->token(), stop));

@@ -1,12 +1,10 @@
 #include "schedule/fire_rules.h"
 
-#include <limits>
-
 namespace tidemark {
 namespace {
 
-// Runs go first.
-constexpr std::int64_t verify_priority = std::numeric_limits<std::int64_t>::min();
+// Runs go first, and parts of backfills last.
+constexpr std::int64_t verify_priority = backfill_priority + 1;
 
 }  // namespace
 

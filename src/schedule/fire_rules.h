@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <limits>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +18,8 @@ namespace tidemark {
 // Why a fire ended without a run, for people.
 inline constexpr const char* job_is_gone = "the job is gone, or does this by itself no more";
 inline constexpr const char* queue_is_full = "more runs wait than may";
+
+inline constexpr std::int64_t backfill_priority = std::numeric_limits<std::int64_t>::min();
 
 UtcMicros later(UtcMicros at, std::chrono::nanoseconds by);
 // A comparison that was missed is made once: the next one proves as much.

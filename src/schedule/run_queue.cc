@@ -1,17 +1,24 @@
 #include "schedule/run_queue.h"
 
+#include <initializer_list>
 #include <utility>
 
 #include "base/assert.h"
 
 namespace tidemark {
+namespace {
+
+constexpr std::initializer_list<FireTask> all_tasks{FireTask::run, FireTask::verify,
+                                                    FireTask::backfill};
+
+}  // namespace
 
 bool RunQueue::add(QueuedRun run) {
   if (is_full()) return false;
   const Task task = run.task;
   Waiting& waiting = tasks_[task];
   waiting.runs.push_back(std::move(run));
-  ++waiting_;
+  count(task.what, 1);
   if (!is_running(task.job) && !waiting.turn) line_up(task, waiting);
   return true;
 }
@@ -25,11 +32,11 @@ std::optional<QueuedRun> RunQueue::take() {
     step_out(waiting);
     QueuedRun run = std::move(waiting.runs.front());
     waiting.runs.pop_front();
-    --waiting_;
+    count(task.what, -1);
     if (waiting.runs.empty()) tasks_.erase(task);
     ++taken_[run.pool];
     running_.emplace(task.job, run);
-    for (const FireTask what : {FireTask::run, FireTask::verify}) {
+    for (const FireTask what : all_tasks) {
       const auto other = tasks_.find({task.job, what});
       if (other != tasks_.end()) step_out(other->second);
     }
@@ -43,7 +50,7 @@ void RunQueue::ended(const JobName& job) {
   TM_ASSERT(running != running_.end());
   --taken_[running->second.pool];
   running_.erase(running);
-  for (const FireTask what : {FireTask::run, FireTask::verify}) {
+  for (const FireTask what : all_tasks) {
     const auto waiting = tasks_.find({job, what});
     if (waiting != tasks_.end()) line_up(waiting->first, waiting->second);
   }
@@ -52,11 +59,16 @@ void RunQueue::ended(const JobName& job) {
 std::size_t RunQueue::forget(const Task& task) {
   const auto found = tasks_.find(task);
   if (found == tasks_.end()) return 0;
-  const std::size_t count = found->second.runs.size();
+  const std::size_t forgotten = found->second.runs.size();
   step_out(found->second);
   tasks_.erase(found);
-  waiting_ -= count;
-  return count;
+  count(task.what, -static_cast<std::ptrdiff_t>(forgotten));
+  return forgotten;
+}
+
+void RunQueue::count(FireTask what, std::ptrdiff_t more) {
+  waiting_ += static_cast<std::size_t>(more);
+  if (what == FireTask::backfill) waiting_parts_ += static_cast<std::size_t>(more);
 }
 
 bool RunQueue::is_running(const Task& task) const {

@@ -1,10 +1,10 @@
 // RunQueue: the runs that are due and have not begun, and which of them is next.
 //
-// A job does one thing at a time, a run or a comparison. It takes a place of its pool and one of
-// all; where several could begin, the higher priority goes first, and within it tasks take turns,
-// so that one with hundreds of fires does not hold up the others. The queue is bounded: what does
-// not fit is told, not kept. Adding, taking and ending cost logarithms of how much there is. One
-// thread at a time; nothing blocks.
+// A job does one thing at a time: a run, a comparison, a part of a backfill. It takes a place of
+// its pool and one of all; where several could begin, the higher priority goes first, and within it
+// tasks take turns, so that one with hundreds of fires does not hold up the others. The queue is
+// bounded: what does not fit is told, not kept. Adding, taking and ending cost logarithms of how
+// much there is. One thread at a time; nothing blocks.
 #pragma once
 
 #include <cstddef>
@@ -49,6 +49,8 @@ class RunQueue {
   std::size_t forget(const Task& task);
 
   std::size_t waiting() const { return waiting_; }
+  // Parts of backfills among them, which hold up nobody.
+  std::size_t waiting_parts() const { return waiting_parts_; }
   std::size_t running() const { return running_.size(); }
   bool is_running(const JobName& job) const { return running_.contains(job); }
   // Whether a run of the task waits or goes on.
@@ -73,6 +75,7 @@ class RunQueue {
   };
 
   bool is_running(const Task& task) const;
+  void count(FireTask what, std::ptrdiff_t more);
   void line_up(const Task& task, Waiting& waiting);
   void step_out(Waiting& waiting);
   bool has_place(const std::string& pool) const;
@@ -83,6 +86,7 @@ class RunQueue {
   std::unordered_map<JobName, QueuedRun> running_;
   std::map<std::string, int> taken_;  // places of pools
   std::size_t waiting_ = 0;
+  std::size_t waiting_parts_ = 0;
 };
 
 }  // namespace tidemark

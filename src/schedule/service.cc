@@ -32,10 +32,15 @@ bool settles(const RunRecord& run, FireState fire) {
   return well || fire == FireState::running;
 }
 
+ServiceOptions with_backfills(ServiceOptions options) {
+  options.limits.pools.try_emplace(backfill_pool, 1);
+  return options;
+}
+
 }  // namespace
 
 Service::Service(const ServiceParts& parts, ServiceOptions options)
-    : parts_(parts), options_(std::move(options)), queue_(options_.limits) {}
+    : parts_(parts), options_(with_backfills(std::move(options))), queue_(options_.limits) {}
 
 Service::~Service() {
   {
@@ -281,6 +286,7 @@ Status Service::look() {
     TM_CHECK(learn_what_ended());
     TM_CHECK(claim());
   }
+  TM_CHECK(offer_backfills());  // behind all that may begin now
   TM_CHECK(forget_old());
   const std::lock_guard lock(mutex_);
   if (std::exchange(store_is_away_, false) && parts_.say) parts_.say("the store answers again");

@@ -26,6 +26,7 @@
 
 #include "base/cancel.h"
 #include "env/randomness.h"
+#include "run/backfill.h"
 #include "schedule/breaker.h"
 #include "schedule/delays.h"
 #include "schedule/due_queue.h"
@@ -61,10 +62,17 @@ struct ServiceParts {
   std::function<Status(const JobSpec&, Cancel&)> verify;
   std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
   std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
+  // The next part of a backfill, which this service has meanwhile; blocks. Nothing: none waits.
+  // From several threads, for different jobs.
+  std::function<Result<std::optional<PartEnd>>(const JobSpec&, const BackfillRecord&, Cancel&)>
+      backfill = {};
   // Whether a job is not to begin at a moment, as in the quiet hours of its source; any thread,
   // does not block.
   std::function<std::optional<PutOff>(const JobSpec&, UtcMicros)> put_off = {};
 };
+
+// Parts of backfills have a pool of their own: one at a time, unless `pools` says how many.
+inline constexpr const char* backfill_pool = "backfill";
 
 struct ServiceOptions {
   QueueLimits limits;
@@ -178,6 +186,7 @@ class Service {
   Status claim();
   void give_away(FireRecord fire);
   bool may_run(const Task& task);
+  bool is_reachable(const JobSpec& job, std::chrono::nanoseconds at) const;
   Status forget_unknown();
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
@@ -186,6 +195,16 @@ class Service {
   void wait_for_runs(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::nanoseconds> end);
   UtcMicros time() const;
+  // Of backfills; see service_backfills.cc.
+  Status offer_backfills();
+  void offer(const BackfillRecord& backfill, std::chrono::nanoseconds at);
+  void begin_part(const JobName& name);
+  Result<std::chrono::nanoseconds> run_part_of(const JobSpec& job, Cancel& cancel);
+  Result<std::chrono::nanoseconds> run_part_of(const JobSpec& job, const BackfillRecord& backfill,
+                                               Cancel& cancel);
+  Status end(const BackfillRecord& backfill);
+  int places_of_backfills() const;
+  void say_of(const BackfillRecord& backfill, const std::string& text);
   void work();
   void begin(const QueuedRun& next);
   void not_begun(FireRecord fire, Error error);
@@ -222,7 +241,9 @@ class Service {
   std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again
   std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
   std::unordered_map<JobName, Running> running_;
-  std::map<std::string, Breaker> breakers_;  // by connection
+  std::map<std::string, Breaker> breakers_;                               // by connection
+  std::unordered_map<JobName, std::chrono::nanoseconds> backfill_rests_;  // until then
+  std::unordered_map<BackfillId, PartTries> part_tries_;
   std::optional<UtcMicros> serves_since_;
   Delays delays_;
   bool leaving_ = false;
@@ -230,12 +251,14 @@ class Service {
   std::optional<Error> error_;
   std::deque<FireRecord> unstored_;  // what the store could not be told yet
   bool store_is_away_ = false;
-  std::int64_t waiting_ = 0;               // fires that nobody has, of several servers
-  std::deque<DueFire> to_take_;            // serve()'s thread
-  UtcMicros ended_until_{0};               // serve()'s thread: what ended elsewhere is known so far
-  std::chrono::nanoseconds asked_{0};      // serve()'s thread: for it, last
-  std::atomic<bool> unsure_ = false;       // of which fires are its own
-  std::atomic<bool> follow_anew_ = false;  // what jobs follow is to be asked of the store
+  std::int64_t waiting_ = 0;           // fires that nobody has, of several servers
+  std::deque<DueFire> to_take_;        // serve()'s thread
+  UtcMicros ended_until_{0};           // serve()'s thread: what ended elsewhere is known so far
+  std::chrono::nanoseconds asked_{0};  // serve()'s thread: for it, last
+  std::optional<std::chrono::nanoseconds> backfills_asked_;  // serve()'s thread: for them, last
+  std::atomic<bool> parts_left_ = false;    // one that ended may have others behind it
+  std::atomic<bool> unsure_ = false;        // of which fires are its own
+  std::atomic<bool> follow_anew_ = false;   // what jobs follow is to be asked of the store
   std::atomic<std::int64_t> ahead_us_ = 0;  // of the store's clock
   std::atomic<std::int64_t> in_touch_since_ = 0;
   std::atomic<std::int64_t> lived_ = -1;  // when it said so last, in nanoseconds; -1: never yet

@@ -48,6 +48,7 @@ void Service::work() {
     begin(*next);
     lock.lock();
     queue_.ended(next->task.job);
+    if (next->task.what == FireTask::backfill) parts_left_ = true;
     changed_.notify_all();
     lock.unlock();
     Status followed = follow();
@@ -57,6 +58,7 @@ void Service::work() {
 }
 
 void Service::begin(const QueuedRun& next) {
+  if (next.task.what == FireTask::backfill) return begin_part(next.task.job);
   Cancel cancel;
   FireRecord fire;
   RunId before;

@@ -79,7 +79,7 @@ Status Service::claim() {
   {
     const std::lock_guard lock(mutex_);
     wanted.places = options_.limits.running_max - static_cast<int>(queue_.running()) -
-                    static_cast<int>(queue_.waiting());
+                    static_cast<int>(queue_.waiting() - queue_.waiting_parts());
   }
   if (wanted.places <= 0) return {};
   wanted.owner = options_.owner;
@@ -102,8 +102,12 @@ bool Service::may_run(const Task& task) {
   const nanoseconds at = parts_.clock.monotonic();
   const std::lock_guard lock(mutex_);
   const Job* const job = doer_of(task);
-  if (job == nullptr) return false;
-  const std::set<std::string> connections = connections_of(*job->spec);
+  return job != nullptr && is_reachable(*job->spec, at);
+}
+
+// With mutex_ held.
+bool Service::is_reachable(const JobSpec& job, nanoseconds at) const {
+  const std::set<std::string> connections = connections_of(job);
   return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
     const auto breaker = breakers_.find(name);
     return breaker != breakers_.end() && breaker->second.open_until(at).has_value();

@@ -242,11 +242,21 @@ CREATE TABLE etl_guard_shares (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array steps_of_store{Migration{1, version_1}, Migration{2, version_2},
-                                    Migration{3, version_3}, Migration{4, version_4},
-                                    Migration{5, version_5}, Migration{6, version_6},
-                                    Migration{7, version_7}, Migration{8, version_8},
-                                    Migration{9, version_9}, Migration{10, version_10}};
+// Backfills that services run, and whom they make place for.
+constexpr std::string_view version_13 = R"sql(
+ALTER TABLE etl_backfills ADD COLUMN in_quiet_hours INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_backfills ADD COLUMN downstream INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_backfills ADD COLUMN detached INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_backfills ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+CREATE INDEX etl_backfills_detached ON etl_backfills (created_at) WHERE detached = 1 AND state = 'running';
+ALTER TABLE etl_leases ADD COLUMN wanted_until TEXT;
+)sql";
+
+constexpr std::array steps_of_store{
+    Migration{1, version_1},   Migration{2, version_2},      Migration{3, version_3},
+    Migration{4, version_4},   Migration{5, version_5},      Migration{6, version_6},
+    Migration{7, version_7},   Migration{8, version_8},      Migration{9, version_9},
+    Migration{10, version_10}, Migration{13, version_13, 10}};
 
 struct Found {
   int version = 0;

@@ -52,7 +52,15 @@ std::string_view to_string(FireState state) {
 }
 
 std::string_view to_string(FireTask task) {
-  return task == FireTask::run ? "run" : "verify";
+  switch (task) {
+    case FireTask::run:
+      return "run";
+    case FireTask::verify:
+      return "verify";
+    case FireTask::backfill:
+      return "backfill";
+  }
+  return "run";
 }
 
 std::optional<FireTask> fire_task(std::string_view text) {

@@ -93,6 +93,9 @@ struct LeaseRecord {
   RunId run;
   std::string holder;                   // this_process() of who holds it, or held it last
   std::optional<UtcMicros> expires_at;  // nothing: given back
+  // A run was turned away for it a moment ago, and may come again: work that can wait leaves the
+  // job to it.
+  bool wanted = false;
 };
 
 struct LeaseClaim {
@@ -101,6 +104,8 @@ struct LeaseClaim {
   std::string holder;
   std::chrono::milliseconds ttl{};
   Fence above;  // the token will be larger: what the target's ledger knows
+  // Work that can wait: where it is turned away the lease does not count as wanted.
+  bool yields = false;
 };
 
 // `run.lease_lost`: a run stops, because it may not be the only one of its job any more.
@@ -249,7 +254,8 @@ bool has_ended(FireState state);
 // What a job does at a fire.
 enum class FireTask {
   run,
-  verify,  // its source and its target are compared
+  verify,    // its source and its target are compared
+  backfill,  // a part of one; it has no fires, and takes places that these leave
 };
 std::string_view to_string(FireTask task);
 std::optional<FireTask> fire_task(std::string_view text);
@@ -373,6 +379,26 @@ struct BackfillRecord {
   std::string note;  // why it is in that state, for people
   UtcMicros created_at;
   std::optional<UtcMicros> ended_at;  // also while it is paused
+  bool in_quiet_hours = false;        // a person says that the source may be read then
+  bool downstream = false;            // the jobs that follow its job run once when it is done
+  bool detached = false;              // services run its parts, not the command that began it
+  std::string owner;                  // the service that runs a part of it now; empty: nobody
+};
+
+// What a person wants when one goes on.
+struct BackfillResume {
+  bool with_failed = false;  // its parts that failed too
+  bool detached = false;
+  bool in_quiet_hours = false;     // true: from now on
+  std::optional<bool> downstream;  // nothing: as it was begun
+};
+
+// Who asks for the next part of a job's backfills.
+struct BackfillClaim {
+  JobName job;
+  std::string owner;
+  int places = 1;       // backfills that services run at a time, all together
+  bool shared = false;  // others may run parts too: those that say that they live
 };
 
 enum class PartState {

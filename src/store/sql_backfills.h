@@ -21,6 +21,13 @@ Result<std::vector<BackfillPart>> parts(SqlSession& session, const BackfillId& i
 // False where it is in none of the states `from`.
 Result<bool> move(SqlSession& session, const BackfillId& id, const std::vector<BackfillState>& from,
                   BackfillState to, const std::string& note, UtcMicros now);
-Status update(SqlSession& session, const BackfillId& id, const BackfillPart& part);
+// The rest is as Store says it.
+Result<bool> resume(SqlSession& session, const BackfillId& id, const BackfillResume& resume);
+Result<std::vector<FireRecord>> finish(SqlSession& session, const BackfillId& id,
+                                       const std::vector<FireRecord>& behind);
+Result<std::vector<BackfillRecord>> detached(SqlSession& session);
+Result<std::optional<BackfillRecord>> claim(SqlSession& session, const BackfillClaim& claim);
+Status release(SqlSession& session, const BackfillRecord& backfill);
+Status update(SqlSession& session, const BackfillRecord& backfill, const BackfillPart& part);
 
 }  // namespace tidemark::sql_backfills

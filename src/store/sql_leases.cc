@@ -10,6 +10,9 @@ namespace tidemark::sql_leases {
 
 namespace {
 
+// Longer than until who was turned away comes again.
+constexpr std::chrono::milliseconds wanted_for{10'000};
+
 UtcMicros after(UtcMicros now, std::chrono::milliseconds ttl) {
   return UtcMicros(now.get() + std::chrono::microseconds(ttl).count());
 }
@@ -32,8 +35,8 @@ Error leased(const LeaseRecord& lease) {
 }  // namespace
 
 Result<std::optional<LeaseRecord>> find(SqlSession& session, const JobName& job) {
-  TM_TRY(auto rows, session.prepare("SELECT token, run_id, holder, expires_at FROM etl_leases "
-                                    "WHERE job_id = ?"));
+  TM_TRY(auto rows, session.prepare("SELECT token, run_id, holder, expires_at, wanted_until FROM "
+                                    "etl_leases WHERE job_id = ?"));
   TM_TRY(bool has_row, rows.bind_text(0, job_id_of(job).get()).step());
   if (!has_row) return std::optional<LeaseRecord>();
   LeaseRecord lease;
@@ -43,6 +46,10 @@ Result<std::optional<LeaseRecord>> find(SqlSession& session, const JobName& job)
   lease.holder = rows.text_at(2);
   if (!rows.is_null(3)) {
     TM_TRY(lease.expires_at, parse_utc(rows.text_at(3)));
+  }
+  if (!rows.is_null(4)) {
+    TM_TRY(const UtcMicros now, session.now());
+    lease.wanted = rows.text_at(4) > to_text(now);
   }
   return std::optional(std::move(lease));
 }
@@ -56,7 +63,8 @@ Result<Fence> claim(SqlSession& session, const LeaseClaim& claim, UtcMicros now)
          session.prepare("INSERT INTO etl_leases (job_id, token, run_id, holder, expires_at)"
                          " VALUES (?, ?, ?, ?, ?) ON CONFLICT (job_id) DO UPDATE SET"
                          " token = excluded.token, run_id = excluded.run_id,"
-                         " holder = excluded.holder, expires_at = excluded.expires_at"));
+                         " holder = excluded.holder, expires_at = excluded.expires_at" +
+                         std::string(claim.yields ? "" : ", wanted_until = NULL")));
   TM_CHECK(upsert.bind_text(0, job_id_of(claim.job).get())
                .bind_int64(1, token.get())
                .bind_text(2, claim.run.get())
@@ -82,6 +90,23 @@ Status give_back(SqlSession& session, const JobName& job, Fence token) {
   TM_TRY(auto update, session.prepare("UPDATE etl_leases SET expires_at = NULL WHERE job_id = ? "
                                       "AND token = ?"));
   return update.bind_text(0, job_id_of(job).get()).bind_int64(1, token.get()).run();
+}
+
+Status want(SqlSession& session, const JobName& job) {
+  TM_TRY(const UtcMicros now, session.now());
+  TM_TRY(auto update, session.prepare("UPDATE etl_leases SET wanted_until = ? WHERE job_id = ?"));
+  return update.bind_text(0, to_text(after(now, wanted_for)))
+      .bind_text(1, job_id_of(job).get())
+      .run();
+}
+
+Result<bool> is_wanted_for_long(SqlSession& session, const JobName& job) {
+  TM_TRY(const UtcMicros now, session.now());
+  TM_TRY(auto rows, session.prepare("SELECT 1 FROM etl_leases WHERE job_id = ? AND wanted_until > "
+                                    "?"));
+  return rows.bind_text(0, job_id_of(job).get())
+      .bind_text(1, to_text(after(now, wanted_for * 2 / 3)))
+      .step();
 }
 
 }  // namespace tidemark::sql_leases

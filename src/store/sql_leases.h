@@ -10,6 +10,7 @@
 
 namespace tidemark::sql_leases {
 
+// Whether it is wanted is as of now.
 Result<std::optional<LeaseRecord>> find(SqlSession& session, const JobName& job);
 // The new token, or `run.leased`.
 Result<Fence> claim(SqlSession& session, const LeaseClaim& claim, UtcMicros now);
@@ -17,5 +18,9 @@ Result<Fence> claim(SqlSession& session, const LeaseClaim& claim, UtcMicros now)
 Status renew(SqlSession& session, const JobName& job, Fence token, std::chrono::milliseconds ttl,
              UtcMicros now);
 Status give_back(SqlSession& session, const JobName& job, Fence token);
+// Somebody was turned away, and may come again.
+Status want(SqlSession& session, const JobName& job);
+// Whether that was said so lately that it need not be said again.
+Result<bool> is_wanted_for_long(SqlSession& session, const JobName& job);
 
 }  // namespace tidemark::sql_leases

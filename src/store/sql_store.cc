@@ -280,10 +280,25 @@ Result<std::int64_t> SqlStore::forget_runs(const OldRuns& old, int limit) {
 }
 
 Result<Fence> SqlStore::claim(const LeaseClaim& claim) {
-  return write([&](SqlSession& session) -> Result<Fence> {
+  auto claimed = write([&](SqlSession& session) -> Result<Fence> {
     TM_TRY(const UtcMicros now, session.now());
     return sql_leases::claim(session, claim, now);
   });
+  if (claimed.ok() || claimed.error().code != "run.leased" || claim.yields) return claimed;
+  // Whoever may not know it comes a little later to its turn, which is no reason to fail.
+  [[maybe_unused]] const Status told = want(claim.job);
+  return claimed;
+}
+
+// With one look more where it is known already: who waits asks often.
+Status SqlStore::want(const JobName& job) {
+  bool is_known = false;
+  TM_CHECK(read([&](SqlSession& session) -> Status {
+    TM_TRY(is_known, sql_leases::is_wanted_for_long(session, job));
+    return {};
+  }));
+  if (is_known) return {};
+  return write([&](SqlSession& session) { return sql_leases::want(session, job); });
 }
 
 Status SqlStore::renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) {
@@ -339,8 +354,29 @@ Result<bool> SqlStore::move_backfill(const BackfillId& id, const std::vector<Bac
   });
 }
 
-Status SqlStore::update_part(const BackfillId& id, const BackfillPart& part) {
-  return write([&](SqlSession& session) { return sql_backfills::update(session, id, part); });
+Result<bool> SqlStore::resume_backfill(const BackfillId& id, const BackfillResume& resume) {
+  return write([&](SqlSession& session) { return sql_backfills::resume(session, id, resume); });
+}
+
+Result<std::vector<FireRecord>> SqlStore::finish_backfill(const BackfillId& id,
+                                                          const std::vector<FireRecord>& behind) {
+  return write([&](SqlSession& session) { return sql_backfills::finish(session, id, behind); });
+}
+
+Result<std::vector<BackfillRecord>> SqlStore::detached_backfills() {
+  return read([&](SqlSession& session) { return sql_backfills::detached(session); });
+}
+
+Result<std::optional<BackfillRecord>> SqlStore::claim_backfill(const BackfillClaim& claim) {
+  return write([&](SqlSession& session) { return sql_backfills::claim(session, claim); });
+}
+
+Status SqlStore::release_backfill(const BackfillRecord& backfill) {
+  return write([&](SqlSession& session) { return sql_backfills::release(session, backfill); });
+}
+
+Status SqlStore::update_part(const BackfillRecord& backfill, const BackfillPart& part) {
+  return write([&](SqlSession& session) { return sql_backfills::update(session, backfill, part); });
 }
 
 Status SqlStore::begin_run(const RunStart& start) {

@@ -61,7 +61,13 @@ class SqlStore final : public Store {
   Result<std::vector<BackfillPart>> backfill_parts(const BackfillId& id) override;
   Result<bool> move_backfill(const BackfillId& id, const std::vector<BackfillState>& from,
                              BackfillState to, const std::string& note) override;
-  Status update_part(const BackfillId& id, const BackfillPart& part) override;
+  Result<bool> resume_backfill(const BackfillId& id, const BackfillResume& resume) override;
+  Result<std::vector<FireRecord>> finish_backfill(const BackfillId& id,
+                                                  const std::vector<FireRecord>& behind) override;
+  Result<std::vector<BackfillRecord>> detached_backfills() override;
+  Result<std::optional<BackfillRecord>> claim_backfill(const BackfillClaim& claim) override;
+  Status release_backfill(const BackfillRecord& backfill) override;
+  Status update_part(const BackfillRecord& backfill, const BackfillPart& part) override;
 
   Status begin_run(const RunStart& start) override;
   Result<StreamMark> plan_stream(const RunId& run, const PlannedStream& plan) override;
@@ -84,6 +90,8 @@ class SqlStore final : public Store {
   template <class Work>
   std::invoke_result_t<Work, SqlSession&> write(
       Work work, std::optional<std::chrono::milliseconds> patience = std::nullopt);
+
+  Status want(const JobName& job);
 
   std::unique_ptr<SqlDatabase> database_;
 };

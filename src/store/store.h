@@ -44,8 +44,9 @@ class Store {
 
   // Takes the job's lease: free, given back, not renewed in time, or of a process that is gone.
   // Returns its new token, larger than all before and than `above`. Error `run.leased` names who
-  // holds it. The job must have been upserted. A lease reduces overlap; what protects the data is
-  // the token in the target's ledger.
+  // holds it; the lease is wanted then for ten seconds, or until somebody gets it who does not
+  // yield. The job must have been upserted. A lease reduces overlap; what protects the data is the
+  // token in the target's ledger.
   virtual Result<Fence> claim(const LeaseClaim& claim) = 0;
   // For `ttl` from now. `run.lease_lost` when somebody else has taken it.
   virtual Status renew(const JobName& job, Fence token, std::chrono::milliseconds ttl) = 0;
@@ -111,11 +112,26 @@ class Store {
   // Oldest first.
   virtual Result<std::vector<BackfillPart>> backfill_parts(const BackfillId& id) = 0;
   // From one of the states `from` to `to`; false where it is in another. `to` other than `running`
-  // sets its end.
+  // sets its end, and `cancelled` skips the parts that wait.
   virtual Result<bool> move_backfill(const BackfillId& id, const std::vector<BackfillState>& from,
                                      BackfillState to, const std::string& note) = 0;
-  // In the place of what was stored of the part with that number.
-  virtual Status update_part(const BackfillId& id, const BackfillPart& part) = 0;
+  // One that runs, is paused or has failed runs from now on; false where it has ended otherwise.
+  virtual Result<bool> resume_backfill(const BackfillId& id, const BackfillResume& resume) = 0;
+  // One that runs is done, and with that each of `behind` is taken, as a fire just after the newest
+  // of its task that follows what that one did: so each comes once for a backfill. As they are
+  // stored; none where the backfill does not run.
+  virtual Result<std::vector<FireRecord>> finish_backfill(
+      const BackfillId& id, const std::vector<FireRecord>& behind) = 0;
+  // Those that run, for services, oldest first.
+  virtual Result<std::vector<BackfillRecord>> detached_backfills() = 0;
+  // The oldest of them of a job becomes its claimer's; nothing where another lives that has it,
+  // where a run wants the job, or where no place is left.
+  virtual Result<std::optional<BackfillRecord>> claim_backfill(const BackfillClaim& claim) = 0;
+  // Nobody's again. Idempotent; nothing happens where it is somebody else's.
+  virtual Status release_backfill(const BackfillRecord& backfill) = 0;
+  // In the place of what was stored of the part with that number. `store.stale` where the backfill
+  // has another owner by now than `backfill` says.
+  virtual Status update_part(const BackfillRecord& backfill, const BackfillPart& part) = 0;
 
   // The run and the windows of all streams known now. The job must have been upserted.
   virtual Status begin_run(const RunStart& start) = 0;

@@ -67,6 +67,7 @@ class StoreFixture : public ::testing::TestWithParam<System> {
                                    " s', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')");
     };
     older("etl_leases", "expires_at");
+    older("etl_leases", "wanted_until");
     older("etl_runs", "run_start");
     older("etl_runs", "run_end");
     older("etl_servers", "seen_at");
