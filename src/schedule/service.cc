@@ -33,10 +33,17 @@ bool settles(const RunRecord& run, FireState fire) {
   return well || fire == FireState::running;
 }
 
+// Where servers share a store, what is claimed has a place of its pool.
+QueueLimits limits_of_queue(const ServiceOptions& options) {
+  QueueLimits limits = options.limits;
+  if (options.shared) limits.pools.clear();
+  return limits;
+}
+
 }  // namespace
 
 Service::Service(const ServiceParts& parts, ServiceOptions options)
-    : parts_(parts), options_(std::move(options)), queue_(options_.limits) {}
+    : parts_(parts), options_(std::move(options)), queue_(limits_of_queue(options_)) {}
 
 Service::~Service() {
   {

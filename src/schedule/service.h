@@ -26,6 +26,7 @@
 
 #include "base/cancel.h"
 #include "env/randomness.h"
+#include "run/hand_over.h"
 #include "schedule/breaker.h"
 #include "schedule/delays.h"
 #include "schedule/due_queue.h"
@@ -45,6 +46,13 @@ struct ServiceNote {
   std::optional<RunRecord> record;  // of a run that ended
 };
 
+// What a run is at, where servers claim its halves apart.
+struct HalfRun {
+  FireHalf half = FireHalf::extract;
+  RunId run;     // of an extract: the one to begin
+  RunId before;  // of an extract: of the attempt before, which may have been left; empty: none
+};
+
 struct ServiceParts {
   Store& store;
   const Clock& clock;
@@ -55,6 +63,10 @@ struct ServiceParts {
   std::function<Status(const JobSpec&, Cancel&)> verify;
   std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
   std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
+  // A half of a run, or both where HandOver says so; the record may be of the run before. Given
+  // where all servers reach the stage: `run` is for nobody then.
+  std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
+      run_half = {};
 };
 
 struct ServiceOptions {
@@ -165,7 +177,7 @@ class Service {
   Status say_that_it_lives(bool leaves);
   Status claim();
   void give_away(FireRecord fire);
-  bool may_run(const Task& task);
+  bool may_run(const FireRecord& fire);
   Status forget_unknown();
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
@@ -184,9 +196,16 @@ class Service {
     std::optional<Error> error;
   };
   void note_delay(const Job& job, const FireRecord& fire);
-  Outcome perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel);
+  Outcome perform(const JobSpec& job, FireRecord& fire, const RunId& before, Cancel& cancel);
+  // Of runs in halves; see service_halves.cc.
+  bool is_in_halves(const Task& task) const;
+  Outcome perform_half(const JobSpec& job, FireRecord& fire, const RunId& before, Cancel& cancel);
+  Result<bool> loads_here(const JobSpec& job, FireRecord& fire, const RunId& run);
+  bool tries_load_again(const JobSpec& job, const FireRecord& fire, const Error& error,
+                        const Cancel& cancel);
+  bool comes_to_other_half(const JobSpec& job, FireRecord& fire, const Outcome& outcome) const;
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
-  void judge_connections(const JobSpec& job, const std::optional<Error>& error);
+  void judge_connections(const JobSpec& job, FireHalf half, const std::optional<Error>& error);
   void tell(const FireRecord& fire, std::optional<RunRecord> record);
   Status store(const FireRecord& fire);
   // The same, later where the store does not answer.
