@@ -249,6 +249,9 @@ class ExamplesTest(unittest.TestCase):
             before = re.findall(r"\w+", block.partition("[")[2].partition("]")[0]) if key == "after" else []
             others = {f"jobs/{name}.yaml": f"from: {job['from']}\nto: {{connection: warehouse, table: {name}_too}}\n"
                       for name in before}
+            if key in ("pool", "label"):
+                others["tidemark.yaml"] = (f"{PROJECT}store: postgres://t@db.example/t\nstage: {{path: /mnt/stage, "
+                                           "shared: true}\npools: {shop: 1, warehouse: 1}\n")
             return {"jobs/example.yaml": "".join(f"{name}: {text}\n" for name, text in parts.items()), **others}
 
         project, *_ = blocks(REFERENCE / "project.md", "yaml")

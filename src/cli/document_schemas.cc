@@ -359,13 +359,17 @@ JsonValue status() {
        {"started_at", instant("UTC.")},
        {"step", text("What it does; of a run of another process the state of its last stream.")},
        {"rows", count("So far, in this step; of another process: rows read.")},
+       {"process", or_null(text("Who runs it, as in `servers`; null: nobody has its lease."))},
        {"moved_at", or_null(instant("When its step or its rows were last others than before."))},
        {"heartbeat_ms", or_null(integer("How long ago its lease was renewed; null: it has none."))},
        {"stuck", or_null(text("Why it seems to stand still."))}});
   const JsonValue fire = list(object({{"job", text()},
                                       {"task", task},
                                       {"fire", instant("The time of the schedule.")},
-                                      {"attempts", count()},
+                                      {"half", words({"extract", "load"},
+                                                     "Of its run, over a shared stage; else "
+                                                     "`extract` is the whole.")},
+                                      {"attempts", count("Of that half.")},
                                       {"next_at", or_null(instant("When it is tried again."))},
                                       {"reason", text("Why it waits; empty: for its turn.")}}));
   return object(

@@ -12,6 +12,7 @@
 #include "cli/status_command.h"
 #include "env/process.h"
 #include "run/backfill.h"
+#include "run/shared_stage.h"
 #include "schedule/job_watch.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
@@ -170,6 +171,11 @@ class Served {
     TM_CHECK(check_alone(workspace_->project(), call_.line));
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_TRY(store_, workspace_->store());
+    if (workspace_->project().stage.shared) {
+      TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,
+                                                  call_.around.files, call_.around.randomness));
+      stage_.emplace(std::move(stage));
+    }
     // What a dead process left goes on with the first run of its job.
     TM_CHECK(workspace_->recover({}, progress_, call_.cancel));
     tell_recovered(workspace_->take_recovered());
@@ -177,18 +183,24 @@ class Served {
     TM_CHECK(open_warehouses(around));
 
     const ProjectSpec& project = workspace_->project();
-    Service service({*store_, call_.around.clock, call_.around.randomness,
-                     [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
-                       return perform(job, run, cancel);
-                     },
-                     [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
-                     [&](const ServiceNote& note) { log_.tell(note); },
-                     [&](const std::string& text) { log_.say(text); },
-                     [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
-                       return next_part(job, backfill, cancel);
-                     },
-                     [&](const JobSpec& job, UtcMicros at) { return put_off(project, job, at); }},
-                    options_of(project, call_.line));
+    ServiceParts parts{*store_,
+                       call_.around.clock,
+                       call_.around.randomness,
+                       [&](const JobSpec& job, const RunId& run, Cancel& cancel) {
+                         return perform(job, run, RunOptions{}, cancel);
+                       },
+                       [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
+                       [&](const ServiceNote& note) { log_.tell(note); },
+                       [&](const std::string& text) { log_.say(text); }};
+    parts.backfill = [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
+      return next_part(job, backfill, cancel);
+    };
+    parts.put_off = [&](const JobSpec& job, UtcMicros at) { return put_off(project, job, at); };
+    if (stage_) {
+      parts.run_half = [&](const JobSpec& job, const HalfRun& half, const HandOver& hand_over,
+                           Cancel& cancel) { return perform_half(job, half, hand_over, cancel); };
+    }
+    Service service(parts, options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
     TM_CHECK(service.set_jobs(jobs));
@@ -226,11 +238,39 @@ class Served {
     return {};
   }
 
-  Result<RunRecord> perform(const JobSpec& job, const RunId& run, Cancel& cancel) {
+  Result<RunRecord> perform(const JobSpec& job, const RunId& run, const RunOptions& options,
+                            Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
-    auto ran = Runner(workspace_->parts(*store_, progress_)).run(run, job, RunOptions{}, cancel);
+    auto ran = Runner(workspace_->parts(*store_, progress_)).run(run, job, options, cancel);
     progress_.forget(run);
     return ran;
+  }
+
+  Result<RunRecord> perform_half(const JobSpec& job, const HalfRun& half, const HandOver& hand_over,
+                                 Cancel& cancel) {
+    TM_CHECK(stage_->check());
+    if (half.half == FireHalf::load) return go_on_with(half.run, job, {&hand_over, true}, cancel);
+    // What a server read that is gone is not read again where it can be gone on with.
+    if (!half.before.get().empty()) {
+      auto left = go_on_with(half.before, job, {&hand_over, false}, cancel);
+      const bool is_unknown = !left.ok() && left.error().code == "run.unknown";
+      if (!left.ok() && !is_unknown) return left;
+      if (left.ok() && (!left->ended_at || has_ended_well(*left))) return left;
+    }
+    RunOptions options;
+    options.hand_over = &hand_over;
+    return perform(job, half.run, options, cancel);
+  }
+
+  Result<RunRecord> go_on_with(const RunId& run, const JobSpec& job, const GoOn& how,
+                               Cancel& cancel) {
+    auto record = workspace_->go_on_with(run, job, how, progress_, cancel);
+    progress_.forget(run);
+    return record;
+  }
+
+  static bool has_ended_well(const RunRecord& run) {
+    return run.status() == RunStatus::success || run.status() == RunStatus::skipped;
   }
 
   Status verify(const JobSpec& job, Cancel& cancel) {
@@ -312,7 +352,8 @@ class Served {
   Cancel stop_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
-  bool settings_changed_ = false;  // written by the watcher, read after it
+  std::optional<SharedStage> stage_;  // where all servers reach it
+  bool settings_changed_ = false;     // written by the watcher, read after it
 };
 
 }  // namespace

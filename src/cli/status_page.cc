@@ -1,5 +1,7 @@
 #include "cli/status_page.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "base/units.h"
@@ -64,6 +66,7 @@ JsonValue document(const StatusPage& page, const RunUnderWay& run) {
   json.set("job", run.run.job.get()).set("run_id", run.run.run.get());
   json.set("kind", to_string(run.run.kind)).set("started_at", to_text(run.run.started_at));
   json.set("step", far.step).set("rows", far.rows);
+  json.set("process", run.lease ? JsonValue(run.lease->holder) : JsonValue());
   json.set("moved_at", time_or_null(moved_at(page, run)));
   json.set("heartbeat_ms", beat ? JsonValue(beat->count()) : JsonValue());
   return json.set("stuck", why.empty() ? JsonValue() : JsonValue(why));
@@ -72,7 +75,8 @@ JsonValue document(const StatusPage& page, const RunUnderWay& run) {
 JsonValue document(const FireRecord& fire) {
   JsonValue json;
   json.set("job", fire.task.job.get()).set("task", to_string(fire.task.what));
-  json.set("fire", to_text(fire.fire)).set("attempts", fire.attempts);
+  json.set("fire", to_text(fire.fire)).set("half", to_string(fire.half));
+  json.set("attempts", fire.attempts);
   return json.set("next_at", time_or_null(fire.next_at)).set("reason", fire.reason);
 }
 
@@ -134,6 +138,21 @@ std::string task_name(const Task& task) {
   return task.what == FireTask::run ? task.job.get() : task.job.get() + " (verify)";
 }
 
+std::string task_name(const FireRecord& fire) {
+  return task_name(fire.task) + (fire.half == FireHalf::load ? " (load)" : "");
+}
+
+// Whoever loads it next takes its lease.
+bool waits_for_its_load(const StatusPage& page, const RunUnderWay& run) {
+  const auto is_its_fire = [&](const FireRecord& fire) {
+    return fire.half == FireHalf::load && fire.run == run.run.run;
+  };
+  const auto& waiting = page.store.waiting;
+  const auto& to_retry = page.store.to_retry;
+  return std::any_of(waiting.begin(), waiting.end(), is_its_fire) ||
+         std::any_of(to_retry.begin(), to_retry.end(), is_its_fire);
+}
+
 // One line: what stands in it may have several.
 std::string first_line(const std::string& text) {
   constexpr std::size_t shown_max = 110;
@@ -188,6 +207,7 @@ std::string stuck_why(const StatusPage& page, const RunUnderWay& run) {
   const UtcMicros now = page.store.at;
   // A run takes its lease when it has a plan.
   const bool is_planned = run.run.state != RunState::claimed;
+  if (is_planned && !run.lease && waits_for_its_load(page, run)) return {};
   if (is_planned && !run.lease) return "nobody holds its lease: the job's next run goes on with it";
   if (run.lease && process_is_gone_here(run.lease->holder))
     return describe_process(run.lease->holder) + " is gone: the job's next run goes on with it";
@@ -254,11 +274,11 @@ std::string status_report(const StatusPage& page) {
   std::string text = head(page) + section("running", running_table(page));
   TextTable waiting{{"job", "time"}, {}, {}};
   for (const FireRecord& fire : store.waiting)
-    waiting.rows.push_back({task_name(fire.task), to_text(fire.fire)});
+    waiting.rows.push_back({task_name(fire), to_text(fire.fire)});
   text += section("waiting for their turn", waiting);
   TextTable to_retry{{"job", "attempts", "next", "why"}, {false, true, false, false}, {}};
   for (const FireRecord& fire : store.to_retry) {
-    to_retry.rows.push_back({task_name(fire.task), std::to_string(fire.attempts),
+    to_retry.rows.push_back({task_name(fire), std::to_string(fire.attempts),
                              fire.next_at ? to_text(*fire.next_at) : "-", first_line(fire.reason)});
   }
   text += section("waiting for their next attempt", to_retry);

@@ -92,10 +92,14 @@ bool process_is_gone_here(std::string_view process) {
   return parse(process).boot == boot_and_pids() && process_is_gone(process);
 }
 
+std::string name_of_process(std::string_view process) {
+  const Identity other = parse(process);
+  return "process " + other.pid + " on " + other.host;
+}
+
 std::string describe_process(std::string_view process) {
   const Identity other = parse(process);
-  const std::string name = "process " + other.pid;
-  return other.host == host_name() ? name : name + " on " + other.host;
+  return other.host == host_name() ? "process " + other.pid : name_of_process(process);
 }
 
 }  // namespace tidemark

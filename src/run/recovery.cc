@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "run/hand_over.h"
 #include "run/lease.h"
 
 namespace tidemark {
@@ -14,11 +15,13 @@ namespace {
 // One run that was left behind, under a lease of its job.
 class LeftRun {
  public:
-  LeftRun(const RunnerParts& parts, RunRecord run, const LeftJob& left, Cancel& cancel)
+  LeftRun(const RunnerParts& parts, RunRecord run, const LeftJob& left, const GoOn& how,
+          Cancel& cancel)
       : parts_(parts),
         run_(std::move(run)),
         job_(left.job ? &*left.job : nullptr),
         why_not_(left.why_not),
+        how_(how),
         stop_(cancel) {}
 
   // Nothing where the run stays as it is for now.
@@ -38,11 +41,19 @@ class LeftRun {
     TM_CHECK(wait_for_next_try());
     if (!go_on) return std::optional<RunRecord>();
     Runner runner(parts_);
-    auto record = runner.go_on(run_, *job_, *lease_, stop_);
+    auto record = runner.go_on(run_, *job_, *lease_, how_, stop_);
     if (record.ok()) return std::optional(std::move(*record));
     TM_CHECK(lease_->held());
-    if (stop_.requested()) return std::move(record).error();
+    if (stop_.requested() || stays_staged(record.error())) return std::move(record).error();
     return give_up(std::move(record).error());
+  }
+
+  // Why recover() found that the run stays as it is.
+  Error why_it_stays() const {
+    return stays_ ? *stays_
+                  : internal_error("run.leased",
+                                   "run " + run_.run.get() + " cannot be gone on with now",
+                                   Retry::backoff);
   }
 
  private:
@@ -55,7 +66,7 @@ class LeftRun {
     // It looks whether a process is gone, and asks one that lives for nothing.
     auto lease = Lease::take(parts_.store, parts_.clock,
                              {run_.job, run_.run, newest, parts_.project.lease, true}, stop_);
-    if (!lease.ok() && lease.error().code == "run.leased") return false;
+    if (!lease.ok() && lease.error().code == "run.leased") return stays(std::move(lease).error());
     if (!lease.ok()) return std::move(lease).error();
     lease_ = std::move(*lease);
     TM_TRY(engine_, parts_.engine.connect());
@@ -66,13 +77,24 @@ class LeftRun {
     if (to != nullptr) {
       auto fenced = raise_fence(*to);
       if (!fenced.ok() && fenced.error().code == "run.cancelled") return std::move(fenced).error();
-      if (!fenced.ok()) return false;
+      if (!fenced.ok()) return stays(std::move(fenced).error());
     }
     auto taken = parts_.store.take_over(run_.run, lease_->token());
     // It has ended by itself meanwhile, or another took it over.
     if (!taken.ok() && taken.error().code == "store.stale") return false;
     TM_TRY(run_, std::move(taken));
     return true;
+  }
+
+  bool stays(Error why) {
+    stays_ = std::move(why);
+    return false;
+  }
+
+  // A load that could not begin, and is tried again from the stages.
+  bool stays_staged(const Error& error) const {
+    return how_.hand_over != nullptr && error.code != "run.no_stage" && waits_for_load(run_) &&
+           how_.hand_over->tries_again(error);
   }
 
   bool may_be_loaded() const {
@@ -139,6 +161,11 @@ class LeftRun {
   }
 
   Error died(const std::string& why) const {
+    if (how_.from_stages) {
+      return internal_error("run.no_stage",
+                            "what run " + run_.run.get() + " staged is not loaded: " + why,
+                            Retry::backoff, "its window is read again");
+    }
     return internal_error(
         "run.process_died",
         "process " + std::to_string(run_.pid) +
@@ -155,6 +182,8 @@ class LeftRun {
                        Retry::backoff, "`tidemark run " + run_.job.get() + "` goes on with it");
     for (StreamRecord& stream : run_.streams) {
       if (is_final(stream.mark.state) || stream.mark.state == RunState::retry_wait) continue;
+      // Its process need not have died: it may have left the load to others.
+      if (parts_.project.stage.shared && stream.mark.state == RunState::staged) continue;
       TM_CHECK(step(stream, RunState::retry_wait, reason.message, reason));
     }
     return {};
@@ -210,6 +239,8 @@ class LeftRun {
   RunRecord run_;
   const JobSpec* job_;  // with which it was begun; nothing where nobody knows
   std::string why_not_;
+  const GoOn how_;
+  std::optional<Error> stays_;
   Cancel stop_;
   std::unique_ptr<Lease> lease_;
   std::unique_ptr<duck::Connection> engine_;
@@ -226,11 +257,28 @@ Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
     if (options.only && run.job != *options.only) continue;
     const LeftJob job = options.job_of(run);
     const bool go_on = options.go_on && options.go_on(run.job);
-    LeftRun one(parts, std::move(run), job, cancel);
+    // Whoever loads it finds it as it is.
+    if (!go_on && parts.project.stage.shared && waits_for_load(run)) {
+      TM_TRY(const auto lease, parts.store.find_lease(run.job));
+      if (!lease || lease->run != run.run || !lease->expires_at) continue;
+    }
+    LeftRun one(parts, std::move(run), job, {}, cancel);
     TM_TRY(std::optional<RunRecord> record, one.recover(go_on));
     if (record) recovered.push_back(std::move(*record));
   }
   return recovered;
+}
+
+Result<RunRecord> go_on_with(const RunnerParts& parts, const RunId& run,
+                             const std::function<LeftJob(const RunRecord&)>& job_of,
+                             const GoOn& how, Cancel& cancel) {
+  TM_TRY(RunHistory history, parts.store.get_run(run));
+  if (history.run.ended_at) return history.run;
+  const LeftJob job = job_of(history.run);
+  LeftRun left(parts, std::move(history.run), job, how, cancel);
+  TM_TRY(std::optional<RunRecord> record, left.recover(true));
+  if (!record) return left.why_it_stays();
+  return *std::move(record);
 }
 
 }  // namespace tidemark

@@ -33,4 +33,10 @@ struct RecoveryOptions {
 Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
                                             const RecoveryOptions& options, Cancel& cancel);
 
+// Goes on with that one run, as it now stands: ended or, as `how` says, open. `run.leased` where
+// somebody else has its job; the target's error where it cannot be asked now.
+Result<RunRecord> go_on_with(const RunnerParts& parts, const RunId& run,
+                             const std::function<LeftJob(const RunRecord&)>& job_of,
+                             const GoOn& how, Cancel& cancel);
+
 }  // namespace tidemark

@@ -3,12 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 #include <vector>
 
 #include "plan/plan_document.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/hand_over.h"
 #include "run/job_finder.h"
 #include "run/lease.h"
 #include "run/older_target.h"
@@ -148,6 +150,25 @@ Result<std::optional<Stage>> sealed_stage_of(const StreamRecord& stream, const P
   return std::optional<Stage>();
 }
 
+// A sweep reads the source while it loads, so such a run stays with who reads it.
+bool may_change_hands(const JobPlan& planned) {
+  return std::none_of(planned.streams.begin(), planned.streams.end(),
+                      [](const PreparedStream& stream) {
+                        return stream.keys || (stream.plan.deletes && stream.plan.deletes->sweep);
+                      });
+}
+
+// All that has not ended, and that is not nothing.
+bool is_staged(const std::deque<StreamRun>& streams) {
+  bool any = false;
+  for (const StreamRun& stream : streams) {
+    if (stream.state() == RunState::skipped) continue;
+    if (stream.state() != RunState::staged) return false;
+    any = true;
+  }
+  return any;
+}
+
 StoredError stored(const Error& error) {
   return {error.code, std::string(to_string(error.fault)), error.describe(), error.hint,
           error.retry};
@@ -193,7 +214,7 @@ Result<RunRecord> Runner::run(const RunId& id, const JobSpec& job, const RunOpti
   return conduct(
       id, job, options.full ? RunKind::full : RunKind::run,
       [&](Planner& planner, duck::Connection&) { return planner.plan(job, wanted, cancel); },
-      cancel);
+      cancel, options.hand_over);
 }
 
 Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunRecord& past,
@@ -245,7 +266,10 @@ Result<BackfillRun> Runner::backfill(const RunId& id, const JobSpec& job,
         return plan;
       },
       cancel);
-  remove();
+  // Over a shared stage they may be those of whoever has the job.
+  const bool are_others =
+      !ran.ok() && (ran.error().code == "run.leased" || ran.error().code == "run.lease_lost");
+  if (!are_others) remove();
   if (!ran.ok()) return std::move(ran).error();
   return BackfillRun{std::move(*ran), from_stage};
 }
@@ -268,6 +292,7 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
       [](const PreparedStream& stream) { return stream.plan.kind == LoadKind::backfill; });
   const LeaseOptions options{job.name, id, newest, parts_.project.lease, is_past};
   TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
+  if (parts_.project.stage.shared) TM_CHECK(check_nothing_staged(id, job.name));
   TM_TRY(const std::vector<LedgerRow> heads,
          planned.sink->take_over(job.name, lease->token(), stop));
   if (loaded_meanwhile(planned, heads)) {
@@ -279,7 +304,8 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
 }
 
 Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind kind,
-                                  const MakePlan& make_plan, Cancel& cancel) {
+                                  const MakePlan& make_plan, Cancel& cancel,
+                                  const HandOver* hand_over) {
   RunStart start;
   start.run = id;
   start.job = job.name;
@@ -335,24 +361,44 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   }
 
   TM_CHECK(parts_.store.begin_run(start));
-  return advance(id, job, *planned, marks, {}, *engine, *lease, stop);
+  return advance(id, job, *planned, marks, {}, *engine, *lease, hand_over, stop);
+}
+
+// A run that changes hands has no lease for a moment, in which no other may load what is newer.
+Status Runner::check_nothing_staged(const RunId& id, const JobName& job) {
+  TM_TRY(const std::vector<RunRecord> open, parts_.store.unfinished_runs());
+  for (const RunRecord& run : open) {
+    if (run.job != job || run.run == id || !waits_for_load(run)) continue;
+    return internal_error(
+        "run.leased",
+        "run " + run.run.get() + " of job " + job.get() + " is staged and not loaded yet",
+        Retry::backoff, "wait until a server has loaded it");
+  }
+  return {};
 }
 
 Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease& lease,
-                                Cancel& cancel) {
+                                const GoOn& how, Cancel& cancel) {
   TM_TRY(auto engine, parts_.engine.connect());
   std::vector<LeftStream> streams;
   std::vector<StreamMark> marks;
-  std::vector<RunState> ended;
+  Ended ended;
   for (const StreamRecord& stream : left.streams) {
     if (is_final(stream.mark.state)) {
-      ended.push_back(stream.mark.state);
+      ended.states.push_back(stream.mark.state);
+      if (stream.error && !ended.error) ended.error = error_of(*stream.error);
       continue;
     }
     TM_TRY(std::optional<Stage> stage,
            sealed_stage_of(stream, parts_.project, parts_.files, cancel));
     if (!stage && left.kind == RunKind::replay) {
       return internal_error("stage.not_sealed", "the stage of run " + left.run.get() + " is gone");
+    }
+    if (!stage && how.from_stages) {
+      return internal_error(
+          "run.no_stage",
+          "the stage of run " + left.run.get() + " is gone, or not as it was sealed",
+          Retry::backoff, "its window is read again; nothing of it was loaded");
     }
     streams.push_back({stream.stream, stream.window, std::move(stage)});
     marks.push_back(stream.mark);
@@ -367,40 +413,61 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
   if (!planned.ok()) return std::move(planned).error();
   for (PreparedStream& stream : planned->streams)
     stream.plan.fence = lease.token();
-  return advance(left.run, job, *planned, marks, std::move(ended), *engine, lease, cancel);
+  return advance(left.run, job, *planned, marks, std::move(ended), *engine, lease, how.hand_over,
+                 cancel);
 }
 
 Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& planned,
-                                  const std::vector<StreamMark>& marks, std::vector<RunState> ended,
-                                  duck::Connection& engine, Lease& lease, Cancel& stop) {
-  std::optional<Error> first_error;
+                                  const std::vector<StreamMark>& marks, Ended ended,
+                                  duck::Connection& engine, Lease& lease, const HandOver* hand_over,
+                                  Cancel& stop) {
+  const bool asks = hand_over != nullptr && may_change_hands(planned);
+  std::optional<Error> first_error = std::move(ended.error);
   std::optional<std::string> watermark;
   std::vector<StreamId> loaded;
   bool all_ended = true;
+  std::deque<StreamRun> runs;
   {
     const CancelWatch watch(stop, engine);
+    const auto note = [&](std::optional<Error> error) -> Status {
+      TM_CHECK(lease.held());
+      if (error && !first_error) first_error = std::move(error);
+      return {};
+    };
     for (std::size_t at = 0; at < planned.streams.size(); ++at) {
       PreparedStream& stream = planned.streams[at];
-      StreamRun stream_run(parts_, id, job, stream, *planned.sink, engine, lease, marks[at]);
-      std::optional<Error> error = stream_run.execute(stop);
-      TM_CHECK(lease.held());
-      all_ended = all_ended && is_final(stream_run.state());
-      ended.push_back(stream_run.state());
-      if (error && !first_error) first_error = std::move(error);
-      const auto& hi = stream.plan.bound.window.hi;
-      const bool moved = stream.plan.kind != LoadKind::backfill;
-      if (stream_run.state() == RunState::done && hi && moved) watermark = hi->text;
-      if (stream_run.state() == RunState::done) loaded.push_back(stream.plan.id);
+      StreamRun& one = runs.emplace_back(parts_, id, job, stream, *planned.sink, engine, lease,
+                                         marks[at], hand_over);
+      TM_CHECK(note(asks ? one.extract(stop) : one.execute(stop)));
+      if (asks && stream.source && planned.streams.size() > 1) stream.source->rest();
+    }
+    // Where one could not be read the others are loaded here: the run has failed, and is done with.
+    if (asks && is_staged(runs)) {
+      TM_TRY(const bool here, hand_over->loads_here(id));
+      if (!here) return record_of(id);
+    }
+    for (StreamRun& one : runs) {
+      if (asks) TM_CHECK(note(one.load(stop)));
     }
   }
+  for (std::size_t at = 0; at < planned.streams.size(); ++at) {
+    const StreamPlan& plan = planned.streams[at].plan;
+    const RunState state = runs[at].state();
+    all_ended = all_ended && is_final(state);
+    ended.states.push_back(state);
+    if (state != RunState::done) continue;
+    if (plan.bound.window.hi && plan.kind != LoadKind::backfill)
+      watermark = plan.bound.window.hi->text;
+    loaded.push_back(plan.id);
+  }
   if (!all_ended) {
-    // A COMMIT that nobody can tell about now: the run stays open until the target can be asked.
+    // A COMMIT that nobody can tell about now, or a load that is tried again: the run stays open.
     TM_TRY(RunRecord record, record_of(id));
     if (first_error) record.error = stored(*first_error);
     return record;
   }
   remove_aged(id, loaded, *planned.sink, stop);
-  RunFinish end = finish(id, worst_of(ended), std::move(first_error));
+  RunFinish end = finish(id, worst_of(ended.states), std::move(first_error));
   end.watermark_snapshot = std::move(watermark);
   TM_CHECK(parts_.store.finish_run(end));
   lease.ended();

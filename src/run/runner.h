@@ -29,6 +29,7 @@ namespace tidemark {
 class Lease;
 class Planner;
 struct BackfillRange;
+struct HandOver;
 
 struct RunOptions {
   bool full = false;
@@ -38,6 +39,14 @@ struct RunOptions {
   bool accept_drift = false;    // a person has seen how the source's columns differ
   bool accept_deletes = false;  // a person has seen how many rows are gone from the source
   bool sweep = false;           // all keys are compared now
+  // Who is asked whether it is loaded here; nothing: it is.
+  const HandOver* hand_over = nullptr;
+};
+
+// How a run is gone on with.
+struct GoOn {
+  const HandOver* hand_over = nullptr;
+  bool from_stages = false;  // nothing is read from the source: `run.no_stage` where it would be
 };
 
 struct BackfillOptions {
@@ -92,21 +101,31 @@ class Runner {
 
   // Goes on with a run whose process died, from the last durable step of each stream; what it
   // sealed is not read again. REQUIRES its lease, and that its unfinished streams are at
-  // `retry_wait` with the lease's token.
-  Result<RunRecord> go_on(const RunRecord& left, const JobSpec& job, Lease& lease, Cancel& cancel);
+  // `retry_wait`, or `staged`, with the lease's token.
+  Result<RunRecord> go_on(const RunRecord& left, const JobSpec& job, Lease& lease, const GoOn& how,
+                          Cancel& cancel);
 
  private:
   // A run from its plan to its record, whatever the plan was made from.
   Result<RunRecord> conduct(const RunId& id, const JobSpec& job, RunKind kind,
-                            const MakePlan& make_plan, Cancel& cancel);
+                            const MakePlan& make_plan, Cancel& cancel,
+                            const HandOver* hand_over = nullptr);
   // The plan under the job's lease, or a plan with nothing to do and no lease.
   Result<JobPlan> plan_and_lease(const RunId& id, const JobSpec& job, const MakePlan& make_plan,
                                  duck::Connection& engine, std::unique_ptr<Lease>& lease,
                                  Cancel& stop);
-  // The streams of a plan to their ends, in a run whose other streams ended as `ended`.
+  // The streams of a run that ended before.
+  struct Ended {
+    std::vector<RunState> states;
+    std::optional<Error> error;  // of the first that did not end well
+  };
+  // The streams of a plan to their ends or, with `hand_over`, perhaps to their sealed stages.
   Result<RunRecord> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
-                            const std::vector<StreamMark>& marks, std::vector<RunState> ended,
-                            duck::Connection& engine, Lease& lease, Cancel& stop);
+                            const std::vector<StreamMark>& marks, Ended ended,
+                            duck::Connection& engine, Lease& lease, const HandOver* hand_over,
+                            Cancel& stop);
+  // `run.leased` where another run of the job is staged and not loaded.
+  Status check_nothing_staged(const RunId& id, const JobName& job);
   // Stages that came of age, of streams that were loaded.
   void remove_aged(const RunId& id, const std::vector<StreamId>& loaded, Sink& sink, Cancel& stop);
   Result<RunRecord> record_of(const RunId& id);

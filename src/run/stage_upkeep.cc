@@ -39,17 +39,24 @@ class Survey {
 
   Result<StageSurvey> make() {
     TM_TRY(const std::filesystem::path root, stage_root(parts_.project));
-    if (parts_.store != nullptr) {
-      TM_TRY(unfinished_, parts_.store->unfinished_runs());
-    }
     std::vector<JobName> names;
     for (const JobSpec& job : parts_.jobs)
       names.push_back(job.name);
     TM_TRY(const std::vector<StagedStream> streams, staged_streams(root, names, parts_.files));
     TM_CHECK(find_wanted());
+    std::vector<std::pair<StagedStream, std::vector<StageFolder>>> found;
     for (const StagedStream& stream : streams) {
+      if (filter_.job && stream.id.job != *filter_.job) continue;
+      TM_TRY(std::vector<StageFolder> folders, stage_folders(stream));
+      found.emplace_back(stream, std::move(folders));
+    }
+    // Only now: a run is in the store before it writes here, also where it is another server's.
+    if (parts_.store != nullptr) {
+      TM_TRY(unfinished_, parts_.store->unfinished_runs());
+    }
+    for (auto& [stream, folders] : found) {
       TM_CHECK(cancel_.check());
-      if (!filter_.job || stream.id.job == *filter_.job) TM_CHECK(add(stream));
+      TM_CHECK(add(stream, std::move(folders)));
     }
     return std::move(survey_);
   }
@@ -64,8 +71,7 @@ class Survey {
     return {};
   }
 
-  Status add(const StagedStream& stream) {
-    TM_TRY(std::vector<StageFolder> folders, stage_folders(stream));
+  Status add(const StagedStream& stream, std::vector<StageFolder> folders) {
     std::vector<SurveyedStage> stages;
     for (StageFolder& folder : folders) {
       SurveyedStage one;

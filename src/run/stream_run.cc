@@ -10,6 +10,7 @@
 #include "connect/key_read.h"
 #include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
+#include "env/process.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
 #include "run/deletions.h"
@@ -47,6 +48,11 @@ std::string name_of_read(const StreamPlan& plan, const Source& source) {
   return sha256_hex(text);
 }
 
+// Where a run may change hands, its events say in whose it was.
+std::string by_whom(const ProjectSpec& project) {
+  return project.stage.shared ? ", by " + name_of_process(this_process()) : "";
+}
+
 Supersedes superseded_by(const StreamPlan& plan) {
   return supersedes(plan.target.strategy, plan.kind, !plan.bound.window.lo);
 }
@@ -79,9 +85,22 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
 }
 
 std::optional<Error> StreamRun::execute(Cancel& cancel) {
-  auto advanced = advance(cancel);
-  if (advanced.ok()) return std::nullopt;
-  Error error = std::move(advanced).error();
+  if (auto error = extract(cancel)) return error;
+  return load(cancel);
+}
+
+std::optional<Error> StreamRun::extract(Cancel& cancel) {
+  return outcome(take_rows(cancel), cancel);
+}
+
+std::optional<Error> StreamRun::load(Cancel& cancel) {
+  const bool has_rows = staged_ && !is_final(mark_.state);
+  return has_rows ? outcome(load_rows(cancel), cancel) : std::nullopt;
+}
+
+std::optional<Error> StreamRun::outcome(Status reached, Cancel& cancel) {
+  if (reached.ok()) return std::nullopt;
+  Error error = std::move(reached).error();
   // From here on the run may be another's: nothing more is written.
   if (auto held = lease_.held(); !held.ok()) return std::move(held).error();
   // An interrupted statement may report anything; what the person asked for goes first.
@@ -91,24 +110,34 @@ std::optional<Error> StreamRun::execute(Cancel& cancel) {
   if (may_be_in_) return error;
   // What was written and not committed is not loaded, nor taken out.
   if (mark_.state != RunState::committed) counts_.rows_loaded = counts_.rows_deleted = RowCount(0);
-  if (!is_final(mark_.state) && can_follow(mark_.state, final_state(error))) {
-    auto ended = step(final_state(error), error.describe(), error);
+  RunState to = final_state(error);
+  const bool is_settled = to == RunState::blocked;
+  if (!is_settled && staged_ && hand_over_ != nullptr && hand_over_->tries_again(error))
+    to = RunState::retry_wait;
+  if (!is_final(mark_.state) && can_follow(mark_.state, to)) {
+    auto ended = step(to, error.describe(), error);
     if (!ended.ok()) return std::move(ended).error();
   }
   return error;
 }
 
 Status StreamRun::replan() {
+  if (mark_.state == RunState::staged)
+    TM_CHECK(step(RunState::retry_wait, "its stage is not as it was sealed"));
   return step(RunState::planned, "planned again: its process had died before the stage was sealed");
 }
 
-Status StreamRun::advance(Cancel& cancel) {
-  if (mark_.state == RunState::retry_wait && !prepared_.stage) TM_CHECK(replan());
+Status StreamRun::take_rows(Cancel& cancel) {
+  const bool was_left = mark_.state == RunState::retry_wait || mark_.state == RunState::staged;
+  if (was_left && !prepared_.stage) TM_CHECK(replan());
   if (prepared_.plan.bound.nothing_new) return step(RunState::skipped, prepared_.plan.idle_reason);
-  TM_TRY(const std::optional<StagedRows> staged, take_rows(cancel));
+  TM_TRY(staged_, find_rows(cancel));
+  return staged_ ? Status() : step(RunState::skipped, prepared_.plan.idle_reason);
+}
+
+Status StreamRun::load_rows(Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
-  if (!staged) return step(RunState::skipped, plan.idle_reason);
-  TM_CHECK(load(*staged, cancel));
+  TM_CHECK(load(*staged_, cancel));
   // A lost acknowledge costs a later repeat, never a row, so it does not fail a committed load.
   if (prepared_.source && plan.kind == LoadKind::window && plan.bound.window.hi) {
     auto told = prepared_.source->acknowledge(*plan.bound.window.hi);
@@ -121,17 +150,17 @@ Status StreamRun::advance(Cancel& cancel) {
   return {};
 }
 
-Result<std::optional<StagedRows>> StreamRun::take_rows(Cancel& cancel) {
+Result<std::optional<StagedRows>> StreamRun::find_rows(Cancel& cancel) {
   if (prepared_.again) return take_refused(*prepared_.again, cancel);
   TM_TRY(const std::optional<Stage> stage,
-         prepared_.stage ? take_stage(*prepared_.stage, cancel) : extract(cancel));
+         prepared_.stage ? take_stage(*prepared_.stage, cancel) : read_source(cancel));
   if (!stage) return std::optional<StagedRows>();
   return std::optional(rows_of(*stage));
 }
 
-Result<std::optional<Stage>> StreamRun::extract(Cancel& cancel) {
+Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
-  TM_CHECK(step(RunState::extracting, "reading the window"));
+  TM_CHECK(step(RunState::extracting, "reading the window" + by_whom(parts_.project)));
   StageOptions options;
   TM_TRY(options.root, stage_root(parts_.project));
   // A window's own stage has its place.
@@ -177,6 +206,7 @@ Result<std::optional<Stage>> StreamRun::take_stage(const Stage& stage, Cancel& c
   show(RunStep::stage, stage.manifest().rows_staged, 0);
   if (!prepared_.stage_verified) TM_CHECK(stage.verify(HashDepth::xxh3, cancel));
   count(stage);
+  if (mark_.state == RunState::staged) return std::optional(stage);  // it came from another's hands
   TM_CHECK(step(RunState::staged, show_count(counts_.rows_read.get()) +
                                       " rows in the stage of run " +
                                       stage.manifest().key.run_id.get()));
@@ -270,7 +300,7 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
         "(SELECT * REPLACE (0::BIGINT AS seq) FROM " + refined.refused.relation + ")";
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
-  TM_CHECK(step(RunState::loading, "loading into " + plan.target.table));
+  TM_CHECK(step(RunState::loading, "loading into " + plan.target.table + by_whom(parts_.project)));
   TM_TRY(const std::optional<Removal> sweep, keys_of_source(found_at, cancel));
   show(RunStep::load, counts_.rows_good.get(), 0);
   const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "plan/plan.h"
+#include "run/hand_over.h"
 #include "run/lease.h"
 #include "run/refine.h"
 #include "run/runner.h"
@@ -21,7 +22,7 @@ class StreamRun {
  public:
   StreamRun(const RunnerParts& parts, const RunId& run, const JobSpec& job,
             PreparedStream& prepared, Sink& sink, duck::Connection& engine, const Lease& lease,
-            StreamMark mark)
+            StreamMark mark, const HandOver* hand_over)
       : parts_(parts),
         run_(run),
         job_(job),
@@ -29,26 +30,33 @@ class StreamRun {
         sink_(sink),
         engine_(engine),
         lease_(lease),
-        mark_(mark) {}
+        mark_(mark),
+        hand_over_(hand_over) {}
 
-  // The Error that ended the stream, when it did not end well; the store has it too.
+  // The Error that ended the stream, when it did not end well; the store has it too. Both halves.
   std::optional<Error> execute(Cancel& cancel);
+  // From the last durable state to the sealed stage, or to the end where there is nothing to load.
+  std::optional<Error> extract(Cancel& cancel);
+  // The rest; nothing happens where extract() came to an end.
+  std::optional<Error> load(Cancel& cancel);
   RunState state() const { return mark_.state; }
 
  private:
-  // From the last durable state on.
-  Status advance(Cancel& cancel);
-  // A stream that was left behind before its stage was sealed: its new window is stored.
+  Status take_rows(Cancel& cancel);
+  Status load_rows(Cancel& cancel);
+  // The Error as the stream ends with it.
+  std::optional<Error> outcome(Status reached, Cancel& cancel);
+  // A stream that was left behind without a stage that can be used: its new window is stored.
   Status replan();
   // Nothing where the window turned out empty and need not be recorded.
-  Result<std::optional<Stage>> extract(Cancel& cancel);
+  Result<std::optional<Stage>> read_source(Cancel& cancel);
   // A stage that stands already: its bytes are checked, its counts taken.
   Result<std::optional<Stage>> take_stage(const Stage& stage, Cancel& cancel);
   void count(const Stage& stage);
   Status refresh_tables_read(Cancel& cancel);
   // Refused rows that are tried again: their stages' bytes are checked.
   Result<std::optional<StagedRows>> take_refused(const TryAgain& again, Cancel& cancel);
-  Result<std::optional<StagedRows>> take_rows(Cancel& cancel);
+  Result<std::optional<StagedRows>> find_rows(Cancel& cancel);
   Status load(const StagedRows& staged, Cancel& cancel);
   // The open refused rows of windows before this one that a newer version may answer for.
   Result<StagedTable> older_refused(Cancel& cancel);
@@ -73,6 +81,8 @@ class StreamRun {
   duck::Connection& engine_;
   const Lease& lease_;
   StreamMark mark_;
+  const HandOver* const hand_over_;  // nothing: the run stays with who began it
+  std::optional<StagedRows> staged_;
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;
   SweepNote sweep_;

@@ -262,6 +262,20 @@ Result<std::vector<RunRecord>> Workspace::recover_job(const JobName& job, RunObs
   return recover_left(std::move(options), observer, cancel);
 }
 
+Result<RunRecord> Workspace::go_on_with(const RunId& run, const JobSpec& job, const GoOn& how,
+                                        RunObserver& observer, Cancel& cancel) {
+  TM_TRY(Store * store, this->store());
+  const JobFinder find = finder();
+  // The job may have been edited since this project was opened.
+  const auto job_of = [&](const RunRecord& left) -> LeftJob {
+    if (left.spec_hash == job.content_hash) return {job, {}};
+    LeftJob found = find.of_left(left, *store);
+    if (found.why_not.empty()) found.why_not = "the job's file has been changed since";
+    return found;
+  };
+  return tidemark::go_on_with(parts(*store, observer), run, job_of, how, cancel);
+}
+
 Result<std::vector<RunRecord>> Workspace::recover_left(RecoveryOptions options,
                                                        RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());

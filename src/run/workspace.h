@@ -87,6 +87,10 @@ class Workspace {
   // Goes on with what was left of one job. From any thread, once recover() was called.
   Result<std::vector<RunRecord>> recover_job(const JobName& job, RunObserver& observer,
                                              Cancel& cancel);
+  // Goes on with one run of the job as it is now, where it was begun so. From any thread, once
+  // recover() was called.
+  Result<RunRecord> go_on_with(const RunId& run, const JobSpec& job, const GoOn& how,
+                               RunObserver& observer, Cancel& cancel);
   // The runs that ended or went on by recovery, since it was asked last.
   std::vector<RunRecord> take_recovered() { return std::exchange(recovered_runs_, {}); }
   // A run under the lock. REQUIRES claim().

@@ -12,14 +12,6 @@ UtcMicros later(UtcMicros at, std::chrono::nanoseconds by) {
   return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
 }
 
-Error error_of(const StoredError& stored) {
-  Error error = internal_error(stored.code, stored.message, stored.retry, stored.hint);
-  for (const Fault fault : {Fault::user, Fault::source, Fault::target, Fault::internal}) {
-    if (to_string(fault) == stored.fault) error.fault = fault;
-  }
-  return error;
-}
-
 Missed missed_of(const JobSpec& job, FireTask what) {
   return what == FireTask::run ? job.schedule.missed : Missed::once;
 }
@@ -40,15 +32,19 @@ OnOpen on_open_of(const JobSpec& job, FireTask what) {
 void describe(FireRecord& fire, const JobSpec& job) {
   const ScheduleSpec& schedule = job.schedule;
   fire.priority = fire.task.what == FireTask::run ? schedule.priority : verify_priority;
-  fire.pool = schedule.pool ? schedule.pool->value : "";
-  fire.label = schedule.label ? schedule.label->value : "";
+  const bool loads = fire.half == FireHalf::load;
+  const auto& pool = loads ? schedule.load_pool : schedule.pool;
+  const auto& label = loads ? schedule.load_label : schedule.label;
+  fire.pool = pool ? pool->value : "";
+  fire.label = label ? label->value : "";
 }
 
 bool counts_as_run(FireState state) {
   return state == FireState::done || state == FireState::failed || state == FireState::blocked;
 }
 
-std::set<std::string> connections_of(const JobSpec& job) {
+std::set<std::string> connections_of(const JobSpec& job, FireHalf half) {
+  if (half == FireHalf::load) return {job.to.connection.value};
   return {job.from.connection.value, job.to.connection.value};
 }
 

@@ -25,14 +25,14 @@ UtcMicros later(UtcMicros at, std::chrono::nanoseconds by);
 // A comparison that was missed is made once: the next one proves as much.
 Missed missed_of(const JobSpec& job, FireTask what);
 OnOpen on_open_of(const JobSpec& job, FireTask what);
-// What whoever claims a fire has to know of its job.
+// What whoever claims a fire at its half has to know of its job.
 void describe(FireRecord& fire, const JobSpec& job);
 // What jobs that come after follow: a run that came to an end. One that was left out or cancelled
 // is as none.
 bool counts_as_run(FireState state);
 FireState state_after(const RunRecord& record);
-Error error_of(const StoredError& stored);
-std::set<std::string> connections_of(const JobSpec& job);
+// Those that it asks; a plan asks the target too.
+std::set<std::string> connections_of(const JobSpec& job, FireHalf half);
 // `; held back: a, b`, or nothing.
 std::string held_back_text(const std::vector<JobName>& jobs);
 

@@ -15,6 +15,9 @@
 
 namespace tidemark {
 
+// Whether there is a next attempt at all, as said below.
+bool may_be_retried(const RetrySpec& policy, const Error& error, int attempts,
+                    std::chrono::milliseconds since_fire);
 // The pause before the next attempt, when `attempts` were made and the last ended with `error`,
 // `since_fire` after the fire; nothing: not again. Faults of the user, and those whose retry is
 // `never`, stay for a person.

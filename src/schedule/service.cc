@@ -37,10 +37,19 @@ ServiceOptions with_backfills(ServiceOptions options) {
   return options;
 }
 
+// Where servers share a store, what is claimed has a place of its pool.
+QueueLimits limits_of_queue(const ServiceOptions& options) {
+  QueueLimits limits = options.limits;
+  if (options.shared) limits.pools.clear();
+  return limits;
+}
+
 }  // namespace
 
 Service::Service(const ServiceParts& parts, ServiceOptions options)
-    : parts_(parts), options_(with_backfills(std::move(options))), queue_(options_.limits) {}
+    : parts_(parts),
+      options_(with_backfills(std::move(options))),
+      queue_(limits_of_queue(options_)) {}
 
 Service::~Service() {
   {

@@ -27,6 +27,7 @@
 #include "base/cancel.h"
 #include "env/randomness.h"
 #include "run/backfill.h"
+#include "run/hand_over.h"
 #include "schedule/breaker.h"
 #include "schedule/delays.h"
 #include "schedule/due_queue.h"
@@ -52,6 +53,13 @@ struct PutOff {
   std::string why;
 };
 
+// What a run is at, where servers claim its halves apart.
+struct HalfRun {
+  FireHalf half = FireHalf::extract;
+  RunId run;     // of an extract: the one to begin
+  RunId before;  // of an extract: of the attempt before, which may have been left; empty: none
+};
+
 struct ServiceParts {
   Store& store;
   const Clock& clock;
@@ -69,6 +77,10 @@ struct ServiceParts {
   // Whether a job is not to begin at a moment, as in the quiet hours of its source; any thread,
   // does not block.
   std::function<std::optional<PutOff>(const JobSpec&, UtcMicros)> put_off = {};
+  // A half of a run, or both where HandOver says so; the record may be of the run before. Given
+  // where all servers reach the stage: `run` is for nobody then.
+  std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
+      run_half = {};
 };
 
 // Parts of backfills have a pool of their own: one at a time, unless `pools` says how many.
@@ -185,8 +197,8 @@ class Service {
   Status say_that_it_lives(bool leaves);
   Status claim();
   void give_away(FireRecord fire);
-  bool may_run(const Task& task);
-  bool is_reachable(const JobSpec& job, std::chrono::nanoseconds at) const;
+  bool may_run(const FireRecord& fire);
+  bool is_reachable(const JobSpec& job, FireHalf half, std::chrono::nanoseconds at) const;
   Status forget_unknown();
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
@@ -215,9 +227,16 @@ class Service {
     std::optional<Error> error;
   };
   void note_delay(const Job& job, const FireRecord& fire);
-  Outcome perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel);
+  Outcome perform(const JobSpec& job, FireRecord& fire, const RunId& before, Cancel& cancel);
+  // Of runs in halves; see service_halves.cc.
+  bool is_in_halves(const Task& task) const;
+  Outcome perform_half(const JobSpec& job, FireRecord& fire, const RunId& before, Cancel& cancel);
+  Result<bool> loads_here(const JobSpec& job, FireRecord& fire, const RunId& run);
+  bool tries_load_again(const JobSpec& job, const FireRecord& fire, const Error& error,
+                        const Cancel& cancel);
+  bool comes_to_other_half(const JobSpec& job, FireRecord& fire, const Outcome& outcome) const;
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
-  void judge_connections(const JobSpec& job, const std::optional<Error>& error);
+  void judge_connections(const JobSpec& job, FireHalf half, const std::optional<Error>& error);
   void tell(const FireRecord& fire, std::optional<RunRecord> record);
   Status store(const FireRecord& fire);
   // The same, later where the store does not answer.

@@ -65,7 +65,7 @@ void Service::offer(const BackfillRecord& backfill, nanoseconds at) {
   if (label && !options_.labels.contains(label->value)) return;
   const auto rest = backfill_rests_.find(backfill.job);
   if (rest != backfill_rests_.end() && at < rest->second) return;
-  if (!is_reachable(*job->second.spec, at)) return;
+  if (!is_reachable(*job->second.spec, FireHalf::extract, at)) return;
   queue_.add({task, backfill.created_at, backfill_priority, backfill_pool});
 }
 

@@ -7,7 +7,7 @@ namespace tidemark {
 // With mutex_ held, at the first attempt. What was due before this service was there is not late by
 // its doing.
 void Service::note_delay(const Job& job, const FireRecord& fire) {
-  if (fire.attempts != 1 || !serves_since_) return;
+  if (fire.attempts != 1 || fire.half == FireHalf::load || !serves_since_) return;
   const auto times = job.times.find(fire.task.what);
   const UtcMicros due =
       times == job.times.end() ? fire.fire : times->second.begin_of(fire.task.job, fire.fire);

@@ -21,13 +21,13 @@ bool is_quiet(const std::optional<Error>& error) {
 }
 
 // Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
-// by hand or a server that was silent; its lease was lost, as while the store was away; or it was
-// stopped, and nobody had asked.
+// by hand or a server that was silent; its lease was lost, as while the store was away; the stage
+// is not there; or it was stopped, and nobody had asked.
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
-  return error &&
-         (error->code == "run.leased" || error->code == "run.lease_lost" || is_quiet(error));
+  return error && (error->code == "run.leased" || error->code == "run.lease_lost" ||
+                   error->code == "stage.not_shared" || is_quiet(error));
 }
 
 // Says nothing of the connections of a run.
@@ -77,10 +77,11 @@ void Service::begin(const QueuedRun& next) {
       put_back(fire);
     } else {
       fire.state = FireState::running;
+      if (!is_in_halves(next.task)) fire.half = FireHalf::extract;  // of settings of before
       ++fire.attempts;
       note_delay(*job, fire);
       before = std::exchange(fire.run, RunId());
-      fire.run = new_run_id(parts_.clock, parts_.randomness);
+      fire.run = fire.half == FireHalf::load ? before : new_run_id(parts_.clock, parts_.randomness);
       fire.reason.clear();
       fire.next_at.reset();
       Running running{&cancel, std::nullopt, {}};
@@ -94,9 +95,10 @@ void Service::begin(const QueuedRun& next) {
   Status stored = store(fire);
   if (!stored.ok()) return not_begun(std::move(fire), std::move(stored).error());
   tell(fire, std::nullopt);
-  Outcome outcome = perform(*spec, fire, cancel);
-  // Somebody else has the job: what is known of the fire is the run of before.
-  if (outcome.error && outcome.error->code == "run.leased") fire.run = before;
+  Outcome outcome = perform(*spec, fire, before, cancel);
+  // Nothing was begun: what is known of the fire is the run of before.
+  const std::string code = outcome.error ? outcome.error->code : "";
+  if (code == "run.leased" || code == "stage.not_shared") fire.run = before;
   std::string why;
   {
     const std::lock_guard lock(mutex_);
@@ -116,7 +118,7 @@ void Service::not_begun(FireRecord fire, Error error) {
   {
     const std::lock_guard lock(mutex_);
     const auto job = jobs_.find(fire.task.job);
-    if (job != jobs_.end()) judge_connections(*job->second.spec, was_stopped());
+    if (job != jobs_.end()) judge_connections(*job->second.spec, fire.half, was_stopped());
     running_.erase(fire.task.job);
     const FireKey key{fire.task, fire.fire};
     if (is_others) {
@@ -142,12 +144,14 @@ void Service::put_back(const FireRecord& fire) {
   if (fire.state == FireState::retry_wait) retries_.emplace(*fire.next_at, key);
 }
 
-Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Cancel& cancel) {
+Service::Outcome Service::perform(const JobSpec& job, FireRecord& fire, const RunId& before,
+                                  Cancel& cancel) {
   if (fire.task.what == FireTask::verify) {
     Status compared = parts_.verify(job, cancel);
     if (compared.ok()) return {};
     return {std::nullopt, std::move(compared).error()};
   }
+  if (is_in_halves(fire.task)) return perform_half(job, fire, before, cancel);
   auto ran = parts_.run(job, fire.run, cancel);
   if (!ran.ok()) return {std::nullopt, std::move(ran).error()};
   return {*std::move(ran), std::nullopt};
@@ -155,14 +159,17 @@ Service::Outcome Service::perform(const JobSpec& job, const FireRecord& fire, Ca
 
 // With mutex_ held. A connection that does not answer holds its jobs; they wait for their turn.
 std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
-  if (const auto put_off = parts_.put_off ? parts_.put_off(job, time()) : std::nullopt) {
+  // A stage that is sealed is loaded in any hours.
+  const bool reads = fire.half == FireHalf::extract;
+  if (const auto put_off =
+          reads && parts_.put_off ? parts_.put_off(job, time()) : std::nullopt) {
     fire.state = FireState::retry_wait;
     fire.next_at = put_off->until;
     return put_off->why;
   }
   const nanoseconds at = parts_.clock.monotonic();
   std::vector<Breaker*> asked;
-  for (const std::string& name : connections_of(job)) {
+  for (const std::string& name : connections_of(job, fire.half)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
     if (breaker.let_through(at)) {
       asked.push_back(&breaker);
@@ -180,9 +187,10 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
   return std::nullopt;
 }
 
-void Service::judge_connections(const JobSpec& job, const std::optional<Error>& error) {
+void Service::judge_connections(const JobSpec& job, FireHalf half,
+                                const std::optional<Error>& error) {
   const nanoseconds at = parts_.clock.monotonic();
-  for (const std::string& name : connections_of(job)) {
+  for (const std::string& name : connections_of(job, half)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
     const bool its_own =
         error && ((error->fault == Fault::source && name == job.from.connection.value) ||
@@ -208,13 +216,19 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
     fire.state = error->code == "run.cancelled" ? FireState::cancelled : FireState::failed;
   }
   if (error) fire.reason = error->message;
+  const FireHalf half = fire.half;
+  const bool is_staged = is_in_halves(fire.task) && record && waits_for_load(*record);
+  if (is_staged && error && error->code == "run.cancelled") fire.state = FireState::cancelled;
+  const bool changes_hands = comes_to_other_half(job, fire, outcome);
   const bool stopped = fire.state == FireState::cancelled;
   bool stays = false;
   {
     const std::lock_guard lock(mutex_);
     // What was stopped, or did not ask, says nothing of them.
-    judge_connections(job, stopped || is_quiet(error) ? was_stopped() : error);
-    if (stopped && why.empty() && leaving_) {
+    judge_connections(job, half, stopped || is_quiet(error) ? was_stopped() : error);
+    if (changes_hands) {
+      stays = true;
+    } else if (stopped && why.empty() && leaving_) {
       // The next start goes on with it.
       fire.state = FireState::waiting;
       --fire.attempts;
@@ -224,17 +238,18 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
       if (!why.empty()) fire.reason = why;
     }
     const bool goes_on = doer_of(fire.task) != nullptr;
-    if (was_not_its_own(error, fire.state, why) && !stays && goes_on) {
+    if (!stays && was_not_its_own(error, fire.state, why) && goes_on) {
       // Owed as before: no attempt was made, or not to its end.
       --fire.attempts;
       fire.state = FireState::retry_wait;
       fire.next_at = later(time(), owed_again_after);
       stays = true;
-    } else if (fire.state == FireState::failed && error && !stopped && goes_on) {
+    } else if (!stays && fire.state == FireState::failed && error && !stopped && goes_on) {
       const UtcMicros at = time();
       const milliseconds since((at.get() - fire.fire.get()) / 1000);
-      const auto pause = pause_before_retry(
-          job.schedule.retries, *error, static_cast<int>(fire.attempts), since, parts_.randomness);
+      auto pause = pause_before_retry(job.schedule.retries, *error, static_cast<int>(fire.attempts),
+                                      since, parts_.randomness);
+      if (!pause && is_staged) pause = milliseconds(0);  // its run was left open for it
       if (pause) {
         fire.state = FireState::retry_wait;
         fire.next_at = later(at, *pause);

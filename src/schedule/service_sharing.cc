@@ -85,7 +85,7 @@ Status Service::claim() {
   wanted.owner = options_.owner;
   wanted.labels = options_.labels;
   wanted.pools = options_.limits.pools;
-  wanted.takes = [this](const Task& task) { return may_run(task); };
+  wanted.takes = [this](const FireRecord& fire) { return may_run(fire); };
   auto claimed = parts_.store.claim_fires(wanted);
   if (!claimed.ok()) {
     unsure_ = true;
@@ -98,16 +98,16 @@ Status Service::claim() {
 
 // Not those of jobs that its files do not have, or whose system does not answer here: another
 // server may run them.
-bool Service::may_run(const Task& task) {
+bool Service::may_run(const FireRecord& fire) {
   const nanoseconds at = parts_.clock.monotonic();
   const std::lock_guard lock(mutex_);
-  const Job* const job = doer_of(task);
-  return job != nullptr && is_reachable(*job->spec, at);
+  const Job* const job = doer_of(fire.task);
+  return job != nullptr && is_reachable(*job->spec, fire.half, at);
 }
 
 // With mutex_ held.
-bool Service::is_reachable(const JobSpec& job, nanoseconds at) const {
-  const std::set<std::string> connections = connections_of(job);
+bool Service::is_reachable(const JobSpec& job, FireHalf half, nanoseconds at) const {
+  const std::set<std::string> connections = connections_of(job, half);
   return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
     const auto breaker = breakers_.find(name);
     return breaker != breakers_.end() && breaker->second.open_until(at).has_value();
@@ -148,8 +148,11 @@ Status Service::forget_unknown() {
 Status Service::describe_anew(const Jobs& jobs) {
   std::vector<FireRecord> told;
   for (const auto& job : jobs) {
-    for (const FireTask what : {FireTask::run, FireTask::verify}) {
+    for (const auto& [what, half] :
+         {std::pair(FireTask::run, FireHalf::extract), std::pair(FireTask::run, FireHalf::load),
+          std::pair(FireTask::verify, FireHalf::extract)}) {
       FireRecord fire = new_fire({job->name, what}, UtcMicros(0), "");
+      fire.half = half;
       describe(fire, *job);
       told.push_back(std::move(fire));
     }

@@ -10,7 +10,8 @@ namespace {
 
 // One that was begun once waits for nobody any more.
 bool waits_for_window(const FireRecord& fire, const JobSpec& job) {
-  return fire.task.what == FireTask::run && fire.attempts == 0 && Windows::waits(job);
+  return fire.task.what == FireTask::run && fire.half == FireHalf::extract && fire.attempts == 0 &&
+         Windows::waits(job);
 }
 
 }  // namespace

@@ -212,17 +212,44 @@ void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
   }
 }
 
-void check_pool(const JobSpec& job, const ProjectSpec& project, Faults& faults) {
-  if (!job.schedule.pool) return;
+void check_pool(const std::optional<Name>& pool_of_half, const JobSpec& job,
+                const ProjectSpec& project, Faults& faults) {
+  if (!pool_of_half) return;
   std::vector<std::string> names;
   for (const PoolSpec& pool : project.pools)
     names.push_back(pool.name.value);
-  const Name& wanted = *job.schedule.pool;
+  const Name& wanted = *pool_of_half;
   if (std::find(names.begin(), names.end(), wanted.value) != names.end()) return;
   faults.add(job.file, wanted.at,
              "unknown pool `" + wanted.value + "`" + did_you_mean(wanted.value, names),
              names.empty() ? "write `pools: {" + wanted.value + ": 2}` into tidemark.yaml"
                            : "tidemark.yaml has " + list_words(names));
+}
+
+bool same_name(const std::optional<Name>& a, const std::optional<Name>& b) {
+  return a && b ? a->value == b->value : a.has_value() == b.has_value();
+}
+
+// What is said of each half is for runs that change hands between them.
+void check_half(const char* key, const std::optional<Name>& extract,
+                const std::optional<Name>& load, const JobSpec& job, const ProjectSpec& project,
+                Faults& faults) {
+  if (project.stage.shared || same_name(extract, load)) return;
+  faults.add(job.file, extract ? extract->at : load->at,
+             std::string("`") + key +
+                 "` names one for each half of a run, and servers of this "
+                 "project do not share a stage",
+             "write one name for both, or `stage: {path: FOLDER, shared: true}` into tidemark.yaml "
+             "with a folder that every server reaches");
+}
+
+void check_halves(const JobSpec& job, const ProjectSpec& project, Faults& faults) {
+  const ScheduleSpec& schedule = job.schedule;
+  check_pool(schedule.pool, job, project, faults);
+  if (!same_name(schedule.pool, schedule.load_pool))
+    check_pool(schedule.load_pool, job, project, faults);
+  check_half("pool", schedule.pool, schedule.load_pool, job, project, faults);
+  check_half("label", schedule.label, schedule.load_label, job, project, faults);
 }
 
 }  // namespace
@@ -241,7 +268,7 @@ void check_connections(const ReadJob& job, const ProjectSpec& project,
     const LookupStep* lookup = std::get_if<LookupStep>(&step.kind);
     if (lookup != nullptr) find_connection(lookup->from.connection, job.spec, project, faults);
   }
-  check_pool(job.spec, project, faults);
+  check_halves(job.spec, project, faults);
 }
 
 void check_query(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,19 @@ struct RawAfter {
   std::optional<Located<AfterLate>> late;
 };
 ValueSpec<RawAfter> after_value();  // job_schedule.cc
+
+// A name for both halves of a run, or one for each.
+struct EachHalf {
+  Name both;  // empty: by half
+  std::optional<Name> extract;
+  std::optional<Name> load;
+
+  std::optional<Name> of_extract() const { return both.value.empty() ? extract : both; }
+  std::optional<Name> of_load() const { return both.value.empty() ? load : both; }
+};
+// `what` as in "the name of a pool".
+ValueSpec<EachHalf> each_half_value(const std::string& key, const std::string& what,
+                                    const std::string& example);  // job_schedule.cc
 
 // Adds a fault where a schedule has both, or a distance that it cannot have.
 void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,

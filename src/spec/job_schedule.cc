@@ -112,6 +112,29 @@ ValueSpec<RawAfter> after_value() {
           }};
 }
 
+ValueSpec<EachHalf> each_half_value(const std::string& key, const std::string& what,
+                                    const std::string& example) {
+  const ValueSpec<Name> one = config::name(what);
+  ConfigSpec<EachHalf> spec(key,
+                            "One for each half of a run, where `stage` of tidemark.yaml says "
+                            "`shared: true`. See [Several servers](../servers.md).",
+                            example);
+  spec.field("extract", &EachHalf::extract, one,
+             {.default_note = "none",
+              .description = "Of who plans the run, reads the source and seals the stage.",
+              .example = "shop"})
+      .field("load", &EachHalf::load, one,
+             {.default_note = "none",
+              .description = "Of who transforms, checks and loads what was staged.",
+              .example = "warehouse"});
+  spec.check([key](const EachHalf& halves, const YamlNode& node, ReadContext& context) {
+    if (halves.extract || halves.load) return;
+    context.fault(place(node.at), "`" + key + "` names no half",
+                  "write `extract` or `load` in it, or one name for both");
+  });
+  return config::object_or_short(std::move(spec), one, &EachHalf::both);
+}
+
 ValueSpec<VerifySpec> verify_value() {
   ConfigSpec<RawVerify> spec("verify",
                              "`tidemark serve` compares source and target by itself, as `tidemark "

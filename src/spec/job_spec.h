@@ -285,6 +285,9 @@ struct ScheduleSpec {
   RetrySpec retries;
   std::optional<Name> pool;
   std::optional<Name> label;  // servers that have it run the job; empty: any
+  // The same of the load, where extract and load are claimed apart.
+  std::optional<Name> load_pool;
+  std::optional<Name> load_label;
   std::int64_t priority = 0;
   std::vector<Name> after;
   bool after_any = false;  // one of them is enough

@@ -35,8 +35,8 @@ struct RawJob {
   Missed missed = Missed::once;
   Overlap overlap = Overlap::skip;
   RetrySpec retries;
-  std::optional<Name> pool;
-  std::optional<Name> label;
+  EachHalf pool;
+  EachHalf label;
   std::int64_t priority = 0;
   RawAfter after;
   std::optional<std::chrono::milliseconds> timeout;
@@ -184,15 +184,17 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "5 attempts",
               .description = "Whether and when a run that failed is tried again.",
               .example = "{attempts: 8}"})
-      .field("pool", &RawJob::pool, config::name("the name of a pool"),
+      .field("pool", &RawJob::pool,
+             each_half_value("pool", "the name of a pool", "{extract: shop, load: warehouse}"),
              {.default_note = "none",
               .description = "Jobs of one pool share the places that `pools` of tidemark.yaml "
-                             "gives it.",
+                             "gives it. Over a shared stage each half of a run may have its own.",
               .example = "nightly"})
-      .field("label", &RawJob::label, config::name("a label of servers"),
+      .field("label", &RawJob::label,
+             each_half_value("label", "a label of servers", "{extract: near-shop}"),
              {.default_note = "any server",
               .description = "Where several servers share a store: those that were started with "
-                             "`--label` and this one run the job.",
+                             "`--label` and this one run the job, or the half of it.",
               .example = "eu"})
       .field("priority", &RawJob::priority, config::integer(-100, 100),
              {.default_text = "0",
@@ -313,8 +315,10 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.missed = raw.missed;
   spec.schedule.overlap = raw.overlap;
   spec.schedule.retries = raw.retries;
-  spec.schedule.pool = std::move(raw.pool);
-  spec.schedule.label = std::move(raw.label);
+  spec.schedule.pool = raw.pool.of_extract();
+  spec.schedule.label = raw.label.of_extract();
+  spec.schedule.load_pool = raw.pool.of_load();
+  spec.schedule.load_label = raw.label.of_load();
   spec.schedule.priority = raw.priority;
   spec.schedule.after_any = !raw.after.any.empty();
   spec.schedule.after = std::move(spec.schedule.after_any ? raw.after.any : raw.after.all);

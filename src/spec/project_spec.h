@@ -74,6 +74,7 @@ struct ConnectionSpec {
 struct StageSpec {
   std::string path;                               // a folder, or `s3://bucket/prefix`
   std::optional<std::chrono::milliseconds> keep;  // nothing: forever
+  bool shared = false;                            // every server of the project reaches it
 };
 
 // Where Tidemark's own database is.

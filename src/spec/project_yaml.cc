@@ -205,7 +205,14 @@ ValueSpec<StageSpec> stage_value() {
                   "How long a stage is kept for replay after it was sealed. What is not loaded, "
                   "what a blocked run or an open row in quarantine came from, and the newest stage "
                   "of each stream stay, however old they are.",
-              .example = "30d"});
+              .example = "30d"})
+      .field("shared", &StageSpec::shared, config::boolean(),
+             {.default_text = "false",
+              .description =
+                  "Every server of the project reaches this folder, for example over NFS. Then "
+                  "extract and load are claimed apart: see [Several servers](../servers.md). Needs "
+                  "a store in PostgreSQL.",
+              .example = "true"});
   return config::object_or_short(std::move(spec), path, &StageSpec::path);
 }
 
@@ -245,7 +252,7 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
              {.default_text = ".tidemark/stage",
               .description =
                   "Where runs keep what they extracted, until the data is loaded and for replay. "
-                  "This version stages in a folder only, one for each project.",
+                  "A folder, one for each project.",
               .example = ".tidemark/stage"})
       .field("stage_keep", &ProjectSpec::stage, gone_value<StageSpec>(config::duration().doc),
              {.deprecated = "write `stage: {keep: 30d}`"})
@@ -304,6 +311,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
     if (memory != nullptr && project.memory_bytes < memory_bytes_min) {
       context.fault(memory->at, "`memory` must be at least 32MB: the engine needs that much itself",
                     "1GB is a good beginning");
+    }
+    if (project.stage.shared && project.store.sqlite_path()) {
+      context.fault(node.find("stage")->at,
+                    "`shared` is for servers that share a store, and this project's is a file",
+                    "remove `shared`, or move the store to PostgreSQL: `tidemark store migrate`");
     }
     const YamlNode* segment = node.find("segment");
     if (segment != nullptr && project.segment_bytes < segment_bytes_min) {

@@ -42,7 +42,7 @@ TEST_P(FiresTest, EachIsTakenOnce) {
 TEST_P(FiresTest, GoThroughAttemptsToTheirEnd) {
   take("orders", 100);
   FireRecord fire{
-      JobName("orders"), UtcMicros(100), FireState::running, 1, RunId("r1"), {}, {}, "here"};
+      JobName("orders"), UtcMicros(100), FireState::running, 1, RunId("r1"), {}, {}, {}, "here"};
   ASSERT_TRUE(store_->update_fire(fire).ok());
   fire.state = FireState::retry_wait;
   fire.next_at = UtcMicros(5'000'000);

@@ -242,6 +242,16 @@ CREATE TABLE etl_guard_shares (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// Extract and load claimed apart, over one stage that all servers reach.
+constexpr std::string_view version_12 = R"sql(
+ALTER TABLE etl_fires ADD COLUMN half TEXT NOT NULL DEFAULT 'extract';
+CREATE INDEX etl_fires_staged ON etl_fires (job_id) WHERE half = 'load' AND state IN ('waiting', 'running', 'retry_wait');
+CREATE TABLE etl_shared_stage (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Backfills that services run, and whom they make place for.
 constexpr std::string_view version_13 = R"sql(
 ALTER TABLE etl_backfills ADD COLUMN in_quiet_hours INTEGER NOT NULL DEFAULT 0;
@@ -253,10 +263,10 @@ ALTER TABLE etl_leases ADD COLUMN wanted_until TEXT;
 )sql";
 
 constexpr std::array steps_of_store{
-    Migration{1, version_1},   Migration{2, version_2},      Migration{3, version_3},
-    Migration{4, version_4},   Migration{5, version_5},      Migration{6, version_6},
-    Migration{7, version_7},   Migration{8, version_8},      Migration{9, version_9},
-    Migration{10, version_10}, Migration{13, version_13, 10}};
+    Migration{1, version_1},   Migration{2, version_2},   Migration{3, version_3},
+    Migration{4, version_4},   Migration{5, version_5},   Migration{6, version_6},
+    Migration{7, version_7},   Migration{8, version_8},   Migration{9, version_9},
+    Migration{10, version_10}, Migration{12, version_12}, Migration{13, version_13, 12}};
 
 struct Found {
   int version = 0;

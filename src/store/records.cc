@@ -152,6 +152,35 @@ std::string_view to_string(PartState state) {
   return "waiting";
 }
 
+std::string_view to_string(FireHalf half) {
+  return half == FireHalf::load ? "load" : "extract";
+}
+
+std::optional<FireHalf> fire_half(std::string_view text) {
+  for (const FireHalf half : {FireHalf::extract, FireHalf::load}) {
+    if (to_string(half) == text) return half;
+  }
+  return std::nullopt;
+}
+
+Error error_of(const StoredError& stored) {
+  Error error = internal_error(stored.code, stored.message, stored.retry, stored.hint);
+  for (const Fault fault : {Fault::user, Fault::source, Fault::target, Fault::internal}) {
+    if (to_string(fault) == stored.fault) error.fault = fault;
+  }
+  return error;
+}
+
+bool waits_for_load(const RunRecord& run) {
+  bool any = false;
+  for (const StreamRecord& stream : run.streams) {
+    if (is_final(stream.mark.state)) continue;
+    if (!stream.stage_dir) return false;
+    any = true;
+  }
+  return any && !run.ended_at;
+}
+
 FireRecord new_fire(Task task, UtcMicros fire, std::string owner, std::string skipped) {
   FireRecord record;
   record.task = std::move(task);

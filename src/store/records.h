@@ -169,6 +169,7 @@ struct StoredError {
   std::string hint;
   Retry retry = Retry::never;  // of runs; of streams it is not kept
 };
+Error error_of(const StoredError& stored);
 
 struct StreamRecord {
   StreamName stream;
@@ -208,6 +209,8 @@ struct RunRecord {
   // `running` until the run ended, whatever single streams came to.
   RunStatus status() const;
 };
+// Whether the run is open, and all that is left of it stands in sealed stages.
+bool waits_for_load(const RunRecord& run);
 
 // A window of a stream, and the run that read it.
 struct RunWindow {
@@ -260,6 +263,14 @@ enum class FireTask {
 std::string_view to_string(FireTask task);
 std::optional<FireTask> fire_task(std::string_view text);
 
+// Which half of its run a fire is at, where all servers reach the stage.
+enum class FireHalf {
+  extract,  // or the run as a whole
+  load,     // `run` has sealed its stages, and goes on from them
+};
+std::string_view to_string(FireHalf half);
+std::optional<FireHalf> fire_half(std::string_view text);
+
 // What has a schedule: a job, and what it does then.
 struct Task {
   Task() = default;
@@ -276,11 +287,12 @@ struct FireRecord {
   FireState state = FireState::waiting;
   std::int64_t attempts = 0;
   RunId run;  // of the newest attempt; empty before the first
+  FireHalf half = FireHalf::extract;
   std::optional<UtcMicros> next_at;
   std::string reason;
   std::string owner;   // this_process() of who has it; empty: whoever claims it first
   std::string inputs;  // of a job that follows others: their fires that it follows
-  // Of its job when it was taken, for whoever claims it.
+  // Of its job's half when it was taken or came to it, for whoever claims it.
   std::int64_t priority = 0;  // the higher first
   std::string pool;           // empty: none of its own
   std::string label;          // a server that has it runs the job; empty: any
@@ -317,10 +329,11 @@ struct FireAnswer {
 // Which fires a server has places for.
 struct FireClaim {
   std::string owner;
-  int places = 0;                          // at most so many
-  std::set<std::string> labels;            // beside those that any server may run
-  std::map<std::string, int> pools;        // of all servers together, by name; others have no limit
-  std::function<bool(const Task&)> takes;  // others are left to others; from any thread
+  int places = 0;                    // at most so many
+  std::set<std::string> labels;      // beside those that any server may run
+  std::map<std::string, int> pools;  // of all servers together, by name; others have no limit
+  // Others are left to others; from any thread.
+  std::function<bool(const FireRecord&)> takes;
 };
 
 // A server of a store that several share.

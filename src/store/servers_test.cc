@@ -190,7 +190,7 @@ TEST_P(ServersTest, WhatOneDoesNotRunIsLeftToOthers) {
   offer("a", 1);
   offer("b", 1);
   FireClaim terms;
-  terms.takes = [](const Task& task) { return task.job.get() == "b"; };
+  terms.takes = [](const FireRecord& fire) { return fire.task.job.get() == "b"; };
   EXPECT_EQ(named(claim("s1", 10, terms)), "b1 ");
 }
 

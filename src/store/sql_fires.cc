@@ -8,7 +8,8 @@ namespace tidemark::sql_fires {
 
 const char* const select_fires =
     "SELECT j.name, f.fire_time, f.state, f.attempts, f.run_id, f.next_at, f.reason, f.owner, "
-    "f.task, f.inputs, f.priority, f.pool, f.label, f.stop FROM etl_fires f JOIN etl_jobs j ON "
+    "f.task, f.inputs, f.priority, f.pool, f.label, f.stop, f.half FROM etl_fires f JOIN etl_jobs "
+    "j ON "
     "j.job_id = f.job_id ";
 const char* const open_states = "('waiting', 'running', 'retry_wait')";
 
@@ -56,6 +57,11 @@ Result<std::vector<FireRecord>> open_of(SqlSession& session, const Task& task) {
   return read(rows);
 }
 
+// What was extracted is loaded, also where a later fire comes.
+bool is_staged(const FireRecord& fire) {
+  return fire.half == FireHalf::load && fire.state != FireState::running;
+}
+
 Status set_stop(SqlSession& session, const FireRecord& fire, const std::string& why) {
   TM_TRY(auto update, session.prepare("UPDATE etl_fires SET stop = ? WHERE job_id = ? AND task = ? "
                                       "AND fire_time = ?"));
@@ -71,7 +77,7 @@ Status set_stop(SqlSession& session, const FireRecord& fire, const std::string& 
 bool is_busy(const std::vector<FireRecord>& open, OnOpen on_open) {
   if (on_open == OnOpen::queue || on_open == OnOpen::replace) return false;
   return std::any_of(open.begin(), open.end(), [&](const FireRecord& one) {
-    return one.state == FireState::running ||
+    return one.state == FireState::running || is_staged(one) ||
            (one.state == FireState::waiting && on_open == OnOpen::skip);
   });
 }
@@ -126,6 +132,9 @@ Result<std::vector<FireRecord>> read(SqlStatement& rows) {
     fire.priority = rows.int64_at(10);
     fire.pool = rows.text_at(11);
     fire.label = rows.text_at(12);
+    const auto half = fire_half(rows.text_at(14));
+    if (!half) return internal_error("store.bad_value", "a fire has a half that is none");
+    fire.half = *half;
     // Why it is to stop says more than why it goes on.
     const bool is_to_stop = !rows.text_at(13).empty() && !has_ended(fire.state);
     if (is_to_stop) fire.reason = rows.text_at(13);
@@ -148,6 +157,7 @@ Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_o
   TM_TRY(answer.taken, insert(session, answer.fire));
   if (!answer.taken || has_ended(answer.fire.state)) return answer;
   for (const FireRecord& one : open) {
+    if (is_staged(one)) continue;
     if (one.state == FireState::running && !one.owner.empty()) {
       FireRecord stop = one;
       stop.reason = "the run of " + to_text(fire.fire) + " takes its place";
@@ -166,11 +176,15 @@ Status update(SqlSession& session, const FireRecord& fire, const std::string& ow
   TM_TRY(auto statement,
          session.prepare(
              std::string("UPDATE etl_fires SET state = ?3, attempts = ?4, run_id = ?5, next_at = "
-                         "?6, reason = ?7, owner = ?11, inputs = ?10, ended_at = ?12 WHERE job_id "
-                         "= ?1 AND fire_time = ?2 AND task = ?9 AND owner = ?8 AND state IN ") +
+                         "?6, reason = ?7, owner = ?11, inputs = ?10, ended_at = ?12, half = ?13, "
+                         "pool = ?14, label = ?15 WHERE job_id = ?1 AND fire_time = ?2 AND task = "
+                         "?9 AND owner = ?8 AND state IN ") +
              open_states));
   bind(statement, fire);
-  statement.bind_text(10, owner);
+  statement.bind_text(10, owner)
+      .bind_text(12, to_string(fire.half))
+      .bind_text(13, fire.pool)
+      .bind_text(14, fire.label);
   if (has_ended(fire.state)) {
     TM_TRY(const UtcMicros now, session.now());
     statement.bind_text(11, to_text(now));
@@ -183,14 +197,16 @@ Status update(SqlSession& session, const FireRecord& fire, const std::string& ow
 
 Status describe(SqlSession& session, const FireRecord& fire) {
   TM_TRY(auto statement,
-         session.prepare(std::string("UPDATE etl_fires SET priority = ?, pool = ?, label = ? WHERE "
-                                     "job_id = ? AND task = ? AND owner = '' AND state IN ") +
-                         open_states));
+         session.prepare(
+             std::string("UPDATE etl_fires SET priority = ?, pool = ?, label = ? WHERE "
+                         "job_id = ? AND task = ? AND half = ? AND owner = '' AND state IN ") +
+             open_states));
   return statement.bind_int64(0, fire.priority)
       .bind_text(1, fire.pool)
       .bind_text(2, fire.label)
       .bind_text(3, job_id_of(fire.task.job).get())
       .bind_text(4, to_string(fire.task.what))
+      .bind_text(5, to_string(fire.half))
       .run();
 }
 

@@ -1,6 +1,7 @@
 #include "store/sql_servers.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -93,11 +94,22 @@ Result<std::map<std::string, int>> taken_places(SqlSession& session) {
   }
 }
 
-// Of each task its oldest fire that may begin, whose job nobody has a fire of. More than there are
+bool is_full(const std::string& pool, const std::map<std::string, int>& limits,
+             const std::map<std::string, int>& taken) {
+  const auto limit = limits.find(pool);
+  const auto had = taken.find(pool);
+  return limit != limits.end() && had != taken.end() && had->second >= limit->second;
+}
+
+// Of each task its oldest fire that may begin, whose job nobody has a fire of; where one of the job
+// is to be loaded, that one alone. More than there are
 // places for: pools that are full, and jobs of two tasks, leave some out.
 Result<std::vector<FireRecord>> candidates(SqlSession& session, UtcMicros now) {
   const std::string free =
-      std::string("owner = '' AND (next_at IS NULL OR next_at <= ?1) AND state IN ") + open_states;
+      std::string(
+          "owner = '' AND (next_at IS NULL OR next_at <= ?1) AND (half = 'load' OR job_id "
+          "NOT IN (SELECT job_id FROM etl_fires WHERE half = 'load' AND state IN ") +
+      open_states + ")) AND state IN " + open_states;
   TM_TRY(
       auto rows,
       session.prepare(
@@ -189,9 +201,8 @@ Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& clai
   for (const FireRecord& candidate : free) {
     if (claimed.size() >= static_cast<std::size_t>(std::max(0, claim.places))) break;
     if (!candidate.label.empty() && !claim.labels.contains(candidate.label)) continue;
-    if (claim.takes && !claim.takes(candidate.task)) continue;
-    const auto limit = claim.pools.find(candidate.pool);
-    const bool full = limit != claim.pools.end() && taken[candidate.pool] >= limit->second;
+    if (claim.takes && !claim.takes(candidate)) continue;
+    const bool full = is_full(candidate.pool, claim.pools, taken);
     if (full || !jobs.insert(candidate.task.job).second) continue;
     ++taken[candidate.pool];
     FireRecord fire = candidate;
@@ -200,6 +211,21 @@ Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& clai
     claimed.push_back(std::move(fire));
   }
   return claimed;
+}
+
+Result<bool> begin_load(SqlSession& session, const FireRecord& fire,
+                        const std::map<std::string, int>& pools) {
+  TM_TRY(auto rows, session.prepare("SELECT pool FROM etl_fires WHERE job_id = ? AND task = ? AND "
+                                    "fire_time = ?"));
+  TM_TRY(const bool has_row, rows.bind_text(0, job_id_of(fire.task.job).get())
+                                 .bind_text(1, to_string(fire.task.what))
+                                 .bind_text(2, to_text(fire.fire))
+                                 .step());
+  const bool has_place = has_row && rows.text_at(0) == fire.pool;
+  TM_TRY(const auto taken, taken_places(session));
+  if (!has_place && is_full(fire.pool, pools, taken)) return false;
+  TM_CHECK(sql_fires::update(session, fire, fire.owner));
+  return true;
 }
 
 }  // namespace tidemark::sql_servers

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,5 +19,9 @@ Result<ServerView> lives(SqlSession& session, const ServerRecord& server,
 Status leaves(SqlSession& session, const std::string& owner);
 Result<std::vector<ServerRecord>> list(SqlSession& session);
 Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& claim);
+
+// Its owner's fire comes to its load; false where its pool has no place.
+Result<bool> begin_load(SqlSession& session, const FireRecord& fire,
+                        const std::map<std::string, int>& pools);
 
 }  // namespace tidemark::sql_servers

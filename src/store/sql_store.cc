@@ -232,6 +232,26 @@ Result<std::vector<FireRecord>> SqlStore::claim_fires(const FireClaim& claim) {
   return write([&](SqlSession& session) { return sql_servers::claim(session, claim); });
 }
 
+Result<bool> SqlStore::begin_load(const FireRecord& fire, const std::map<std::string, int>& pools) {
+  return write([&](SqlSession& session) { return sql_servers::begin_load(session, fire, pools); });
+}
+
+Result<std::optional<std::string>> SqlStore::shared_stage(
+    const std::optional<std::string>& offered) {
+  const auto name = [](SqlSession& session) -> Result<std::optional<std::string>> {
+    TM_TRY(auto rows, session.prepare("SELECT name FROM etl_shared_stage"));
+    TM_TRY(const bool has_row, rows.step());
+    return has_row ? std::optional(std::string(rows.text_at(0))) : std::nullopt;
+  };
+  if (!offered) return read(name);
+  return write([&](SqlSession& session) -> Result<std::optional<std::string>> {
+    TM_TRY(auto insert, session.prepare("INSERT INTO etl_shared_stage (id, name) VALUES (1, ?) ON "
+                                        "CONFLICT DO NOTHING"));
+    TM_CHECK(insert.bind_text(0, *offered).run());
+    return name(session);
+  });
+}
+
 Result<ServerView> SqlStore::server_lives(const ServerRecord& server,
                                           std::optional<std::chrono::milliseconds> dead_after) {
   return write([&](SqlSession& session) { return sql_servers::lives(session, server, dead_after); },

@@ -42,6 +42,9 @@ class SqlStore final : public Store {
   Result<std::vector<FireAnswer>> take_fires(const std::vector<FireOffer>& offers) override;
   Status update_fire(const FireRecord& fire) override;
   Status release_fire(const FireRecord& fire) override;
+  Result<bool> begin_load(const FireRecord& fire, const std::map<std::string, int>& pools) override;
+  Result<std::optional<std::string>> shared_stage(
+      const std::optional<std::string>& offered) override;
   Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) override;
   Result<ServerView> server_lives(const ServerRecord& server,
                                   std::optional<std::chrono::milliseconds> dead_after) override;

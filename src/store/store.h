@@ -6,7 +6,9 @@
 // loaded.
 #pragma once
 
+#include <map>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -70,9 +72,14 @@ class Store {
   virtual Status update_fire(const FireRecord& fire) = 0;
   // The same, and from then on anybody's.
   virtual Status release_fire(const FireRecord& fire) = 0;
+  // The fire, which its owner runs, comes to its load, with the pool and label that `fire` says.
+  // False, and nothing is changed, where `pools`, the places of all owners together, have none.
+  virtual Result<bool> begin_load(const FireRecord& fire,
+                                  const std::map<std::string, int>& pools) = 0;
   // Fires that nobody has and that may begin now become their claimer's: of each job one, where
-  // nobody has another of it, its oldest; those of higher priority first, among equals the job that
-  // was claimed longest ago. Each is given to one. What ran when it was released says `running`.
+  // nobody has another of it, the one that is to be loaded or else its oldest; those of higher
+  // priority first, among equals the job that was claimed longest ago. Each is given to one. What
+  // ran when it was released says `running`.
   virtual Result<std::vector<FireRecord>> claim_fires(const FireClaim& claim) = 0;
   // The server lives; what waits of one that leaves is nobody's. Fires of others that were silent
   // for `dead_after`, where that is said, or are certainly gone, are nobody's from then on.
@@ -132,6 +139,11 @@ class Store {
   // In the place of what was stored of the part with that number. `store.stale` where the backfill
   // has another owner by now than `backfill` says.
   virtual Status update_part(const BackfillRecord& backfill, const BackfillPart& part) = 0;
+
+  // The name of the one stage that all servers of this store reach; `offered` is it from then on
+  // where there was none. Nothing where none was offered either.
+  virtual Result<std::optional<std::string>> shared_stage(
+      const std::optional<std::string>& offered) = 0;
 
   // The run and the windows of all streams known now. The job must have been upserted.
   virtual Status begin_run(const RunStart& start) = 0;
