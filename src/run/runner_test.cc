@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "env/failpoints.h"
+#include "run/hand_over.h"
 #include "run/recovery.h"
 #include "store/sql_store.h"
 
@@ -437,6 +438,80 @@ TEST_F(RunnerTest, ACancelBeforeTheLoadLeavesTheTargetAlone) {
   const RunHistory history = run();
   EXPECT_EQ(history.run.status(), RunStatus::cancelled);
   EXPECT_TRUE(script_.commits.empty());
+}
+
+// Over a stage that all servers reach.
+class HandedOver : public RunnerTest {
+ protected:
+  void SetUp() override {
+    RunnerTest::SetUp();
+    project_.stage.shared = true;
+    RunOptions options;
+    options.hand_over = &leaves_;
+    Runner runner(parts());
+    id_ = runner.new_id();
+    const auto record = runner.run(id_, job_, options, cancel_);
+    ASSERT_TRUE(record.ok()) << record.error().describe();
+    ASSERT_TRUE(waits_for_load(*record));
+    ASSERT_FALSE(store_->find_lease(job_.name).value()->expires_at) << "it was given back";
+  }
+  Result<RunRecord> load() {
+    const auto job_of = [&](const RunRecord&) { return LeftJob{job_, {}}; };
+    return go_on_with(parts(), id_, job_of, {&loads_, true}, cancel_);
+  }
+  std::string states_now() { return states(store_->get_run(id_).value()); }
+
+  const HandOver leaves_{[](const RunId&) { return false; }, [](const Error&) { return false; }};
+  const HandOver loads_{[](const RunId&) { return true; }, [](const Error&) { return true; }};
+  RunId id_;
+};
+
+TEST_F(HandedOver, IsLoadedFromItsStageAndNotReadAgain) {
+  EXPECT_TRUE(recover(false).empty()) << "nobody died";
+  EXPECT_EQ(states_now(), "planned extracting staged");
+  const auto record = load();
+  ASSERT_TRUE(record.ok()) << record.error().describe();
+  EXPECT_EQ(states_now(), "planned extracting staged checked loading committed done");
+  EXPECT_EQ(script_.reads, 1);
+  EXPECT_EQ(script_.commits.size(), 1U);
+  EXPECT_LT(script_.fences.at(0), script_.fences.at(1));
+}
+
+TEST_F(HandedOver, NoOtherRunOfTheJobLoadsBeforeIt) {
+  Runner runner(parts());
+  const auto other = runner.run(runner.new_id(), job_, {}, cancel_);
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().code, "run.leased");
+  EXPECT_NE(other.error().message.find(id_.get()), std::string::npos);
+  EXPECT_TRUE(script_.commits.empty());
+}
+
+TEST_F(HandedOver, ALoadThatFailedIsTriedAgainFromTheStage) {
+  script_.outcome = CommitOutcome::unknown;
+  script_.arrived = false;
+  const auto failed = load();
+  ASSERT_TRUE(failed.ok()) << failed.error().describe();
+  EXPECT_TRUE(waits_for_load(*failed));
+  EXPECT_EQ(failed->error->code, "target.commit_lost");
+  script_.outcome = CommitOutcome::committed;
+  EXPECT_EQ(load()->status(), RunStatus::success);
+  EXPECT_EQ(script_.reads, 1);
+}
+
+TEST_F(HandedOver, WhatItsTargetCannotBeAskedForStays) {
+  script_.reachable = false;
+  EXPECT_EQ(load().error().code, "scripted.gone");
+  EXPECT_EQ(states_now(), "planned extracting staged");
+}
+
+TEST_F(HandedOver, WithoutItsStageTheRunEndsAndReadsNothing) {
+  std::filesystem::remove_all(folder_ / "stage");
+  const auto record = load();
+  ASSERT_TRUE(record.ok()) << record.error().describe();
+  EXPECT_EQ(record->error->code, "run.no_stage");
+  EXPECT_EQ(record->error->retry, Retry::backoff);
+  EXPECT_EQ(record->status(), RunStatus::failed);
+  EXPECT_EQ(script_.reads, 1);
 }
 
 }  // namespace
