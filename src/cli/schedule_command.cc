@@ -97,6 +97,7 @@ JsonValue document(const Listed& listed) {
   json.set("every_ms", schedule.every ? JsonValue(schedule.every->count()) : JsonValue());
   json.set("cron", schedule.cron ? JsonValue(schedule.cron->value) : JsonValue());
   json.set("timezone", zone_name(schedule)).set("after", std::move(after));
+  json.set("when", schedule.when ? JsonValue(to_text(*schedule.when)) : JsonValue());
   return json.set("times", std::move(times));
 }
 
@@ -105,7 +106,7 @@ bool has_times(const JobSpec& job) {
 }
 
 bool runs_by_itself(const JobSpec& job) {
-  return has_times(job) || !job.schedule.after.empty();
+  return has_times(job) || !job.schedule.after.empty() || job.schedule.when;
 }
 
 Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Workspace& workspace) {
@@ -132,19 +133,30 @@ std::string those_before(const ScheduleSpec& schedule) {
   return names;
 }
 
+std::string watching(const WhenSpec& when) {
+  std::string text =
+      "it runs when " + to_text(when) + " changes, looked at every " + show_duration(when.check);
+  if (when.settle.count() > 0)
+    text += ", once nothing more has changed for " + show_duration(when.settle);
+  return text;
+}
+
 // For people: what no time says.
 void say_the_rest(const Call& call, const std::vector<const JobSpec*>& jobs, bool named) {
   if (jobs.empty())
-    call.tell("no enabled job of this project runs by itself: give one `every` or `cron`\n");
+    call.tell(
+        "no enabled job of this project runs by itself: give one `every`, `cron` or `when`\n");
   for (const JobSpec* job : jobs) {
     const std::string& name = job->name.get();
-    if (!has_times(*job) && runs_by_itself(*job)) {
+    if (job->schedule.when) {
+      call.tell(name + " has no times of its own: " + watching(*job->schedule.when) + "\n");
+    } else if (!has_times(*job) && runs_by_itself(*job)) {
       call.tell(name + " has no times of its own: it runs after " + those_before(job->schedule) +
                 "\n");
     } else if (!job->schedule.after.empty()) {
       call.tell(name + " waits at its times for " + those_before(job->schedule) + "\n");
     } else if (named && !runs_by_itself(*job)) {
-      call.tell(name + " does not run by itself: it has neither `every` nor `cron`\n");
+      call.tell(name + " does not run by itself: it has neither `every` nor `cron` nor `when`\n");
     }
   }
 }

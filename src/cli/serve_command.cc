@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/service_socket.h"
@@ -166,7 +167,10 @@ class Served {
                      },
                      [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
                      [&](const ServiceNote& note) { log_.tell(note); },
-                     [&](const std::string& text) { log_.say(text); }},
+                     [&](const std::string& text) { log_.say(text); },
+                     [&](const WhenSpec& when, const std::string& before, Cancel& cancel) {
+                       return change_sign(when, before, cancel);
+                     }},
                     options_of(project, call_.line));
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
@@ -215,6 +219,17 @@ class Served {
   Status verify(const JobSpec& job, Cancel& cancel) {
     TM_CHECK(go_on(job, cancel));
     return compare(workspace_->parts(*store_, progress_), job, progress_, cancel);
+  }
+
+  Result<std::string> change_sign(const WhenSpec& when, const std::string& before, Cancel& cancel) {
+    RunnerParts parts = workspace_->parts(*store_, progress_);
+    TM_TRY(auto engine, parts.engine.connect());
+    const ConnectionSpec* connection = parts.project.find_connection(when.connection.value);
+    TM_ASSERT(connection != nullptr);
+    TM_TRY(const Connector* connector, parts.connectors.of(*connection));
+    const ConnectorContext context{parts.project, *engine,       "tidemark serve, looking",
+                                   true,          &parts.guards, "serve"};
+    return connector->change_sign(*connection, when.what, before, context, cancel);
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {
