@@ -1,6 +1,9 @@
 #include "cli/schedule_command.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -105,6 +108,49 @@ bool has_times(const JobSpec& job) {
   return job.schedule.every || job.schedule.cron;
 }
 
+// Both of a cron expression's days are named, so that one of them is enough.
+bool names_either_day(const std::string& cron) {
+  std::istringstream fields(cron);
+  const std::vector<std::string> words{std::istream_iterator<std::string>(fields), {}};
+  return words.size() >= 5 && !words[words.size() - 3].starts_with('*') &&
+         !words.back().starts_with('*');
+}
+
+// What is easily meant otherwise; empty: nothing is.
+std::string doubtful(const ScheduleSpec& schedule) {
+  constexpr std::chrono::milliseconds day = std::chrono::days(1);
+  if (schedule.cron && names_either_day(schedule.cron->value))
+    return "means each day that its day of the month or its day of the week names, not only those "
+           "that both name; write `*` for one of them where the other is meant";
+  const bool wanders = schedule.every && *schedule.every >= std::chrono::minutes(1) &&
+                       day % *schedule.every != day.zero() && *schedule.every % day != day.zero();
+  if (wanders)
+    return "does not divide a day, so its times of the day wander; write one that does, as 6h, or "
+           "a `cron`";
+  return {};
+}
+
+// With its place, what it is taken for, and the times that follow from that.
+Status say_doubts(const Call& call, const JobSpec& job, UtcMicros from) {
+  const ScheduleSpec& schedule = job.schedule;
+  TM_TRY(const Listed next, list(job, FireTask::run, from, std::nullopt, 3));
+  std::string times;
+  for (const UtcMicros at : next.times)
+    times += (times.empty() ? "" : ", ") + on_the_wall(next.zone, at);
+  const std::string doubt = doubtful(schedule);
+  if (times.empty() && has_times(job)) {
+    call.tell(job.name.get() + " never runs by itself from " + to_text(from) +
+              " on: look at its `ends` and its days off\n");
+  } else if (!doubt.empty()) {
+    const std::string place = schedule.cron
+                                  ? fmt::format("{}:{}:{}: `{}` ", job.file, schedule.cron->at.line,
+                                                schedule.cron->at.column, schedule.cron->value)
+                                  : job.file + ": `every` ";
+    call.tell(place + doubt + "; the next: " + times + "\n");
+  }
+  return {};
+}
+
 bool runs_by_itself(const JobSpec& job) {
   return has_times(job) || !job.schedule.after.empty() || job.schedule.when;
 }
@@ -207,6 +253,8 @@ int schedule(const Call& call) {
       return exit_done;
     }
     say_the_rest(call, jobs, !call.line.names.empty());
+    for (const JobSpec* job : jobs)
+      TM_CHECK(say_doubts(call, *job, from));
     const bool some = std::any_of(found.begin(), found.end(),
                                   [](const Listed& one) { return !one.times.empty(); });
     if (some) call.print(report(found, limit));

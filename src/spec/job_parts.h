@@ -44,6 +44,10 @@ ValueSpec<RawAfter> after_value();  // job_schedule.cc
 void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
                          const std::optional<Name>& cron, ReadContext& context);
 
+// Adds a fault at `at` where `starts` and `ends` leave no time between them; it tells the first
+// times as they are understood.
+void check_limits(const ScheduleSpec& schedule, Location at, ReadContext& context);
+
 // Adds a fault for every name that stands in the list twice.
 bool check_distinct(const std::vector<Name>& names, std::string_view what, ReadContext& context);
 

@@ -339,6 +339,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.timezone = std::move(raw.timezone);
   if (raw.starts) spec.schedule.starts = raw.starts->value;
   if (raw.ends) spec.schedule.ends = raw.ends->value;
+  if (raw.ends) check_limits(spec.schedule, raw.ends->at, context);
   spec.schedule.off.days.insert(raw.days_off.begin(), raw.days_off.end());
   spec.schedule.calendar = std::move(raw.calendar);
   if (raw.on_day_off) spec.schedule.on_day_off = raw.on_day_off->value;
