@@ -22,6 +22,10 @@ Error error_of(const StoredError& stored) {
   return error;
 }
 
+bool is_the_stores(const Error& error) {
+  return error.code == "store.disk_full" || error.code == "store.read_only";
+}
+
 Missed missed_of(const JobSpec& job, FireTask what) {
   return what == FireTask::run ? job.schedule.missed : Missed::once;
 }

@@ -28,6 +28,9 @@ void describe(FireRecord& fire, const JobSpec& job);
 bool counts_as_run(FireState state);
 FireState state_after(const RunRecord& record);
 Error error_of(const StoredError& stored);
+// The store is full, or takes no writes: somebody will mend that, and until then it is as one that
+// does not answer.
+bool is_the_stores(const Error& error);
 std::set<std::string> connections_of(const JobSpec& job);
 // `; held back: a, b`, or nothing.
 std::string held_back_text(const std::vector<JobName>& jobs);
