@@ -89,6 +89,23 @@ def commands():
     return re.findall(r"^  (\w+) ", text[text.index("Commands:"):], re.M)
 
 
+class NamedTestsTest(unittest.TestCase):
+    def test_what_a_page_says_is_shown_by_a_test_is(self):
+        page = (ROOT / "docs/schedule.md").read_text().split("## When something goes wrong")[1].split("\n## ")[0]
+        named = 0
+        for row in [line for line in page.splitlines() if line.startswith("|")][2:]:
+            words = re.findall(r"`([^`]+)`", row.split(" | ")[-1])
+            self.assertTrue(words, row)
+            file = None
+            for word in words:
+                if "/" in word:
+                    file = (ROOT / word).read_text()
+                    continue
+                named += 1
+                self.assertRegex(file, rf"(?:TEST\w*\(\w+, |def ){word}\(?", row)
+        self.assertGreater(named, 10)
+
+
 class JsonDocumentsTest(unittest.TestCase):
     """A small project goes through runs of every outcome; what each command prints is held against its schema."""
 

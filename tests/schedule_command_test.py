@@ -111,7 +111,8 @@ class Schedule(unittest.TestCase):
     def test_bad_schedules_are_faults_with_their_place(self):
         for schedule, words in {
             'cron: "0 25 * * *"\n': ("jobs/bad.yaml:3:7", "`25` is no hour", "0 to 23"),
-            'cron: "0 0 30 2 *"\n': ("jobs/bad.yaml:3:7", "there is no such day"),
+            'cron: "0 0 30 2 *"\n': ("jobs/bad.yaml:3:7", "there is no such day, so it never comes",
+                                     "it means day 30 of FEB"),
             'cron: "0 0 ? * MON"\n': ("`?` means nothing", "write `*`"),
             'cron: "*/90 * * * *"\n': ("larger than its field", "every"),
             'every: 500ms\n': ("jobs/bad.yaml:3:8", "less than a second", "every: 1s"),
@@ -126,6 +127,32 @@ class Schedule(unittest.TestCase):
                     self.assertEqual(2, done.code)
                     for word in words:
                         self.assertIn(word, done.out + done.err)
+
+    def test_what_is_easily_meant_otherwise_is_said_with_the_next_times(self):
+        self.job("either", 'cron: "0 2 13 * FRI"\ntimezone: Europe/Berlin\n')
+        self.job("wanders", "every: 7h\n")
+        self.job("over", "every: 1h\nends: 2026-01-01\n")
+        self.job("plain", 'cron: "0 2 * * FRI"\n')
+        said = self.schedule("--from", "2026-11-10", "--limit", "1").err
+        self.assertIn("jobs/either.yaml:3:7: `0 2 13 * FRI` means each day that its day of the month or its day of the "
+                      "week names", said)
+        self.assertIn("the next: Fri 2026-11-13 02:00:00 +01:00, Fri 2026-11-20 02:00:00 +01:00, "
+                      "Fri 2026-11-27 02:00:00 +01:00", said)
+        self.assertIn("jobs/wanders.yaml: `every` does not divide a day", said)
+        self.assertIn("over never runs by itself from 2026-11-10T00:00:00.000000Z on", said)
+        self.assertNotIn("plain", said)
+
+    def test_limits_that_leave_no_time_tell_the_times_as_understood(self):
+        self.job("bad", 'cron: "0 2 1 * *"\ntimezone: Europe/Berlin\nstarts: 2026-12-24\nends: 2026-12-24\n')
+        said = self.project.call("validate").out
+        self.assertIn("jobs/bad.yaml:6:7: `ends` is not after `starts`, so the job never runs", said)
+        self.assertIn("2027-01-01 02:00:00, 2027-02-01 02:00:00, 2027-03-01 02:00:00 (Europe/Berlin)", said)
+        self.job("bad", 'cron: "0 2 1 * *"\nstarts: 2026-12-24\nends: 2026-12-30\n')
+        self.assertIn("jobs/bad.yaml:5:7: no time of the job lies between", self.project.call("validate").out)
+        self.job("bad", "every: 7d\nstarts: 2026-12-25\nends: 2026-12-26\n")
+        self.assertIn("2026-12-31 00:00:00, 2027-01-07 00:00:00", self.project.call("validate").out)
+        self.job("bad", "every: 1h\nstarts: 2026-12-25\nends: 2026-12-26\n")
+        self.assertEqual(0, self.project.call("validate").code)
 
     def test_bad_times_and_names(self):
         self.job("often", "every: 1h\n")

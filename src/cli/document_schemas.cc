@@ -347,6 +347,7 @@ JsonValue schedules() {
                       {"cron", or_null(text("As it is written."))},
                       {"timezone", text("Of `cron`, and of days.")},
                       {"after", list(text("A job that comes before it."))},
+                      {"when", or_null(text("What it watches, as `file landing.in/*.csv`."))},
                       {"times", list(instant("When it runs by itself."))}}));
 }
 
@@ -407,6 +408,11 @@ JsonValue status() {
        {"notes", list(object({{"note", text("As that a transaction holds a watermark.")},
                               {"jobs", list(text())}}),
                       "What the newest runs of the service say of their plans.")},
+       {"watched", list(object({{"job", text()},
+                                {"watched", text("As `file landing.in/*.csv`.")},
+                                {"followed_at", instant("When it was followed last.")},
+                                {"unseen", or_null(text("Why it cannot be looked at now."))}}),
+                        "What jobs watch, once they have followed it.")},
        {"next", list(object({{"job", text()},
                              {"task", task},
                              {"fire", instant("The time of the schedule.")},

@@ -1,6 +1,9 @@
 #include "cli/schedule_command.h"
 
 #include <algorithm>
+#include <chrono>
+#include <iterator>
+#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -97,6 +100,7 @@ JsonValue document(const Listed& listed) {
   json.set("every_ms", schedule.every ? JsonValue(schedule.every->count()) : JsonValue());
   json.set("cron", schedule.cron ? JsonValue(schedule.cron->value) : JsonValue());
   json.set("timezone", zone_name(schedule)).set("after", std::move(after));
+  json.set("when", schedule.when ? JsonValue(to_text(*schedule.when)) : JsonValue());
   return json.set("times", std::move(times));
 }
 
@@ -104,8 +108,51 @@ bool has_times(const JobSpec& job) {
   return job.schedule.every || job.schedule.cron;
 }
 
+// Both of a cron expression's days are named, so that one of them is enough.
+bool names_either_day(const std::string& cron) {
+  std::istringstream fields(cron);
+  const std::vector<std::string> words{std::istream_iterator<std::string>(fields), {}};
+  return words.size() >= 5 && !words[words.size() - 3].starts_with('*') &&
+         !words.back().starts_with('*');
+}
+
+// What is easily meant otherwise; empty: nothing is.
+std::string doubtful(const ScheduleSpec& schedule) {
+  constexpr std::chrono::milliseconds day = std::chrono::days(1);
+  if (schedule.cron && names_either_day(schedule.cron->value))
+    return "means each day that its day of the month or its day of the week names, not only those "
+           "that both name; write `*` for one of them where the other is meant";
+  const bool wanders = schedule.every && *schedule.every >= std::chrono::minutes(1) &&
+                       day % *schedule.every != day.zero() && *schedule.every % day != day.zero();
+  if (wanders)
+    return "does not divide a day, so its times of the day wander; write one that does, as 6h, or "
+           "a `cron`";
+  return {};
+}
+
+// With its place, what it is taken for, and the times that follow from that.
+Status say_doubts(const Call& call, const JobSpec& job, UtcMicros from) {
+  const ScheduleSpec& schedule = job.schedule;
+  TM_TRY(const Listed next, list(job, FireTask::run, from, std::nullopt, 3));
+  std::string times;
+  for (const UtcMicros at : next.times)
+    times += (times.empty() ? "" : ", ") + on_the_wall(next.zone, at);
+  const std::string doubt = doubtful(schedule);
+  if (times.empty() && has_times(job)) {
+    call.tell(job.name.get() + " never runs by itself from " + to_text(from) +
+              " on: look at its `ends` and its days off\n");
+  } else if (!doubt.empty()) {
+    const std::string place = schedule.cron
+                                  ? fmt::format("{}:{}:{}: `{}` ", job.file, schedule.cron->at.line,
+                                                schedule.cron->at.column, schedule.cron->value)
+                                  : job.file + ": `every` ";
+    call.tell(place + doubt + "; the next: " + times + "\n");
+  }
+  return {};
+}
+
 bool runs_by_itself(const JobSpec& job) {
-  return has_times(job) || !job.schedule.after.empty();
+  return has_times(job) || !job.schedule.after.empty() || job.schedule.when;
 }
 
 Result<std::vector<const JobSpec*>> jobs_asked_for(const Call& call, const Workspace& workspace) {
@@ -132,19 +179,30 @@ std::string those_before(const ScheduleSpec& schedule) {
   return names;
 }
 
+std::string watching(const WhenSpec& when) {
+  std::string text =
+      "it runs when " + to_text(when) + " changes, looked at every " + show_duration(when.check);
+  if (when.settle.count() > 0)
+    text += ", once nothing more has changed for " + show_duration(when.settle);
+  return text;
+}
+
 // For people: what no time says.
 void say_the_rest(const Call& call, const std::vector<const JobSpec*>& jobs, bool named) {
   if (jobs.empty())
-    call.tell("no enabled job of this project runs by itself: give one `every` or `cron`\n");
+    call.tell(
+        "no enabled job of this project runs by itself: give one `every`, `cron` or `when`\n");
   for (const JobSpec* job : jobs) {
     const std::string& name = job->name.get();
-    if (!has_times(*job) && runs_by_itself(*job)) {
+    if (job->schedule.when) {
+      call.tell(name + " has no times of its own: " + watching(*job->schedule.when) + "\n");
+    } else if (!has_times(*job) && runs_by_itself(*job)) {
       call.tell(name + " has no times of its own: it runs after " + those_before(job->schedule) +
                 "\n");
     } else if (!job->schedule.after.empty()) {
       call.tell(name + " waits at its times for " + those_before(job->schedule) + "\n");
     } else if (named && !runs_by_itself(*job)) {
-      call.tell(name + " does not run by itself: it has neither `every` nor `cron`\n");
+      call.tell(name + " does not run by itself: it has neither `every` nor `cron` nor `when`\n");
     }
   }
 }
@@ -195,6 +253,8 @@ int schedule(const Call& call) {
       return exit_done;
     }
     say_the_rest(call, jobs, !call.line.names.empty());
+    for (const JobSpec* job : jobs)
+      TM_CHECK(say_doubts(call, *job, from));
     const bool some = std::any_of(found.begin(), found.end(),
                                   [](const Listed& one) { return !one.times.empty(); });
     if (some) call.print(report(found, limit));

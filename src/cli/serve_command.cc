@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/assert.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/service_socket.h"
@@ -196,6 +197,9 @@ class Served {
       return next_part(job, backfill, cancel);
     };
     parts.put_off = [&](const JobSpec& job, UtcMicros at) { return put_off(project, job, at); };
+    parts.change_sign = [&](const WhenSpec& when, const std::string& before, Cancel& cancel) {
+      return change_sign(when, before, cancel);
+    };
     if (stage_) {
       parts.run_half = [&](const JobSpec& job, const HalfRun& half, const HandOver& hand_over,
                            Cancel& cancel) { return perform_half(job, half, hand_over, cancel); };
@@ -284,6 +288,17 @@ class Served {
     auto end = run_next_part(workspace_->parts(*store_, progress_), job, backfill, cancel);
     if (end.ok() && *end) progress_.forget((*end)->run.run);
     return end;
+  }
+
+  Result<std::string> change_sign(const WhenSpec& when, const std::string& before, Cancel& cancel) {
+    RunnerParts parts = workspace_->parts(*store_, progress_);
+    TM_TRY(auto engine, parts.engine.connect());
+    const ConnectionSpec* connection = parts.project.find_connection(when.connection.value);
+    TM_ASSERT(connection != nullptr);
+    TM_TRY(const Connector* connector, parts.connectors.of(*connection));
+    const ConnectorContext context{parts.project, *engine,       "tidemark serve, looking",
+                                   true,          &parts.guards, "serve"};
+    return connector->change_sign(*connection, when.what, before, context, cancel);
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {

@@ -42,6 +42,7 @@ class Looker {
     page.store.at = call.around.clock.now_utc();
     if (database_) {
       TM_TRY(page.store, look_over(*database_, status_lines_max));
+      keep_watched(page.store.watched);
     }
     if (service == nullptr) return page;
     page.server = ServerStatus{this_process(), service->places(), service->now()};
@@ -59,6 +60,17 @@ class Looker {
     TM_TRY(auto times, JobTimes::of(schedule));
     if (times) times_.emplace_back(std::move(task), *std::move(times));
     return {};
+  }
+
+  // What jobs watch now, and not what they watched once.
+  void keep_watched(std::vector<SeenChange>& watched) const {
+    std::erase_if(watched, [&](const SeenChange& one) {
+      const auto job = std::find_if(workspace_->jobs().begin(), workspace_->jobs().end(),
+                                    [&](const JobSpec& spec) { return spec.name == one.job; });
+      return job == workspace_->jobs().end() || !job->enabled || !job->schedule.when ||
+             to_text(*job->schedule.when) != one.watched;
+    });
+    if (watched.size() > status_lines_max) watched.resize(status_lines_max);
   }
 
   // Runs that the store does not know yet: they are being planned.

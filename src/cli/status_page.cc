@@ -134,6 +134,15 @@ JsonValue failure(const RunRecord& run) {
   return json.set("hint", run.error ? run.error->hint : "");
 }
 
+// Why what a job watches cannot be looked at; empty: it can.
+std::string unseen_why(const StatusPage& page, const JobName& job) {
+  if (!page.server) return {};
+  for (const auto& [name, why] : page.server->now.unseen) {
+    if (name == job) return why;
+  }
+  return {};
+}
+
 std::string task_name(const Task& task) {
   return task.what == FireTask::run ? task.job.get() : task.job.get() + " (verify)";
 }
@@ -265,6 +274,16 @@ JsonValue status_document(const StatusPage& page) {
                        .set("fire", to_text(fire.fire))
                        .set("begins_at", to_text(fire.begin)));
   }
+  JsonArray watched;
+  for (const SeenChange& one : store.watched) {
+    const std::string why = unseen_why(page, one.job);
+    watched.push_back(JsonValue()
+                          .set("job", one.job.get())
+                          .set("watched", one.watched)
+                          .set("followed_at", to_text(one.seen_at))
+                          .set("unseen", why.empty() ? JsonValue() : JsonValue(why)));
+  }
+  json.set("watched", std::move(watched));
   json.set("failed", std::move(failed)).set("notes", std::move(notes));
   return json.set("next", std::move(next));
 }
@@ -302,6 +321,12 @@ std::string status_report(const StatusPage& page) {
         {jobs.size() == 1 ? jobs.front().get() : show_count(std::ssize(jobs)), first_line(note)});
   }
   text += section("notes", notes);
+  TextTable watched{{"job", "watches", "followed", "cannot be looked at"}, {}, {}};
+  for (const SeenChange& one : store.watched) {
+    watched.rows.push_back({one.job.get(), one.watched, ago(one.seen_at, store.at),
+                            first_line(unseen_why(page, one.job))});
+  }
+  text += section("watched", watched);
   TextTable next{{"job", "time"}, {}, {}};
   for (const DueFire& fire : page.next)
     next.rows.push_back({task_name(fire.task), to_text(fire.begin)});

@@ -49,6 +49,19 @@ Result<ConnectionState> Connector::state(const ConnectionSpec&, const ConnectorC
   return ConnectionState{};
 }
 
+Result<std::string> Connector::change_sign(const ConnectionSpec& connection, const std::string&,
+                                           const std::string&, const ConnectorContext&,
+                                           Cancel&) const {
+  return no_change_sign("a `" + std::string(name()) + "` connection does not say whether `" +
+                        connection.name.value + "` has changed");
+}
+
+Error no_change_sign(const std::string& why) {
+  return user_error("source.no_change_sign", why,
+                    "the job runs at each `check`, as with `every`; a run without news costs "
+                    "little");
+}
+
 Result<duck::Answer> Connector::answer(const ConnectionSpec& connection, const std::string& sql,
                                        const ConnectorContext& context, Cancel& cancel) const {
   TM_CHECK(attach(connection, {}, context, cancel));

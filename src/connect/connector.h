@@ -57,6 +57,9 @@ struct StreamSpec {
   SourceSpec source;
 };
 
+// `source.no_change_sign`: it cannot be told whether something has changed.
+Error no_change_sign(const std::string& why);
+
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -95,6 +98,14 @@ class Connector {
   // How the system stands now. By default nothing is known.
   virtual Result<ConnectionState> state(const ConnectionSpec& connection,
                                         const ConnectorContext& context, Cancel& cancel) const;
+  // How what a job watches looks now: words with spaces between. It has changed where a sign has a
+  // word that the one before had not; nothing there is an empty sign. A change is in the sign once
+  // a run that begins can see it, or later. `before`: the sign that was followed last, or empty.
+  // By default, and where there is nothing to tell it by, `source.no_change_sign`. It has a session
+  // of the guard for a moment at most.
+  virtual Result<std::string> change_sign(const ConnectionSpec& connection, const std::string& what,
+                                          const std::string& before,
+                                          const ConnectorContext& context, Cancel& cancel) const;
   // The answer of one query of a person, in the connection's own SQL. By default the engine answers
   // it over the attached connection; a system with an SQL of its own answers it there, read-only.
   virtual Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,

@@ -12,6 +12,10 @@ UtcMicros later(UtcMicros at, std::chrono::nanoseconds by) {
   return UtcMicros(at.get() + std::chrono::duration_cast<std::chrono::microseconds>(by).count());
 }
 
+bool is_the_stores(const Error& error) {
+  return error.code == "store.disk_full" || error.code == "store.read_only";
+}
+
 Missed missed_of(const JobSpec& job, FireTask what) {
   return what == FireTask::run ? job.schedule.missed : Missed::once;
 }

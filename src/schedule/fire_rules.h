@@ -31,6 +31,9 @@ void describe(FireRecord& fire, const JobSpec& job);
 // is as none.
 bool counts_as_run(FireState state);
 FireState state_after(const RunRecord& record);
+// The store is full, or takes no writes: somebody will mend that, and until then it is as one that
+// does not answer.
+bool is_the_stores(const Error& error);
 // Those that it asks; a plan asks the target too.
 std::set<std::string> connections_of(const JobSpec& job, FireHalf half);
 // `; held back: a, b`, or nothing.

@@ -49,7 +49,8 @@ QueueLimits limits_of_queue(const ServiceOptions& options) {
 Service::Service(const ServiceParts& parts, ServiceOptions options)
     : parts_(parts),
       options_(with_backfills(std::move(options))),
-      queue_(limits_of_queue(options_)) {}
+      queue_(limits_of_queue(options_)),
+      looks_(parts_.change_sign) {}
 
 Service::~Service() {
   {
@@ -64,7 +65,9 @@ Service::~Service() {
 }
 
 bool Service::Job::does(FireTask what) const {
-  return times.contains(what) || (what == FireTask::run && Triggers::is_triggered(*spec));
+  const bool watches = spec->enabled && spec->schedule.when;
+  return times.contains(what) ||
+         (what == FireTask::run && (watches || Triggers::is_triggered(*spec)));
 }
 
 const Service::Job* Service::doer_of(const Task& task) const {
@@ -92,12 +95,18 @@ Status Service::set_jobs(const Jobs& jobs) {
   }
   if (options_.shared && lived_ < 0) TM_CHECK(say_that_it_lives(false));
   std::vector<Task> taken_up;
+  std::vector<JobName> watching;
   Jobs changed;
   std::vector<FireRecord> dropped;
   {
     const std::lock_guard lock(mutex_);
     for (const auto& [name, job] : edited) {
       const auto before = jobs_.find(name);
+      const auto watches = [](const Job& one) {
+        return one.spec->enabled && one.spec->schedule.when;
+      };
+      if (watches(job) && (before == jobs_.end() || !watches(before->second)))
+        watching.push_back(name);
       // Its calendar stands in another file.
       const bool as_before = before != jobs_.end() &&
                              before->second.spec->content_hash == job.spec->content_hash &&
@@ -120,6 +129,7 @@ Status Service::set_jobs(const Jobs& jobs) {
     }
     jobs_ = edited;
     triggers_.set(jobs);
+    set_watches(jobs);
     set_windows();
     let_go(dropped);
   }
@@ -128,6 +138,7 @@ Status Service::set_jobs(const Jobs& jobs) {
   if (options_.shared) TM_CHECK(describe_anew(changed));
   for (const Task& task : taken_up)
     TM_CHECK(take_up(edited.at(task.job), task.what));
+  TM_CHECK(take_up_watches(watching));
   TM_CHECK(take_up_triggers());
   changed_.notify_all();
   return {};
@@ -290,6 +301,7 @@ Status Service::look() {
   if (unsure_.exchange(false)) TM_CHECK(find_own());
   if (follow_anew_.exchange(false)) TM_CHECK(follow_as_stored());
   look_at_held();
+  TM_CHECK(watch());
   TM_CHECK(take_due(at));
   if (options_.shared) {
     TM_CHECK(learn_what_ended());

@@ -31,8 +31,10 @@
 #include "schedule/breaker.h"
 #include "schedule/delays.h"
 #include "schedule/due_queue.h"
+#include "schedule/looks.h"
 #include "schedule/run_queue.h"
 #include "schedule/triggers.h"
+#include "schedule/watches.h"
 #include "schedule/windows.h"
 #include "spec/job_spec.h"
 #include "store/store.h"
@@ -81,6 +83,7 @@ struct ServiceParts {
   // where all servers reach the stage: `run` is for nobody then.
   std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
       run_half = {};
+  Looks::Ask change_sign = {};                       // needed for jobs that watch files and tables
 };
 
 // Parts of backfills have a pool of their own: one at a time, unless `pools` says how many.
@@ -119,6 +122,8 @@ struct ServiceNow {
   std::optional<UtcMicros> since;  // nothing: it does not serve yet
   Delays::Summary delays;
   std::vector<RestingConnection> resting;
+  // Jobs that watch what cannot be looked at, and why.
+  std::vector<std::pair<JobName, std::string>> unseen;
 };
 
 class Service {
@@ -191,6 +196,13 @@ class Service {
   bool hold(FireRecord& fire);
   bool waits_for_others(FireRecord& fire);
   void look_at_held();
+  // Of what jobs watch; see service_watches.cc.
+  void set_watches(const Jobs& jobs);
+  Status take_up_watches(const std::vector<JobName>& jobs);
+  Status watch();
+  Status ask(const Look& look);
+  Status answered(Looks::Answer answer);
+  Status follow_change(const JobSpec& job, const SeenChange* known, const std::string& sign);
   bool enter(FireRecord fire);
   // Of several servers; see service_sharing.cc.
   ServerRecord self(bool leaves) const;
@@ -256,6 +268,7 @@ class Service {
   RunQueue queue_;
   Triggers triggers_;
   Windows windows_;
+  Watches watches_;
   std::map<FireKey, FireRecord> open_;            // taken and not ended
   std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again
   std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
@@ -283,6 +296,7 @@ class Service {
   std::atomic<std::int64_t> lived_ = -1;  // when it said so last, in nanoseconds; -1: never yet
 
   std::mutex tell_mutex_;
+  Looks looks_;  // serve()'s thread
   std::vector<std::thread> workers_;
 };
 

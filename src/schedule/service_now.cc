@@ -20,7 +20,7 @@ ServiceNow Service::now() {
   const std::lock_guard lock(mutex_);
   const UtcMicros utc = time();
   const std::chrono::nanoseconds monotonic = parts_.clock.monotonic();
-  ServiceNow found{serves_since_, delays_.last_hour(utc), {}};
+  ServiceNow found{serves_since_, delays_.last_hour(utc), {}, watches_.unseen()};
   for (const auto& [connection, breaker] : breakers_) {
     const auto until = breaker.open_until(monotonic);
     if (until) found.resting.push_back({connection, later(utc, *until - monotonic), breaker.why()});

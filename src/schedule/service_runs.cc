@@ -22,12 +22,12 @@ bool is_quiet(const std::optional<Error>& error) {
 
 // Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
 // by hand or a server that was silent; its lease was lost, as while the store was away; the stage
-// is not there; or it was stopped, and nobody had asked.
+// is not there; the store took no writes; or it was stopped, and nobody had asked.
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
   return error && (error->code == "run.leased" || error->code == "run.lease_lost" ||
-                   error->code == "stage.not_shared" || is_quiet(error));
+                   error->code == "stage.not_shared" || is_quiet(error) || is_the_stores(*error));
 }
 
 // Says nothing of the connections of a run.
@@ -304,10 +304,11 @@ void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
 // A store that is away is waited for; what happens meanwhile is kept here.
 void Service::fail(Error error) {
   const std::lock_guard lock(mutex_);
-  if (error.retry != Retry::never) {
+  if (error.retry != Retry::never || is_the_stores(error)) {
     const bool was_away = std::exchange(store_is_away_, true);
     if (!was_away && parts_.say)
-      parts_.say("the store does not answer, so nothing begins until it does: " + error.describe());
+      parts_.say("the store does not answer, so nothing begins until it does: " + error.describe() +
+                 (error.hint.empty() ? "" : "; " + error.hint));
   } else if (!error_) {
     error_ = std::move(error);
   }

@@ -27,6 +27,8 @@ struct ConnectorTraits {
   bool replaces_rows = false;
   // The keys of `guard` that its connections may have; empty: no guard.
   std::vector<std::string> guard_keys = {};
+  // What `when` may watch in its connections: `file`, `table`; empty: nothing.
+  std::string watched = {};
   // Its part of the page of type mappings; a function, because only that page wants them.
   std::vector<TypeTable> (*type_tables)() = nullptr;
 };

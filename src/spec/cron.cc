@@ -154,7 +154,7 @@ class CronReader {
         std::any_of(fields.begin(), fields.begin() + 2 + static_cast<int>(seconds), even);
     const std::size_t day = 2 + seconds;
     cron_.both_days_ = fields[day].starts_with('*') || fields[day + 2].starts_with('*');
-    if (!cron_.next(0)) return bad("there is no such day", "look at its day and its month");
+    if (!cron_.next(0)) return never();
     return std::move(cron_);
   }
 
@@ -234,6 +234,25 @@ class CronReader {
                                                       : "";
     return bad(fmt::format("`{}` is no {}", text, rule.name),
                fmt::format("{} to {}{}", rule.least, rule.largest, names));
+  }
+
+  // A day that none of the months has.
+  Error never() const {
+    std::string days;
+    for (std::size_t day = 1; day < cron_.days_.size(); ++day) {
+      if (cron_.days_[day]) days += (days.empty() ? "" : ", ") + std::to_string(day);
+    }
+    std::string months;
+    for (std::size_t month = 1; month < cron_.months_.size(); ++month) {
+      if (cron_.months_[month])
+        months += (months.empty() ? "" : ", ") + std::string(month_names[month - 1]);
+    }
+    const std::string understood =
+        days.empty() ? "it means days of " + months : "it means day " + days + " of " + months;
+    return bad("there is no such day, so it never comes",
+               understood +
+                   ", which nothing of the next fifty years is; `L` is the last day of "
+                   "a month");
   }
 
   // `L`, `L-2`, `LW`, `15W`.

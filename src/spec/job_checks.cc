@@ -5,6 +5,8 @@
 #include <set>
 #include <utility>
 
+#include "spec/job_when.h"
+
 namespace tidemark {
 
 namespace {
@@ -168,7 +170,18 @@ void check_one_writer(const std::vector<ReadJob>& jobs, Faults& faults) {
   }
 }
 
-// Follows `after` from `name`; true when it comes back to `start`.
+// The jobs that a job waits for: those it names, and those that load what it watches.
+std::vector<std::string> before(const JobSpec& job) {
+  std::vector<std::string> names;
+  for (const Name& one : job.schedule.after)
+    names.push_back(one.value);
+  if (!job.schedule.when) return names;
+  for (const JobName& writer : job.schedule.when->loaded_by)
+    names.push_back(writer.get());
+  return names;
+}
+
+// Follows them from `name`; true when that comes back to `start`.
 bool reaches(const std::string& name, const std::string& start,
              const std::map<std::string, const JobSpec*>& by_name) {
   std::set<std::string> seen{name};
@@ -177,9 +190,9 @@ bool reaches(const std::string& name, const std::string& start,
     const auto job = by_name.find(open.back());
     open.pop_back();
     if (job == by_name.end()) continue;
-    for (const Name& next : job->second->schedule.after) {
-      if (next.value == start) return true;
-      if (seen.insert(next.value).second) open.push_back(next.value);
+    for (const std::string& next : before(*job->second)) {
+      if (next == start) return true;
+      if (seen.insert(next).second) open.push_back(next);
     }
   }
   return false;
@@ -208,6 +221,15 @@ void check_after(const std::vector<ReadJob>& jobs, Faults& faults) {
                        job.spec.name.get() + "`",
                    "remove one of the waits");
       }
+    }
+    if (!job.spec.schedule.when) continue;
+    for (const JobName& writer : job.spec.schedule.when->loaded_by) {
+      if (writer != job.spec.name && !reaches(writer.get(), job.spec.name.get(), by_name)) continue;
+      faults.add(
+          job.spec.file, job.spec.schedule.when->at,
+          "`when` runs in a circle: `" + writer.get() + "`, which loads it, " +
+              (writer == job.spec.name ? "is this job" : "waits for `" + job.spec.name.get() + "`"),
+          "watch what comes from outside, or remove one of the waits");
     }
   }
 }
@@ -269,6 +291,7 @@ void check_connections(const ReadJob& job, const ProjectSpec& project,
     if (lookup != nullptr) find_connection(lookup->from.connection, job.spec, project, faults);
   }
   check_halves(job.spec, project, faults);
+  check_when(job.spec, project, catalog, faults);
 }
 
 void check_query(const ReadJob& job, const ProjectSpec& project, const ConnectorCatalog& catalog,

@@ -26,6 +26,7 @@ ValueSpec<std::int64_t> day_value();              // job_schedule.cc
 ValueSpec<DayOrMoment> day_or_moment_value();     // job_schedule.cc
 ValueSpec<RetrySpec> retries_value();             // job_schedule.cc
 ValueSpec<VerifySpec> verify_value();             // job_schedule.cc
+ValueSpec<WhenSpec> when_value();                 // job_when.cc
 
 // A day such as `2026-12-24`, since 1970; nothing where there is no such day.
 std::optional<std::int64_t> day_of(const std::string& text);
@@ -56,6 +57,10 @@ ValueSpec<EachHalf> each_half_value(const std::string& key, const std::string& w
 // Adds a fault where a schedule has both, or a distance that it cannot have.
 void check_every_or_cron(const std::optional<Located<std::chrono::milliseconds>>& every,
                          const std::optional<Name>& cron, ReadContext& context);
+
+// Adds a fault at `at` where `starts` and `ends` leave no time between them; it tells the first
+// times as they are understood.
+void check_limits(const ScheduleSpec& schedule, Location at, ReadContext& context);
 
 // Adds a fault for every name that stands in the list twice.
 bool check_distinct(const std::vector<Name>& names, std::string_view what, ReadContext& context);

@@ -28,6 +28,22 @@ std::string_view to_string(SchemaDrift policy) {
   return "";
 }
 
+std::string_view to_string(Watched kind) {
+  switch (kind) {
+    case Watched::file:
+      return "file";
+    case Watched::table:
+      return "table";
+    case Watched::dataset:
+      return "dataset";
+  }
+  return "";
+}
+
+std::string to_text(const WhenSpec& when) {
+  return std::string(to_string(when.kind)) + " " + when.connection.value + "." + when.what;
+}
+
 bool DaysOff::has(std::int64_t day) const {
   const std::int64_t weekday = ((day + 3) % 7 + 7) % 7;  // 1970 began on a Thursday
   return weekdays.test(static_cast<std::size_t>(weekday)) || days.contains(day);

@@ -269,6 +269,26 @@ enum class AfterFailed { wait, run };
 // What becomes of a fire that waited for those before it as long as it may.
 enum class AfterLate { skip, run };
 
+// What a job may run for when it has changed.
+enum class Watched {
+  file,     // the files of a pattern
+  table,    // a table of a source
+  dataset,  // a table that jobs of the project load
+};
+std::string_view to_string(Watched kind);
+
+struct WhenSpec {
+  Watched kind = Watched::file;
+  Name connection;
+  std::string what;  // of the connection: a pattern, or `[schema.]table`
+  Location at;
+  std::chrono::milliseconds check{10'000};
+  std::chrono::milliseconds settle{0};
+  std::vector<JobName> loaded_by;  // of a dataset, in a loaded project
+};
+// `file landing.in/*.csv`; the same text for what is the same.
+std::string to_text(const WhenSpec& when);
+
 // When and how the job runs by itself, under `serve`.
 struct ScheduleSpec {
   std::optional<std::chrono::milliseconds> every;
@@ -295,6 +315,7 @@ struct ScheduleSpec {
   // Of a job that has times of its own too; nothing: until its next fire.
   std::optional<std::chrono::milliseconds> after_wait;
   AfterLate after_late = AfterLate::skip;
+  std::optional<WhenSpec> when;
   std::optional<std::chrono::milliseconds> timeout;
 };
 

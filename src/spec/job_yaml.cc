@@ -39,9 +39,33 @@ struct RawJob {
   EachHalf label;
   std::int64_t priority = 0;
   RawAfter after;
+  std::optional<WhenSpec> when;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<VerifySpec> verify;
 };
+
+// What is watched has no times that others could change.
+void check_when_alone(const RawJob& job, ReadContext& context) {
+  if (!job.when) return;
+  const Location at = job.when->at;
+  if (job.every || job.cron) {
+    context.fault(at,
+                  "the job has both `when` and " + std::string(job.every ? "`every`" : "`cron`"),
+                  "keep one of them");
+  }
+  if (!job.after.all.empty() || !job.after.any.empty()) {
+    context.fault(at, "the job has both `when` and `after`",
+                  "keep one of them; `when: {dataset: ...}` runs it when those before it loaded "
+                  "something");
+  }
+  if (job.on_day_off && job.on_day_off->value != OnDayOff::skip) {
+    context.fault(job.on_day_off->at, "`on_day_off` moves times, and a job with `when` has none",
+                  "remove it: what changes on a day off is followed on the next other day");
+  }
+  if (job.jitter.count() > 0) {
+    context.fault(at, "`jitter` spreads times, and a job with `when` has none", "remove jitter");
+  }
+}
 
 void check_schedule(const RawJob& job, ReadContext& context) {
   check_every_or_cron(job.every, job.cron, context);
@@ -53,11 +77,13 @@ void check_schedule(const RawJob& job, ReadContext& context) {
                   "add cron, or remove timezone");
   }
   for (const auto* limit : {&job.starts, &job.ends}) {
-    if (*limit && !job.every && !job.cron) {
-      context.fault((*limit)->at, "the job does not run by itself", "add `every` or `cron`");
+    if (*limit && !job.every && !job.cron && !job.when) {
+      context.fault((*limit)->at, "the job does not run by itself",
+                    "add `every`, `cron` or `when`");
     }
   }
-  if (job.calendar && !job.every && !job.cron) {
+  check_when_alone(job, context);
+  if (job.calendar && !job.every && !job.cron && !job.when) {
     context.fault(job.calendar->at, "the job has no times of its own that a calendar could change",
                   "add `every` or `cron`");
   }
@@ -208,6 +234,13 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
                   "its own runs at those, once each of them has run for the same time. See "
                   "[Schedules](../schedule.md).",
               .example = "[customers]"})
+      .field(
+          "when", &RawJob::when, when_value(),
+          {.default_note = "none",
+           .description = "What the job watches: `tidemark serve` runs it when that has changed. "
+                          "Instead of `every`, `cron` and `after`. See "
+                          "[Schedules](../schedule.md#when-something-changed).",
+           .example = "{file: \"landing.in/*.csv\"}"})
       .field("timeout", &RawJob::timeout, config::duration(),
              {.default_note = "none",
               .description =
@@ -308,6 +341,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.timezone = std::move(raw.timezone);
   if (raw.starts) spec.schedule.starts = raw.starts->value;
   if (raw.ends) spec.schedule.ends = raw.ends->value;
+  if (raw.ends) check_limits(spec.schedule, raw.ends->at, context);
   spec.schedule.off.days.insert(raw.days_off.begin(), raw.days_off.end());
   spec.schedule.calendar = std::move(raw.calendar);
   if (raw.on_day_off) spec.schedule.on_day_off = raw.on_day_off->value;
@@ -325,6 +359,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.after_failed = raw.after.failed;
   if (raw.after.wait) spec.schedule.after_wait = raw.after.wait->value;
   if (raw.after.late) spec.schedule.after_late = raw.after.late->value;
+  spec.schedule.when = std::move(raw.when);
   spec.schedule.timeout = raw.timeout;
   spec.verify = std::move(raw.verify);
   if (spec.verify) spec.verify->schedule.timezone = spec.schedule.timezone;

@@ -8,6 +8,7 @@
 #include "drivers/hash/hash.h"
 #include "spec/calendar.h"
 #include "spec/job_checks.h"
+#include "spec/job_when.h"
 #include "spec/job_yaml.h"
 #include "spec/project_yaml.h"
 
@@ -147,6 +148,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
     check_connections(jobs.back(), loaded.project, catalog, faults);
     check_query(jobs.back(), loaded.project, catalog, sql_check, faults);
   }
+  take_writers(jobs, faults);
   check_jobs(jobs, faults);
   for (ReadJob& job : jobs)
     loaded.jobs.push_back(std::move(job.spec));

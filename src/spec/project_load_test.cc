@@ -286,7 +286,7 @@ TEST(Reference, ExamplesWork) {
       }
     } else if (field.name != "from" && field.name != "to" && field.name != "after" &&
                field.name != "timezone" && field.name != "pool" && field.name != "calendar" &&
-               field.name != "on_day_off") {
+               field.name != "on_day_off" && field.name != "when") {
       const bool limit = field.name == "starts" || field.name == "ends";
       project.write(
           "jobs/example.yaml",

@@ -41,6 +41,7 @@ ConnectorCatalog fake_catalog() {
                                                  "null_cursor", "timezone", "columns"},
                                  .is_target = true,
                                  .guard_keys = guard_keys(),
+                                 .watched = "table",
                                  .type_tables = &fake_type_tables}));
   ConfigSpec<FakePath> duckdb("duckdb", "A DuckDB file.", "{duckdb: warehouse.duckdb}");
   duckdb.field("duckdb", &FakePath::path, config::text("a path"),
@@ -51,7 +52,8 @@ ConnectorCatalog fake_catalog() {
               {.required = true, .description = "The folder."});
   catalog.add(ConnectorSpec::of(std::move(files), {.source_keys = {"files", "format", "columns",
                                                                    "nulls", "header", "delimiter"},
-                                                   .guard_keys = {"connections", "quiet_hours"}}));
+                                                   .guard_keys = {"connections", "quiet_hours"},
+                                                   .watched = "file"}));
   return catalog;
 }
 

@@ -242,6 +242,18 @@ CREATE TABLE etl_guard_shares (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// What jobs watch, as they followed it last; and which runs loaded something, the newest first.
+constexpr std::string_view version_11 = R"sql(
+CREATE TABLE etl_changes (
+  job_id TEXT PRIMARY KEY REFERENCES etl_jobs (job_id) ON DELETE CASCADE,
+  watched TEXT NOT NULL,
+  sign TEXT NOT NULL,
+  seen_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX etl_runs_that_loaded ON etl_runs (job_id, run_start)
+  WHERE rows_loaded > 0 OR rows_deleted > 0;
+)sql";
+
 // Extract and load claimed apart, over one stage that all servers reach.
 constexpr std::string_view version_12 = R"sql(
 ALTER TABLE etl_fires ADD COLUMN half TEXT NOT NULL DEFAULT 'extract';
@@ -266,7 +278,8 @@ constexpr std::array steps_of_store{
     Migration{1, version_1},   Migration{2, version_2},   Migration{3, version_3},
     Migration{4, version_4},   Migration{5, version_5},   Migration{6, version_6},
     Migration{7, version_7},   Migration{8, version_8},   Migration{9, version_9},
-    Migration{10, version_10}, Migration{12, version_12}, Migration{13, version_13, 12}};
+    Migration{10, version_10}, Migration{11, version_11}, Migration{12, version_12},
+    Migration{13, version_13, 12}};
 
 struct Found {
   int version = 0;

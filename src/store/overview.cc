@@ -77,6 +77,19 @@ Result<std::vector<RunRecord>> failed_runs(SqlSession& session, int limit) {
   }
 }
 
+Result<std::vector<SeenChange>> followed(SqlSession& session) {
+  TM_TRY(auto rows, session.prepare("SELECT j.name, c.watched, c.seen_at FROM etl_changes c JOIN "
+                                    "etl_jobs j ON j.job_id = c.job_id ORDER BY c.seen_at DESC"));
+  std::vector<SeenChange> found;
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return found;
+    SeenChange one{JobName(std::string(rows.text_at(0))), std::string(rows.text_at(1)), {}, {}};
+    TM_TRY(one.seen_at, parse_utc(rows.text_at(2)));
+    found.push_back(std::move(one));
+  }
+}
+
 }  // namespace
 
 Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
@@ -90,6 +103,7 @@ Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
     TM_TRY(found.waiting, sql_fires::oldest(session, FireState::waiting, limit));
     TM_TRY(found.to_retry, sql_fires::oldest(session, FireState::retry_wait, limit));
     TM_TRY(found.failed, failed_runs(session, limit));
+    TM_TRY(found.watched, followed(session));
     return {};
   }));
   return found;

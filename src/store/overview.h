@@ -28,6 +28,7 @@ struct StoreOverview {
   std::optional<UtcMicros> waits_since;  // the time of the oldest fire that waits
   std::vector<FireRecord> waiting;       // oldest first
   std::vector<FireRecord> to_retry;      // the next first
+  std::vector<SeenChange> watched;       // all, without `sign`; what was followed last comes first
   // The newest run of its job, which failed or is blocked; newest first, without streams.
   std::vector<RunRecord> failed;
 };

@@ -326,6 +326,14 @@ struct FireAnswer {
   std::optional<FireRecord> stop;  // one that runs, and is to
 };
 
+// What a job watches, as it looked when the job followed it last.
+struct SeenChange {
+  JobName job;
+  std::string watched;  // what that was
+  std::string sign;
+  UtcMicros seen_at;  // by the store's clock
+};
+
 // Which fires a server has places for.
 struct FireClaim {
   std::string owner;

@@ -142,6 +142,11 @@ Result<std::vector<FireRecord>> read(SqlStatement& rows) {
   }
 }
 
+Result<bool> is_left_out(SqlSession& session, const Task& task, OnOpen on_open) {
+  TM_TRY(const std::vector<FireRecord> open, open_of(session, task));
+  return is_busy(open, on_open);
+}
+
 Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_open) {
   FireAnswer answer;
   answer.fire = fire;

@@ -19,6 +19,8 @@ extern const char* const open_states;
 Result<std::vector<FireRecord>> read(SqlStatement& rows);
 
 Result<FireAnswer> take(SqlSession& session, const FireRecord& fire, OnOpen on_open);
+// Whether one that goes on would leave it out.
+Result<bool> is_left_out(SqlSession& session, const Task& task, OnOpen on_open);
 // In the place of what its owner has stored; from then on it is `owner`'s. `store.stale` where it
 // has ended, or somebody else has it.
 Status update(SqlSession& session, const FireRecord& fire, const std::string& owner);

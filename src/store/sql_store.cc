@@ -7,6 +7,7 @@
 
 #include "store/migrations.h"
 #include "store/sql_backfills.h"
+#include "store/sql_changes.h"
 #include "store/sql_fires.h"
 #include "store/sql_history.h"
 #include "store/sql_leases.h"
@@ -218,6 +219,23 @@ Result<std::vector<FireAnswer>> SqlStore::take_fires(const std::vector<FireOffer
     }
     return answers;
   });
+}
+
+Result<std::vector<SeenChange>> SqlStore::seen_changes(const std::vector<JobName>& jobs) {
+  return read([&](SqlSession& session) { return sql_changes::list(session, jobs); });
+}
+
+Result<bool> SqlStore::note_change(const SeenChange& now, const std::optional<SeenChange>& before) {
+  return write([&](SqlSession& session) { return sql_changes::note(session, now, before); });
+}
+
+Result<FireAnswer> SqlStore::take_change(const FireOffer& offer, const SeenChange& now,
+                                         const std::optional<SeenChange>& before) {
+  return write([&](SqlSession& session) { return sql_changes::take(session, offer, now, before); });
+}
+
+Result<std::string> SqlStore::loads_of(const std::vector<JobName>& jobs) {
+  return read([&](SqlSession& session) { return sql_changes::loads_of(session, jobs); });
 }
 
 Status SqlStore::update_fire(const FireRecord& fire) {

@@ -55,6 +55,11 @@ class SqlStore final : public Store {
   Result<std::vector<FireRecord>> ended_fires(UtcMicros since) override;
   Result<std::vector<FireRecord>> open_fires() override;
   Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) override;
+  Result<std::vector<SeenChange>> seen_changes(const std::vector<JobName>& jobs) override;
+  Result<bool> note_change(const SeenChange& now, const std::optional<SeenChange>& before) override;
+  Result<FireAnswer> take_change(const FireOffer& offer, const SeenChange& now,
+                                 const std::optional<SeenChange>& before) override;
+  Result<std::string> loads_of(const std::vector<JobName>& jobs) override;
   Result<std::int64_t> forget_fires(UtcMicros before, int limit) override;
   Result<std::int64_t> forget_runs(const OldRuns& old, int limit) override;
   Status add_backfill(const BackfillRecord& backfill,

@@ -100,6 +100,19 @@ class Store {
   virtual Result<std::vector<FireRecord>> ended_fires(UtcMicros since) = 0;
   // Of a task, newest first.
   virtual Result<std::vector<FireRecord>> list_fires(const Task& task, int limit) = 0;
+  // What these jobs watch as they followed it last; nothing of those that never did.
+  virtual Result<std::vector<SeenChange>> seen_changes(const std::vector<JobName>& jobs) = 0;
+  // In the place of `before`, what is stored; `seen_at` is now. False, and nothing is done, where
+  // something else is stored: another server was quicker. The job must have been upserted.
+  virtual Result<bool> note_change(const SeenChange& now,
+                                   const std::optional<SeenChange>& before) = 0;
+  // The same together with a fire for it. Its time is just after the job's newest where it is not
+  // later. Nothing is done, too, where one goes on that leaves out what comes meanwhile.
+  virtual Result<FireAnswer> take_change(const FireOffer& offer, const SeenChange& now,
+                                         const std::optional<SeenChange>& before) = 0;
+  // The newest runs of these jobs that loaded something or took something out, as words with spaces
+  // between; empty: there is none.
+  virtual Result<std::string> loads_of(const std::vector<JobName>& jobs) = 0;
   // Forgets up to `limit` fires of before that have ended, but of each task the newest one; how
   // many those were.
   virtual Result<std::int64_t> forget_fires(UtcMicros before, int limit) = 0;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "connectors/files/change_sign.h"
 #include "connectors/files/files_source.h"
 #include "connectors/files/type_tables.h"
 
@@ -52,6 +53,15 @@ Result<std::unique_ptr<Source>> FilesConnector::open_source(const ConnectionSpec
   return std::unique_ptr<Source>(std::make_unique<FilesSource>(std::move(options), context.engine));
 }
 
+Result<std::string> FilesConnector::change_sign(const ConnectionSpec& connection,
+                                                const std::string& what, const std::string&,
+                                                const ConnectorContext& context,
+                                                Cancel& cancel) const {
+  const auto* config = connection.config.get<FilesConfig>();
+  if (config == nullptr) return wrong_input(connection);
+  return sign_of_files(context.project.root / config->folder, what, cancel);
+}
+
 ConnectorSpec files_connector_spec() {
   ConfigSpec<FilesConfig> spec("files", "A folder of CSV, JSON lines or Parquet files.",
                                "{files: data}");
@@ -60,6 +70,7 @@ ConnectorSpec files_connector_spec() {
   return ConnectorSpec::of(std::move(spec), {.source_keys = {"files", "format", "header",
                                                              "delimiter", "nulls", "columns"},
                                              .is_target = false,
+                                             .watched = "file",
                                              .type_tables = &files_type_tables});
 }
 

@@ -29,6 +29,9 @@ class FilesConnector final : public Connector {
                                               const StreamSpec& stream, LoadStrategy strategy,
                                               const ConnectorContext& context,
                                               Cancel& cancel) const override;
+  Result<std::string> change_sign(const ConnectionSpec& connection, const std::string& what,
+                                  const std::string& before, const ConnectorContext& context,
+                                  Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `files:` connection.

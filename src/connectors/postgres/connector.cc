@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "connectors/postgres/catalog.h"
+#include "connectors/postgres/change_sign.h"
 #include "connectors/postgres/connection_state.h"
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
@@ -181,6 +182,18 @@ Result<ConnectionState> PostgresConnector::state(const ConnectionSpec& connectio
   return postgres::connection_state(access, cancel);
 }
 
+Result<std::string> PostgresConnector::change_sign(const ConnectionSpec& connection,
+                                                   const std::string& what,
+                                                   const std::string& before,
+                                                   const ConnectorContext& context,
+                                                   Cancel& cancel) const {
+  postgres::ConnectOptions options = access_of(connection, context).options;
+  if (!connection.guard.statement_timeout)
+    options.settings.emplace_back("statement_timeout", "10s");
+  TM_TRY(const auto session, postgres::Connection::connect(options, cancel));
+  return postgres::change_sign(*session, postgres::TableName::parse(what), before, cancel);
+}
+
 Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,
                                                const std::string& sql,
                                                const ConnectorContext& context,
@@ -218,6 +231,7 @@ ConnectorSpec postgres_connector_spec() {
        .is_target = true,
        .replaces_rows = true,
        .guard_keys = guard_keys(),
+       .watched = "table",
        .type_tables = &postgres::type_tables});
 }
 

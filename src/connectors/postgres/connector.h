@@ -47,6 +47,10 @@ class PostgresConnector : public Connector {
   // PostgreSQL runs the query, so that names, functions and values are its own.
   Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
                                 Cancel& cancel) const override;
+  // By what the server counts, see change_sign.h.
+  Result<std::string> change_sign(const ConnectionSpec& connection, const std::string& what,
+                                  const std::string& before, const ConnectorContext& context,
+                                  Cancel& cancel) const override;
   Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
                               const ConnectorContext& context, Cancel& cancel) const override;
 };

@@ -10,6 +10,7 @@
 #include "base/nearest.h"
 #include "base/units.h"
 #include "connect/table_source.h"
+#include "connectors/sqlite/change_sign.h"
 #include "connectors/sqlite/config.h"
 #include "connectors/sqlite/position.h"
 #include "connectors/sqlite/types.h"
@@ -372,6 +373,14 @@ Result<std::unique_ptr<Source>> SqliteConnector::open_source(const ConnectionSpe
   return source;
 }
 
+Result<std::string> SqliteConnector::change_sign(const ConnectionSpec& connection,
+                                                 const std::string&, const std::string&,
+                                                 const ConnectorContext& context, Cancel&) const {
+  const auto* config = connection.config.get<SqliteConnection>();
+  TM_ASSERT(config != nullptr);
+  return sign_of_database(context.project.root / config->path);
+}
+
 ConnectorSpec sqlite_connector_spec() {
   ConfigSpec<SqliteConnection> spec(
       "sqlite", "A SQLite database file as a source, opened read-only.", "{sqlite: shop.db}");
@@ -381,6 +390,7 @@ ConnectorSpec sqlite_connector_spec() {
       std::move(spec), {.source_keys = {"table", "query", "watermark", "null_cursor", "columns"},
                         .own_sql = true,
                         .is_target = false,
+                        .watched = "table",
                         .type_tables = &sqlite_type_tables});
 }
 

@@ -69,6 +69,10 @@ class SqliteConnector : public Connector {
                                               const StreamSpec& stream, LoadStrategy strategy,
                                               const ConnectorContext& context,
                                               Cancel& cancel) const override;
+  // By the file: of which table it is cannot be told from outside.
+  Result<std::string> change_sign(const ConnectionSpec& connection, const std::string& what,
+                                  const std::string& before, const ConnectorContext& context,
+                                  Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `sqlite:` connection.
