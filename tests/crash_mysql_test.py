@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Faults of loads into MySQL and of reads from it: nothing lost, nothing doubled.
 
-Killed before and after each COMMIT and while rows are read, sessions that break at statements, a COMMIT or its answer
-that does not arrive, a server that is killed in the middle of a load, and an owner who was taken over. Random faults
-are in `make crash`.
+Killed before and after each COMMIT, at statements and while rows are read; sessions that break at statements, a COMMIT
+or its answer that does not arrive, a server that is killed in the middle of a load, and an owner who was taken over.
+Random faults are in `make crash`.
 """
 
 import concurrent.futures
@@ -95,8 +95,7 @@ def loads(server, cells):
                            lambda place=place, nth=nth, through=through: broken(world, place, nth, through))
                           for place, nth, through in itertools.product(("commit", "committed"), (1, 2), THROUGH)]
             expect(cells.all(world, named) > COMMITS, "a load has no COMMIT")
-            if load != "append":  # whose statements the others have too
-                queries(world, cells)
+            queries(world, cells, "kill" if load == "append" else "reset")
             with concurrent.futures.ThreadPoolExecutor(len(TAKEOVERS)) as at_once:
                 list(at_once.map(lambda place, world=world: report.cell(
                     f"{world.name}: taken over at {place}", lambda at: takeover(world, report, at), place),
@@ -108,13 +107,13 @@ def loads(server, cells):
             world.close()
 
 
-def queries(world, cells):
-    """A session that breaks at a statement: every ninth, until a run has no more."""
+def queries(world, cells, fault):
+    """At a statement: every ninth, until a run has no more."""
     matrix = Matrix(world, cells.pool, cells.report)
+    run = matrix.kill if fault == "kill" else lambda place: matrix.fail(place, fault)
     for first in range(2, QUERIES_MAX, 2 * QUERY_STRIDE):
         places = [f"mysql.query@{nth}" for nth in (first, first + QUERY_STRIDE)]
-        named = [(place, lambda place=place: matrix.fail(place, "reset")) for place in places]
-        if cells.all(world, named) < len(places):
+        if cells.all(world, [(f"{place} {fault}", lambda place=place: run(place)) for place in places]) < len(places):
             return
     raise AssertionError("statements without end")
 
@@ -129,7 +128,7 @@ def reads(server, cells):
                      for word, run in (("kill", matrix.kill), ("reset", lambda place: matrix.fail(place, "reset")))]
             expect(cells.all(world, named) == len(named), "not every row was reached")
             if load == "append":
-                queries(world, cells)
+                queries(world, cells, "reset")
         finally:
             world.close()
 

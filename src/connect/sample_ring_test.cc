@@ -47,6 +47,43 @@ TEST(SampleRing, APreparedTransactionDoesNotHoldWhatWasSettledBefore) {
   EXPECT_EQ(ring.settled(), "1");
 }
 
+TEST(SampleRing, WhatANameBecameIsWaitedForInItsPlace) {
+  SampleRing ring;
+  ring.add("1", {{"statement"}, {}});
+  ring.add("2", {{"statement", "other"}, {}});
+  // Its transaction was not told before, and one that ended without an heir is waited for no more.
+  ring.add("3", {{"transaction"}, {}, {{"statement", "transaction"}, {"never", "transaction"}}});
+  EXPECT_EQ(ring.settled(), std::nullopt);
+  ring = SampleRing::parse(ring.text());
+  ring.look_again({{"transaction", "next"}, {}});
+  EXPECT_EQ(ring.settled(), std::nullopt);
+  ring.look_again({{"next"}, {}});
+  EXPECT_EQ(ring.settled(), "3");
+}
+
+TEST(SampleRing, AnHeirThatWasInFlightItselfKeepsItsOwnMoment) {
+  SampleRing ring;
+  ring.add("1", {{"transaction"}, {}});
+  ring.add("2", {{"transaction", "statement"}, {}});
+  ring.add("3", {{"transaction"}, {}, {{"statement", "transaction"}}});
+  EXPECT_EQ(ring.settled(), std::nullopt);
+}
+
+TEST(SampleRing, WhatTheOldestMomentWaitsForIsTold) {
+  SampleRing ring;
+  ring.add("1", {});
+  EXPECT_FALSE(ring.oldest_waiting());
+  ring.add("2", {{"b"}, {}});
+  ring.add("3", {{"a", "b"}, {}});
+  ASSERT_TRUE(ring.oldest_waiting());
+  EXPECT_EQ(ring.oldest_waiting()->moment, "2");
+  EXPECT_EQ(ring.oldest_waiting()->name, "b");
+  ring.look_again({{"a"}, {"gid"}});
+  EXPECT_EQ(ring.oldest_waiting()->moment, "2");
+  EXPECT_EQ(ring.oldest_waiting()->name, "gid");
+  EXPECT_TRUE(ring.oldest_waiting()->is_prepared);
+}
+
 TEST(SampleRing, ItGoesThroughTextAndATextThatIsNoneIsAnEmptyRing) {
   SampleRing ring;
   ring.add("1", {});

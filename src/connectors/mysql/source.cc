@@ -208,6 +208,9 @@ Result<WindowBound> MysqlSource::upper(const Progress& progress, Cancel& cancel)
   if (!bound.window.lo && relation_->rows_estimated >= 0) {
     bound.rows_expected = relation_->rows_estimated;
     bound.bytes_expected = relation_->bytes_estimated;
+    bound.notes.push_back(
+        "read by one session, and anew from the beginning where that dies: sessions of MySQL have "
+        "no snapshot that they can share");
   }
   return bound;
 }
