@@ -15,6 +15,7 @@ class Outcome:
     unit: str
     limit: float
     detail: str
+    enforced: bool = False  # the bench fails where it is over
 
     @property
     def within(self):

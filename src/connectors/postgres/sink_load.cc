@@ -245,9 +245,13 @@ Result<std::optional<bool>> PostgresLoad::ended_well(Connection& connection, Can
     if (!word) return std::optional<bool>();
     if (*word != "in progress") return std::optional(*word == "committed");
     if (turn == patience) {
+      // After a crash the server may have given the pid, as the id, to somebody else.
       TM_CHECK(connection.query(
-          "select pg_terminate_backend($1::int)",
-          std::vector<std::optional<std::string>>{std::to_string(backend_pid_)}, cancel));
+          "select pg_terminate_backend(pid) from pg_catalog.pg_stat_activity where pid = $1::int "
+          "and starts_with(application_name, $2)",
+          std::vector<std::optional<std::string>>{
+              std::to_string(backend_pid_), ledger::session_name(key_.stream.job, key_.fence)},
+          cancel));
     }
     std::this_thread::sleep_for(pause);
   }
