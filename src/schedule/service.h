@@ -83,7 +83,7 @@ struct ServiceParts {
   // where all servers reach the stage: `run` is for nobody then.
   std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
       run_half = {};
-  Looks::Ask change_sign = {};                       // needed for jobs that watch files and tables
+  Looks::Ask change_sign = {};  // needed for jobs that watch files and tables
 };
 
 // Parts of backfills have a pool of their own: one at a time, unless `pools` says how many.

@@ -161,8 +161,7 @@ Service::Outcome Service::perform(const JobSpec& job, FireRecord& fire, const Ru
 std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fire) {
   // A stage that is sealed is loaded in any hours.
   const bool reads = fire.half == FireHalf::extract;
-  if (const auto put_off =
-          reads && parts_.put_off ? parts_.put_off(job, time()) : std::nullopt) {
+  if (const auto put_off = reads && parts_.put_off ? parts_.put_off(job, time()) : std::nullopt) {
     fire.state = FireState::retry_wait;
     fire.next_at = put_off->until;
     return put_off->why;

@@ -275,10 +275,10 @@ ALTER TABLE etl_leases ADD COLUMN wanted_until TEXT;
 )sql";
 
 constexpr std::array steps_of_store{
-    Migration{1, version_1},   Migration{2, version_2},   Migration{3, version_3},
-    Migration{4, version_4},   Migration{5, version_5},   Migration{6, version_6},
-    Migration{7, version_7},   Migration{8, version_8},   Migration{9, version_9},
-    Migration{10, version_10}, Migration{11, version_11}, Migration{12, version_12},
+    Migration{1, version_1},      Migration{2, version_2},   Migration{3, version_3},
+    Migration{4, version_4},      Migration{5, version_5},   Migration{6, version_6},
+    Migration{7, version_7},      Migration{8, version_8},   Migration{9, version_9},
+    Migration{10, version_10},    Migration{11, version_11}, Migration{12, version_12},
     Migration{13, version_13, 12}};
 
 struct Found {
