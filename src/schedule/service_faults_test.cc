@@ -100,20 +100,24 @@ class ServiceFaultsTest : public ::testing::TestWithParam<bool> {
     options.owner = "here";
     options.shared = GetParam();
     options.lives_every = milliseconds(200);
-    Service service({*store_, clock_, randomness_,
-                     [this](const JobSpec& one, const RunId&, Cancel&) -> Result<RunRecord> {
-                       {
-                         const std::lock_guard lock(mutex_);
-                         begun_.push_back(one.description);
-                       }
-                       if (runs_) runs_();
-                       RunRecord record;
-                       record.state = RunState::done;
-                       record.ended_at = UtcMicros(1);
-                       return record;
-                     },
-                     [](const JobSpec&, Cancel&) { return Status(); }, [](const ServiceNote&) {}},
-                    options);
+    ServiceParts parts{*store_,
+                       clock_,
+                       randomness_,
+                       [this](const JobSpec& one, const RunId&, Cancel&) -> Result<RunRecord> {
+                         {
+                           const std::lock_guard lock(mutex_);
+                           begun_.push_back(one.description);
+                         }
+                         if (runs_) runs_();
+                         RunRecord record;
+                         record.state = RunState::done;
+                         record.ended_at = UtcMicros(1);
+                         return record;
+                       },
+                       [](const JobSpec&, Cancel&) { return Status(); },
+                       [](const ServiceNote&) {}};
+    parts.put_off = put_off_;
+    Service service(parts, options);
     ASSERT_TRUE(service.set_jobs(jobs).ok());
     Cancel stop;
     std::thread timer([&] {
@@ -137,6 +141,7 @@ class ServiceFaultsTest : public ::testing::TestWithParam<bool> {
   fs::path dir_;
   std::unique_ptr<SqlStore> store_;
   std::function<void()> runs_;
+  std::function<std::optional<PutOff>(const JobSpec&, UtcMicros)> put_off_;
   std::mutex mutex_;
   std::vector<std::string> begun_;  // guarded by mutex_ while it serves: what its job said
 };
@@ -157,6 +162,32 @@ TEST_P(ServiceFaultsTest, AClockThatJumpsAheadHasMissedWhatItLeftOut) {
   EXPECT_EQ(fires("skip").size(), 0U);
   for (const FireRecord& fire : fires("all"))
     EXPECT_EQ(fire.state, FireState::done) << to_text(fire.fire) << " " << fire.reason;
+}
+
+TEST_P(ServiceFaultsTest, WhatIsDueInQuietHoursRunsWhenTheyEnd) {
+  const UtcMicros end(clock_.now_utc().get() + 3'500'000);
+  std::vector<UtcMicros> asked;
+  put_off_ = [&](const JobSpec&, UtcMicros at) -> std::optional<PutOff> {
+    if (at >= end) return std::nullopt;
+    asked.push_back(at);
+    return PutOff{end, "the source is left alone"};
+  };
+  auto one = job("a", seconds(1));
+  one->schedule.overlap = Overlap::skip;
+  std::string why;
+  serve({one}, milliseconds(7000), [&](Service&) {
+    pass(milliseconds(2500));
+    for (const FireRecord& fire : fires("a"))
+      why = std::max(why, fire.reason);
+    EXPECT_TRUE(begun_.empty());
+  });
+  EXPECT_EQ(why, "the source is left alone");
+  EXPECT_FALSE(begun_.empty());
+  EXPECT_LE(asked.size(), 3U) << "it waits for their end, and does not try";
+  const std::vector<FireRecord> all = fires("a");
+  ASSERT_FALSE(all.empty());
+  EXPECT_EQ(all.back().state, FireState::done) << "the first is not lost";
+  EXPECT_EQ(all.back().attempts, 1);
 }
 
 TEST_P(ServiceFaultsTest, AClockThatGoesBackRunsNoTimeTwice) {
