@@ -179,6 +179,7 @@ TEST_P(ServiceFaultsTest, WhatIsDueInQuietHoursRunsWhenTheyEnd) {
     pass(milliseconds(2500));
     for (const FireRecord& fire : fires("a"))
       why = std::max(why, fire.reason);
+    const std::lock_guard lock(mutex_);
     EXPECT_TRUE(begun_.empty());
   });
   EXPECT_EQ(why, "the source is left alone");
