@@ -295,6 +295,7 @@ class Served {
     TM_TRY(auto engine, parts.engine.connect());
     const ConnectionSpec* connection = parts.project.find_connection(when.connection.value);
     TM_ASSERT(connection != nullptr);
+    TM_CHECK(parts.guards.of(connection->name.value).check_hours());
     TM_TRY(const Connector* connector, parts.connectors.of(*connection));
     const ConnectorContext context{parts.project, *engine,       "tidemark serve, looking",
                                    true,          &parts.guards, "serve"};
@@ -302,7 +303,8 @@ class Served {
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {
-    TM_TRY(auto left, workspace_->recover_job(job.name, progress_, cancel));
+    if (stage_) TM_CHECK(stage_->check());
+    TM_TRY(auto left, workspace_->recover_job(job, progress_, cancel));
     tell_recovered(left);
     return {};
   }

@@ -429,7 +429,7 @@ std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>&
 }
 
 Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at) {
-  constexpr std::int64_t minute_us = 60'000'000;
+  constexpr std::int64_t second_us = 1'000'000;
   if (spec.quiet_hours.empty()) return std::optional<QuietTime>();
   TM_TRY(const Zone zone, Zone::find(spec.timezone.value));
   const WallMinute now = zone.wall_minute(at);
@@ -438,7 +438,11 @@ Result<std::optional<QuietTime>> quiet_at(const GuardSpec& spec, UtcMicros at) {
     if (left == 0) continue;
     const int end = (now.minute + left) % (24 * 60);
     const auto two = [](int number) { return (number < 10 ? "0" : "") + std::to_string(number); };
-    return std::optional(QuietTime{UtcMicros((at.get() / minute_us + left) * minute_us),
+    // By the wall, whose clock may be set meanwhile.
+    const std::int64_t second = at.get() / second_us;
+    const std::int64_t wall = (second + zone.offset(second)) / 60 + left;
+    const std::int64_t until = std::max(zone.shows(60 * wall), second + 1);
+    return std::optional(QuietTime{UtcMicros(until * second_us),
                                    "the source is left alone at this time (`quiet_hours: " +
                                        hours.text() + "`, " + spec.timezone.value + ")",
                                    two(end / 60) + ":" + two(end % 60)});

@@ -95,12 +95,15 @@ class Holding {
       if (!claimed.ok() && !again) return std::move(claimed).error();
       if (claimed.ok()) {
         first_ = false;
-        TM_CHECK(workspace->recover({}, drive_.observer, cancel));
+        TM_TRY(Store * store, workspace->store());
+        TM_TRY(const BackfillRecord now, store->find_backfill(id_));
+        // What is staged of its job is loaded first.
+        TM_CHECK(workspace->recover({now.job}, drive_.observer, cancel));
         return workspace;
       }
       TM_TRY(Store * store, workspace->store());
       TM_TRY(const BackfillRecord now, store->find_backfill(id_));
-      if (now.state != BackfillState::running) return workspace;
+      if (now.state != BackfillState::running || now.detached) return workspace;
     }
   }
 
@@ -246,8 +249,10 @@ Result<std::optional<StoredError>> worst_error(Store& store,
   std::optional<StoredError> worst;
   for (const BackfillPart& part : parts) {
     if (part.error.empty() || part.run.get().empty()) continue;
-    TM_TRY(const RunHistory history, store.get_run(part.run));
-    const auto& error = history.run.error;
+    const auto history = store.get_run(part.run);
+    if (!history.ok() && history.error().code == "run.unknown") continue;  // long ago
+    if (!history.ok()) return history.error();
+    const auto& error = history->run.error;
     if (error && (!worst || badness(*error) > badness(*worst))) worst = error;
   }
   return worst;
@@ -317,6 +322,8 @@ Result<BackfillEnd> drive_backfill(const BackfillDrive& drive, const BackfillId&
       }
     }
     if (cancel.requested()) {
+      TM_TRY(const BackfillRecord seen, store->find_backfill(id));
+      if (seen.detached) return BackfillEnd{seen, worst};  // it is a service's by now
       TM_TRY(
           [[maybe_unused]] const bool moved,
           store->move_backfill(id, {BackfillState::running}, BackfillState::paused, "interrupted"));

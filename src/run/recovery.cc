@@ -63,9 +63,10 @@ class LeftRun {
     Fence newest(0);
     for (const StreamRecord& stream : run_.streams)
       newest = std::max(newest, stream.mark.fence);
-    // It looks whether a process is gone, and asks one that lives for nothing.
-    auto lease = Lease::take(parts_.store, parts_.clock,
-                             {run_.job, run_.run, newest, parts_.project.lease, true}, stop_);
+    // What looks whether a process is gone asks one that lives for nothing; a fire wants its job.
+    auto lease = Lease::take(
+        parts_.store, parts_.clock,
+        {run_.job, run_.run, newest, parts_.project.lease, how_.hand_over == nullptr}, stop_);
     if (!lease.ok() && lease.error().code == "run.leased") return stays(std::move(lease).error());
     if (!lease.ok()) return std::move(lease).error();
     lease_ = std::move(*lease);

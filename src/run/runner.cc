@@ -267,9 +267,8 @@ Result<BackfillRun> Runner::backfill(const RunId& id, const JobSpec& job,
       },
       cancel);
   // Over a shared stage they may be those of whoever has the job.
-  const bool are_others =
-      !ran.ok() && (ran.error().code == "run.leased" || ran.error().code == "run.lease_lost");
-  if (!are_others) remove();
+  const auto lease = parts_.store.find_lease(job.name);
+  if (lease.ok() && *lease && (*lease)->run == id) remove();
   if (!ran.ok()) return std::move(ran).error();
   return BackfillRun{std::move(*ran), from_stage};
 }

@@ -10,6 +10,7 @@
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/project_store.h"
+#include "run/shared_stage.h"
 
 namespace tidemark {
 
@@ -237,6 +238,12 @@ Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observ
                           Cancel& cancel) {
   TM_ASSERT(held_->lock.has_value());
   if (recovered_) return {};
+  if (project().stage.shared && around_.owner == nullptr) {
+    TM_TRY(Store * store, this->store());
+    TM_TRY(const SharedStage stage,
+           SharedStage::open(project(), *store, around_.files, around_.randomness));
+    TM_CHECK(stage.check());
+  }
   go_on_ = go_on;
   TM_CHECK(recover_now(observer, cancel));
   recovered_ = true;
@@ -254,25 +261,28 @@ Status Workspace::recover_now(RunObserver& observer, Cancel& cancel) {
   return {};
 }
 
-Result<std::vector<RunRecord>> Workspace::recover_job(const JobName& job, RunObserver& observer,
+Result<std::vector<RunRecord>> Workspace::recover_job(const JobSpec& job, RunObserver& observer,
                                                       Cancel& cancel) {
+  TM_TRY(Store * store, this->store());
   RecoveryOptions options;
-  options.only = job;
+  options.only = job.name;
   options.go_on = [](const JobName&) { return true; };
-  return recover_left(std::move(options), observer, cancel);
+  options.job_of = [&](const RunRecord& left) { return left_job(left, job, *store); };
+  return recover_runs(parts(*store, observer), options, cancel);
+}
+
+// The job may have been edited since this project was opened.
+LeftJob Workspace::left_job(const RunRecord& left, const JobSpec& job, Store& store) const {
+  if (left.spec_hash == job.content_hash) return {job, {}};
+  LeftJob found = finder().of_left(left, store);
+  if (found.why_not.empty()) found.why_not = "the job's file has been changed since";
+  return found;
 }
 
 Result<RunRecord> Workspace::go_on_with(const RunId& run, const JobSpec& job, const GoOn& how,
                                         RunObserver& observer, Cancel& cancel) {
   TM_TRY(Store * store, this->store());
-  const JobFinder find = finder();
-  // The job may have been edited since this project was opened.
-  const auto job_of = [&](const RunRecord& left) -> LeftJob {
-    if (left.spec_hash == job.content_hash) return {job, {}};
-    LeftJob found = find.of_left(left, *store);
-    if (found.why_not.empty()) found.why_not = "the job's file has been changed since";
-    return found;
-  };
+  const auto job_of = [&](const RunRecord& run_left) { return left_job(run_left, job, *store); };
   return tidemark::go_on_with(parts(*store, observer), run, job_of, how, cancel);
 }
 

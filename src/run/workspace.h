@@ -84,8 +84,9 @@ class Workspace {
   // Takes forward what a dead process left; runs of the jobs named go on now. Also done by run and
   // replay where nobody did, and again while they wait for a lease. REQUIRES claim().
   Status recover(const std::vector<JobName>& go_on, RunObserver& observer, Cancel& cancel);
-  // Goes on with what was left of one job. From any thread, once recover() was called.
-  Result<std::vector<RunRecord>> recover_job(const JobName& job, RunObserver& observer,
+  // Goes on with what was left of one job, as it is now, where it was begun so. From any thread,
+  // once recover() was called.
+  Result<std::vector<RunRecord>> recover_job(const JobSpec& job, RunObserver& observer,
                                              Cancel& cancel);
   // Goes on with one run of the job as it is now, where it was begun so. From any thread, once
   // recover() was called.
@@ -141,6 +142,7 @@ class Workspace {
   Status load(const std::filesystem::path& dir);
   Status show_run(const RunId& id);
   Status recover_now(RunObserver& observer, Cancel& cancel);
+  LeftJob left_job(const RunRecord& left, const JobSpec& job, Store& store) const;
   Result<std::vector<RunRecord>> recover_left(RecoveryOptions options, RunObserver& observer,
                                               Cancel& cancel);
   Result<JobSpec> job_to_replay(const RunRecord& past, const ReplayOptions& options,

@@ -117,7 +117,8 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
     const std::string& code = ran.error().code;
     // Somebody else has the job, or what became of a part cannot be known yet.
     const bool waits = code == "run.leased" || code == "run.lease_lost" ||
-                       code == "backfill.unsettled" || code == "run.cancelled";
+                       code == "backfill.unsettled" || code == "run.cancelled" ||
+                       code == "stage.not_shared";
     if (waits) return nanoseconds(asks_every);
     if (code.starts_with("store.")) return std::move(ran).error();
     if (ran.error().retry != Retry::never) return nanoseconds(rests_max);
@@ -143,7 +144,11 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
   }
   {
     const std::lock_guard lock(mutex_);
-    part_tries_[backfill.id] = tries;
+    if (after == AfterPart::again) {
+      part_tries_[backfill.id] = tries;
+    } else {
+      part_tries_.erase(backfill.id);
+    }
   }
   std::string text = "part " + std::to_string(end.part.number) + ": ";
   text += end.part.state == PartState::done ? std::to_string(end.part.rows) + " rows"

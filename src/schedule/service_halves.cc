@@ -36,8 +36,11 @@ Result<bool> Service::loads_here(const JobSpec& job, FireRecord& fire, const Run
     const std::lock_guard lock(mutex_);
     if (leaving_) return false;
   }
-  TM_TRY(const bool has_place, parts_.store.begin_load(loads, options_.limits.pools));
-  if (!has_place) return false;
+  const auto has_place = parts_.store.begin_load(loads, options_.limits.pools);
+  // The fire is another's by now, as after a long stop: so is the load.
+  if (!has_place.ok() && has_place.error().code == "store.stale") return false;
+  if (!has_place.ok()) return has_place.error();
+  if (!*has_place) return false;
   fire = loads;
   const std::lock_guard lock(mutex_);
   open_[{fire.task, fire.fire}] = fire;
@@ -70,7 +73,12 @@ bool Service::comes_to_other_half(const JobSpec& job, FireRecord& fire,
   fire.half = waits_for_load(record) ? FireHalf::load : FireHalf::extract;
   if (fire.half == before) return false;
   describe(fire, job);
-  if (fire.half == FireHalf::extract) return false;
+  if (fire.half == FireHalf::extract) {
+    if (!record.error || record.error->code != "run.no_stage") return false;
+    fire.state = FireState::waiting;
+    fire.attempts = 0;
+    return true;
+  }
   fire.run = record.run;
   fire.state = FireState::waiting;
   fire.attempts = 0;

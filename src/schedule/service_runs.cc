@@ -99,6 +99,10 @@ void Service::begin(const QueuedRun& next) {
   // Nothing was begun: what is known of the fire is the run of before.
   const std::string code = outcome.error ? outcome.error->code : "";
   if (code == "run.leased" || code == "stage.not_shared") fire.run = before;
+  if (outcome.error && is_in_halves(fire.task) && !before.get().empty()) {
+    const auto begun = parts_.store.get_run(fire.run);
+    if (!begun.ok() && begun.error().code == "run.unknown") fire.run = before;
+  }
   std::string why;
   {
     const std::lock_guard lock(mutex_);
@@ -249,6 +253,8 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
       auto pause = pause_before_retry(job.schedule.retries, *error, static_cast<int>(fire.attempts),
                                       since, parts_.randomness);
       if (!pause && is_staged) pause = milliseconds(0);  // its run was left open for it
+      // Nobody could ask the target, so its run is staged still.
+      if (!pause && half == FireHalf::load && !record) pause = job.schedule.retries.pause_max;
       if (pause) {
         fire.state = FireState::retry_wait;
         fire.next_at = later(at, *pause);

@@ -59,16 +59,24 @@ Status Service::watch() {
     const std::lock_guard lock(mutex_);
     due = watches_.due(parts_.clock.monotonic());
   }
-  for (const Look& look : due) {
-    Status asked = ask(look);
-    if (asked.ok()) continue;
+  // What the store's failure keeps from being seen is looked at again.
+  Status failed;
+  const auto look_again = [&](const std::string& watched, Status why) {
+    if (failed.ok()) failed = std::move(why);
     const std::lock_guard lock(mutex_);
-    watches_.put_off(to_text(look.when), parts_.clock.monotonic());
-    return asked;
+    watches_.put_off(watched, parts_.clock.monotonic());
+  };
+  for (const Look& look : due) {
+    Status asked = failed.ok() ? ask(look) : failed;
+    if (!asked.ok()) look_again(to_text(look.when), std::move(asked));
   }
-  for (Looks::Answer& answer : looks_.take())
-    TM_CHECK(answered(std::move(answer)));
-  return {};
+  if (!failed.ok()) return failed;
+  for (Looks::Answer& answer : looks_.take()) {
+    const std::string watched = answer.watched;
+    Status done = answered(std::move(answer));
+    if (!done.ok()) look_again(watched, std::move(done));
+  }
+  return failed;
 }
 
 Status Service::ask(const Look& look) {
@@ -102,6 +110,7 @@ Status Service::answered(Looks::Answer answer) {
     if (jobs.empty()) return {};  // nobody watches it any more
     const bool could_not = !watches_.why_not(answer.watched).empty();
     if (answer.sign.ok() || untold) {
+      // Of an untold one each job has its own, by its `check`.
       sign = untold ? untold_sign(*jobs.front()->schedule.when, time()) : *answer.sign;
       watches_.seen(answer.watched, sign, now);
     }
@@ -119,14 +128,20 @@ Status Service::answered(Looks::Answer answer) {
   for (const auto& job : jobs)
     names.push_back(job->name);
   TM_TRY(const std::vector<SeenChange> known, parts_.store.seen_changes(names));
-  for (const auto& job : jobs)
+  for (const auto& job : jobs) {
+    if (untold) sign = untold_sign(*job->schedule.when, time());
     TM_CHECK(follow_change(*job, find(known, job->name), sign));
+  }
   return {};
 }
 
 Status Service::follow_change(const JobSpec& job, const SeenChange* known,
                               const std::string& sign) {
   const UtcMicros at = time();
+  if (known != nullptr && Watches::says_that_it_looks(job, *known, at)) {
+    TM_TRY([[maybe_unused]] const bool noted,
+           parts_.store.note_change({known->job, known->watched, known->sign, at}, *known));
+  }
   TM_TRY(const bool may_run, may_run_at(job.schedule, at));
   if (!may_run) return {};
   const std::optional<SeenChange> before = known == nullptr ? std::nullopt : std::optional(*known);

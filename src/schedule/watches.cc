@@ -26,6 +26,12 @@ std::set<std::string_view> words_of(std::string_view text) {
   return words;
 }
 
+// Of the sign of a table, what was counted: which transactions are open meanwhile changes all the
+// time and says nothing of the table.
+std::string_view counted(std::string_view sign) {
+  return sign.substr(0, sign.find(';'));
+}
+
 milliseconds between(UtcMicros from, UtcMicros to) {
   return milliseconds((to.get() - from.get()) / 1000);
 }
@@ -94,8 +100,9 @@ void Watches::seen(const std::string& watched, const std::string& sign, Nanos no
   Thing& thing = found->second;
   thing.why_not.clear();
   milliseconds wait = thing.check;
-  if (thing.sign != sign) {
-    thing.sign = sign;
+  const bool same = thing.sign && counted(*thing.sign) == counted(sign);
+  thing.sign = sign;
+  if (!same) {
     thing.since = now;
     if (thing.settle.count() > 0) wait = std::min(wait, thing.settle);
   }
@@ -133,6 +140,13 @@ std::vector<JobName> Watches::jobs_of(const std::string& watched) const {
   return found == things_.end() ? std::vector<JobName>() : found->second.look.jobs;
 }
 
+bool Watches::says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros at) {
+  const ScheduleSpec& schedule = job.schedule;
+  const milliseconds away = between(known.seen_at, at);
+  return schedule.missed == Missed::skip && known.watched == to_text(*schedule.when) &&
+         away > says_every && away <= away_after + 2 * schedule.when->check;
+}
+
 Follow Watches::follow(const JobSpec& job, const std::optional<SeenChange>& known,
                        const std::string& sign, UtcMicros at, Nanos now) const {
   const ScheduleSpec& schedule = job.schedule;
@@ -140,13 +154,13 @@ Follow Watches::follow(const JobSpec& job, const std::optional<SeenChange>& know
   const bool is_known = known && known->watched == watched;
   const milliseconds away = is_known ? between(known->seen_at, at) : milliseconds(0);
   const bool skips = schedule.missed == Missed::skip;
-  if (is_known && known->sign == sign)
-    return skips && away > says_every ? Follow::note : Follow::nothing;
+  const bool was_gone = skips && away > away_after + 2 * schedule.when->check;
+  if (is_known && known->sign == sign) return was_gone ? Follow::note : Follow::nothing;
   const auto thing = things_.find(watched);
   const bool settled =
       sign.starts_with(untold) ||
       (thing != things_.end() && now - thing->second.since >= Nanos(schedule.when->settle));
-  const bool was_away = skips && (!is_known || away > away_after + 2 * schedule.when->check);
+  const bool was_away = was_gone || (skips && !is_known);
   if (was_away || !has_news(is_known ? known->sign : std::string(), sign)) return Follow::note;
   return settled ? Follow::fire : Follow::nothing;
 }

@@ -63,6 +63,9 @@ class Watches {
   std::vector<std::pair<JobName, std::string>> unseen() const;
   std::vector<JobName> jobs_of(const std::string& watched) const;
 
+  // Whether it is time to store that somebody looks, so that what comes is not missed, though it
+  // may not be followed yet.
+  static bool says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros at);
   // What becomes of it for one of its jobs, that knows `known` and has been looked at at `at` by
   // the clock that `known` has.
   Follow follow(const JobSpec& job, const std::optional<SeenChange>& known, const std::string& sign,

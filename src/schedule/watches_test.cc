@@ -95,6 +95,34 @@ TEST(Watches, WhatWasMissedIsSkippedWhereTheJobSaysSo) {
   EXPECT_EQ(watches.follow(*job, known(*job, "x"), "x y", soon, seconds(9)), Follow::fire);
 }
 
+// Whoever looks says so, also while it may not follow what it sees, so that it is not missed.
+TEST(Watches, WhoLooksSaysSoBeforeItCountsAsAway) {
+  const auto job = a_job("a");
+  const auto says = [&](const std::string& time) {
+    return Watches::says_that_it_looks(*job, known(*job, "x"), at("2026-12-24T" + time));
+  };
+  EXPECT_FALSE(says("12:00:30")) << "what it missed is followed in any case";
+  job->schedule.missed = Missed::skip;
+  EXPECT_FALSE(says("12:00:20"));
+  EXPECT_TRUE(says("12:00:21"));
+  EXPECT_TRUE(says("12:01:20"));
+  EXPECT_FALSE(says("12:01:21")) << "it was away";
+}
+
+TEST(Watches, ATableIsQuietWhateverElseItsServerDoes) {
+  Watches watches;
+  const auto job = a_job("a");
+  watches.set({job});
+  const std::string watched = to_text(*job->schedule.when);
+  watches.seen(watched, "r12.5;2;3/7", Nanos(0));
+  watches.seen(watched, "r12.5;2;4/1,5/2", seconds(4));
+  EXPECT_EQ(watches.follow(*job, known(*job, "r12.4;0;"), "r12.5;2;4/1,5/2", noon, seconds(5)),
+            Follow::fire);
+  watches.seen(watched, "r12.6;2;4/1", seconds(6));
+  EXPECT_EQ(watches.follow(*job, known(*job, "r12.4;0;"), "r12.6;2;4/1", noon, seconds(10)),
+            Follow::nothing);
+}
+
 TEST(Watches, WhatNobodyCanTellIsAChangeAtEachCheckTheSameForAll) {
   Watches watches;
   const auto job = a_job("a");

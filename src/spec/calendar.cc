@@ -104,8 +104,12 @@ void read_icalendar(const std::string& file, const std::vector<Line>& lines,
     return;
   }
   std::optional<Event> event;
+  bool inside = false;  // of what an event holds, as an alarm
   for (const Line& line : lines) {
     const std::string_view text = trimmed(line.text);
+    if (text.starts_with("BEGIN:") && text != "BEGIN:VEVENT") inside = event.has_value();
+    if (text.starts_with("END:") && std::exchange(inside, false)) continue;
+    if (inside) continue;
     const std::string_view word = text.substr(0, text.find_first_of(";:"));
     const std::string_view value = text.substr(std::min(text.rfind(':') + 1, text.size()));
     const int column = static_cast<int>(text.size() - value.size()) + 1;

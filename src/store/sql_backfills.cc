@@ -224,15 +224,21 @@ Result<std::optional<BackfillRecord>> claim(SqlSession& session, const BackfillC
          session.prepare(std::string(select_backfills) +
                          "WHERE b.job_id = ?1 AND b.detached = 1 AND b.state = 'running' AND NOT "
                          "EXISTS (SELECT 1 FROM etl_leases wanted WHERE wanted.job_id = b.job_id "
-                         "AND wanted.wanted_until > ?2) ORDER BY b.created_at, b.backfill_id"));
+                         "AND wanted.wanted_until > ?2) AND NOT EXISTS (SELECT 1 FROM etl_fires "
+                         "loads WHERE loads.job_id = b.job_id AND loads.half = 'load' AND "
+                         "loads.state IN ('waiting', 'running', 'retry_wait')) ORDER BY "
+                         "b.created_at, b.backfill_id"));
   rows.bind_text(0, job_id_of(claim.job).get()).bind_text(1, to_text(now));
   TM_TRY(std::vector<BackfillRecord> open, read(rows));
   if (open.empty()) return std::optional<BackfillRecord>();
   BackfillRecord& next = open.front();
   if (claim.shared) {
-    TM_TRY(auto had, session.prepare("SELECT job_id FROM etl_backfills WHERE state = 'running' AND "
-                                     "owner IN (SELECT owner FROM etl_servers) AND NOT "
-                                     "(backfill_id = ?1 AND owner = ?2)"));
+    TM_TRY(auto had,
+           session.prepare("SELECT job_id FROM etl_backfills WHERE (state = 'running' OR "
+                           "EXISTS (SELECT 1 FROM etl_backfill_parts part WHERE "
+                           "part.backfill_id = etl_backfills.backfill_id AND part.state = "
+                           "'running')) AND owner IN (SELECT owner FROM etl_servers) AND NOT "
+                           "(backfill_id = ?1 AND owner = ?2)"));
     had.bind_text(0, next.id.get()).bind_text(1, claim.owner);
     int running = 0;
     while (true) {

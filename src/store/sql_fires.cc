@@ -59,7 +59,7 @@ Result<std::vector<FireRecord>> open_of(SqlSession& session, const Task& task) {
 
 // What was extracted is loaded, also where a later fire comes.
 bool is_staged(const FireRecord& fire) {
-  return fire.half == FireHalf::load && fire.state != FireState::running;
+  return fire.half == FireHalf::load && (fire.state != FireState::running || fire.owner.empty());
 }
 
 Status set_stop(SqlSession& session, const FireRecord& fire, const std::string& why) {

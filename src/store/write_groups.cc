@@ -11,8 +11,13 @@ constexpr std::size_t group_max = 64;
 
 }  // namespace
 
+// Of equal patience, since the least of a group is the patience of all.
 std::vector<WriteGroups::Write*> WriteGroups::next_group() {
-  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), group_max));
+  std::size_t count = 0;
+  while (count < std::min(queue_.size(), group_max) &&
+         queue_[count]->patience == queue_.front()->patience)
+    ++count;
+  const auto end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
   std::vector<Write*> group(queue_.begin(), end);
   queue_.erase(queue_.begin(), end);
   return group;

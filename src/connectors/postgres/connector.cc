@@ -7,6 +7,7 @@
 #include "connectors/postgres/connection_state.h"
 #include "connectors/postgres/sink.h"
 #include "connectors/postgres/source.h"
+#include "connectors/postgres/source_sessions.h"
 #include "connectors/postgres/transaction_watermark.h"
 #include "connectors/postgres/type_tables.h"
 #include "connectors/postgres/whole_read.h"
@@ -187,11 +188,14 @@ Result<std::string> PostgresConnector::change_sign(const ConnectionSpec& connect
                                                    const std::string& before,
                                                    const ConnectorContext& context,
                                                    Cancel& cancel) const {
-  postgres::ConnectOptions options = access_of(connection, context).options;
+  postgres::SourceAccess access = access_of(connection, context);
   if (!connection.guard.statement_timeout)
-    options.settings.emplace_back("statement_timeout", "10s");
-  TM_TRY(const auto session, postgres::Connection::connect(options, cancel));
-  return postgres::change_sign(*session, postgres::TableName::parse(what), before, cancel);
+    access.options.settings.emplace_back("statement_timeout", "10s");
+  const postgres::SessionAccess asked{access.options, access.guard, access.job};
+  TM_TRY(auto session, postgres::open_session(asked, cancel));
+  auto sign = postgres::change_sign(*session, postgres::TableName::parse(what), before, cancel);
+  postgres::let_go(asked, std::move(session));
+  return sign;
 }
 
 Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,

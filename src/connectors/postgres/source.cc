@@ -410,11 +410,14 @@ Result<Extraction> PostgresSource::open_from(const Split& split,
   std::unique_ptr<Connection> session = sessions_->kept();
   if (!session) {
     TM_TRY(session, session_to_read(cancel));
+    // Only the primary's are kept; a split that is opened again may be read from the other.
+    ReadSessions::Done done;
     if (!on_replica_) {
-      sessions_->when_done([access = access_](std::unique_ptr<Connection> done) {
-        let_go({access.options, access.guard, access.job}, std::move(done));
-      });
+      done = [access = access_](std::unique_ptr<Connection> session_done) {
+        let_go({access.options, access.guard, access.job}, std::move(session_done));
+      };
     }
+    sessions_->when_done(std::move(done));
     TM_CHECK(sessions_->lead(*session, cancel));
     // Between two snapshots a row can move from a part that is not read yet to one that is.
     if (only_keys_ && std::exchange(keys_begun_, true))

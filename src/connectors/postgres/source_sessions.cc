@@ -30,13 +30,14 @@ ConnectOptions to_be_kept(const ConnectOptions& options) {
 std::unique_ptr<Connection> kept_session(const SessionAccess& access, Cancel& cancel) {
   if (access.guard == nullptr) return nullptr;
   const std::string key = key_of(access.options);
-  while (auto kept = access.guard->take_kept(access.job, key)) {
-    // It was kept as this type, by let_go().
-    auto holder = std::static_pointer_cast<std::unique_ptr<Connection>>(std::move(kept));
-    std::unique_ptr<Connection> session = std::move(*holder);
-    if (session->set_up(to_be_kept(access.options), cancel).ok()) return session;
-  }
-  return nullptr;
+  auto kept = access.guard->take_kept(access.job, key);
+  if (!kept) return nullptr;
+  // It was kept as this type, by let_go().
+  auto holder = std::static_pointer_cast<std::unique_ptr<Connection>>(std::move(kept));
+  std::unique_ptr<Connection> session = std::move(*holder);
+  // One that does not answer costs some seconds, and those beside it would too.
+  if (!session->set_up(to_be_kept(access.options), cancel).ok()) return nullptr;
+  return session;
 }
 
 Result<std::unique_ptr<Connection>> open_session(const SessionAccess& access, Cancel& cancel) {

@@ -240,11 +240,11 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
 }
 
 bool Connection::clean() noexcept {
-  rollback();
   if (lost() || impl_->spoiled) return false;
   impl_->answer_by = std::chrono::steady_clock::now() + patience_of_cleaning;
+  rollback();  // closes it where no answer comes
   Cancel none;
-  const bool sent = PQsendQuery(impl_->conn, "discard all") != 0;
+  const bool sent = !lost() && !impl_->spoiled && PQsendQuery(impl_->conn, "discard all") != 0;
   const bool done = sent && impl_->collect(none).ok();
   impl_->answer_by.reset();
   return done;
