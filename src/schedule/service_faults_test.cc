@@ -166,29 +166,27 @@ TEST_P(ServiceFaultsTest, AClockThatJumpsAheadHasMissedWhatItLeftOut) {
 
 TEST_P(ServiceFaultsTest, WhatIsDueInQuietHoursRunsWhenTheyEnd) {
   const UtcMicros end(clock_.now_utc().get() + 3'500'000);
-  std::vector<UtcMicros> asked;
-  put_off_ = [&](const JobSpec&, UtcMicros at) -> std::optional<PutOff> {
-    if (at >= end) return std::nullopt;
-    asked.push_back(at);
+  std::atomic<int> asked = 0;
+  put_off_ = [&](const JobSpec&, UtcMicros now) -> std::optional<PutOff> {
+    if (now >= end) return std::nullopt;
+    ++asked;
     return PutOff{end, "the source is left alone"};
   };
   auto one = job("a", seconds(1));
   one->schedule.overlap = Overlap::skip;
-  std::string why;
   serve({one}, milliseconds(7000), [&](Service&) {
     pass(milliseconds(2500));
     for (const FireRecord& fire : fires("a"))
-      why = std::max(why, fire.reason);
+      EXPECT_TRUE(fire.reason.starts_with("the source is left alone")) << fire.reason;
     const std::lock_guard lock(mutex_);
     EXPECT_TRUE(begun_.empty());
   });
-  EXPECT_EQ(why, "the source is left alone");
-  EXPECT_FALSE(begun_.empty());
-  EXPECT_LE(asked.size(), 3U) << "it waits for their end, and does not try";
   const std::vector<FireRecord> all = fires("a");
-  ASSERT_FALSE(all.empty());
-  EXPECT_EQ(all.back().state, FireState::done) << "the first is not lost";
-  EXPECT_EQ(all.back().attempts, 1);
+  const bool was_late = std::any_of(all.begin(), all.end(), [&](const FireRecord& fire) {
+    return fire.fire < end && fire.state == FireState::done && fire.attempts == 1;
+  });
+  EXPECT_TRUE(was_late) << "the newest of them is not lost";
+  EXPECT_LE(asked, 5) << "each waits for the end, and does not try";
 }
 
 TEST_P(ServiceFaultsTest, AClockThatGoesBackRunsNoTimeTwice) {

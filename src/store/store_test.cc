@@ -342,7 +342,8 @@ TEST_P(StoreTest, OldRunsAreForgottenButThoseThatSomebodyAsksFor) {
   };
   const auto kept = [&] {
     std::vector<std::string> runs;
-    for (const RunRecord& run : store_->list_runs({}).value())
+    const std::vector<RunRecord> found = store_->list_runs({}).value();
+    for (const RunRecord& run : found)
       runs.push_back(run.run.get());
     return runs;
   };
