@@ -196,11 +196,13 @@ class TargetAway(HandOver):
         last = time.time()
         with self.written_to("b"):
             self.wait_for(lambda: len([at for at in self.done("b") if at > last]) >= 3)
+        written = time.time()
         self.assertEqual([], self.done("far_a"))
         self.far.start()
         self.wait_for(lambda: self.done("far_a"), 120)  # its connection is given a rest
         self.ask("alter table away rename to source_far_a")
         self.assert_all_there_once("far_a")
+        self.wait_for(lambda: len([at for at in self.done("b") if at > written]) >= 3)
         self.assert_all_there_once("b")
         read = [one for one in self.said("far_a", "reading the window")]
         self.assertEqual(1, len(read), read)
