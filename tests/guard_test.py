@@ -80,9 +80,13 @@ class Sessions(GuardTest):
     def test_nothing_is_waited_for_too_long_and_nothing_is_written(self):
         self.shop("create table t (id int primary key); insert into t values (1); create sequence s;"
                   "create function slow() returns int language sql as 'select 1 from pg_sleep(5)'")
-        self.guard("lock_timeout: 200ms, statement_timeout: 1s")
+        self.guard("lock_timeout: 200ms, statement_timeout: 1s, idle_in_transaction_timeout: 7s")
         self.job("t", "table: t")
         self.assertEqual(1, self.loaded("t"))
+        self.job("settings", "query: \"select current_setting('idle_in_transaction_session_timeout') as idle, "
+                             "current_setting('transaction_read_only') as read_only\"")
+        self.assertEqual(1, self.loaded("settings"))
+        self.assertEqual([["7s", "on"]], self.project.rows("select idle, read_only from settings"))
         with self.server.session(self.database) as other:
             other.run("begin; lock table t in access exclusive mode")
             begin = time.monotonic()

@@ -322,20 +322,24 @@ TEST_F(GoneOnTest, InALargeWindowByPages) {
 
 TEST_F(SplitsTest, AViewIsCutAtTheQuantilesOfItsColumn) {
   psql(
-      "create table days (id bigint, version int, day date);"
+      "create table days (id bigint, version int, day date, shard smallint, name text, skewed int);"
       "insert into days select i, 1, case when i % 10 < 8 then date '2024-01-01' when i % 100 = 9 "
-      "then null else date '2024-01-01' + (i % 700)::int end from generate_series(1, 20000) i;"
+      "then null else date '2024-01-01' + (i % 700)::int end, i % 6, 'key ' || md5(i::text), "
+      "(i % 100) * (i % 100) from generate_series(1, 20000) i;"
       "create view v as select * from days where id > 5");
-  SourceSpec by_day = table("v");
-  by_day.split_by = Name{"day", {}};
-  by_day.readers = 3;
-  auto reads = source(by_day, LoadStrategy::full);
-  const auto splits = split(reads);
-  EXPECT_GT(splits.size(), 2U);
-  EXPECT_LT(splits.size(), 12U) << "one day is most of the rows, and is not cut";
-  const auto rows = all_rows(reads, splits);
-  EXPECT_EQ(rows.size(), 19995U);
-  EXPECT_EQ(std::set<Row>(rows.begin(), rows.end()).size(), 19995U);
+  for (const char* column : {"day", "shard", "name", "skewed"}) {
+    SourceSpec by_column = table("v");
+    by_column.split_by = Name{column, {}};
+    by_column.readers = 3;
+    auto reads = source(by_column, LoadStrategy::full);
+    const auto splits = split(reads);
+    EXPECT_GT(splits.size(), 2U) << column;
+    // Most rows are of one day, which is not cut.
+    EXPECT_LT(splits.size(), std::string(column) == "day" ? 12U : 14U) << column;
+    const auto rows = all_rows(reads, splits);
+    EXPECT_EQ(rows.size(), 19995U) << column;
+    EXPECT_EQ(std::set<Row>(rows.begin(), rows.end()).size(), 19995U) << column;
+  }
 }
 
 TEST_F(GoneOnTest, NumbersAndRowsWithoutATimeBeginAnew) {
