@@ -57,6 +57,25 @@ class ServeVerify(Served):
         self.assertIn("verify", {note["task"] for note in told})
         self.assertEqual("97", self.server.sql("select count(*) from mart.orders").strip())
 
+    def proofs(self):
+        """Of what was compared so far, whether all is proved."""
+        with contextlib.suppress(sqlite3.OperationalError), \
+                contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db")) as store:
+            return [proved for proved, in store.execute("select proved_at is not null from etl_proofs")]
+        return []
+
+    def test_a_budget_ends_each_comparison_and_the_next_goes_on(self):
+        self.server.sql("insert into orders select i, 'n' from generate_series(101, 60000) i; "
+                        "update orders set at = now() - interval '1 hour'")
+        self.project.job("orders", ORDERS + "every: 1h\nverify: {every: 1s, budget: 1ms}\n")
+        self.assertEqual(0, self.project.call("run", "orders").code)
+        self.serve("--drain", "5s")
+        self.wait_for(lambda: self.proofs() == [0])
+        self.wait_for(lambda: self.proofs() == [1])
+        self.stop()
+        self.assertEqual([], self.compared("failed"))
+        self.assertGreater(len(self.compared("done")), 1)
+
     def test_with_repair_it_is_put_right(self):
         self.project.job("orders", ORDERS + "every: 1s\nverify: {every: 2s, repair: true}\n")
         self.serve("--drain", "5s")
