@@ -1,5 +1,8 @@
 """What protects a source: rates, sessions, hours, timeouts, scans of large tables, and its replica."""
 
+import contextlib
+import socket
+import threading
 import time
 import unittest
 
@@ -11,6 +14,40 @@ connections:
   shop:      {{postgres: "{source}", guard: {{{guard}}}}}
   warehouse: {{duckdb: warehouse.duckdb}}
 """
+
+
+class SlowServer:
+    """Before a server, which then takes 30 ms for each answer, however short."""
+
+    def __init__(self, port):
+        self.behind = port
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listening.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.listening.accept()[0]
+                server = socket.create_connection(("127.0.0.1", self.behind))
+                for source, sink, pause in ((client, server, 0), (server, client, 0.03)):
+                    threading.Thread(target=self.forward, args=(source, sink, pause), daemon=True).start()
+
+    @staticmethod
+    def forward(source, sink, pause):
+        with contextlib.suppress(OSError):
+            while data := source.recv(1 << 20):
+                time.sleep(pause)
+                sink.sendall(data)
+        with contextlib.suppress(OSError):
+            sink.shutdown(socket.SHUT_RDWR)
+        source.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listening.close()
 
 
 class GuardTest(unittest.TestCase):
@@ -157,6 +194,20 @@ class Shown(GuardTest):
 
 
 class Strain(GuardTest):
+    def test_a_server_that_answers_slowly_is_read_more_slowly(self):
+        self.shop("create table t as select i, repeat('x', 90) as s from generate_series(1, 2200) i")
+        self.job("t", "table: t")
+        took = {}
+        with SlowServer(self.server.port) as slow:
+            address = self.server.conninfo(self.database).replace(f"port={self.server.port}", f"port={slow.port}")
+            for above in ("1s", "10ms"):
+                self.project.write("tidemark.yaml", PROJECT.format(
+                    source=address, guard=f"rows_per_second: 4000, slow_above: {above}"))
+                begin = time.monotonic()
+                self.assertEqual(2200, self.loaded("t"))
+                took[above] = time.monotonic() - begin
+        self.assertGreater(took["10ms"], 1.5 * took["1s"], took)
+
     def test_a_server_whose_standby_is_behind_is_read_more_slowly(self):
         self.shop("create table t as select i, repeat('x', 90) as s from generate_series(1, 4000) i;"
                   "create table w (s text)")
