@@ -5,7 +5,7 @@
 #include <atomic>
 #include <filesystem>
 
-#include "schedule/service.h"
+#include "schedule/service_fixture_test.h"
 #include "store/sql_store.h"
 
 namespace tidemark {
@@ -108,14 +108,7 @@ class ServiceBackfillsTest : public ::testing::Test {
                      }},
                     options);
     ASSERT_TRUE(service.set_jobs({job_, follower_}).ok());
-    Cancel stop;
-    std::thread timer([&] {
-      std::this_thread::sleep_for(duration);
-      stop.request();
-    });
-    const Status served = service.serve(stop);
-    timer.join();
-    EXPECT_TRUE(served.ok()) << served.error().describe();
+    serve_for(service, duration);
   }
   BackfillState state(const BackfillId& id) { return store_->find_backfill(id)->state; }
   std::int64_t done(const BackfillId& id) {

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 
+#include "schedule/service_fixture_test.h"
 #include "store/sql_store.h"
 #include "store/sqlite_database.h"
 
@@ -93,14 +94,7 @@ class ServiceTest : public ::testing::Test {
                      [this](const ServiceNote& note) { notes_.push_back(note); }},
                     options);
     ASSERT_TRUE(service.set_jobs(jobs).ok());
-    Cancel stop;
-    std::thread timer([&] {
-      std::this_thread::sleep_for(duration);
-      stop.request();
-    });
-    const Status served = service.serve(stop);
-    timer.join();
-    EXPECT_TRUE(served.ok()) << served.error().describe();
+    serve_for(service, duration);
   }
   int count(const std::string& job, FireState state) const {
     return static_cast<int>(std::count_if(notes_.begin(), notes_.end(), [&](const auto& note) {
