@@ -18,6 +18,7 @@ tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
+tidemark_folder(drivers/http LINK model env observe)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
@@ -25,6 +26,7 @@ tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
+tidemark_folder(access LINK spec store)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5
@@ -48,10 +50,12 @@ tidemark_folder(schedule LINK run)
 tidemark_folder(verify LINK run)
 
 # 9
-tidemark_folder(api LINK schedule)
-tidemark_folder(cli LINK schedule verify CLI11::CLI11)
+tidemark_folder(api LINK schedule verify access drivers/http)
 
 # 10
+tidemark_folder(cli LINK api CLI11::CLI11)
+
+# 11
 tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)

@@ -17,13 +17,14 @@ LAYERS = [
     ["model", "env", "observe"],
     ["drivers/*"],
     ["spec", "store"],
-    ["connect"],
+    ["connect", "access"],
     ["connect/conformance"],
     ["connectors/*", "transform", "quality", "stage"],
     ["plan"],
     ["run"],
     ["schedule", "verify"],
-    ["api", "cli"],
+    ["api"],
+    ["cli"],
     ["app"],
 ]
 
@@ -41,6 +42,8 @@ LIBRARIES = {
     "nlohmann/": "drivers/json",
     "xxhash.h": "drivers/hash",
     "openssl/": "drivers/hash",
+    "boost/": "drivers/http",
+    "sodium.h": "drivers/sodium",
     "absl/": "drivers/zone",
     "CLI/": "cli",
 }

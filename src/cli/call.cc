@@ -1,6 +1,6 @@
 #include "cli/call.h"
 
-#include "cli/documents.h"
+#include "api/documents.h"
 
 namespace tidemark {
 

@@ -3,11 +3,11 @@
 #include <memory>
 #include <utility>
 
+#include "api/documents.h"
 #include "base/nearest.h"
 #include "base/units.h"
 #include "cli/command_parser.h"
 #include "cli/commands.h"
-#include "cli/documents.h"
 
 namespace tidemark {
 namespace {

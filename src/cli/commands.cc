@@ -2,12 +2,12 @@
 
 #include <map>
 
+#include "api/documents.h"
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/backfill_command.h"
 #include "cli/call.h"
 #include "cli/connection_commands.h"
-#include "cli/documents.h"
 #include "cli/init.h"
 #include "cli/job_order.h"
 #include "cli/progress.h"

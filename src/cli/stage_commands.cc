@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/documents.h"
 #include "base/units.h"
-#include "cli/documents.h"
 #include "cli/progress.h"
 #include "cli/text_table.h"
 

@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "api/documents.h"
 #include "base/units.h"
-#include "cli/documents.h"
 #include "cli/progress.h"
 #include "cli/run_output.h"
 #include "verify/verifier.h"

@@ -1,4 +1,4 @@
-#include "cli/documents.h"
+#include "api/documents.h"
 
 #include <cstdlib>
 
