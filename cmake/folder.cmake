@@ -60,7 +60,7 @@ function(tidemark_folder folder)
     target_link_libraries(${name}_test PRIVATE tidemark_${name} ${test_links} GTest::gmock GTest::gtest GTest::gtest_main)
     set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
     add_test(NAME ${name}_test COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${name}_test PROPERTIES TIMEOUT 600)
+    set_tests_properties(${name}_test PROPERTIES TIMEOUT 600 PROCESSORS 3)
   endif()
 
   if(TIDEMARK_BENCH AND benches)

@@ -400,9 +400,24 @@ void add_commands_of_connections(CLI::App& app, CommandLine& line) {
                "1 when a system cannot be asked.",
        .example = "connection show shop"});
   add_names(show, line, "CONNECTION", 0, "The connections; without a name all of them");
+  CLI::App* test = add(
+      *connection, line,
+      {.name = "test",
+       .about = "Connect, and plan every job that uses the connection",
+       .more = "Changes nothing. Exit code 1 when it does not answer, or a job cannot be planned; "
+               "each fault comes with\nwhat to do about it.",
+       .example = "connection test shop"});
+  add_names(test, line, "CONNECTION", 0, "The connections; without a name all of them");
 }
 
 void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
+  add(app, line,
+      {.name = "doctor",
+       .about = "Look at all that the project needs, and say what to do about what is wrong",
+       .more = "The files, this machine, the project's folder, its store and its volumes, every "
+               "connection, the last run\nof every job, the stage. Changes nothing. Exit code 1 "
+               "when something does not work; a warning is what works\nnow, but may not for long.",
+       .example = "doctor"});
   CLI::App* schema = add(app, line,
                          {.name = "schema",
                           .about = "Print a JSON Schema of the project's files, for editors",

@@ -7,6 +7,7 @@
 #include "base/version.h"
 #include "cli/backfill_command.h"
 #include "cli/call.h"
+#include "cli/checkup_commands.h"
 #include "cli/connection_commands.h"
 #include "cli/init.h"
 #include "cli/job_order.h"
@@ -303,6 +304,8 @@ const std::map<std::string, Command>& all_commands() {
       {"schema", {schema, false}},
       {"version", {show_version, false}},
       {"connection show", {show_connections, true}},
+      {"connection test", {test_connections, true}},
+      {"doctor", {doctor, true}},
       {"source prepare", {prepare_source, true}},
       {"store migrate", {migrate_store, false}},
       {"stage list", {list_stages, true}},

@@ -315,6 +315,16 @@ JsonValue faults() {
                                  "Empty: the files are right.")}});
 }
 
+JsonValue findings() {
+  const JsonValue finding = object(
+      {{"kind", words({"good", "warning", "fault"}, "`warning`: works, but may not for long.")},
+       {"what",
+        text("Was looked at: `store`, `connection shop`, `job orders`, or a place in a file.")},
+       {"found", text()},
+       {"remedy", text("What to do; empty where nothing is to be done.")}});
+  return object({{"findings", list(finding)}});
+}
+
 JsonValue connections() {
   const JsonValue facts = JsonValue().set("type", "object").set("additionalProperties", text());
   const JsonValue session = object(
@@ -491,6 +501,8 @@ std::vector<ReferencePage> document_schemas() {
       page("store-migrate", "`tidemark store migrate`: what was copied", store_migrate()),
       page("connection-show", "`tidemark connection show`: limits, state and sessions",
            connections()),
+      page("connection-test", "`tidemark connection test`: what was found", findings()),
+      page("doctor", "`tidemark doctor`: what was found", findings()),
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),
       page("version", "`tidemark version`",
            object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),

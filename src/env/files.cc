@@ -93,16 +93,23 @@ bool is_disk_full(int error_number) {
   return error_number == ENOSPC || error_number == EDQUOT;
 }
 
-std::string describe_volume(const fs::path& path) {
-  std::optional<fs::path> mount = mount_of(path);
-  if (!mount) return "the volume of " + path.string();
-  std::string text = "the volume " + mount->string();
+Result<VolumeSpace> volume_space(const fs::path& path) {
+  const std::optional<fs::path> mount = mount_of(path);
   struct statvfs space{};
-  if (::statvfs(mount->c_str(), &space) != 0) return text;
-  auto block = static_cast<std::int64_t>(space.f_frsize);
-  text += " (" + show_bytes(static_cast<std::int64_t>(space.f_bavail) * block);
-  text += " of " + show_bytes(static_cast<std::int64_t>(space.f_blocks) * block) + " free)";
-  return text;
+  if (!mount || ::statvfs(mount->c_str(), &space) != 0)
+    return file_error("look at the volume of", path, errno);
+  const auto block = static_cast<std::int64_t>(space.f_frsize);
+  return VolumeSpace{*mount, static_cast<std::int64_t>(space.f_bavail) * block,
+                     static_cast<std::int64_t>(space.f_blocks) * block};
+}
+
+std::string describe_volume(const fs::path& path) {
+  const std::optional<fs::path> mount = mount_of(path);
+  if (!mount) return "the volume of " + path.string();
+  const auto space = volume_space(path);
+  const std::string text = "the volume " + mount->string();
+  if (!space.ok()) return text;
+  return text + " (" + show_bytes(space->free) + " of " + show_bytes(space->all) + " free)";
 }
 
 Error file_error(std::string_view action, const fs::path& path, int error_number) {

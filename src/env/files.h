@@ -58,6 +58,14 @@ Error file_error(std::string_view action, const std::filesystem::path& path, int
 // volume has no room for 1 MB (written there and removed again), the error as it is otherwise.
 Error or_disk_full(Error error, const std::filesystem::path& dir);
 
+struct VolumeSpace {
+  std::filesystem::path mount;
+  std::int64_t free = 0;  // bytes, for who is not root
+  std::int64_t all = 0;
+};
+// Of the volume that the path, or what is there of it, lies on.
+Result<VolumeSpace> volume_space(const std::filesystem::path& path);
+
 // `the volume /mnt/stage (12.0 KB of 1.0 GB free)`, for hints; names the path when the volume is
 // unknown.
 std::string describe_volume(const std::filesystem::path& path);

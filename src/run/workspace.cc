@@ -22,8 +22,6 @@ std::int64_t engine_share(std::int64_t memory_bytes) {
   return memory_bytes / 10 * 6;
 }
 
-constexpr const char* state_folder = ".tidemark";
-
 // SQL is checked by the engine's own parser, without running it.
 class EngineSqlCheck : public SqlCheck {
  public:

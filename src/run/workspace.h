@@ -37,6 +37,9 @@ namespace tidemark {
 
 class Workspace;
 
+// Of a project, for what is this machine's: the lock, the socket, what is spilled.
+inline constexpr const char* state_folder = ".tidemark";
+
 // What a process has before it knows a project. Owned by app/.
 struct Surroundings {
   const ConnectorCatalog& catalog;

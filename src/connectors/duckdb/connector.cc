@@ -1,5 +1,9 @@
 #include "connectors/duckdb/connector.h"
 
+#include <filesystem>
+
+#include "base/units.h"
+
 #include "connectors/duckdb/sink.h"
 #include "connectors/duckdb/type_tables.h"
 #include "connectors/duckdb/warehouse.h"
@@ -18,6 +22,19 @@ Result<std::unique_ptr<Sink>> DuckdbConnector::open_sink(const ConnectionSpec& c
 Status DuckdbConnector::attach(const ConnectionSpec& connection, const std::vector<std::string>&,
                                const ConnectorContext& context, Cancel&) const {
   return attach_warehouse(connection, context);
+}
+
+Result<ConnectionState> DuckdbConnector::state(const ConnectionSpec& connection,
+                                               const ConnectorContext& context, Cancel&) const {
+  TM_CHECK(attach_warehouse(connection, context));
+  const auto* config = connection.config.get<DuckdbConnection>();
+  const std::filesystem::path path = warehouse_path(*config, context.project);
+  std::error_code code;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, code);
+  return ConnectionState{
+      {{"file", code ? path.string() + ", made at the first load"
+                     : path.string() + ", " + show_bytes(static_cast<std::int64_t>(bytes))}},
+      {}};
 }
 
 ConnectorSpec duckdb_connector_spec() {

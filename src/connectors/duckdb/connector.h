@@ -17,6 +17,8 @@ class DuckdbConnector : public Connector {
                                           Cancel& cancel) const override;
   Status attach(const ConnectionSpec& connection, const std::vector<std::string>& tables,
                 const ConnectorContext& context, Cancel& cancel) const override;
+  Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
+                                Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `duckdb:` connection.

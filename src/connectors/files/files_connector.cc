@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "base/units.h"
 #include "connectors/files/change_sign.h"
+#include "connectors/files/file_list.h"
 #include "connectors/files/files_source.h"
 #include "connectors/files/type_tables.h"
 
@@ -60,6 +62,19 @@ Result<std::string> FilesConnector::change_sign(const ConnectionSpec& connection
   const auto* config = connection.config.get<FilesConfig>();
   if (config == nullptr) return wrong_input(connection);
   return sign_of_files(context.project.root / config->folder, what, cancel);
+}
+
+Result<ConnectionState> FilesConnector::state(const ConnectionSpec& connection,
+                                              const ConnectorContext& context,
+                                              Cancel& cancel) const {
+  const auto* config = connection.config.get<FilesConfig>();
+  if (config == nullptr) return wrong_input(connection);
+  const std::filesystem::path folder = context.project.root / config->folder;
+  TM_TRY(const std::vector<FileEntry> files, list_files(folder, {"*"}, cancel));
+  const auto count = static_cast<std::int64_t>(files.size());
+  return ConnectionState{
+      {{"folder", folder.string() + ", " + show_count(count) + (count == 1 ? " file" : " files")}},
+      {}};
 }
 
 ConnectorSpec files_connector_spec() {

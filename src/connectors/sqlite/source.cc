@@ -82,16 +82,20 @@ class SqliteReader : public Reader {
   bool ended_ = false;
 };
 
-}  // namespace
-
-Result<std::unique_ptr<Source>> SqliteSource::open(const std::string& path, const SourceSpec& spec,
-                                                   LoadStrategy strategy, bool counts) {
+Result<sqlite::Database> open_to_read(const std::string& path) {
   sqlite::OpenOptions options;
   options.path = path;
   options.access = sqlite::Access::source;
   options.area = "source";
   options.fault = Fault::source;
-  TM_TRY(sqlite::Database database, sqlite::Database::open(options));
+  return sqlite::Database::open(options);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Source>> SqliteSource::open(const std::string& path, const SourceSpec& spec,
+                                                   LoadStrategy strategy, bool counts) {
+  TM_TRY(sqlite::Database database, open_to_read(path));
   return std::unique_ptr<Source>(new SqliteSource(std::move(database), spec, strategy, counts));
 }
 
@@ -379,6 +383,19 @@ Result<std::string> SqliteConnector::change_sign(const ConnectionSpec& connectio
   const auto* config = connection.config.get<SqliteConnection>();
   TM_ASSERT(config != nullptr);
   return sign_of_database(context.project.root / config->path);
+}
+
+Result<ConnectionState> SqliteConnector::state(const ConnectionSpec& connection,
+                                               const ConnectorContext& context, Cancel&) const {
+  const auto* config = connection.config.get<SqliteConnection>();
+  TM_ASSERT(config != nullptr);
+  const std::filesystem::path path = context.project.root / config->path;
+  TM_TRY(sqlite::Database database, open_to_read(path.string()));
+  std::error_code code;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, code);
+  return ConnectionState{
+      {{"file", path.string() + ", " + show_bytes(static_cast<std::int64_t>(code ? 0 : bytes))}},
+      {}};
 }
 
 ConnectorSpec sqlite_connector_spec() {

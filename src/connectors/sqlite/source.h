@@ -73,6 +73,8 @@ class SqliteConnector : public Connector {
   Result<std::string> change_sign(const ConnectionSpec& connection, const std::string& what,
                                   const std::string& before, const ConnectorContext& context,
                                   Cancel& cancel) const override;
+  Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
+                                Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `sqlite:` connection.
