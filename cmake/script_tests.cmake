@@ -21,15 +21,15 @@ foreach(name crash_postgres_test crash_duckdb_test connectors_postgres_test cras
   set_tests_properties(${name} PROPERTIES COST 1000 TIMEOUT 1800)
 endforeach()
 foreach(name connectors_mysql_test crash_resume_test crash_splits_test postgres_faults_test verify_job_test
-    network_faults_test deletes_test scenarios_test deletes_race_test refused_again_test replay_test handover_test
-    places_test crash_mysql_test backfill_served_test)
+    network_faults_test deletes_test scenarios_test deletes_race_test refused_again_test replay_test
+    places_test crash_mysql_test)
   set_tests_properties(${name} PROPERTIES COST 100)
 endforeach()
 
 # A test that computes counts as three of the four places of a core (tools/run-tests). These sleep nearly all of
 # their time, and have the fourth.
 foreach(name schedule_test when_test connect_test serve_test guard_test shared_guard_test servers_test status_test
-    serve_commands_test serve_faults_test)
+    serve_commands_test serve_faults_test backfill_served_test handover_test)
   set_tests_properties(${name} PROPERTIES PROCESSORS 1 COST 500)
 endforeach()
 
