@@ -361,6 +361,33 @@ void add_commands_of_the_store(CLI::App& app, Arguments& arguments) {
                    "The schema in PostgreSQL; default: the project's, or tidemark")
       ->type_name("NAME");
   add_wait(migrate, arguments);
+
+  CLI::App* backup = add(
+      app, line,
+      {.name = "backup",
+       .about = "Copy Tidemark's own database into a file, while it is used",
+       .more = "The store as it is at one moment, from SQLite or PostgreSQL, into a SQLite file "
+               "that is whole when it has\nits name. It holds no rows of the jobs; secrets in "
+               "it are sealed, and their key is not in it.",
+       .example = "backup /backups/tidemark-2026-11-23.db"});
+  backup->add_option("FILE", line.backup_file, "The file to write; none is there yet")
+      ->type_name("")
+      ->required();
+  CLI::App* restore =
+      add(app, line,
+          {.name = "restore",
+           .about = "Put a backup in the place of Tidemark's own database",
+           .more = "Stop the servers of the project first. Runs since the backup are not in the "
+                   "history, but nothing is lost\nor doubled by that: what is loaded stands in the "
+                   "targets, and the next runs go on from there. The\nstore must be empty or "
+                   "missing, or a file that `--replace` puts aside.",
+           .example = "restore /backups/tidemark-2026-11-23.db"});
+  restore->add_option("FILE", line.backup_file, "What `tidemark backup` wrote")
+      ->type_name("")
+      ->required();
+  restore->add_flag("--replace", line.replace,
+                    "Where the store is a file: rename it, and take the backup in its place");
+  add_wait(restore, arguments);
 }
 
 void add_commands_of_sources(CLI::App& app, CommandLine& line) {

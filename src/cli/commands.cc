@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/backfill_command.h"
+#include "cli/backup_command.h"
 #include "cli/call.h"
 #include "cli/checkup_commands.h"
 #include "cli/connection_commands.h"
@@ -306,6 +307,8 @@ const std::map<std::string, Command>& all_commands() {
       {"connection show", {show_connections, true}},
       {"connection test", {test_connections, true}},
       {"doctor", {doctor, true}},
+      {"backup", {backup, true}},
+      {"restore", {restore, false}},
       {"source prepare", {prepare_source, true}},
       {"store migrate", {migrate_store, false}},
       {"stage list", {list_stages, true}},

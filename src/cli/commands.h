@@ -60,6 +60,8 @@ struct CommandLine {
   bool gone = false;               // `stage clean --gone`
   std::string docs;                // `schema --docs DIR`
   std::string export_file;         // `quarantine --export FILE`
+  std::string backup_file;         // of `backup` and `restore`
+  bool replace = false;            // of `restore`
 };
 
 inline constexpr int exit_done = 0;

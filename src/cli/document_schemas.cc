@@ -315,6 +315,11 @@ JsonValue faults() {
                                  "Empty: the files are right.")}});
 }
 
+JsonValue copied() {
+  return object(
+      {{"file", text()}, {"tables", list(object({{"table", text()}, {"rows", count()}}))}});
+}
+
 JsonValue findings() {
   const JsonValue finding = object(
       {{"kind", words({"good", "warning", "fault"}, "`warning`: works, but may not for long.")},
@@ -501,6 +506,8 @@ std::vector<ReferencePage> document_schemas() {
       page("store-migrate", "`tidemark store migrate`: what was copied", store_migrate()),
       page("connection-show", "`tidemark connection show`: limits, state and sessions",
            connections()),
+      page("backup", "`tidemark backup`: what was copied", copied()),
+      page("restore", "`tidemark restore`: what was copied", copied()),
       page("connection-test", "`tidemark connection test`: what was found", findings()),
       page("doctor", "`tidemark doctor`: what was found", findings()),
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),

@@ -119,6 +119,7 @@ std::optional<int> read_arguments(Request& request, CommandLine& line) {
   const auto ends = parse_command_line(static_cast<int>(arguments.size()), arguments.data(), line);
   line.project = folder / line.project;
   if (!line.export_file.empty()) line.export_file = (folder / line.export_file).string();
+  if (!line.backup_file.empty()) line.backup_file = (folder / line.backup_file).string();
   return ends;
 }
 

@@ -166,6 +166,19 @@ class SqliteDatabase final : public SqlDatabase {
 
 }  // namespace
 
+Status gather_sqlite_database(const std::filesystem::path& path) {
+  {
+    TM_TRY(sqlite::Database database,
+           sqlite::Database::open({.path = path.string(), .access = sqlite::Access::write}));
+    TM_CHECK(database.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE"));
+  }
+  // Neither of the two says when it could not be done.
+  std::error_code code;
+  if (!std::filesystem::exists(path.string() + "-wal", code)) return {};
+  return internal_error("store.io_failed", "cannot bring " + path.string() + "-wal into its file",
+                        Retry::backoff, "look at the disk, and that no other program has it open");
+}
+
 Result<std::unique_ptr<SqlDatabase>> open_sqlite_database(const std::filesystem::path& path,
                                                           const Clock& clock) {
   sqlite::OpenOptions options;

@@ -16,4 +16,8 @@ namespace tidemark {
 Result<std::unique_ptr<SqlDatabase>> open_sqlite_database(const std::filesystem::path& path,
                                                           const Clock& clock);
 
+// Brings what stands beside the file into it, so that it alone is the database. REQUIRES that
+// nobody has it open.
+Status gather_sqlite_database(const std::filesystem::path& path);
+
 }  // namespace tidemark

@@ -100,6 +100,15 @@ std::span<const std::string_view> store_tables() {
   return tables;
 }
 
+Status check_is_store(SqlDatabase& database, const std::string& name) {
+  return database.read([&](SqlSession& session) -> Status {
+    TM_TRY(const std::vector<std::string> columns, session.columns_of("tidemark_schema"));
+    if (!columns.empty()) return {};
+    return user_error("user.no_backup", name + " is no backup of a store",
+                      "name a file that `tidemark backup` wrote");
+  });
+}
+
 Result<std::vector<CopiedTable>> copy_store(SqlDatabase& from, SqlDatabase& to) {
   TM_CHECK(migrate(from, store_migrations()));
   TM_CHECK(migrate(to, store_migrations()));
