@@ -19,6 +19,7 @@ tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
 tidemark_folder(drivers/http LINK model env observe)
+tidemark_folder(drivers/prometheus LINK model env observe prometheus-cpp::core)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
@@ -50,12 +51,16 @@ tidemark_folder(schedule LINK run)
 tidemark_folder(verify LINK run)
 
 # 9
-tidemark_folder(api LINK schedule verify access drivers/http)
+tidemark_folder(telemetry LINK schedule drivers/prometheus)
+tidemark_folder(alert LINK schedule)
 
 # 10
-tidemark_folder(cli LINK api CLI11::CLI11)
+tidemark_folder(api LINK schedule verify telemetry access drivers/http)
 
 # 11
+tidemark_folder(cli LINK api CLI11::CLI11)
+
+# 12
 tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/src/app/main.cc)

@@ -5,7 +5,9 @@
 // run, and returns quickly.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,12 +46,33 @@ struct RunEvent {
   std::int64_t rows = 0;   // so far, in this step
   std::int64_t bytes = 0;  // so far, in this step
   std::string message;     // for people; empty for mere progress
+  // Of a plan: something in the source holds back what may be read, as `message` says.
+  bool holds_watermark = false;
+};
+
+// A run came to its end, whatever that is. Sums of its streams.
+struct RunEnd {
+  RunId run;
+  JobName job;
+  std::string status;    // `success`, `failed`, ...
+  bool is_well = false;  // it loaded what there was, or found nothing new
+  std::chrono::nanoseconds took{};
+  std::int64_t rows_read = 0;
+  std::int64_t rows_loaded = 0;
+  std::int64_t rows_rejected = 0;
+  std::int64_t rows_deleted = 0;
+  std::int64_t bytes_staged = 0;
+  // Up to when the data is loaded, in microseconds since 1970 on its own time; nothing where its
+  // watermark is no time.
+  std::optional<std::int64_t> data_until;
 };
 
 class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void on(const RunEvent& event) = 0;
+  // Not where a run changes hands or is left open: then nothing has ended.
+  virtual void ended(const RunEnd&) {}
 };
 
 }  // namespace tidemark

@@ -1,0 +1,80 @@
+// ServiceMetrics: what `/metrics` tells of a service: what its runs did since it began, counted as
+// it happens, and what goes on now, looked at when it is asked.
+//
+// Owned by who serves; outlives its runs. Any thread. Labels are bounded: jobs beyond the first
+// 2,000 are told together as `etl_job="(others)"`, and no label holds anything out of a row.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "connect/guard.h"
+#include "drivers/prometheus/metrics.h"
+#include "env/clock.h"
+#include "env/files.h"
+#include "observe/run_event.h"
+#include "schedule/run_signs.h"
+#include "schedule/service.h"
+#include "store/overview.h"
+
+namespace tidemark {
+
+// What is told of a moment, beside what was counted.
+struct ServiceMoment {
+  StoreOverview store;
+  ServiceNow now;
+  std::vector<std::pair<std::string, VolumeSpace>> volumes;  // for what: `stage`, `store`, `spill`
+  struct Use {
+    std::string connection;
+    std::int64_t sessions = 0;  // held now
+    std::int64_t wanted = 0;    // waited for
+    std::optional<std::int64_t> limit;
+    double pace = 1;  // of what it would be; less where the source is strained
+  };
+  std::vector<Use> connections;
+};
+
+class ServiceMetrics final : public RunObserver {
+ public:
+  explicit ServiceMetrics(const Clock& clock);
+
+  void on(const RunEvent& event) override;
+  void ended(const RunEnd& end) override;
+  // Of a fire: begun, ended, left out, tried again later.
+  void note(const ServiceNote& note);
+  // `what` the store was asked to do, as `read` or `write`, took so long.
+  void store_took(std::string_view what, std::chrono::nanoseconds took);
+  // How late a fire began.
+  void delayed(std::chrono::milliseconds delay);
+
+  std::string text(const ServiceMoment& moment);
+
+ private:
+  struct Step {
+    RunStep step = RunStep::plan;
+    std::chrono::nanoseconds since{};
+  };
+  std::string label_of(const JobName& job);  // with mutex_ held
+  MetricLabels of_job(const JobName& job);
+  void set_store(const StoreOverview& store);
+  void set_jobs(UtcMicros at);
+  void set_process();
+
+  const Clock& clock_;
+  Metrics metrics_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  std::map<JobName, std::string> labels_;
+  std::unordered_map<RunId, std::map<StreamName, Step>> steps_;
+  std::map<JobName, UtcMicros> held_since_;  // its watermark
+  std::map<JobName, UtcMicros> data_until_;
+  std::map<JobName, UtcMicros> succeeded_at_;
+  std::unordered_map<RunId, bool> holds_;  // runs that go on: their source holds the watermark
+};
+
+}  // namespace tidemark
