@@ -176,7 +176,8 @@ std::optional<HttpFault> check_part_of_head(std::string_view part, std::size_t c
     if ((byte < 0x20 && byte != '\r' && byte != '\n' && byte != '\t') || byte == 0x7f)
       return bad("the head has a control character");
   }
-  const std::size_t line = std::min(part.find(line_end), part.size());
+  // A CR is followed by LF, if not yet.
+  const std::size_t line = std::min(part.find('\r'), part.size());
   if (line > limits.request_line_bytes_max) return line_too_long(limits);
   if (part.size() > limits.head_bytes_max)
     return HttpFault{

@@ -100,6 +100,10 @@ std::vector<Case> cases() {
       {"a large head", head("B: " + std::string(16 * 1024, 'c') + "\r\n"), 431},
       {"a long line", head("", "GET /" + std::string(8 * 1024, 'a') + " HTTP/1.1"), 414},
       {"a long line without end", "GET /" + std::string(9 * 1024, 'a'), 414},
+      {"a line of the largest size",
+       head("", "GET /" + std::string(8 * 1024 - head("", "GET / HTTP/1.1").find('\r'), 'a') +
+                    " HTTP/1.1"),
+       0},
       {"a head of the largest size",
        head("B: " + std::string(16 * 1024 - head("B: \r\n").size(), 'c') + "\r\n"), 0},
       {"a body", head("Content-Length: 3\r\n", post) + "abc", 0},
