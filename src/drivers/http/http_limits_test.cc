@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Until the server has looked at the time again, twice.
+// Until the server has done what it does with what was sent, and looked at the time.
 void await_tick() {
   std::this_thread::sleep_for(250ms);
 }
@@ -58,6 +58,7 @@ TEST(HttpLimitsTest, BetweenRequestsIsMoreTime) {
   RawClient client(service.port());
   client.send(get("/"));
   EXPECT_EQ(200, client.answer().status);
+  await_tick();
   service.clock.advance(59s);
   await_tick();
   client.send("GET / HTTP/1.1\r\n");
@@ -66,6 +67,7 @@ TEST(HttpLimitsTest, BetweenRequestsIsMoreTime) {
   await_tick();
   client.send("Host: a\r\n\r\n");
   EXPECT_EQ(200, client.answer().status);
+  await_tick();
   service.clock.advance(60s);
   EXPECT_TRUE(client.closed());
 }
@@ -148,6 +150,7 @@ TEST(HttpLimitsTest, OneTooManyInAllTakesThePlaceOfTheOldestIdleOne) {
     clients.emplace_back(service.port(), ("127.0.0." + std::to_string(i + 1)).c_str());
     clients.back().send(get("/"));
     EXPECT_EQ(200, clients.back().answer().status);
+    await_tick();
     service.clock.advance(1s);
   }
   clients.emplace_back(service.port(), "127.0.0.4");
