@@ -101,6 +101,14 @@ void EventLoop::run(std::chrono::milliseconds tick_every, const std::function<vo
         std::chrono::ceil<std::chrono::milliseconds>(next_tick - std::chrono::steady_clock::now());
     const int count = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()),
                                    static_cast<int>(std::max<std::int64_t>(0, left.count())));
+    // First, so that what was posted before a client connected holds for it.
+    bool stopping = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping = stopped_;
+    }
+    run_posted();
+    if (stopping) return;
     for (int i = 0; i < count; ++i) {
       const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
       if (data == wake_data) {
@@ -113,13 +121,6 @@ void EventLoop::run(std::chrono::milliseconds tick_every, const std::function<vo
       if (found != watched_.end() && found->second.number == data >> 32U)
         found->second.watcher->on_ready();
     }
-    bool stopping = false;
-    {
-      const std::lock_guard lock(mutex_);
-      stopping = stopped_;
-    }
-    run_posted();
-    if (stopping) return;
     if (std::chrono::steady_clock::now() >= next_tick) {
       tick();
       next_tick = std::chrono::steady_clock::now() + tick_every;

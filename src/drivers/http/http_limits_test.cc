@@ -14,9 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Until the server has done what it does with what was sent, and looked at the time.
-void await_tick() {
-  std::this_thread::sleep_for(250ms);
+// Until the server has done what it does with what was sent, and has looked at the time.
+void await_tick(const TestService& service) {
+  std::this_thread::sleep_for(120ms);
+  RawClient client(service.port(), "127.0.0.9");
+  for (int i = 0; i < 2; ++i) {
+    client.send(get("/"));
+    EXPECT_EQ(200, client.answer().status);
+  }
 }
 
 bool is_open(RawClient& client) {
@@ -28,9 +33,9 @@ bool is_open(RawClient& client) {
 TEST(HttpLimitsTest, AConnectionWithoutARequestEnds) {
   TestService service;
   RawClient silent(service.port());
-  await_tick();
+  await_tick(service);
   service.clock.advance(9s);
-  await_tick();
+  await_tick(service);
   EXPECT_TRUE(is_open(silent));
   service.clock.advance(1s);
   EXPECT_TRUE(silent.closed());
@@ -40,12 +45,12 @@ TEST(HttpLimitsTest, AHeadHasItsTime) {
   TestService service;
   RawClient slow(service.port());
   slow.send("GET / HTTP/1.1\r\n");
-  await_tick();
+  await_tick(service);
   // Byte after byte gives no more of it.
   for (int i = 0; i < 9; ++i) {
     service.clock.advance(1s);
     slow.send("A");
-    await_tick();
+    await_tick(service);
     ASSERT_TRUE(is_open(slow));
   }
   service.clock.advance(1s);
@@ -58,16 +63,16 @@ TEST(HttpLimitsTest, BetweenRequestsIsMoreTime) {
   RawClient client(service.port());
   client.send(get("/"));
   EXPECT_EQ(200, client.answer().status);
-  await_tick();
+  await_tick(service);
   service.clock.advance(59s);
-  await_tick();
+  await_tick(service);
   client.send("GET / HTTP/1.1\r\n");
-  await_tick();
+  await_tick(service);
   service.clock.advance(9s);
-  await_tick();
+  await_tick(service);
   client.send("Host: a\r\n\r\n");
   EXPECT_EQ(200, client.answer().status);
-  await_tick();
+  await_tick(service);
   service.clock.advance(60s);
   EXPECT_TRUE(client.closed());
 }
@@ -76,7 +81,7 @@ TEST(HttpLimitsTest, ABodyMustCome) {
   TestService service;
   RawClient client(service.port());
   client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
-  await_tick();
+  await_tick(service);
   service.clock.advance(10s);
   EXPECT_EQ(408, client.answer().status);
   EXPECT_TRUE(client.closed());
@@ -88,7 +93,7 @@ TEST(HttpLimitsTest, ABodyMustComeAtSomeRate) {
   RawClient steady(service.port());
   for (RawClient* client : {&slow, &steady})
     client->send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n");
-  await_tick();
+  await_tick(service);
   // 1,024 bytes a second, and 100.
   std::size_t sent = 0;
   for (int i = 0; i < 4; ++i) {
@@ -96,7 +101,7 @@ TEST(HttpLimitsTest, ABodyMustComeAtSomeRate) {
     steady.send(std::string(5'120, 'x'));
     sent += 5'120;
     slow.send(std::string(500, 'x'));
-    await_tick();
+    await_tick(service);
   }
   EXPECT_EQ(408, slow.answer().status);
   steady.send(std::string(50'000 - sent, 'x'));
@@ -108,12 +113,26 @@ TEST(HttpLimitsTest, AClientThatDoesNotReadItsAnswerIsCutOff) {
   RawClient client(service.port(), "127.0.0.1", 4096);
   client.send(get("/large"));
   client.until("\r\n\r\n");
-  await_tick();
+  await_tick(service);
   service.clock.advance(29s);
-  await_tick();
+  await_tick(service);
   service.clock.advance(31s);
-  await_tick();
+  await_tick(service);
   EXPECT_LT(client.rest().size(), 9'000'000u);
+}
+
+TEST(HttpLimitsTest, AnswersThatNobodyReadsHaveALimitTogether) {
+  TestService service({.answer_bytes_max = 25'000'000});
+  std::vector<RawClient> clients;
+  for (int i = 0; i < 8; ++i) {
+    clients.emplace_back(service.port(), "127.0.0.1", 4096);
+    clients.back().send(get("/large"));
+    clients.back().until("\r\n\r\n");
+    await_tick(service);
+    service.clock.advance(1s);
+  }
+  EXPECT_LT(clients[0].rest().size(), 10'000'000u);
+  EXPECT_EQ(10'000'000u, clients[7].until(std::string(10'000'000, 'x')).size());
 }
 
 TEST(HttpLimitsTest, OneTooManyOfAnAddressTakesThePlaceOfAnIdleOne) {
@@ -150,7 +169,7 @@ TEST(HttpLimitsTest, OneTooManyInAllTakesThePlaceOfTheOldestIdleOne) {
     clients.emplace_back(service.port(), ("127.0.0." + std::to_string(i + 1)).c_str());
     clients.back().send(get("/"));
     EXPECT_EQ(200, clients.back().answer().status);
-    await_tick();
+    std::this_thread::sleep_for(100ms);
     service.clock.advance(1s);
   }
   clients.emplace_back(service.port(), "127.0.0.4");
@@ -174,7 +193,7 @@ TEST(HttpStreamTest, SendsWhatIsSentAndEnds) {
   EXPECT_EQ("9\r\ndata: 1\n\n\r\n", client.until("\n\n\r\n"));
   // However long nothing is sent.
   service.clock.advance(3'600s);
-  await_tick();
+  await_tick(service);
   EXPECT_TRUE(stream->send("data: 2\n\n"));
   EXPECT_EQ("9\r\ndata: 2\n\n\r\n", client.until("\n\n\r\n"));
   client.send(get("/after"));
@@ -230,7 +249,7 @@ TEST(HttpStreamTest, AClientThatStopsReadingIsCutOffInTime) {
   client.send(get("/stream"));
   const auto stream = service.stream();
   EXPECT_TRUE(stream->send(std::string(20'000'000, 'x')));
-  await_tick();
+  await_tick(service);
   service.clock.advance(60s);
   for (int i = 0; i < 500 && stream->is_open(); ++i)
     std::this_thread::sleep_for(10ms);

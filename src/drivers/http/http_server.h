@@ -30,7 +30,9 @@ struct HttpServerOptions {
   std::size_t waiting_max = 256;        // requests that wait for one; more are answered 503
   std::size_t connections_max = 2'000;  // the one too many takes the place of an idle one, or ends
   std::size_t connections_per_address_max = 256;
-  std::size_t body_bytes_max = 64 << 20;   // of all requests under way; more are answered 503
+  std::size_t body_bytes_max = 64 << 20;  // of all requests under way; more are answered 503
+  // Of all answers, not yet read by their clients; with more, who reads slowest is cut off.
+  std::size_t answer_bytes_max = 64 << 20;
   std::size_t stream_bytes_max = 1 << 20;  // not yet read by a client; with more it is cut off
 
   // From connecting, or from the first byte of a later request, to the end of its head.

@@ -79,8 +79,10 @@ class RawClient {
   // Up to and with `end`; what came, where that does not come.
   std::string until(std::string_view end) {
     std::size_t at = 0;
-    while ((at = kept_.find(end)) == std::string::npos)
+    while (kept_.size() < end.size() || (at = kept_.find(end)) == std::string::npos) {
+      at = std::string::npos;
       if (!receive()) break;
+    }
     std::string text = kept_.substr(0, at == std::string::npos ? at : at + end.size());
     kept_.erase(0, text.size());
     return text;

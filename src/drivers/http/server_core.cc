@@ -64,6 +64,21 @@ bool ServerCore::drop_idle(const std::string* address_key) {
   return true;
 }
 
+void ServerCore::limit_unsent() {
+  while (unsent_bytes > options.answer_bytes_max) {
+    Session* slowest = nullptr;
+    int writing = 0;
+    for (const auto& [id, session] : sessions) {
+      if (!session->must_read_by()) continue;
+      ++writing;
+      if (slowest == nullptr || *session->must_read_by() < *slowest->must_read_by())
+        slowest = session.get();
+    }
+    if (writing < 2) return;
+    slowest->cut_off();
+  }
+}
+
 void ServerCore::remove(std::uint64_t session) {
   const auto found = sessions.find(session);
   if (found == sessions.end()) return;

@@ -40,7 +40,8 @@ struct ServerCore {
   std::vector<std::unique_ptr<Session>> gone;    // until nobody is in the middle of one
   std::map<std::string, std::size_t> addresses;  // how many sessions each has
   std::uint64_t next_session = 1;
-  std::size_t body_bytes = 0;  // of all requests under way
+  std::size_t body_bytes = 0;    // of all requests under way
+  std::size_t unsent_bytes = 0;  // of all answers
   bool draining = false;
   std::atomic<std::size_t> open_sessions = 0;  // for any thread
   std::array<char, 16 * 1024> scratch{};       // what was just read from a socket
@@ -51,6 +52,8 @@ struct ServerCore {
   void remove(std::uint64_t session);
   // The session, where it still is one.
   Session* find(std::uint64_t session);
+  // Cuts off who reads slowest while more is unsent than may be; never the last one that is left.
+  void limit_unsent();
   void tick();
   // Lets sessions end as soon as they have nothing under way.
   void drain();

@@ -46,6 +46,7 @@ void Session::release() {
   if (stream_) stream_->cut();
   stream_.reset();
   free_body_bytes();
+  core_.unsent_bytes -= std::exchange(unsent_bytes_, 0);
   core_.loop->watch(socket_.get(), *this, false, false);
   socket_.close();
 }
@@ -151,7 +152,7 @@ void Session::take_head() {
   since_ = core_.now();
   moved_bytes_ = 0;
   expect_bytes(core_.options.body_grace);
-  if (facts.expects_continue) out_.push_back("HTTP/1.1 100 Continue\r\n\r\n");
+  if (facts.expects_continue) write("HTTP/1.1 100 Continue\r\n\r\n");
 }
 
 void Session::take_body(std::size_t bytes) {
@@ -187,15 +188,19 @@ void Session::respond(HttpResponse response, bool closes) {
   AnswerForm form{.closes = closes_,
                   .now = static_cast<std::time_t>(core_.clock.now_utc().get() / 1'000'000)};
   if (has_body) form.content_length = response.body.size();
-  out_.push_back(answer_head(response, form));
-  if (has_body && !is_head_ && !response.body.empty()) {
-    if (response.body.size() <= small_body_bytes)
-      out_.back() += response.body;
-    else
-      out_.push_back(std::move(response.body));
-  }
+  std::string head = answer_head(response, form);
+  const bool sends_body = has_body && !is_head_;
+  if (sends_body && response.body.size() <= small_body_bytes) head += response.body;
+  write(std::move(head));
+  if (sends_body && response.body.size() > small_body_bytes) write(std::move(response.body));
   phase_ = Phase::answering;
   begin_writing();
+}
+
+void Session::write(std::string text) {
+  unsent_bytes_ += text.size();
+  core_.unsent_bytes += text.size();
+  out_.push_back(std::move(text));
 }
 
 void Session::begin_writing() {
@@ -206,18 +211,20 @@ void Session::begin_writing() {
 
 void Session::answer(HttpResponse response) {
   if (phase_ != Phase::handling) return;
+  ServerCore& core = core_;
   respond(std::move(response), false);
   progress();
+  core.limit_unsent();
 }
 
 void Session::begin_stream(const HttpResponse& head, std::shared_ptr<ResponseStream> stream) {
   if (phase_ != Phase::handling) return stream->cut();
   stream_is_chunked_ = !reader_.facts().is_http_1_0;
   closes_ = reader_.facts().closes || core_.draining;
-  out_.push_back(answer_head(
-      head, {.closes = closes_,
-             .is_chunked = stream_is_chunked_,
-             .now = static_cast<std::time_t>(core_.clock.now_utc().get() / 1'000'000)}));
+  write(answer_head(head,
+                    {.closes = closes_,
+                     .is_chunked = stream_is_chunked_,
+                     .now = static_cast<std::time_t>(core_.clock.now_utc().get() / 1'000'000)}));
   begin_writing();
   if (is_head_) {
     stream->cut();
@@ -244,12 +251,12 @@ bool Session::step_streaming() {
   if (flush()) {
     std::string next = stream_->take(stream_piece_bytes);
     if (!next.empty()) {
-      out_.push_back(stream_is_chunked_ ? chunk(next) : std::move(next));
+      write(stream_is_chunked_ ? chunk(next) : std::move(next));
       begin_writing();
       return true;
     }
     if (stream_->is_over()) {
-      if (stream_is_chunked_) out_.push_back("0\r\n\r\n");
+      if (stream_is_chunked_) write("0\r\n\r\n");
       stream_->cut();
       stream_.reset();
       phase_ = Phase::answering;
@@ -328,6 +335,10 @@ std::optional<std::chrono::nanoseconds> Session::idle_since() const {
   return since_;
 }
 
+std::optional<std::chrono::nanoseconds> Session::must_read_by() const {
+  return phase_ == Phase::answering ? deadline_ : std::nullopt;
+}
+
 std::string_view Session::read() {
   const Transfer transfer = bytes_->read(core_.scratch.data(), core_.scratch.size());
   if (transfer.outcome == Outcome::done) return {core_.scratch.data(), transfer.bytes};
@@ -344,6 +355,8 @@ bool Session::flush() {
     }
     out_sent_ += transfer.bytes;
     moved_bytes_ += transfer.bytes;
+    unsent_bytes_ -= transfer.bytes;
+    core_.unsent_bytes -= transfer.bytes;
     if (out_sent_ == out_.front().size()) {
       out_.pop_front();
       out_sent_ = 0;

@@ -38,9 +38,13 @@ class Session final : public EventLoop::Watcher {
 
   // Since when it waits for a request of which nothing has come; nothing while it does not.
   std::optional<std::chrono::nanoseconds> idle_since() const;
+  // Until when its client must read more of an answer; nothing while there is none.
+  std::optional<std::chrono::nanoseconds> must_read_by() const;
   const std::string& address_key() const { return address_key_; }
   // Ends it, whatever is under way.
   void close();
+  // The same, without waiting for a client that does not read.
+  void cut_off();
   // Lets go of what the core counts, and of the socket. Called by the core alone.
   void release();
 
@@ -66,8 +70,7 @@ class Session final : public EventLoop::Watcher {
   void begin_writing();
   void end_answer();
   void leave();
-  // Ends it without waiting for a client that does not read.
-  void cut_off();
+  void write(std::string text);
   void free_body_bytes();
   // Reads into the shared scratch; empty where there is nothing now, or no more.
   std::string_view read();
@@ -97,7 +100,8 @@ class Session final : public EventLoop::Watcher {
   bool closes_ = false;         // with the answer
 
   std::deque<std::string> out_;
-  std::size_t out_sent_ = 0;  // of the first
+  std::size_t out_sent_ = 0;      // of the first
+  std::size_t unsent_bytes_ = 0;  // of all, counted in the core
   std::shared_ptr<ResponseStream> stream_;
   bool stream_is_chunked_ = false;
 
