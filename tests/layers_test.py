@@ -45,7 +45,6 @@ LIBRARIES = {
     "openssl/err.h": "drivers/http",
     "openssl/x509v3.h": "drivers/http",
     "openssl/": "drivers/hash",
-    "boost/": "drivers/http",
     "sodium.h": "drivers/sodium",
     "absl/": "drivers/zone",
     "CLI/": "cli",

@@ -1,7 +1,6 @@
 // TlsContext: how to speak TLS, as a server or as a client: 1.2 or newer, with OpenSSL.
 //
-// Made once and used for many connections, each of which keeps what it needs of it. Belongs to one
-// thread at a time.
+// Made once and used for many connections, from any thread; each of them keeps what it needs of it.
 #pragma once
 
 #include <filesystem>
