@@ -33,10 +33,14 @@ MALFORMED = [
 
 
 class Server:
+    def __init__(self, files_max=None):
+        self.files_max = files_max
+
     def __enter__(self):
         # What a sanitizer keeps of freed memory is not the server's.
         options = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
-        self.process = subprocess.Popen([PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        limit = [] if self.files_max is None else ["prlimit", f"--nofile={self.files_max}"]
+        self.process = subprocess.Popen([*limit, PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         env={**os.environ, "ASAN_OPTIONS": options})
         self.port = int(self.process.stdout.readline())
         return self
@@ -204,6 +208,27 @@ class HttpTest(unittest.TestCase):
                     pass
             self.assertLess(sent, 64 << 20)
             self.assertLess(server.memory() - before, 8 << 20)
+
+    # Its checks of objects need a descriptor of their own, and fail without one.
+    @unittest.skipIf(b"__ubsan" in PROGRAM.read_bytes(), "the sanitizer cannot do without descriptors")
+    def test_without_descriptors_idle_clients_make_room(self):
+        with Server(files_max=40) as server:
+            idle = [connect(server.port, number) for number in range(100)]
+            with connect(server.port, 500) as client:
+                client.settimeout(30)
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertEqual(b"HTTP/1.1 200 OK", client.recv(4096)[:15])
+            # Waiting for a descriptor costs no processor time.
+            busy = self.processor_s(server)
+            time.sleep(2)
+            self.assertLess(self.processor_s(server) - busy, 0.5)
+            for client in idle:
+                client.close()
+        self.assertEqual(0, server.code)
+
+    def processor_s(self, server):
+        fields = pathlib.Path(f"/proc/{server.process.pid}/stat").read_text(encoding="ascii").rsplit(")")[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def test_it_stops_in_order_while_requests_come(self):
         with Server() as server:

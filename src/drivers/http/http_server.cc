@@ -112,20 +112,18 @@ struct HttpServer::Impl final : EventLoop::Watcher {
       Descriptor socket(::accept4(listener.get(), reinterpret_cast<sockaddr*>(&address), &size,
                                   SOCK_CLOEXEC | SOCK_NONBLOCK));
       if (!socket.is_open()) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) rest();
-        return;
+        const bool is_full =
+            errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+        if (!is_full) return;
+        if (core.drop_idle(nullptr)) continue;
+        // Until another one ends the rest wait, without being told of again and again.
+        return core.loop->watch(listener.get(), *this, false, false);
       }
       const int on = 1;
       ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
       const Peer peer = peer_of(address);
       core.welcome(std::move(socket), peer.address, peer.key);
     }
-  }
-
-  // No connection can be made until another one ends: one that is idle does, and the rest wait.
-  void rest() {
-    core.drop_idle(nullptr);
-    core.loop->watch(listener.get(), *this, false, false);
   }
 
   void tick() {
