@@ -209,13 +209,35 @@ class HttpTest(unittest.TestCase):
             self.assertLess(sent, 64 << 20)
             self.assertLess(server.memory() - before, 8 << 20)
 
-    # Its checks of objects need a descriptor of their own, and fail without one.
-    @unittest.skipIf(b"__ubsan" in PROGRAM.read_bytes(), "the sanitizer cannot do without descriptors")
-    def test_without_descriptors_idle_clients_make_room(self):
-        with Server(files_max=40) as server:
+    def test_half_of_the_descriptors_are_left_to_others(self):
+        with Server(files_max="60:60") as server:
             idle = [connect(server.port, number) for number in range(100)]
             with connect(server.port, 500) as client:
-                client.settimeout(30)
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                self.assertEqual(b"HTTP/1.1 200 OK", client.recv(4096)[:15])
+            self.assertLess(len(os.listdir(f"/proc/{server.process.pid}/fd")), 45)
+            for client in idle:
+                client.close()
+        self.assertEqual(0, server.code)
+
+    def test_it_takes_the_descriptors_that_it_may_have(self):
+        with Server(files_max="100:4000") as server:
+            clients = [connect(server.port, number) for number in range(300)]
+            for client in clients:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            for client in clients:
+                self.assertEqual(b"HTTP/1.1 200 OK", client.recv(4096)[:15])
+                client.close()
+        self.assertEqual(0, server.code)
+
+    # Checks of objects by the sanitizer need a descriptor of their own, and fail without one.
+    @unittest.skipIf(b"__ubsan" in PROGRAM.read_bytes(), "the sanitizer cannot do without descriptors")
+    def test_without_descriptors_idle_clients_make_room(self):
+        with Server(files_max="4000:4000") as server:
+            # Others of the process have taken what was left.
+            subprocess.run(["prlimit", f"--pid={server.process.pid}", "--nofile=40:40"], check=True)
+            idle = [connect(server.port, number) for number in range(100)]
+            with connect(server.port, 500) as client:
                 client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
                 self.assertEqual(b"HTTP/1.1 200 OK", client.recv(4096)[:15])
             # Waiting for a descriptor costs no processor time.

@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -49,6 +51,20 @@ Result<Descriptor> listen_on(const HttpServerOptions& options) {
       ::listen(socket.get(), backlog) != 0)
     return cannot_listen(options, std::strerror(errno));
   return socket;
+}
+
+// Half of the descriptors that this process may have are for its files and its own connections. It
+// takes as many as it may before it takes fewer clients than it should.
+std::size_t connections_within_limit(std::size_t wanted) {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  const rlim_t needed = 2 * static_cast<rlim_t>(wanted);
+  if (files.rlim_cur < needed) {
+    rlimit more = files;
+    more.rlim_cur = std::min(needed, files.rlim_max);
+    if (::setrlimit(RLIMIT_NOFILE, &more) == 0) files = more;
+  }
+  return std::min<std::size_t>(wanted, files.rlim_cur / 2);
 }
 
 int port_of(const sockaddr_storage& address) {
@@ -181,6 +197,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::start(const Clock& clock, HttpSe
   if (::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&bound), &size) != 0)
     return cannot_listen(options, std::strerror(errno));
   TM_TRY(auto loop, EventLoop::make());
+  options.connections_max = connections_within_limit(options.connections_max);
   auto impl = std::make_unique<Impl>(clock, std::move(options), std::move(handlers), std::move(tls),
                                      std::move(loop), std::move(listener), port_of(bound));
   Impl& running = *impl;

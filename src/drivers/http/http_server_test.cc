@@ -157,6 +157,14 @@ TEST(HttpServerTest, AHandlerThatFailsIsAnsweredFor) {
   EXPECT_EQ(200, client.answer().status);
 }
 
+TEST(HttpServerTest, AnAdmissionThatFailsIsAnsweredFor) {
+  TestService service;
+  RawClient client(service.port());
+  client.send(get("/throw-at-head"));
+  EXPECT_EQ(500, client.answer().status);
+  EXPECT_TRUE(client.closed());
+}
+
 TEST(HttpServerTest, RefusesMoreThanMayWait) {
   TestService service({.threads = 1, .waiting_max = 1});
   RawClient first(service.port());

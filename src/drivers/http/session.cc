@@ -144,7 +144,12 @@ void Session::take_head() {
   request.peer = peer_;
   is_head_ = request.method == "HEAD";
   const HeadFacts& facts = reader_.facts();
-  HttpAdmission admission = core_.handlers.admit(request);
+  HttpAdmission admission;
+  try {
+    admission = core_.handlers.admit(request);
+  } catch (...) {
+    return refuse({500, "the server has a fault: the request was not answered"});
+  }
   if (admission.refusal)
     return respond(std::move(*admission.refusal), facts.is_chunked || facts.content_length > 0);
   reader_.admit(admission.body_max);

@@ -52,6 +52,7 @@ class TestService {
   explicit TestService(HttpServerOptions options = {}) {
     HttpHandlers handlers;
     handlers.admit = [](const HttpRequest& head) {
+      if (head.path == "/throw-at-head") throw std::runtime_error("a fault");
       HttpAdmission admission{.body_max = head.path == "/small" ? 10U : 2'000'000U};
       if (head.path == "/closed") admission.refusal = HttpResponse{.status = 401, .body = "no"};
       return admission;
