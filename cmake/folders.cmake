@@ -18,7 +18,7 @@ tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
-tidemark_folder(drivers/http LINK model env observe)
+tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::crypto)
 tidemark_folder(drivers/prometheus LINK model env observe prometheus-cpp::core)
 
 # 3

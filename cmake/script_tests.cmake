@@ -40,3 +40,7 @@ tidemark_script_test(example_flights ${PROJECT_SOURCE_DIR}/examples/flights/demo
 # Answers tests/schedule_oracle_test.py.
 add_executable(fire_times ${PROJECT_SOURCE_DIR}/tests/support/fire_times.cc)
 target_link_libraries(fire_times PRIVATE tidemark_schedule)
+
+# Attacked by tests/http_test.py.
+add_executable(http_server ${PROJECT_SOURCE_DIR}/tests/support/http_server.cc)
+target_link_libraries(http_server PRIVATE tidemark_drivers_http)

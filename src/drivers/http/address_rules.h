@@ -1,0 +1,56 @@
+// Where Tidemark may connect to by an address that a project, or an answer, names: not into the
+// networks around it, unless the project allows that.
+//
+// Values; pure.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidemark {
+
+// An address of IPv4 or IPv6. One of IPv4 that is written as one of IPv6 (`::ffff:10.0.0.1`) is
+// the one of IPv4, since that is where a connection goes.
+class IpAddress {
+ public:
+  // As inet_pton reads it: four decimal numbers, or IPv6 without a zone.
+  static std::optional<IpAddress> parse(const std::string& text);
+  bool is_v4() const { return is_v4_; }
+  std::string text() const;
+  // Whether the first `bits` are those of `network`.
+  bool is_in(const IpAddress& network, int bits) const;
+  friend bool operator==(const IpAddress&, const IpAddress&) = default;
+
+ private:
+  bool is_v4_ = true;
+  std::array<std::uint8_t, 16> bytes_{};  // four of IPv4
+};
+
+// What an address that is not one of the Internet is, as `a loopback address`; nothing for others.
+std::optional<std::string_view> special_use(const IpAddress& address);
+
+class AddressRules {
+ public:
+  // Every address of the Internet.
+  AddressRules() = default;
+  // And those of these networks: `10.1.0.0/16`, or one address. User fault `http.bad_network`.
+  static Result<AddressRules> allowing(const std::vector<std::string>& networks);
+
+  // User fault `http.address_refused`; `host` is the name that led to the address.
+  Status check(const IpAddress& address, const std::string& host) const;
+
+ private:
+  struct Network {
+    IpAddress address;
+    int bits = 0;
+  };
+  std::vector<Network> allowed_;
+};
+
+}  // namespace tidemark
