@@ -23,11 +23,11 @@ tidemark_folder(drivers/http LINK model env observe)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
-tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash TEST_LINK postgres_server)
+tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash drivers/sodium TEST_LINK postgres_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
-tidemark_folder(access LINK spec store drivers/sodium TEST_LINK postgres_server)
+tidemark_folder(access LINK spec store drivers/sodium)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5
