@@ -274,7 +274,7 @@ CREATE INDEX etl_backfills_detached ON etl_backfills (created_at) WHERE detached
 ALTER TABLE etl_leases ADD COLUMN wanted_until TEXT;
 )sql";
 
-// Who may do what over the network, and the account of what was done.
+// Who may do what over the network, the account of what was done, and secrets.
 constexpr std::string_view version_14 = R"sql(
 CREATE TABLE etl_tokens (
   token_id TEXT PRIMARY KEY,
@@ -300,6 +300,20 @@ CREATE TABLE etl_audit (
   status INTEGER NOT NULL,
   PRIMARY KEY (at, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE etl_project (
+  id INTEGER PRIMARY KEY,
+  project_id TEXT NOT NULL
+) STRICT;
+CREATE TABLE etl_secrets (
+  name TEXT PRIMARY KEY,
+  version INTEGER NOT NULL,
+  key_id TEXT NOT NULL,
+  set_by TEXT NOT NULL,
+  set_at TEXT NOT NULL,
+  sealed_key TEXT NOT NULL,
+  sealed TEXT NOT NULL
+) STRICT;
+CREATE INDEX etl_secrets_by_key ON etl_secrets (key_id);
 )sql";
 
 constexpr std::array steps_of_store{
