@@ -126,7 +126,7 @@ class Migrate(StoreTest):
         before = self.good(project, "runs", "--json").json
         # The tables are there, and empty; so the first commit is the copy's.
         self.uses(project, self.address)
-        self.assertEqual(project.call("replay", "none").code, 2)
+        self.assertEqual(project.call("show", "none").code, 2)
         self.uses(project, "sqlite:.tidemark/store.db")
         killed = project.call("store", "migrate", "--to", self.address,
                               env={"TIDEMARK_FAILPOINT": "store.commit@1=kill"})

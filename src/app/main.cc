@@ -1,3 +1,6 @@
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -15,9 +18,18 @@ void on_signal(int signal) {
   cancel_of_process->request();
 }
 
+// What is in memory are the secrets of connections: none of it goes into a file when the process
+// dies, and no other process of the user reads it. Where that cannot be had, it runs all the same.
+void leave_no_core() {
+  const rlimit none{0, 0};
+  static_cast<void>(setrlimit(RLIMIT_CORE, &none));
+  static_cast<void>(prctl(PR_SET_DUMPABLE, 0));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  leave_no_core();
   tidemark::CommandLine line;
   if (const auto code = tidemark::parse_command_line(argc, argv, line)) return *code;
   tidemark::Cancel cancel;

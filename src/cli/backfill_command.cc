@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "cli/access_commands.h"
 #include "cli/progress.h"
 #include "cli/text_table.h"
 #include "run/backfill.h"
@@ -292,6 +293,7 @@ Result<int> change(const Call& call, const std::string& verb, const BackfillId& 
   TM_TRY(auto workspace, open_good(call));
   TM_TRY(Store * store, workspace->store());
   TM_TRY(Shown now, look(*store, *workspace, id));
+  TM_CHECK(note_deed(call, *workspace, "backfill." + verb, id.get()));
   if (verb == "pause") {
     TM_TRY(const bool moved, store->move_backfill(id, {running}, paused, "by a person"));
     if (!moved) return cannot("paused", now.record);
@@ -397,6 +399,8 @@ Result<int> begin(const Call& call) {
          {plan.record, plan.parts, plan.rows, plan.ms, followers_in(*workspace, job->name), true});
     return exit_done;
   }
+  TM_CHECK(note_deed(call, *workspace, "backfill.start",
+                     name + " " + plan.record.from + " " + plan.record.to));
   TM_TRY(Store * store, workspace->store());
   TM_TRY(const std::optional<BackfillRecord> open,
          open_one(*store, plan, !call.line.to_time.empty()));

@@ -122,6 +122,11 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
   const std::string wait = arguments.wait == "0ms" ? "" : arguments.wait;
   if (const auto fault = read("--wait", wait, line.wait)) return fault;
   if (const auto fault = read("--drain", arguments.drain, line.drain)) return fault;
+  if (arguments.expires == "never") {
+    line.expires.reset();
+  } else if (const auto fault = read("--expires", arguments.expires, line.expires)) {
+    return fault;
+  }
   const auto share = parse_percent(arguments.rate_share);
   if (!share.ok() || *share <= 0)
     return end_with_fault(argc, argv, "--rate-share: `" + arguments.rate_share + "` is no share",

@@ -16,16 +16,9 @@ std::string exit_code_line() {
   return line + ".";
 }
 
-// `about` is one line of the list of commands; `more` stands at the end of the command's own help.
-struct CommandText {
-  const char* name;
-  const char* about;
-  const char* more = "";
-  const char* example;
-};
+}  // namespace
 
-// `app` is the program, or a group of commands such as `stage`.
-CLI::App* add(CLI::App& app, CommandLine& line, const CommandText& text) {
+CLI::App* add_command(CLI::App& app, CommandLine& line, const CommandText& text) {
   CLI::App* command = app.add_subcommand(text.name, text.about);
   command->group("Commands");
   const std::string group = app.get_parent() == nullptr ? "" : app.get_name() + " ";
@@ -39,18 +32,24 @@ CLI::App* add(CLI::App& app, CommandLine& line, const CommandText& text) {
   return command;
 }
 
+void add_limit(CLI::App* command, CommandLine& line, const char* help) {
+  command->add_option("--limit", line.limit, help)
+      ->type_name("COUNT")
+      ->check(CLI::Range(1, 1000).description(""));
+}
+
+namespace {
+
+CLI::App* add(CLI::App& app, CommandLine& line, const CommandText& text) {
+  return add_command(app, line, text);
+}
+
 // The positional words of a command; `count` 0: any number, also none.
 CLI::Option* add_names(CLI::App* command, CommandLine& line, const char* name, int count,
                        const char* help) {
   CLI::Option* option = command->add_option(name, line.names, help)->type_name("");
   if (count > 0) option->required()->expected(count);
   return option;
-}
-
-void add_limit(CLI::App* command, CommandLine& line, const char* help) {
-  command->add_option("--limit", line.limit, help)
-      ->type_name("COUNT")
-      ->check(CLI::Range(1, 1000).description(""));
 }
 
 void add_commands_before_a_run(CLI::App& app, CommandLine& line) {
@@ -553,6 +552,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
   add_commands_of_the_store(*app, arguments);
+  add_commands_of_access(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;
 }

@@ -16,9 +16,25 @@ struct Arguments {
   std::string budget;
   std::string drain;
   std::string rate_share = "50%";
+  std::string expires;
   std::string connection;
   std::string sql;
 };
+
+// One command: `about` is one line of the list of commands; `more` stands at the end of the
+// command's own help.
+struct CommandText {
+  const char* name;
+  const char* about;
+  const char* more = "";
+  const char* example;
+};
+// `app` is the program, or a group of commands such as `stage`.
+CLI::App* add_command(CLI::App& app, CommandLine& line, const CommandText& text);
+void add_limit(CLI::App* command, CommandLine& line, const char* help);
+
+// `token` and `audit`.
+void add_commands_of_access(CLI::App& app, Arguments& arguments);
 
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);

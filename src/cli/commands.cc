@@ -5,6 +5,7 @@
 #include "api/documents.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "cli/access_commands.h"
 #include "cli/backfill_command.h"
 #include "cli/backup_command.h"
 #include "cli/call.h"
@@ -94,6 +95,7 @@ int run(const Call& call) {
     for (const JobSpec* job : jobs)
       command += " " + job->name.get();
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
+    TM_CHECK(note_deed(call, *workspace, "run", command.substr(4)));
     ProgressView progress(call);
     TM_CHECK(workspace->recover(jobs_to_go_on_with(call, jobs), progress, call.cancel));
     show_recovered(call, *workspace, progress);
@@ -127,6 +129,7 @@ int replay(const Call& call) {
     TM_TRY(auto workspace, open_good(call));
     const std::string& name = call.line.names.front();
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
+    TM_CHECK(note_deed(call, *workspace, "replay", name));
     ProgressView progress(call);
     const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};
     auto replayed = call.line.quarantined
@@ -311,6 +314,10 @@ const std::map<std::string, Command>& all_commands() {
       {"restore", {restore, false}},
       {"source prepare", {prepare_source, true}},
       {"store migrate", {migrate_store, false}},
+      {"token create", {create_token, true}},
+      {"token list", {list_tokens, true}},
+      {"token revoke", {revoke_token, true}},
+      {"audit", {show_audit, true}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};

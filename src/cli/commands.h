@@ -43,8 +43,11 @@ struct CommandLine {
   int limit = 20;
   std::chrono::milliseconds drain{30'000};  // of `serve`
   std::string role = "all";                 // of `serve`: or `scheduler`, `worker`
-  std::vector<std::string> labels;          // of `serve`
-  std::string from_time;                    // of `schedule`
+  std::string token_role = "viewer";        // of `token create`
+  std::vector<std::string> token_jobs;      // of `token create`; empty: all
+  std::optional<std::chrono::milliseconds> expires{std::chrono::hours(90 * 24)};  // nothing: never
+  std::vector<std::string> labels;                                                // of `serve`
+  std::string from_time;                                                          // of `schedule`
   std::string to_time;
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
   std::optional<std::string> to_store;

@@ -248,6 +248,39 @@ JsonValue store_migrate() {
                  {"store", text("What to write in tidemark.yaml, so that it is used.")}});
 }
 
+JsonObject token_members() {
+  return {{"id", text("No secret.")},
+          {"name", text()},
+          {"role",
+           words({"viewer", "operator", "editor", "admin"}, "Each may what those before it may.")},
+          {"jobs", list(text(), "Names, with `*`; empty: all jobs.")},
+          {"state", words({"live", "expired", "revoked"}, "")},
+          {"made_by", text()},
+          {"created_at", instant("UTC.")},
+          {"expires_at", or_null(instant("UTC; null: never."))},
+          {"used_at", or_null(instant("UTC, to a minute or so; null: never."))},
+          {"revoked_at", or_null(instant("UTC."))}};
+}
+
+JsonValue made_token() {
+  JsonObject members = token_members();
+  members.push_back({"token", text("The token, which nobody can show again.")});
+  return object(std::move(members));
+}
+
+JsonValue audit() {
+  return list(object({{"id", text()},
+                      {"at", instant("UTC.")},
+                      {"name", text("Who: the token's name, or the user of the machine.")},
+                      {"token", text("Its id; empty: a command.")},
+                      {"peer", text("The address it came from, or the machine of the command.")},
+                      {"what", text("For example `run` or `token.create`.")},
+                      {"on", text("What it was done to; empty: the project.")},
+                      {"request", text("The id of the request; empty: a command.")},
+                      {"status", integer("Of HTTP; 0: a command.")}}),
+              "Newest first.");
+}
+
 JsonValue stage_clean() {
   return object({{"removed", list(judged_stage())},
                  {"bytes_freed", count()},
@@ -504,6 +537,10 @@ std::vector<ReferencePage> document_schemas() {
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),
       page("stage-clean", "`tidemark stage clean`: what was removed", stage_clean()),
       page("store-migrate", "`tidemark store migrate`: what was copied", store_migrate()),
+      page("token-create", "`tidemark token create`: a new token", made_token()),
+      page("token-list", "`tidemark token list`: all tokens", list(object(token_members()))),
+      page("token-revoke", "`tidemark token revoke`: what was revoked", object(token_members())),
+      page("audit", "`tidemark audit`: who did what", audit()),
       page("connection-show", "`tidemark connection show`: limits, state and sessions",
            connections()),
       page("backup", "`tidemark backup`: what was copied", copied()),

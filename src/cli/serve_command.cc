@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
+#include "cli/access_commands.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/service_socket.h"
@@ -171,6 +172,7 @@ class Served {
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
     TM_CHECK(check_alone(workspace_->project(), call_.line));
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
+    TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
     TM_TRY(store_, workspace_->store());
     if (workspace_->project().stage.shared) {
       TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,

@@ -1,5 +1,7 @@
 #include "cli/source_commands.h"
 
+#include "cli/access_commands.h"
+
 namespace tidemark {
 
 int prepare_source(const Call& call) {
@@ -7,6 +9,8 @@ int prepare_source(const Call& call) {
     TM_TRY(auto workspace, open_good(call));
     const std::string& connection = call.line.names[0];
     const std::string& table = call.line.names[1];
+    if (call.line.apply)
+      TM_CHECK(note_deed(call, *workspace, "source.prepare", connection + " " + table));
     TM_TRY(const Preparation wanted, workspace->prepare_source(connection, table, call.line.column,
                                                                call.line.apply, call.cancel));
     if (call.line.json) {

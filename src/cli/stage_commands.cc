@@ -5,6 +5,7 @@
 
 #include "api/documents.h"
 #include "base/units.h"
+#include "cli/access_commands.h"
 #include "cli/progress.h"
 #include "cli/text_table.h"
 
@@ -220,7 +221,11 @@ int clean_stages(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     const bool dry_run = call.line.dry_run;
     TM_TRY(auto workspace, open_good(call));
-    if (!dry_run) TM_CHECK(workspace->claim("stage clean", call.line.wait, call.cancel));
+    if (!dry_run) {
+      TM_CHECK(workspace->claim("stage clean", call.line.wait, call.cancel));
+      TM_CHECK(note_deed(call, *workspace, "stage.clean",
+                         call.line.names.empty() ? "" : call.line.names.front()));
+    }
     StageFilter filter;
     filter.give_up_gone = call.line.gone;
     TM_TRY(const StageSurvey survey, survey_named(call, *workspace, filter));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "cli/access_commands.h"
 #include "cli/text_table.h"
 #include "run/project_store.h"
 #include "store/store_copy.h"
@@ -66,6 +67,7 @@ int migrate_store(const Call& call) {
     TM_TRY(auto target,
            open_store_database(to, project.root, call.around.files, call.around.clock));
     TM_TRY(const std::vector<CopiedTable> tables, copy_store(*source, *target));
+    TM_CHECK(note_deed(call, *workspace, "store.migrate", from.place + " " + to.place));
     const std::string next = what_next(to);
     const bool is_used = to.place == project.store.place && to.schema == project.store.schema;
     if (call.line.json) {

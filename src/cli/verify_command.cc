@@ -6,6 +6,7 @@
 
 #include "api/documents.h"
 #include "base/units.h"
+#include "cli/access_commands.h"
 #include "cli/progress.h"
 #include "cli/run_output.h"
 #include "verify/verifier.h"
@@ -205,6 +206,7 @@ int verify(const Call& call) {
     const std::string& name = call.line.names.front();
     TM_TRY(const JobSpec* job, workspace->finder().in_project(name));
     TM_CHECK(workspace->claim("verify " + name, call.line.wait, call.cancel));
+    if (call.line.repair) TM_CHECK(note_deed(call, *workspace, "verify.repair", name));
     ProgressView progress(call);
     TM_CHECK(workspace->recover({job->name}, progress, call.cancel));
     show_recovered(call, *workspace, progress);

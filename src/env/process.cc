@@ -1,5 +1,6 @@
 #include "env/process.h"
 
+#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
@@ -100,6 +101,19 @@ std::string name_of_process(std::string_view process) {
 std::string describe_process(std::string_view process) {
   const Identity other = parse(process);
   return other.host == host_name() ? "process " + other.pid : name_of_process(process);
+}
+
+std::string this_user() {
+  const uid_t user = ::geteuid();
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, 16 * 1024> names{};
+  const int failed = ::getpwuid_r(user, &entry, names.data(), names.size(), &found);
+  return failed == 0 && found != nullptr ? found->pw_name : std::to_string(user);
+}
+
+std::string this_host() {
+  return host_name();
 }
 
 }  // namespace tidemark

@@ -18,6 +18,9 @@ bool process_is_gone(std::string_view process);
 // The same for texts that come from several machines, which may have one name: true only where it
 // is certain that the process was of this machine, since this boot, and of the same container.
 bool process_is_gone_here(std::string_view process);
+// For accounts of who did what: the name of this process's user, or its number.
+std::string this_user();
+std::string this_host();
 // `process 123 on HOST`, for texts that are read elsewhere.
 std::string name_of_process(std::string_view process);
 // `process 123` or, of another machine, `process 123 on HOST`.

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/redact.h"
+
 namespace tidemark::mysql {
 namespace {
 
@@ -98,7 +100,8 @@ Error Connection::Impl::failure(unsigned number, const char* text, Cancel& cance
     return user_error("run.cancelled", "the run was cancelled");
   if (answer_by && SteadyClock::now() > *answer_by)
     return classify({server_lost, "the server did not answer in time"}, options.side);
-  return classify({number, text == nullptr ? std::string() : std::string(text)}, options.side);
+  // A server may repeat what it was told.
+  return classify({number, redact(text == nullptr ? "" : text, options.password)}, options.side);
 }
 
 Error Connection::Impl::failure(Cancel& cancel) {

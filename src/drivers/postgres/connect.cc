@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/redact.h"
 #include "drivers/postgres/session.h"
 
 namespace tidemark::postgres {
@@ -81,8 +82,10 @@ Result<Conninfo> parse(const std::string& conninfo) {
 }
 
 // A failed handshake leaves no PGresult, so its SQLSTATE is read from libpq's verbose form, which
-// is fixed: `SEVERITY:  SQLSTATE: words`.
-ServerMessage handshake_message(const std::string& text) {
+// is fixed: `SEVERITY:  SQLSTATE: words`. A server may ask for the password as it is, and repeat
+// it.
+ServerMessage handshake_message(PGconn* conn, const Secret& password) {
+  const std::string text = redact(PQerrorMessage(conn), password);
   ServerMessage message{"08001", {}, {}, {}};
   std::size_t start = 0;
   while (start < text.size()) {
@@ -105,13 +108,14 @@ ServerMessage handshake_message(const std::string& text) {
   return message;
 }
 
-Status handshake(PGconn* conn, std::chrono::steady_clock::time_point deadline, Side side,
-                 Cancel& cancel) {
+Status handshake(PGconn* conn, const ConnectOptions& options,
+                 std::chrono::steady_clock::time_point deadline, Cancel& cancel) {
+  const Side side = options.side;
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (true) {
     if (state == PGRES_POLLING_OK) return {};
     if (state == PGRES_POLLING_FAILED)
-      return classify(handshake_message(PQerrorMessage(conn)), side);
+      return classify(handshake_message(conn, options.password), side);
     TM_CHECK(cancel.check());
     if (std::chrono::steady_clock::now() > deadline) {
       return classify({"08001", "the server did not answer in time", {}, {}}, side);
@@ -217,9 +221,9 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   const auto deadline = std::chrono::steady_clock::now() +
                         (timeout_s > 0 ? std::chrono::seconds(timeout_s) : std::chrono::hours(24));
   if (PQstatus(impl->conn) == CONNECTION_BAD) {
-    return classify(handshake_message(PQerrorMessage(impl->conn)), options.side);
+    return classify(handshake_message(impl->conn, options.password), options.side);
   }
-  if (Status shaken = handshake(impl->conn, deadline, options.side, cancel); !shaken.ok()) {
+  if (Status shaken = handshake(impl->conn, options, deadline, cancel); !shaken.ok()) {
     Error error = std::move(shaken).error();
     if (PQconnectionNeedsPassword(impl->conn) != 0) {
       error.fault = Fault::user;
