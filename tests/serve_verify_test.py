@@ -53,6 +53,13 @@ class ServeVerify(Served):
         self.server.sql("delete from mart.orders where id <= 3; update mart.orders set name = 'x' where id = 5")
         reason = self.wait_for(lambda: self.compared("failed"))[0]
         self.assertIn("3 rows missing, 1 different", reason)
+        status = self.project.call("status", "--json").json
+        [failed] = status["failed"]
+        self.assertEqual(("orders", "verify", None, 1),
+                         (failed["job"], failed["task"], failed["run_id"], status["failed_total"]))
+        self.assertIn("3 rows missing, 1 different", failed["message"])
+        self.assertIn("tidemark verify orders", failed["hint"])
+        self.assertRegex(self.project.call("status").out, r"orders \(verify\) +- +failed ")
         told = self.stop()
         self.assertIn("verify", {note["task"] for note in told})
         self.assertEqual("97", self.server.sql("select count(*) from mart.orders").strip())

@@ -59,7 +59,7 @@ class Server:
 
     def read(self, process):
         for line in process.stdout:
-            if line.endswith(b"}\n"):
+            if line.startswith(b'{"') and line.endswith(b"}\n"):
                 self.lines.append(json.loads(line))
 
     def kill(self, how=signal.SIGKILL):

@@ -108,7 +108,7 @@ class Status(Served):
         self.assertGreaterEqual(found["delay"]["fires"], 1)
         self.assertLess(found["delay"]["p50_ms"], 10_000)
         page = self.page()
-        for words in ("1 running, 1 waiting", "running\n", "waiting for their turn\n", "next\n", running["run_id"]):
+        for words in ("1 running, 1 waiting", "running\n", "waiting\n", "for its turn", "next\n", running["run_id"]):
             self.assertIn(words, page)
 
     def test_what_is_tried_again_and_a_connection_at_rest(self):
@@ -129,11 +129,53 @@ class Status(Served):
             self.assertIn("connections at rest\n", page)
             self.assertIn("waiting for their next attempt\n", page)
 
-    def watch(self, lines):
+    def test_who_waits_for_whom_is_told_also_where_nothing_was_taken_yet(self):
+        self.project.write("tidemark.yaml", PROJECT_YAML + "workers: 2\n")
+        self.endless("numbers", "every: 1s\n")
+        self.job("a", "every: 1s\n")
+        self.job("window", "every: 2s\nafter: {all: [numbers], wait: 60s}\n")
+        self.job("behind", "after: [numbers, a]\n")
+        self.job("any", "after: {any: [a]}\n")
+        self.serve_and_wait()
+        [waits] = self.wait_for_status(lambda found: [one for one in found["waiting"] if one["reason"]])
+        self.assertEqual("window", waits["job"])
+        [behind] = self.wait_for_status(lambda found: [one for one in found["followers"] if one["job"] == "behind"])
+        self.assertRegex(behind["awaited"], r"^numbers of \S+, which runs$")
+        page = self.page()
+        self.assertRegex(page, r"window +\S+ +waits for numbers of ")
+        self.assertRegex(page, r"\nafter others\n[^\n]+\n[^\n]+\n(any.*\n)?behind +numbers of \S+, which runs\n")
+
+    def test_what_failed_is_counted_without_jobs_that_are_gone(self):
+        self.project.write("data/a-1.csv", "id\n1\n")
+        for name in ("a", "gone"):
+            self.project.job(name, BROKEN.replace("NAME-", "a-").replace("NAME", name))
+            self.assertEqual(2, self.project.run(name)[0].code)
+        self.assertEqual(2, self.status()["failed_total"])
+        (self.project.dir / "jobs/gone.yaml").unlink()
+        self.assertEqual(["a"], [one["job"] for one in self.status()["failed"]])
+
+    def test_a_page_fits_the_terminal(self):
+        self.endless("numbers_of_a_job_with_a_name_that_takes_its_room")
+        run = self.project.start("run", "numbers_of_a_job_with_a_name_that_takes_its_room", "--quiet")
+        self.wait_for_status(lambda found: found["running"])
+        run.send_signal(signal.SIGKILL)
+        finish(run)
+        for columns, whole in ((80, False), (200, True)):
+            with self.subTest(columns=columns):
+                process, terminal = self.watch(40, columns)
+                lines = self.drawn(terminal, 2).split("\x1b[J")[0].replace("\x1b[K", "").split("\r\n")
+                process.send_signal(signal.SIGINT)
+                process.wait(30)
+                self.assertLess(max(len(line.rstrip("\r").split("\x1b[H")[-1]) for line in lines), columns)
+                below = [line for line in lines if line.startswith("    stuck?: ")]
+                self.assertEqual(0 if whole else 1, len(below), lines)
+                self.assertIn("is gone", "\n".join(lines))
+
+    def watch(self, lines, columns=100):
         """`status --watch` on a terminal: the process, and our end of the terminal."""
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", lines, 100, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", lines, columns, 0, 0))
         process = subprocess.Popen([str(BINARY), "status", "--watch"], cwd=self.project.dir, stdin=subprocess.DEVNULL,
                                    stdout=theirs, stderr=subprocess.PIPE,
                                    env={**program_environment(), "TERM": "xterm"})

@@ -52,5 +52,17 @@ TEST(TextTable, ColumnsStandAlignedWhateverTheLetters) {
   EXPECT_EQ(lines[3], "a\\nb   1234");
 }
 
+TEST(TextTable, WhatHasNoRoomStandsBelowItsRow) {
+  const TextTable table{{"job", "why"}, {}, {{"a", "one two three four"}, {"b", ""}}};
+  EXPECT_EQ(print_table(table, 23), print_table(table));
+  EXPECT_EQ(print_table(table, 18),
+            "job\n"
+            "---\n"
+            "a\n"
+            "    why: one two\n"
+            "    three four\n"
+            "b\n");
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -15,6 +15,16 @@ bool is_dumb() {
   return term == nullptr || std::string_view(term) == "dumb";
 }
 
+// Of the terminal behind stdout; nothing where it is none.
+winsize size_of_page() {
+  if (::isatty(STDOUT_FILENO) == 0 || is_dumb()) return {};
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  if (!known || size.ws_row == 0) size.ws_row = 24;
+  if (!known || size.ws_col == 0) size.ws_col = 80;
+  return size;
+}
+
 }  // namespace
 
 void StandardOutput::out(std::string_view text) {
@@ -30,11 +40,11 @@ bool StandardOutput::is_live() const {
 }
 
 int StandardOutput::page_lines() const {
-  constexpr int usual = 24;
-  if (::isatty(STDOUT_FILENO) == 0 || is_dumb()) return 0;
-  winsize size{};
-  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0;
-  return known ? size.ws_row : usual;
+  return size_of_page().ws_row;
+}
+
+int StandardOutput::page_columns() const {
+  return size_of_page().ws_col;
 }
 
 }  // namespace tidemark

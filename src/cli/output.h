@@ -19,6 +19,8 @@ class Output {
   virtual bool is_live() const = 0;
   // How many lines the terminal has on which out() is read; 0: it is none.
   virtual int page_lines() const = 0;
+  // How many characters stand in one of them; 0: it is none.
+  virtual int page_columns() const = 0;
 };
 
 class StandardOutput final : public Output {
@@ -27,6 +29,7 @@ class StandardOutput final : public Output {
   void err(std::string_view text) override;
   bool is_live() const override;
   int page_lines() const override;
+  int page_columns() const override;
 };
 
 }  // namespace tidemark

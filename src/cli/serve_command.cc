@@ -387,7 +387,8 @@ int serve(const Call& call) {
       served = true;
       continue;
     }
-    if (!served || call.cancel.requested()) return fail(call, again.error());
+    const bool is_over = again.error().code == "store.newer";  // a later Tidemark has the store
+    if (!served || is_over || call.cancel.requested()) return fail(call, again.error());
     // New settings that cannot be served yet: another command has the project, a file has a fault.
     log.say("waiting with the new settings: " + again.error().describe());
     for (int tenth = 0; tenth < 20 && !call.cancel.requested(); ++tenth)

@@ -33,6 +33,7 @@ struct Request {
   std::string folder;                  // in which they were written
   bool live = false;
   std::int64_t page_lines = 0;
+  std::int64_t page_columns = 0;
 };
 
 std::string to_text(const Request& request) {
@@ -42,7 +43,7 @@ std::string to_text(const Request& request) {
   JsonValue json;
   json.set("version", request.version).set("arguments", std::move(arguments));
   json.set("folder", request.folder).set("live", request.live);
-  json.set("page_lines", request.page_lines);
+  json.set("page_lines", request.page_lines).set("page_columns", request.page_columns);
   return to_json(json, JsonLayout::compact);
 }
 
@@ -55,6 +56,8 @@ Result<Request> parse_request(const std::string& text) {
   // Another version may not say it, and is to be told that it is another.
   const auto page_lines = json.integer_at("page_lines");
   if (page_lines.ok()) request.page_lines = *page_lines;
+  const auto page_columns = json.integer_at("page_columns");
+  if (page_columns.ok()) request.page_columns = *page_columns;
   TM_TRY(const JsonArray* arguments, json.array_at("arguments"));
   for (const JsonValue& argument : *arguments) {
     if (argument.string() == nullptr)
@@ -71,11 +74,13 @@ class CallerOutput final : public Output {
       : channel_(channel),
         live_(request.live),
         page_lines_(static_cast<int>(request.page_lines)),
+        page_columns_(static_cast<int>(request.page_columns)),
         cancel_(cancel) {}
   void out(std::string_view text) override { send(out_frame, text); }
   void err(std::string_view text) override { send(err_frame, text); }
   bool is_live() const override { return live_; }
   int page_lines() const override { return page_lines_; }
+  int page_columns() const override { return page_columns_; }
 
  private:
   void send(char kind, std::string_view text) {
@@ -84,6 +89,7 @@ class CallerOutput final : public Output {
   LocalChannel& channel_;
   const bool live_;
   const int page_lines_;
+  const int page_columns_;
   Cancel& cancel_;
 };
 
@@ -215,11 +221,9 @@ std::optional<int> ask_service(const CommandLine& line, int argc, char** argv, C
   // Of another user, or gone in this moment: the project's lock says what is so.
   if (!connected.ok() || !*connected) return std::nullopt;
   LocalChannel& service = **connected;
-  Request request{std::string(version_text),
-                  {argv, argv + argc},
-                  std::filesystem::current_path().string(),
-                  output.is_live(),
-                  output.page_lines()};
+  Request request{
+      std::string(version_text), {argv, argv + argc}, std::filesystem::current_path().string(),
+      output.is_live(),          output.page_lines(), output.page_columns()};
   bool asked_to_cancel = false;
   Status sent = service.send(request_frame, to_text(request));
   while (sent.ok()) {

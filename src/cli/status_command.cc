@@ -23,6 +23,8 @@ class Looker {
     std::unique_ptr<Looker> looker(new Looker);
     TM_TRY(looker->workspace_, open_good(call));
     for (const JobSpec& job : looker->workspace_->jobs()) {
+      looker->tasks_.emplace(job.name);
+      if (job.verify) looker->tasks_.emplace(job.name, FireTask::verify);
       if (!job.enabled) continue;
       TM_CHECK(looker->add({job.name, FireTask::run}, job.schedule));
       if (job.verify) TM_CHECK(looker->add({job.name, FireTask::verify}, job.verify->schedule));
@@ -41,7 +43,8 @@ class Looker {
     page.lease = workspace_->project().lease;
     page.store.at = call.around.clock.now_utc();
     if (database_) {
-      TM_TRY(page.store, look_over(*database_, status_lines_max));
+      TM_TRY(page.store, look_over(*database_, status_lines_max,
+                                   [this](const Task& task) { return tasks_.contains(task); }));
       keep_watched(page.store.watched);
     }
     if (service == nullptr) return page;
@@ -108,16 +111,28 @@ class Looker {
   std::unique_ptr<Workspace> workspace_;
   std::unique_ptr<SqlDatabase> database_;  // nothing: the project has no store yet
   std::vector<std::pair<Task, JobTimes>> times_;
+  std::set<Task> tasks_;  // of all jobs, also of those that are paused
 };
 
+// As much of a line as has room; what goes on behind it would make two lines of it.
+std::string_view cut(std::string_view line, int columns) {
+  int width = 0;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    const bool begins = (static_cast<unsigned char>(line[at]) & 0xc0) != 0x80;
+    if (begins && ++width > columns) return line.substr(0, at);
+  }
+  return line;
+}
+
 // Drawn over the page before, each line to its end and then what was below: nothing flickers. What
-// the terminal has no lines for is left out.
-std::string drawn(const std::string& page, int lines, bool first) {
+// the terminal has no room for is left out.
+std::string drawn(const std::string& page, int lines, int columns, bool first) {
   std::string text = first ? "\x1b[2J\x1b[H" : "\x1b[H";
   int number = 1;
   for (std::size_t at = 0; at < page.size() && number < lines; ++number) {
     const std::size_t end = page.find('\n', at);
-    text += page.substr(at, end - at) + "\x1b[K\r\n";
+    text += cut(std::string_view(page).substr(at, end - at), columns);
+    text += "\x1b[K\r\n";
     at = end + 1;
   }
   return text + "\x1b[J";
@@ -128,12 +143,16 @@ int show(const Call& call, Service* service, const RunSigns* signs) {
     TM_TRY(auto looker, Looker::open(call));
     const int lines = call.output.page_lines();
     const bool live = call.line.watch && lines > 0 && !call.line.json;
+    // What is behind the last character of a line is erased, and that is the character itself where
+    // it stands in the last column.
+    const int columns = call.output.page_columns() - (live ? 1 : 0);
     for (bool first = true; first || live; first = false) {
       TM_TRY(const StatusPage page, looker->look(call, service, signs));
       if (call.line.json) {
         call.print_json(status_document(page));
       } else {
-        call.print(live ? drawn(status_report(page), lines, first) : status_report(page));
+        const std::string report = status_report(page, columns);
+        call.print(live ? drawn(report, lines, columns, first) : report);
       }
       const auto next = call.around.clock.monotonic() + redraws_every;
       while (live && call.around.clock.monotonic() < next) {

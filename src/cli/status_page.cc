@@ -126,12 +126,13 @@ std::string line_of(const ServerRecord& server, UtcMicros now) {
   return text + "\n";
 }
 
-JsonValue failure(const RunRecord& run) {
+JsonValue document(const Failure& failure) {
   JsonValue json;
-  json.set("job", run.job.get()).set("run_id", run.run.get());
-  json.set("state", to_string(run.state)).set("ended_at", time_or_null(run.ended_at));
-  json.set("message", run.error ? run.error->message : "");
-  return json.set("hint", run.error ? run.error->hint : "");
+  const std::string& run = failure.run.get();
+  json.set("job", failure.task.job.get()).set("task", to_string(failure.task.what));
+  json.set("run_id", run.empty() ? JsonValue() : JsonValue(run));
+  json.set("state", to_string(failure.state)).set("ended_at", time_or_null(failure.ended_at));
+  return json.set("message", failure.message).set("hint", failure.hint);
 }
 
 // Why what a job watches cannot be looked at; empty: it can.
@@ -169,8 +170,14 @@ std::string first_line(const std::string& text) {
   return line.size() <= shown_max ? line : line.substr(0, shown_max) + "...";
 }
 
-std::string section(const char* title, const TextTable& table) {
-  return table.rows.empty() ? "" : std::string("\n") + title + "\n" + print_table(table);
+std::string section(const std::string& title, const TextTable& table, int columns) {
+  return table.rows.empty() ? "" : "\n" + title + "\n" + print_table(table, columns);
+}
+
+// What is more than fits in a list is counted in its title.
+std::string with_total(const std::string& title, std::int64_t total, std::size_t shown) {
+  if (total <= static_cast<std::int64_t>(shown)) return title;
+  return fmt::format("{} ({} of {})", title, shown, show_count(total));
 }
 
 std::string head(const StatusPage& page) {
@@ -181,9 +188,9 @@ std::string head(const StatusPage& page) {
   for (const ServerRecord& server : servers)
     text += line_of(server, store.at);
   text += fmt::format(
-      "fires   {} running, {} waiting{}, {} waiting for an attempt\n",
-      show_count(store.fires_running), show_count(store.fires_waiting),
-      store.waits_since ? " (the oldest is of " + ago(*store.waits_since, store.at) + ")" : "",
+      "fires   {} running, {} waiting{}, {} to try again\n", show_count(store.fires_running),
+      show_count(store.fires_waiting),
+      store.waits_since ? " (the oldest of " + ago(*store.waits_since, store.at) + ")" : "",
       show_count(store.fires_to_retry));
   if (page.server && page.server->now.delays.fires > 0) {
     const Delays::Summary& delays = page.server->now.delays;
@@ -257,8 +264,8 @@ JsonValue status_document(const StatusPage& page) {
   json.set("running", std::move(running)).set("waiting", documents(store.waiting));
   json.set("to_retry", documents(store.to_retry)).set("resting", std::move(resting));
   JsonArray failed;
-  for (const RunRecord& run : store.failed)
-    failed.push_back(failure(run));
+  for (const Failure& one : store.failed)
+    failed.push_back(document(one));
   JsonArray notes;
   for (const auto& [note, jobs] : page.notes) {
     JsonArray names;
@@ -284,53 +291,81 @@ JsonValue status_document(const StatusPage& page) {
                           .set("unseen", why.empty() ? JsonValue() : JsonValue(why)));
   }
   json.set("watched", std::move(watched));
-  json.set("failed", std::move(failed)).set("notes", std::move(notes));
+  JsonArray followers;
+  if (page.server) {
+    const auto& known = page.server->now.followers;
+    for (std::size_t at = 0; at < std::min<std::size_t>(known.size(), status_lines_max); ++at) {
+      followers.push_back(
+          JsonValue().set("job", known[at].first.get()).set("awaited", known[at].second));
+    }
+  }
+  json.set("followers", std::move(followers));
+  json.set("failed", std::move(failed)).set("failed_total", store.failed_total);
+  json.set("notes", std::move(notes));
   return json.set("next", std::move(next));
 }
 
-std::string status_report(const StatusPage& page) {
+std::string status_report(const StatusPage& page, int columns) {
   const StoreOverview& store = page.store;
-  std::string text = head(page) + section("running", running_table(page));
-  TextTable waiting{{"job", "time"}, {}, {}};
-  for (const FireRecord& fire : store.waiting)
-    waiting.rows.push_back({task_name(fire), to_text(fire.fire)});
-  text += section("waiting for their turn", waiting);
+  std::string text = head(page);
+  const auto add = [&](const std::string& title, const TextTable& table) {
+    text += section(title, table, columns);
+  };
+  add("running", running_table(page));
+  TextTable waiting{{"job", "time", "why"}, {}, {}};
+  for (const FireRecord& fire : store.waiting) {
+    waiting.rows.push_back({task_name(fire), to_text(fire.fire),
+                            fire.reason.empty() ? "for its turn" : first_line(fire.reason)});
+  }
+  add(with_total("waiting", store.fires_waiting, store.waiting.size()), waiting);
+  TextTable followers{{"job", "waits for"}, {}, {}};
+  if (page.server) {
+    const auto& known = page.server->now.followers;
+    for (const auto& [job, awaited] : known) {
+      if (followers.rows.size() < status_lines_max) followers.rows.push_back({job.get(), awaited});
+    }
+    add(with_total("after others", std::ssize(known), followers.rows.size()), followers);
+  }
   TextTable to_retry{{"job", "attempts", "next", "why"}, {false, true, false, false}, {}};
   for (const FireRecord& fire : store.to_retry) {
     to_retry.rows.push_back({task_name(fire), std::to_string(fire.attempts),
                              fire.next_at ? to_text(*fire.next_at) : "-", first_line(fire.reason)});
   }
-  text += section("waiting for their next attempt", to_retry);
+  add(with_total("waiting for their next attempt", store.fires_to_retry, store.to_retry.size()),
+      to_retry);
   TextTable resting{{"connection", "until", "why"}, {}, {}};
   if (page.server) {
     for (const RestingConnection& one : page.server->now.resting)
       resting.rows.push_back({one.connection, to_text(one.until), first_line(one.why)});
   }
-  text += section("connections at rest", resting);
+  add("connections at rest", resting);
   TextTable failed{{"job", "run", "state", "when", "message"}, {}, {}};
-  for (const RunRecord& run : store.failed) {
-    failed.rows.push_back({run.job.get(), run.run.get(), std::string(to_string(run.state)),
-                           run.ended_at ? ago(*run.ended_at, store.at) : "-",
-                           run.error ? first_line(run.error->message) : ""});
+  for (const Failure& one : store.failed) {
+    failed.rows.push_back({task_name(one.task), one.run.get().empty() ? "-" : one.run.get(),
+                           std::string(to_string(one.state)),
+                           one.ended_at ? ago(*one.ended_at, store.at) : "-",
+                           first_line(one.message)});
   }
-  text += section("failed, and no run since has ended well", failed);
+  add(with_total("failed, and none since has ended well", store.failed_total, store.failed.size()),
+      failed);
   TextTable notes{{"jobs", "what their newest runs say"}, {}, {}};
   for (const auto& [note, jobs] : page.notes) {
     if (notes.rows.size() == status_lines_max) break;
     notes.rows.push_back(
         {jobs.size() == 1 ? jobs.front().get() : show_count(std::ssize(jobs)), first_line(note)});
   }
-  text += section("notes", notes);
+  add("notes", notes);
   TextTable watched{{"job", "watches", "followed", "cannot be looked at"}, {}, {}};
   for (const SeenChange& one : store.watched) {
     watched.rows.push_back({one.job.get(), one.watched, ago(one.seen_at, store.at),
                             first_line(unseen_why(page, one.job))});
   }
-  text += section("watched", watched);
+  add("watched", watched);
   TextTable next{{"job", "time"}, {}, {}};
   for (const DueFire& fire : page.next)
     next.rows.push_back({task_name(fire.task), to_text(fire.begin)});
-  return text + section("next", next);
+  add("next", next);
+  return text;
 }
 
 }  // namespace tidemark

@@ -37,6 +37,7 @@ struct StatusPage {
 // Why a run seems to stand still: by its lease, or because nothing moved for long; empty: it goes.
 std::string stuck_why(const StatusPage& page, const RunUnderWay& run);
 JsonValue status_document(const StatusPage& page);
-std::string status_report(const StatusPage& page);
+// For a terminal with so many columns; 0: it is none.
+std::string status_report(const StatusPage& page, int columns);
 
 }  // namespace tidemark

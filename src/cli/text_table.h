@@ -13,6 +13,8 @@ struct TextTable {
 };
 
 // Lines end with `\n`. Width counts code points; control characters are written out: \n, \x1B.
-std::string print_table(const TextTable& table);
+// Where the table is wider than `columns`, what stands in its last column stands below its row; 0:
+// it may be as wide as it is.
+std::string print_table(const TextTable& table, int columns = 0);
 
 }  // namespace tidemark

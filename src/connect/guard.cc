@@ -40,6 +40,15 @@ std::int64_t of(const std::map<std::string, std::int64_t>& counts, const std::st
   return found == counts.end() ? 0 : found->second;
 }
 
+// The guard's own thread ends them, one after the other: where a network is silent each may take
+// its time, and who tells the others of this guard must not wait for that.
+template <class Kept>
+void let_end(std::vector<Kept>& kept, std::condition_variable& ender) {
+  for (Kept& one : kept)
+    one.until = nanoseconds(0);
+  if (!kept.empty()) ender.notify_all();
+}
+
 }  // namespace
 
 nanoseconds Pace::take(std::int64_t units, nanoseconds now) {
@@ -360,12 +369,11 @@ void Guard::share(std::function<void()> ask) {
 
 GuardReport Guard::report() {
   using std::chrono::duration_cast;
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   Shared& shared = *shared_;
   const nanoseconds now = clock_.monotonic();
   std::erase_if(shared.read_at, [&](const auto& one) { return now - one.second > reads_for; });
-  while (shared.others_wait && end_one(lock)) {
-  }
+  if (shared.others_wait) let_end(kept_, ender_wakes_);
   if (shared.others_wait || now - shared.given_back > kept_for)
     shared.places = std::min(shared.places, in_use_);
   GuardReport report;
@@ -394,7 +402,7 @@ GuardReport Guard::report() {
 }
 
 void Guard::told(const GuardGrant& grant, nanoseconds valid_until) {
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   Shared& shared = *shared_;
   shared.places = grant.places;
   shared.free = grant.free;
@@ -405,17 +413,14 @@ void Guard::told(const GuardGrant& grant, nanoseconds valid_until) {
   shared.why.reset();
   if (grant.lost) shared.lost = held_;
   changed_.notify_all();
-  while ((grant.lost || !may_keep()) && end_one(lock)) {
-  }
+  if (grant.lost || !may_keep()) let_end(kept_, ender_wakes_);
 }
 
 void Guard::not_told(const Error& why) {
-  std::unique_lock lock(mutex_);
+  const std::lock_guard lock(mutex_);
   shared_->why = why;
   changed_.notify_all();
-  // They may be others' by now.
-  while (!is_valid() && end_one(lock)) {
-  }
+  if (!is_valid()) let_end(kept_, ender_wakes_);  // they may be others' by now
 }
 
 std::shared_ptr<void> Guard::watch(const std::function<std::shared_ptr<void>()>& make) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -190,6 +191,38 @@ TEST(Guard, ASessionThatNobodyTakesIsEnded) {
   while (!seen.expired() && clock.monotonic() < until)
     std::this_thread::sleep_for(milliseconds(10));
   EXPECT_TRUE(seen.expired());
+}
+
+TEST(Guard, WhoTellsOthersOfItWaitsForNoSessionToEnd) {
+  const SystemClock clock;
+  Guard guard(with_connections(2), clock);
+  Cancel cancel;
+  guard.share([] {});
+  GuardGrant grant;
+  grant.places = 2;
+  const auto tell = [&] { guard.told(grant, clock.monotonic() + seconds(60)); };
+  tell();
+  // As behind a network that is silent.
+  std::atomic<int> ended{0};
+  const auto keep = [&] {
+    std::shared_ptr<void> place = *guard.enter("a", cancel);
+    const std::shared_ptr<void> session(static_cast<void*>(nullptr), [&, place](void*) {
+      std::this_thread::sleep_for(milliseconds(300));
+      ++ended;
+    });
+    return std::pair(session, std::move(place));
+  };
+  for (auto& [session, place] : std::array{keep(), keep()})
+    guard.keep("key", session, place);
+  const auto begin = clock.monotonic();
+  grant.others_wait = true;
+  tell();
+  EXPECT_EQ(guard.take_kept("b", "key"), nullptr) << "it is to end";
+  EXPECT_EQ(guard.report().places, 2) << "until it has ended it has its place";
+  EXPECT_LT(clock.monotonic() - begin, milliseconds(200));
+  guard.end_kept();
+  EXPECT_EQ(ended, 2);
+  EXPECT_EQ(guard.report().places, 0);
 }
 
 TEST(Guard, ConnectionsAreNeverExceededAndAllComeToTheirs) {

@@ -13,6 +13,8 @@
 //   TIDEMARK_FAILPOINT_LOG  a file that gets a line `NAME ACTION` when an armed point acts.
 //   TIDEMARK_CLOCK_AHEAD    seconds by which the time of day of this process goes wrong; a minus
 //                           before it: behind.
+//   TIDEMARK_STORE_STEP     `N SQL`: the step by which a later version would move the store on,
+//                           compatible from version N; this program knows it then.
 //
 // A test inside the process arms a function instead, which may also wait. Safe from any thread.
 #pragma once

@@ -284,13 +284,16 @@ Result<JobPlan> Runner::plan_and_lease(const RunId& id, const JobSpec& job,
   };
   TM_TRY(JobPlan planned, plan());
   if (is_idle(planned)) return planned;
-  TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
   TM_TRY(const Fence newest, newest_fence(planned, parts_.project));
   const bool is_past = std::any_of(
       planned.streams.begin(), planned.streams.end(),
       [](const PreparedStream& stream) { return stream.plan.kind == LoadKind::backfill; });
   const LeaseOptions options{job.name, id, newest, parts_.project.lease, is_past};
-  TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
+  if (!lease || lease->token() <= newest) {
+    TM_CHECK(parts_.store.upsert_job(job_record(job, parts_.project, parts_.clock)));
+    lease.reset();
+    TM_TRY(lease, Lease::take(parts_.store, parts_.clock, options, stop));
+  }
   if (parts_.project.stage.shared) TM_CHECK(check_nothing_staged(id, job.name));
   TM_TRY(const std::vector<LedgerRow> heads,
          planned.sink->take_over(job.name, lease->token(), stop));
@@ -317,8 +320,14 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   parts_.observer.on({id, {job.name, StreamName("main")}, RunStep::plan, 0, 0, {}});
   Cancel stop(cancel);
   std::unique_ptr<Lease> lease;
-  Result<JobPlan> planned = plan_and_lease(id, job, make_plan, *engine, lease, stop);
   const JobRecord record = job_record(job, parts_.project, parts_.clock);
+  // What others load while a repair compares it would put back to what it was.
+  if (kind == RunKind::repair) {
+    TM_CHECK(parts_.store.upsert_job(record));
+    TM_TRY(lease, Lease::take(parts_.store, parts_.clock,
+                              {job.name, id, Fence(0), parts_.project.lease}, stop));
+  }
+  Result<JobPlan> planned = plan_and_lease(id, job, make_plan, *engine, lease, stop);
   if (lease) TM_CHECK(lease->held());
   if (!planned.ok()) {
     const Error error = cancel.requested() ? cancel.check().error() : planned.error();

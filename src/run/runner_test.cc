@@ -426,6 +426,22 @@ TEST_F(RunnerTest, AWindowThatWasLoadedBetweenPlanAndLeaseIsPlannedAgain) {
   EXPECT_EQ(script_.commits[0].seq, Seq(2));
 }
 
+TEST_F(RunnerTest, ARepairHasTheLeaseBeforeItCompares) {
+  Runner runner(parts());
+  const RunId id = runner.new_id();
+  bool has_lease = false;
+  const auto compare = [&](Planner&, duck::Connection&) -> Result<JobPlan> {
+    const auto lease = store_->find_lease(job_.name);
+    has_lease = lease.ok() && *lease && (*lease)->run == id && (*lease)->expires_at;
+    return source_error("scripted.gone", "it cannot be compared");
+  };
+  const auto ran = runner.repair(id, job_, compare, cancel_);
+  ASSERT_TRUE(ran.ok()) << ran.error().describe();
+  EXPECT_EQ(ran->status(), RunStatus::failed);
+  EXPECT_TRUE(has_lease);
+  EXPECT_FALSE(store_->find_lease(job_.name).value()->expires_at) << "it is given back";
+}
+
 TEST_F(RunnerTest, ALoadThatWasThereAlreadyIsASuccess) {
   script_.outcome = CommitOutcome::already_committed;
   const RunHistory history = run();

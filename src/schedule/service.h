@@ -124,6 +124,9 @@ struct ServiceNow {
   std::vector<RestingConnection> resting;
   // Jobs that watch what cannot be looked at, and why.
   std::vector<std::pair<JobName, std::string>> unseen;
+  // Jobs that come after others, have no fire of their own yet, and for whom they wait: others of
+  // them have run, or that one goes on, is tried again or failed.
+  std::vector<std::pair<JobName, std::string>> followers;
 };
 
 class Service {
@@ -219,6 +222,8 @@ class Service {
   void wait_for_runs(std::unique_lock<std::mutex>& lock,
                      std::optional<std::chrono::nanoseconds> end);
   UtcMicros time() const;
+  std::string awaited_by(const JobName& follower) const;
+  const FireRecord* open_fire_of(const JobName& job) const;
   // Of backfills; see service_backfills.cc.
   Status offer_backfills();
   void offer(const BackfillRecord& backfill, std::chrono::nanoseconds at);

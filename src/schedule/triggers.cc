@@ -124,6 +124,28 @@ std::optional<Triggered> Triggers::follows(const JobSpec& job) {
   return next;
 }
 
+Triggers::Waiting Triggers::waiting(const JobName& job) const {
+  Waiting found;
+  const auto known = jobs_.find(job);
+  if (known == jobs_.end()) return found;
+  const auto last = last_.find(job);
+  const FireInputs inputs = last == last_.end() ? FireInputs() : last->second.inputs;
+  const ScheduleSpec& schedule = known->second->schedule;
+  for (const Name& before : schedule.after) {
+    const JobName name(before.value);
+    const Newest had = newest(name);
+    const auto fire = schedule.after_failed == AfterFailed::run ? had.any : had.well;
+    if (fire && is_newer(inputs, name, *fire)) {
+      found.is_begun = true;
+      continue;
+    }
+    Lacking one{name, std::nullopt};
+    if (had.any && is_newer(inputs, name, *had.any)) one.failed = had.any;
+    found.lacking.push_back(std::move(one));
+  }
+  return found;
+}
+
 std::vector<JobName> Triggers::held_back_by(const JobName& failed) const {
   std::vector<JobName> held;
   for (const auto& job : with_after_) {

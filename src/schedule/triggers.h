@@ -62,6 +62,17 @@ class Triggers {
   // The same of one job.
   std::optional<Triggered> take(const JobName& job);
   Newest newest(const JobName& job) const;
+  // Of one that follows others: those that have run since its last time, or wait for nothing, are
+  // left out.
+  struct Lacking {
+    JobName job;
+    std::optional<UtcMicros> failed;  // its newest fire, which ended so since
+  };
+  struct Waiting {
+    std::vector<Lacking> lacking;
+    bool is_begun = false;  // others of them have run since
+  };
+  Waiting waiting(const JobName& job) const;
   // Who does not follow a fire that failed.
   std::vector<JobName> held_back_by(const JobName& failed) const;
 

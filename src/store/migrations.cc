@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -165,7 +166,8 @@ ALTER TABLE etl_runs ADD COLUMN error_retry TEXT;
 CREATE INDEX etl_fires_open ON etl_fires (fire_time) WHERE state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
-// Windows of the past that are run again, and the runs that did it.
+// Windows of the past that are run again, and the runs that did it. A server of before cannot read
+// the history of such runs.
 constexpr std::string_view version_8 = R"sql(
 CREATE TABLE etl_backfills (
   backfill_id TEXT PRIMARY KEY,
@@ -202,7 +204,8 @@ ALTER TABLE etl_runs DROP COLUMN kind;
 ALTER TABLE etl_runs RENAME COLUMN kind_of_run TO kind;
 )sql";
 
-// Servers that share a store, and what they must know of a fire to claim it.
+// Servers that share a store, and what they must know of a fire to claim it. One of before does not
+// say that it lives, so its fires would be run by others too.
 constexpr std::string_view version_9 = R"sql(
 CREATE TABLE etl_servers (
   owner TEXT PRIMARY KEY,
@@ -224,7 +227,8 @@ CREATE INDEX etl_fires_ended ON etl_fires (ended_at) WHERE ended_at IS NOT NULL;
 CREATE INDEX etl_fires_owned ON etl_fires (owner, job_id) WHERE state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
-// What each process uses of a connection whose guard several share.
+// What each process uses of a connection whose guard several share. A server of before would read
+// beside what these were given.
 constexpr std::string_view version_10 = R"sql(
 CREATE TABLE etl_guard_shares (
   connection TEXT NOT NULL,
@@ -242,7 +246,8 @@ CREATE TABLE etl_guard_shares (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-// What jobs watch, as they followed it last; and which runs loaded something, the newest first.
+// What jobs watch, as they followed it last; and which runs loaded something, the newest first. A
+// server of before does not understand files with such jobs, and leaves their fires alone.
 constexpr std::string_view version_11 = R"sql(
 CREATE TABLE etl_changes (
   job_id TEXT PRIMARY KEY REFERENCES etl_jobs (job_id) ON DELETE CASCADE,
@@ -254,7 +259,8 @@ CREATE INDEX etl_runs_that_loaded ON etl_runs (job_id, run_start)
   WHERE rows_loaded > 0 OR rows_deleted > 0;
 )sql";
 
-// Extract and load claimed apart, over one stage that all servers reach.
+// Extract and load claimed apart, over one stage that all servers reach. A server of before would
+// take a fire that is to be loaded for a whole run, and read the source anew.
 constexpr std::string_view version_12 = R"sql(
 ALTER TABLE etl_fires ADD COLUMN half TEXT NOT NULL DEFAULT 'extract';
 CREATE INDEX etl_fires_staged ON etl_fires (job_id) WHERE half = 'load' AND state IN ('waiting', 'running', 'retry_wait');
@@ -264,7 +270,8 @@ CREATE TABLE etl_shared_stage (
 ) STRICT;
 )sql";
 
-// Backfills that services run, and whom they make place for.
+// Backfills that services run, and whom they make place for. A server of before runs backfills by
+// its own commands only, and never sees that a job is wanted.
 constexpr std::string_view version_13 = R"sql(
 ALTER TABLE etl_backfills ADD COLUMN in_quiet_hours INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE etl_backfills ADD COLUMN downstream INTEGER NOT NULL DEFAULT 0;
@@ -316,12 +323,26 @@ CREATE TABLE etl_secrets (
 CREATE INDEX etl_secrets_by_key ON etl_secrets (key_id);
 )sql";
 
+// Up to 7 every store was a file of one server, beside which nobody goes on.
 constexpr std::array steps_of_store{
-    Migration{1, version_1},       Migration{2, version_2},      Migration{3, version_3},
-    Migration{4, version_4},       Migration{5, version_5},      Migration{6, version_6},
-    Migration{7, version_7},       Migration{8, version_8},      Migration{9, version_9},
-    Migration{10, version_10},     Migration{11, version_11},    Migration{12, version_12},
+    Migration{1, version_1},       Migration{2, version_2},       Migration{3, version_3},
+    Migration{4, version_4},       Migration{5, version_5},       Migration{6, version_6},
+    Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
+    Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
     Migration{13, version_13, 12}, Migration{14, version_14, 12}};
+
+#ifdef TIDEMARK_FAILPOINTS
+// With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.
+std::vector<Migration> steps_of_test() {
+  std::vector<Migration> steps(steps_of_store.begin(), steps_of_store.end());
+  const char* const step = std::getenv("TIDEMARK_STORE_STEP");
+  if (step == nullptr) return steps;
+  char* sql = nullptr;
+  const long compatible_from = std::strtol(step, &sql, 10);
+  steps.push_back({steps.back().version + 1, sql, static_cast<int>(compatible_from)});
+  return steps;
+}
+#endif
 
 struct Found {
   int version = 0;
@@ -375,31 +396,44 @@ Status apply(SqlSession& session, const Migration& step) {
   if (found.version >= step.version) return {};
   TM_CHECK(prepare_notes(session));
   TM_CHECK(session.execute(step.sql));
+  const int compatible_from = step.compatible_from == 0 ? step.version : step.compatible_from;
+  if (compatible_from > found.version) TM_CHECK(session.turn_others_away());
   TM_TRY(const UtcMicros now, session.now());
   TM_TRY(auto note,
          session.prepare("INSERT INTO tidemark_schema (version, applied_at, compatible_from)"
                          " VALUES (?, ?, ?)"));
   return note.bind_int64(0, step.version)
       .bind_text(1, to_text(now))
-      .bind_int64(2, step.compatible_from == 0 ? step.version : step.compatible_from)
+      .bind_int64(2, compatible_from)
       .run();
 }
 
 }  // namespace
 
 std::span<const Migration> store_migrations() {
+#ifdef TIDEMARK_FAILPOINTS
+  static const std::vector<Migration> steps = steps_of_test();
+  return steps;
+#else
   return steps_of_store;
+#endif
+}
+
+Status check_version(SqlSession& session, const std::string& name,
+                     std::span<const Migration> steps) {
+  TM_TRY(const Found found, find_version(session));
+  const int known = steps.empty() ? 0 : steps.back().version;
+  if (found.version > known && found.compatible_from > known) return newer(name, found, known);
+  return {};
 }
 
 Status migrate(SqlDatabase& database, std::span<const Migration> steps) {
   Found found;
   TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    TM_CHECK(check_version(session, database.name(), steps));
     TM_TRY(found, find_version(session));
     return {};
   }));
-  const int known = steps.empty() ? 0 : steps.back().version;
-  if (found.version > known && found.compatible_from > known)
-    return newer(database.name(), found, known);
   for (const Migration& step : steps) {
     if (step.version <= found.version) continue;
     Status applied = database.migrate([&](SqlSession& session) { return apply(session, step); });

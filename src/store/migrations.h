@@ -5,11 +5,13 @@
 //
 // The words are SQLite's; other systems read them with the types and the storage of their own
 // (INTEGER is 64 bits wide, TEXT compares by its bytes). A server of before may go on working while
-// a later one takes a step, so a step adds, and what it adds has a default. One that takes
-// something away says so by `compatible_from`.
+// a later one takes a step, so a step adds, what it adds has a default, and `compatible_from` says
+// from which version on servers may go on beside it. Those of before can write no more from the
+// moment at which the step is taken, and end with `store.newer`.
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "base/result.h"
@@ -25,6 +27,11 @@ struct Migration {
 };
 
 std::span<const Migration> store_migrations();
+
+// `store.newer` where the store, which messages call `name`, is of a version that the Tidemark of
+// `steps` must not use. Writes nothing.
+Status check_version(SqlSession& session, const std::string& name,
+                     std::span<const Migration> steps = store_migrations());
 
 // Brings the store to the last version of `steps`, each step in one transaction, and notes it in
 // `tidemark_schema`. Idempotent; writes nothing when the store is current, or ahead by steps that

@@ -1,6 +1,8 @@
 #include "store/overview.h"
 
+#include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "store/sql_fires.h"
@@ -57,24 +59,68 @@ Status count_fires(SqlSession& session, StoreOverview& found) {
   }
 }
 
-// The newest run of each job comes from an index, and only these are looked at; `coalesce` keeps
-// the order from asking for another way. A run that was cancelled says nothing of its job.
-Result<std::vector<RunRecord>> failed_runs(SqlSession& session, int limit) {
-  TM_TRY(auto rows,
-         session.prepare(std::string(sql_rows::select_runs) +
-                         "WHERE r.run_id IN (SELECT (SELECT n.run_id FROM etl_runs n WHERE "
-                         "n.job_id = k.job_id AND n.run_end IS NOT NULL AND n.state <> "
-                         "'cancelled' ORDER BY n.run_start DESC, n.run_id DESC LIMIT 1) FROM "
-                         "etl_jobs k) AND r.status = 'failed' "
-                         "ORDER BY coalesce(r.run_start, '') DESC LIMIT ?"));
-  rows.bind_int64(0, limit);
-  std::vector<RunRecord> runs;
+// The newest run of each job comes from an index, and only these are looked at. A run that was
+// cancelled says nothing of its job.
+constexpr const char* failed_runs =
+    "SELECT j.name, r.run_id, r.state, r.run_end, '' FROM etl_jobs j JOIN etl_runs r ON r.run_id = "
+    "(SELECT n.run_id FROM etl_runs n WHERE n.job_id = j.job_id AND n.run_end IS NOT NULL AND "
+    "n.state <> 'cancelled' ORDER BY n.run_start DESC, n.run_id DESC LIMIT 1) WHERE r.status = "
+    "'failed'";
+
+// The same of comparisons, as long as none by hand has proved since that all is equal.
+constexpr const char* failed_comparisons =
+    "SELECT j.name, '', 'failed', f.ended_at, f.reason FROM etl_jobs j JOIN etl_fires f ON "
+    "f.job_id = j.job_id AND f.task = 'verify' AND f.fire_time = (SELECT max(n.fire_time) FROM "
+    "etl_fires n WHERE n.job_id = j.job_id AND n.task = 'verify' AND n.state IN ('done', 'failed', "
+    "'blocked')) WHERE f.state <> 'done' AND (NOT EXISTS (SELECT 1 FROM etl_proofs p WHERE "
+    "p.job_id = j.job_id) OR EXISTS (SELECT 1 FROM etl_proofs p WHERE p.job_id = j.job_id AND "
+    "(p.proved_at IS NULL OR p.proved_at <= coalesce(f.ended_at, f.fire_time))))";
+
+Status add_failed(SqlSession& session, FireTask what, const IsOfProject& is_of_project,
+                  std::vector<Failure>& failed) {
+  TM_TRY(auto rows, session.prepare(what == FireTask::run ? failed_runs : failed_comparisons));
   while (true) {
     TM_TRY(const bool has_row, rows.step());
-    if (!has_row) return runs;
-    TM_TRY(RunRecord run, sql_rows::read_run(rows));
-    runs.push_back(std::move(run));
+    if (!has_row) return {};
+    Failure one;
+    one.task = {JobName(std::string(rows.text_at(0))), what};
+    if (!is_of_project(one.task)) continue;
+    one.run = RunId(std::string(rows.text_at(1)));
+    if (rows.text_at(2) == to_string(RunState::blocked)) one.state = RunState::blocked;
+    if (!rows.is_null(3)) {
+      TM_TRY(one.ended_at, parse_utc(rows.text_at(3)));
+    }
+    one.message = rows.text_at(4);
+    failed.push_back(std::move(one));
   }
+}
+
+Status say_why(SqlSession& session, Failure& failure) {
+  if (failure.run.get().empty()) {
+    failure.hint = "`tidemark verify " + failure.task.job.get() + "` tells what differs";
+    return {};
+  }
+  TM_TRY(auto rows, session.prepare("SELECT error_msg, error_hint FROM etl_runs WHERE run_id = ?"));
+  TM_TRY(const bool has_row, rows.bind_text(0, failure.run.get()).step());
+  if (!has_row) return {};
+  failure.message = rows.text_at(0);
+  failure.hint = rows.text_at(1);
+  return {};
+}
+
+Status find_failed(SqlSession& session, int limit, const IsOfProject& is_of_project,
+                   StoreOverview& found) {
+  for (const FireTask what : {FireTask::run, FireTask::verify})
+    TM_CHECK(add_failed(session, what, is_of_project, found.failed));
+  std::sort(found.failed.begin(), found.failed.end(),
+            [](const Failure& left, const Failure& right) {
+              return std::tie(right.ended_at, left.task) < std::tie(left.ended_at, right.task);
+            });
+  found.failed_total = std::ssize(found.failed);
+  if (found.failed_total > limit) found.failed.resize(static_cast<std::size_t>(limit));
+  for (Failure& failure : found.failed)
+    TM_CHECK(say_why(session, failure));
+  return {};
 }
 
 Result<std::vector<SeenChange>> followed(SqlSession& session) {
@@ -92,7 +138,8 @@ Result<std::vector<SeenChange>> followed(SqlSession& session) {
 
 }  // namespace
 
-Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
+Result<StoreOverview> look_over(SqlDatabase& database, int limit,
+                                const IsOfProject& is_of_project) {
   StoreOverview found;
   TM_CHECK(database.read([&](SqlSession& session) -> Status {
     found = StoreOverview();
@@ -102,7 +149,7 @@ Result<StoreOverview> look_over(SqlDatabase& database, int limit) {
     TM_CHECK(count_fires(session, found));
     TM_TRY(found.waiting, sql_fires::oldest(session, FireState::waiting, limit));
     TM_TRY(found.to_retry, sql_fires::oldest(session, FireState::retry_wait, limit));
-    TM_TRY(found.failed, failed_runs(session, limit));
+    TM_CHECK(find_failed(session, limit, is_of_project, found));
     TM_TRY(found.watched, followed(session));
     return {};
   }));

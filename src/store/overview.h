@@ -1,10 +1,12 @@
 // What goes on in a store at one moment, for who looks on: runs under way, fires that wait, jobs
-// whose newest run failed. One snapshot; it reads no more than is shown, and an index row of each
-// job. Blocking; any thread.
+// whose newest run or comparison failed. One snapshot; it reads no more than is shown, and some
+// index rows of each job. Blocking; any thread.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "store/records.h"
@@ -18,6 +20,16 @@ struct RunUnderWay {
   std::optional<UtcMicros> moved_at;  // when a stream of it came to its state
 };
 
+// What a job did last, and what no later one that ended well has made good.
+struct Failure {
+  Task task;
+  RunId run;  // empty: of a comparison
+  RunState state = RunState::failed;
+  std::optional<UtcMicros> ended_at;
+  std::string message;
+  std::string hint;
+};
+
 struct StoreOverview {
   UtcMicros at;                       // by the store's clock
   std::vector<ServerRecord> servers;  // that share the store; oldest first
@@ -29,11 +41,14 @@ struct StoreOverview {
   std::vector<FireRecord> waiting;       // oldest first
   std::vector<FireRecord> to_retry;      // the next first
   std::vector<SeenChange> watched;       // all, without `sign`; what was followed last comes first
-  // The newest run of its job, which failed or is blocked; newest first, without streams.
-  std::vector<RunRecord> failed;
+  std::vector<Failure> failed;           // newest first
+  std::int64_t failed_total = 0;
 };
 
+// Whether a task is one of the project; the store knows also jobs that are gone, and trials.
+using IsOfProject = std::function<bool(const Task&)>;
+
 // Of each list at most `limit`. The tables are of this version.
-Result<StoreOverview> look_over(SqlDatabase& database, int limit);
+Result<StoreOverview> look_over(SqlDatabase& database, int limit, const IsOfProject& is_of_project);
 
 }  // namespace tidemark

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
 #include <vector>
 
 #include "store/sqlite_database.h"
@@ -24,7 +25,8 @@ class OverviewTest : public StoreFixture {
     StoreFixture::TearDown();
   }
   StoreOverview look(int limit = 10) {
-    auto found = look_over(*database_now_, limit);
+    auto found = look_over(*database_now_, limit,
+                           [this](const Task& task) { return !gone_.contains(task.job); });
     EXPECT_TRUE(found.ok()) << (found.ok() ? "" : found.error().describe());
     return std::move(found).value();
   }
@@ -46,7 +48,15 @@ class OverviewTest : public StoreFixture {
     ASSERT_TRUE(store_->finish_run(finish).ok());
     pass(std::chrono::seconds(1));
   }
+  void compare(const char* job, std::int64_t at, FireState state, const char* reason = "") {
+    FireRecord fire = new_fire({JobName(job), FireTask::verify}, UtcMicros(at), "here");
+    ASSERT_TRUE(store_->take_fire(fire, OnOpen::queue)->taken);
+    fire.state = state;
+    fire.reason = reason;
+    ASSERT_TRUE(store_->update_fire(fire).ok());
+  }
   std::unique_ptr<SqlDatabase> database_now_;
+  std::set<JobName> gone_;
 };
 
 TEST_P(OverviewTest, NothingGoesOnInANewStore) {
@@ -111,15 +121,49 @@ TEST_P(OverviewTest, AFailureIsShownUntilARunOfTheJobEndsWell) {
   end("r2", RunState::skipped);
   begin("orders", "r3");
   end("r3", RunState::cancelled);
-  std::vector<RunRecord> failed = look().failed;
+  std::vector<Failure> failed = look().failed;
   ASSERT_EQ(failed.size(), 1U);
   EXPECT_EQ(failed[0].run.get(), "r1");
-  ASSERT_TRUE(failed[0].error);
-  EXPECT_EQ(failed[0].error->code, "source.lost");
+  EXPECT_EQ(failed[0].message, "the connection was lost");
   begin("orders", "r4");
   EXPECT_EQ(look().failed.size(), 1U);
   end("r4", RunState::skipped);
   EXPECT_TRUE(look().failed.empty());
+}
+
+TEST_P(OverviewTest, AComparisonThatFailedIsShownUntilOneFindsAllEqual) {
+  compare("orders", 1, FireState::failed, "1 row missing");
+  compare("customers", 1, FireState::done);
+  const std::vector<Failure> failed = look().failed;
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].task, Task(JobName("orders"), FireTask::verify));
+  EXPECT_EQ(failed[0].message, "1 row missing");
+  EXPECT_NE(failed[0].hint.find("tidemark verify orders"), std::string::npos);
+  compare("orders", 2, FireState::cancelled);
+  EXPECT_EQ(look().failed_total, 1);
+  compare("orders", 3, FireState::done);
+  EXPECT_EQ(look().failed_total, 0);
+  // By hand.
+  compare("orders", 4, FireState::failed, "1 row missing");
+  const StreamId stream{JobName("orders"), StreamName("main")};
+  const UtcMicros later(look().at.get() + 1);
+  ASSERT_TRUE(store_->keep_proof(stream, {"{}", std::nullopt}).ok());
+  EXPECT_EQ(look().failed_total, 1);
+  ASSERT_TRUE(store_->keep_proof(stream, {"{}", later}).ok());
+  EXPECT_EQ(look().failed_total, 0);
+}
+
+TEST_P(OverviewTest, WhatFailedIsCountedAndOnlyOfJobsOfTheProject) {
+  add_jobs({"gone", "orders@warehouse.r1"});
+  for (const char* job : {"gone", "orders@warehouse.r1", "orders", "customers"}) {
+    begin(job, job);
+    end(job, RunState::failed, internal_error("source.lost", "lost"));
+  }
+  gone_ = {JobName("gone"), JobName("orders@warehouse.r1")};
+  const StoreOverview found = look(1);
+  EXPECT_EQ(found.failed_total, 2);
+  ASSERT_EQ(found.failed.size(), 1U);
+  EXPECT_EQ(found.failed[0].task.job.get(), "customers");
 }
 
 INSTANTIATE_TEST_SUITE_P(Systems, OverviewTest, ::testing::Values(System::sqlite, System::postgres),

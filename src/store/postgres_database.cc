@@ -12,6 +12,7 @@
 #include "drivers/postgres/connection.h"
 #include "env/failpoints.h"
 #include "env/randomness.h"
+#include "store/migrations.h"
 #include "store/postgres_session.h"
 #include "store/write_groups.h"
 
@@ -46,9 +47,8 @@ struct Member {
   std::unique_ptr<Connection> connection;
   std::string id;
   std::int64_t writes = 0;
+  bool ended = false;  // its row is gone
 };
-
-constexpr const char* name_of_sessions = "tidemark store ";
 
 class PostgresDatabase final : public SqlDatabase {
  public:
@@ -128,7 +128,8 @@ Result<std::unique_ptr<Connection>> PostgresDatabase::connect(const std::string&
   return Connection::connect(options, cancel_);
 }
 
-// With a row of its own. Those of sessions of long ago are forgotten.
+// With a row of its own. Those of sessions of long ago are forgotten. The version is asked behind
+// the row, so that whoever moves the store on takes the row out, or is seen here.
 Result<Member> PostgresDatabase::join() {
   const std::string id = new_run_id(clock_, randomness_).get();
   TM_TRY(auto connection, connect(id));
@@ -136,6 +137,8 @@ Result<Member> PostgresDatabase::join() {
                              cancel_));
   TM_CHECK(connection->query("delete from tidemark_writes where at < now() - interval '7 days'",
                              cancel_));
+  PostgresSession session(*connection, clock_, cancel_);
+  TM_CHECK(check_version(session, name()));
   return Member{std::move(connection), id};
 }
 
@@ -159,7 +162,8 @@ void PostgresDatabase::give(Member member) {
   const std::lock_guard lock(mutex_);
   --taken_;
   const bool any = member.connection != nullptr;
-  if (any && !member.connection->lost() && !member.connection->in_transaction()) {
+  const bool is_lost = any && (member.ended || member.connection->lost());
+  if (any && !is_lost && !member.connection->in_transaction()) {
     idle_.push_back(std::move(member));
   } else if (any) {
     // Those that wait were most likely lost with it.
@@ -327,6 +331,12 @@ std::optional<Again> PostgresDatabase::commit(Member& member, Deadline deadline,
       session.query("update tidemark_writes set number = $2, at = now() where session = $1",
                     {member.id, std::to_string(member.writes)});
   if (!noted.ok()) return again(*session.failure());
+  if (noted->changed() == 0) {
+    member.ended = true;
+    return Again{Obstacle::gone,
+                 internal_error("store.session_ended",
+                                "the session's row in tidemark_writes is gone", Retry::reconnect)};
+  }
   Status committed = member.connection->commit(cancel_);
   if (committed.ok()) {
     reached(Failpoint::store_committed);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "env/failpoints.h"
+#include "store/migrations.h"
 #include "store/sql_store.h"
 
 namespace tidemark {
@@ -332,6 +333,44 @@ TEST_F(PostgresDatabaseTest, WhatIsWrongIsSaidAtOnceAndWhatToDo) {
   EXPECT_EQ(not_permitted.code, "store.not_permitted");
   EXPECT_EQ(not_permitted.fault, Fault::user);
   EXPECT_NE(not_permitted.hint.find("CREATE SCHEMA"), std::string::npos) << not_permitted.hint;
+}
+
+// As a later Tidemark does it while this one serves.
+TEST_F(PostgresDatabaseTest, WhoMayNotGoOnOverALaterVersionWritesNoMore) {
+  const auto store = SqlStore::open_postgres(options_, clock_).value();
+  ASSERT_TRUE(store->upsert_job(job("orders")).ok());
+  const auto later = open_postgres_database(options_, clock_).value();
+  std::vector<Migration> steps(store_migrations().begin(), store_migrations().end());
+  const int known = steps.back().version;
+  steps.push_back({known + 1, "ALTER TABLE etl_jobs ADD COLUMN one TEXT", known});
+  ASSERT_TRUE(migrate(*later, steps).ok());
+  EXPECT_TRUE(store->upsert_job(job("added")).ok());
+  steps.push_back({known + 2, "ALTER TABLE etl_jobs ADD COLUMN other TEXT"});
+  ASSERT_TRUE(migrate(*later, steps).ok());
+  const Status written = store->upsert_job(job("behind"));
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().code, "store.newer");
+  EXPECT_EQ(written.error().retry, Retry::never);
+  EXPECT_EQ(psql("select string_agg(name, ' ' order by name) from tidemark.etl_jobs"),
+            "added orders");
+}
+
+// A write that began before the step, and would end behind it.
+TEST_F(PostgresDatabaseTest, AWriteUnderWayIsTurnedAwayByAStepToo) {
+  const auto store = SqlStore::open_postgres(options_, clock_).value();
+  const auto database = open_postgres_database(options_, clock_).value();
+  const auto later = open_postgres_database(options_, clock_).value();
+  std::vector<Migration> steps(store_migrations().begin(), store_migrations().end());
+  steps.push_back({steps.back().version + 1, "CREATE TABLE etl_later (x INTEGER) STRICT"});
+  int tries = 0;
+  const Status written = database->write([&](SqlSession& session) -> Status {
+    TM_CHECK(session.execute("INSERT INTO etl_job_texts VALUES ('a', 'b')"));
+    if (tries++ == 0) return migrate(*later, steps);
+    return {};
+  });
+  ASSERT_FALSE(written.ok());
+  EXPECT_EQ(written.error().code, "store.newer");
+  EXPECT_EQ(psql("select count(*) from tidemark.etl_job_texts"), "0");
 }
 
 TEST(PostgresServerGone, WritesGoOnAfterItsRestartAndNothingIsThereTwice) {

@@ -181,6 +181,17 @@ std::string PostgresSession::passing_over_locked(std::string_view table) const {
   return " FOR UPDATE OF " + std::string(table) + " SKIP LOCKED";
 }
 
+// Their rows, which each write needs, are taken out. Who joins meanwhile waits for the lock, and
+// then sees which version the store has.
+Status PostgresSession::turn_others_away() {
+  TM_CHECK(execute("lock table tidemark_writes in share row exclusive mode"));
+  TM_CHECK(
+      query("delete from tidemark_writes where $1 || session <> "
+            "pg_catalog.current_setting('application_name')",
+            {name_of_sessions}));
+  return {};
+}
+
 bool PostgresSession::is_gone(std::string_view process) const {
   return process_is_gone_here(process);
 }

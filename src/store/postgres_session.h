@@ -12,6 +12,9 @@
 
 namespace tidemark {
 
+// What the name of a session begins with, on the server; its id is the rest.
+inline constexpr const char* name_of_sessions = "tidemark store ";
+
 // A failure of the driver as the store's.
 Error store_error(Error error);
 
@@ -28,6 +31,7 @@ class PostgresSession final : public SqlSession {
   Result<UtcMicros> now() override;
   Result<UtcMicros> by_store_clock(UtcMicros at) override;
   std::string passing_over_locked(std::string_view table) const override;
+  Status turn_others_away() override;
   bool is_gone(std::string_view process) const override;
 
   // Until the transaction ends no other changes what the tables are.

@@ -85,6 +85,9 @@ class SqlSession {
   // Behind a SELECT whose rows are to be changed: those of `table` that another transaction changes
   // at this moment are left out, where the system has several at a time.
   virtual std::string passing_over_locked(std::string_view table) const = 0;
+  // Of a migration: whoever has the store open by now, but this session, has to open it anew before
+  // it writes.
+  virtual Status turn_others_away() = 0;
   // Whether it is certain that who holds a lease lives no more.
   virtual bool is_gone(std::string_view process) const = 0;
 };

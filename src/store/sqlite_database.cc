@@ -86,6 +86,8 @@ class Session final : public SqlSession {
   Result<UtcMicros> now() override { return clock_.now_utc(); }
   Result<UtcMicros> by_store_clock(UtcMicros at) override { return at; }
   std::string passing_over_locked(std::string_view) const override { return {}; }
+  // A file has one server.
+  Status turn_others_away() override { return {}; }
   bool is_gone(std::string_view process) const override { return process_is_gone(process); }
 
  private:
