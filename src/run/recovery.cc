@@ -253,9 +253,8 @@ class LeftRun {
 Result<std::vector<RunRecord>> recover_runs(const RunnerParts& parts,
                                             const RecoveryOptions& options, Cancel& cancel) {
   std::vector<RunRecord> recovered;
-  TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs());
+  TM_TRY(std::vector<RunRecord> left, parts.store.unfinished_runs(options.only));
   for (RunRecord& run : left) {
-    if (options.only && run.job != *options.only) continue;
     const LeftJob job = options.job_of(run);
     const bool go_on = options.go_on && options.go_on(run.job);
     // Whoever loads it finds it as it is.

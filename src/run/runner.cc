@@ -374,9 +374,9 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
 
 // A run that changes hands has no lease for a moment, in which no other may load what is newer.
 Status Runner::check_nothing_staged(const RunId& id, const JobName& job) {
-  TM_TRY(const std::vector<RunRecord> open, parts_.store.unfinished_runs());
+  TM_TRY(const std::vector<RunRecord> open, parts_.store.unfinished_runs(job));
   for (const RunRecord& run : open) {
-    if (run.job != job || run.run == id || !waits_for_load(run)) continue;
+    if (run.run == id || !waits_for_load(run)) continue;
     return internal_error(
         "run.leased",
         "run " + run.run.get() + " of job " + job.get() + " is staged and not loaded yet",

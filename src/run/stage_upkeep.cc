@@ -253,7 +253,7 @@ Status remove_aged_stages(const RunnerParts& parts, const StreamId& stream, Sink
   if (folders.empty()) return {};
   // Blocked runs are not asked for: the load that has just ended well took their place.
   StageClaims claims;
-  TM_TRY(const std::vector<RunRecord> unfinished, parts.store.unfinished_runs());
+  TM_TRY(const std::vector<RunRecord> unfinished, parts.store.unfinished_runs(stream.job));
   add_unfinished(unfinished, stream, claims);
   TM_CHECK(ask_target(sink, stream, claims, cancel));
   const std::vector<StageVerdict> verdicts = judge_stages(folders, claims, keep, now);

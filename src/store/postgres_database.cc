@@ -203,7 +203,8 @@ Error PostgresDatabase::waited_too_long(const Write& write) const {
 }
 
 Status PostgresDatabase::alone(Kind kind, const Work& work) {
-  Write write{&work, options_.patience, std::chrono::steady_clock::now() + options_.patience, {}};
+  Write write{
+      &work, options_.patience, false, std::chrono::steady_clock::now() + options_.patience, {}};
   return std::move(run(kind, {&write}).front());
 }
 

@@ -102,28 +102,38 @@ bool is_full(const std::string& pool, const std::map<std::string, int>& limits,
 }
 
 // Of each task its oldest fire that may begin, whose job nobody has a fire of; where one of the job
-// is to be loaded, that one alone. More than there are
-// places for: pools that are full, and jobs of two tasks, leave some out.
-Result<std::vector<FireRecord>> candidates(SqlSession& session, UtcMicros now) {
-  const std::string free =
-      std::string(
-          "owner = '' AND (next_at IS NULL OR next_at <= ?1) AND (half = 'load' OR job_id "
-          "NOT IN (SELECT job_id FROM etl_fires WHERE half = 'load' AND state IN ") +
-      open_states + ")) AND state IN " + open_states;
-  TM_TRY(
-      auto rows,
-      session.prepare(
-          std::string(sql_fires::select_fires) +
-          "JOIN (SELECT job_id, task, min(fire_time) AS fire_time FROM etl_fires WHERE " + free +
-          " GROUP BY job_id, task) heads ON heads.job_id = f.job_id AND heads.task = f.task AND "
-          "heads.fire_time = f.fire_time WHERE NOT EXISTS (SELECT 1 FROM etl_fires had WHERE "
-          "had.job_id = f.job_id AND had.owner <> '' AND had.state IN " +
-          open_states +
-          ") ORDER BY f.priority DESC, coalesce((SELECT max(turn.claimed_at) FROM etl_fires turn "
-          "WHERE turn.job_id = f.job_id AND turn.claimed_at IS NOT NULL), ''), f.fire_time, "
-          "j.name" +
-          session.passing_over_locked("f")));
-  rows.bind_text(0, to_text(now));
+// is to be loaded, that one alone. Of those the first `limit` in their turns.
+//
+// Found from job to job and in each by its oldest, so that what a claim reads grows with the jobs
+// that wait and not with their fires, and only those that are given back are locked.
+Result<std::vector<FireRecord>> candidates(SqlSession& session, UtcMicros now, std::int64_t limit) {
+  const std::string is_open = std::string("state IN ") + open_states;
+  const std::string is_free = "owner = '' AND " + is_open;
+  const std::string next_job = "SELECT min(job_id) FROM etl_fires WHERE " + is_free;
+  const std::string jobs = "jobs (job_id) AS (" + next_job + " UNION ALL SELECT (" + next_job +
+                           " AND job_id > jobs.job_id) FROM jobs WHERE jobs.job_id IS NOT NULL)";
+  const std::string oldest =
+      "SELECT min(fire_time) FROM etl_fires free WHERE free.job_id = jobs.job_id AND free.task = "
+      "kinds.task AND " +
+      is_free +
+      " AND (next_at IS NULL OR next_at <= ?1) AND (half = 'load' OR job_id NOT IN (SELECT job_id "
+      "FROM etl_fires WHERE half = 'load' AND " +
+      is_open + "))";
+  const std::string heads =
+      "heads AS (SELECT jobs.job_id, kinds.task, (" + oldest +
+      ") AS fire_time FROM jobs CROSS JOIN (SELECT 'run' AS task UNION ALL SELECT 'verify') kinds "
+      "WHERE jobs.job_id IS NOT NULL AND jobs.job_id NOT IN (SELECT job_id FROM etl_fires WHERE "
+      "owner > '' AND " +
+      is_open + "))";
+  TM_TRY(auto rows,
+         session.prepare(
+             "WITH RECURSIVE " + jobs + ", " + heads + " " + sql_fires::select_fires +
+             "JOIN heads ON heads.job_id = f.job_id AND heads.task = f.task AND heads.fire_time = "
+             "f.fire_time ORDER BY f.priority DESC, coalesce((SELECT max(turn.claimed_at) FROM "
+             "etl_fires turn WHERE turn.job_id = f.job_id AND turn.claimed_at IS NOT NULL), ''), "
+             "f.fire_time, j.name LIMIT ?2" +
+             session.passing_over_locked("f")));
+  rows.bind_text(0, to_text(now)).bind_int64(1, limit);
   return sql_fires::read(rows);
 }
 
@@ -192,25 +202,31 @@ Result<std::vector<ServerRecord>> list(SqlSession& session) {
 }
 
 Result<std::vector<FireRecord>> claim(SqlSession& session, const FireClaim& claim) {
+  // More than there are places for, since some are left out: full pools, labels, a job's second.
+  constexpr std::int64_t all = 1'000'000'000;
   TM_TRY(const UtcMicros now, session.now());
-  TM_TRY(const std::vector<FireRecord> free, candidates(session, now));
   std::vector<FireRecord> claimed;
-  if (free.empty()) return claimed;
-  TM_TRY(auto taken, taken_places(session));
   std::set<JobName> jobs;
-  for (const FireRecord& candidate : free) {
-    if (claimed.size() >= static_cast<std::size_t>(std::max(0, claim.places))) break;
-    if (!candidate.label.empty() && !claim.labels.contains(candidate.label)) continue;
-    if (claim.takes && !claim.takes(candidate)) continue;
-    const bool full = is_full(candidate.pool, claim.pools, taken);
-    if (full || !jobs.insert(candidate.task.job).second) continue;
-    ++taken[candidate.pool];
-    FireRecord fire = candidate;
-    fire.owner = claim.owner;
-    TM_CHECK(have(session, fire, now));
-    claimed.push_back(std::move(fire));
+  std::int64_t limit = 4 * std::max<std::int64_t>(0, claim.places) + 16;
+  while (true) {
+    TM_TRY(const std::vector<FireRecord> free, candidates(session, now, limit));
+    if (free.empty()) return claimed;
+    TM_TRY(auto taken, taken_places(session));
+    for (const FireRecord& candidate : free) {
+      if (claimed.size() >= static_cast<std::size_t>(std::max(0, claim.places))) return claimed;
+      if (!candidate.label.empty() && !claim.labels.contains(candidate.label)) continue;
+      if (claim.takes && !claim.takes(candidate)) continue;
+      const bool full = is_full(candidate.pool, claim.pools, taken);
+      if (full || !jobs.insert(candidate.task.job).second) continue;
+      ++taken[candidate.pool];
+      FireRecord fire = candidate;
+      fire.owner = claim.owner;
+      TM_CHECK(have(session, fire, now));
+      claimed.push_back(std::move(fire));
+    }
+    if (static_cast<std::int64_t>(free.size()) < limit || limit == all) return claimed;
+    limit = all;
   }
-  return claimed;
 }
 
 Result<bool> begin_load(SqlSession& session, const FireRecord& fire,

@@ -104,7 +104,12 @@ class SqlDatabase {
   // for the system, where that is less than what the store is opened with.
   virtual Status write(const Work& work,
                        std::optional<std::chrono::milliseconds> patience = std::nullopt) = 0;
-  // The same, alone: no other write of any process goes on meanwhile.
+  // The same, but durable only with the next write() that ends well: where the machine falls before
+  // that, it is as if it had fallen before this. What is lost so is lost from the end, never from
+  // the middle. For what a start finds out by itself, of a system that falls together with its
+  // clients; any other makes it durable at once.
+  virtual Status write_behind(const Work& work) { return write(work); }
+  // The same as write(), alone: no other write of any process goes on meanwhile.
   virtual Status migrate(const Work& work) = 0;
   // For people: the file, or the server and its database.
   virtual std::string name() const = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "store/migrations.h"
@@ -124,6 +125,14 @@ std::invoke_result_t<Work, SqlSession&> SqlStore::write(
   return std::move(*result);
 }
 
+template <class Work>
+std::invoke_result_t<Work, SqlSession&> SqlStore::write_behind(Work work) {
+  std::optional<std::invoke_result_t<Work, SqlSession&>> result;
+  TM_CHECK(
+      database_->write_behind([&](SqlSession& session) { return keep(result, work(session)); }));
+  return std::move(*result);
+}
+
 Status SqlStore::upsert_jobs(const std::vector<JobRecord>& jobs) {
   const auto changed_of = [&](SqlSession& session) -> Result<std::vector<const JobRecord*>> {
     std::vector<const JobRecord*> changed;
@@ -210,8 +219,11 @@ Status SqlStore::set_last_watermark(const JobName& job, const std::string& water
   });
 }
 
+// A fire need not be on the disk before its run is: whatever comes of it (a run, a lease) is
+// written behind it and synced, and all of it is lost or nothing. Where its end is lost, its run is
+// found.
 Result<std::vector<FireAnswer>> SqlStore::take_fires(const std::vector<FireOffer>& offers) {
-  return write([&](SqlSession& session) -> Result<std::vector<FireAnswer>> {
+  return write_behind([&](SqlSession& session) -> Result<std::vector<FireAnswer>> {
     std::vector<FireAnswer> answers;
     for (const FireOffer& offer : offers) {
       TM_TRY(FireAnswer answer, sql_fires::take(session, offer.fire, offer.on_open));
@@ -239,7 +251,8 @@ Result<std::string> SqlStore::loads_of(const std::vector<JobName>& jobs) {
 }
 
 Status SqlStore::update_fire(const FireRecord& fire) {
-  return write([&](SqlSession& session) { return sql_fires::update(session, fire, fire.owner); });
+  return write_behind(
+      [&](SqlSession& session) { return sql_fires::update(session, fire, fire.owner); });
 }
 
 Status SqlStore::release_fire(const FireRecord& fire) {
@@ -489,12 +502,22 @@ Result<std::optional<RunRecord>> SqlStore::last_run(const JobName& job) {
   });
 }
 
-Result<std::vector<RunRecord>> SqlStore::unfinished_runs() {
-  return read([&](SqlSession& session) -> Result<std::vector<RunRecord>> {
-    TM_TRY(auto rows, session.prepare(std::string(sql_rows::select_runs) +
-                                      "WHERE r.run_end IS NULL ORDER BY r.run_start, r.run_id"));
-    return sql_rows::read_runs(session, rows);
+Result<std::vector<RunRecord>> SqlStore::unfinished_runs(const std::optional<JobName>& job) {
+  TM_TRY(std::vector<RunRecord> runs,
+         read([&](SqlSession& session) -> Result<std::vector<RunRecord>> {
+           TM_TRY(auto rows,
+                  session.prepare(std::string(sql_rows::select_runs) + "WHERE r.run_end IS NULL " +
+                                  (job ? "AND r.job_id = ? " : "") +
+                                  "ORDER BY r.job_id, r.run_start, r.run_id"));
+           if (job) rows.bind_text(0, job_id_of(*job).get());
+           return sql_rows::read_runs(session, rows);
+         }));
+  // By jobs in SQL, since that is the order of the index of the few; by their begin alone, SQLite
+  // reads all runs there ever were.
+  std::stable_sort(runs.begin(), runs.end(), [](const RunRecord& left, const RunRecord& right) {
+    return std::tie(left.started_at, left.run.get()) < std::tie(right.started_at, right.run.get());
   });
+  return runs;
 }
 
 Result<std::optional<RunWindow>> SqlStore::last_loaded(const StreamId& stream) {

@@ -86,7 +86,8 @@ class SqlStore final : public Store {
   Result<std::vector<RunRecord>> list_runs(const RunFilter& filter) override;
   Result<RunHistory> get_run(const RunId& run) override;
   Result<std::optional<RunRecord>> last_run(const JobName& job) override;
-  Result<std::vector<RunRecord>> unfinished_runs() override;
+  Result<std::vector<RunRecord>> unfinished_runs(
+      const std::optional<JobName>& job = std::nullopt) override;
   Result<std::optional<RunWindow>> last_loaded(const StreamId& stream) override;
   Result<std::vector<RunWindow>> blocked_windows(const JobName& job) override;
 
@@ -98,6 +99,9 @@ class SqlStore final : public Store {
   template <class Work>
   std::invoke_result_t<Work, SqlSession&> write(
       Work work, std::optional<std::chrono::milliseconds> patience = std::nullopt);
+
+  template <class Work>
+  std::invoke_result_t<Work, SqlSession&> write_behind(Work work);
 
   Status want(const JobName& job);
 

@@ -1,5 +1,6 @@
 #include "store/sqlite_database.h"
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -113,6 +114,10 @@ class SqliteDatabase final : public SqlDatabase {
     return groups_.write(work, std::chrono::hours(24));
   }
 
+  Status write_behind(const Work& work) override {
+    return groups_.write(work, std::chrono::hours(24), true);
+  }
+
   Status migrate(const Work& work) override { return write(work, std::nullopt); }
   std::string name() const override { return database_.path(); }
 
@@ -131,6 +136,8 @@ class SqliteDatabase final : public SqlDatabase {
 
   Status run_into(const std::vector<WriteGroups::Write*>& group, std::vector<Status>& outcomes) {
     std::lock_guard guard(mutex_);
+    TM_CHECK(sync_commits(std::any_of(group.begin(), group.end(),
+                                      [](const auto* write) { return !write->is_behind; })));
     TM_TRY(auto transaction, sqlite::Transaction::begin(database_));
     bool any = false;
     for (std::size_t i = 0; i < group.size(); ++i) {
@@ -141,6 +148,16 @@ class SqliteDatabase final : public SqlDatabase {
     TM_FAILPOINT(store_commit);
     TM_CHECK(transaction.commit());
     TM_FAILPOINT(store_committed);
+    return {};
+  }
+
+  // With mutex_ held, outside of a transaction. A commit that waits for no disk is in the log
+  // behind all that came before it, and the sync of a later one is one of the whole log.
+  Status sync_commits(bool wanted) {
+    if (wanted == syncs_commits_) return {};
+    TM_CHECK(
+        database_.execute(wanted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    syncs_commits_ = wanted;
     return {};
   }
 
@@ -156,9 +173,10 @@ class SqliteDatabase final : public SqlDatabase {
     return database_.execute("ROLLBACK TO one; RELEASE one");
   }
 
-  std::mutex mutex_;  // guards database_ and session_
+  std::mutex mutex_;  // guards what follows, but groups_
   sqlite::Database database_;
   Session session_;
+  bool syncs_commits_ = true;  // as a database is opened
   WriteGroups groups_{1, [this](const auto& group) { return run(group); },
                       [this](const auto&) {
                         return internal_error("store.busy", "the store (" + database_.path() +

@@ -62,13 +62,16 @@ class Store {
 
   // Fires of tasks' schedules, for their `owner` or for whoever claims them, as `waiting` or, with
   // a reason, as `skipped`; in their order, all or none. Each is taken once. The answers are in the
-  // order of the offers. The jobs must have been upserted.
+  // order of the offers. The jobs must have been upserted. In a store of this machine alone they
+  // are on the disk with what comes of them at the latest: a machine that falls before has not
+  // taken them.
   virtual Result<std::vector<FireAnswer>> take_fires(const std::vector<FireOffer>& offers) = 0;
   Result<FireAnswer> take_fire(const FireRecord& fire, OnOpen on_open) {
     TM_TRY(std::vector<FireAnswer> answers, take_fires({{fire, on_open}}));
     return std::move(answers.front());
   }
-  // In the place of what was stored. `store.stale` where it has ended, or is not its owner's.
+  // In the place of what was stored, on the disk as take_fires() says. `store.stale` where it has
+  // ended, or is not its owner's.
   virtual Status update_fire(const FireRecord& fire) = 0;
   // The same, and from then on anybody's.
   virtual Status release_fire(const FireRecord& fire) = 0;
@@ -180,8 +183,10 @@ class Store {
   // Whole, with events. `run.unknown` when there is none.
   virtual Result<RunHistory> get_run(const RunId& run) = 0;
   virtual Result<std::optional<RunRecord>> last_run(const JobName& job) = 0;
-  // Runs without an end, oldest first: running now, or left by a process that died.
-  virtual Result<std::vector<RunRecord>> unfinished_runs() = 0;
+  // Runs without an end, of one job or of all, oldest first: running now, or left by a process that
+  // died.
+  virtual Result<std::vector<RunRecord>> unfinished_runs(
+      const std::optional<JobName>& job = std::nullopt) = 0;
   // What was loaded last into a stream, as far as this store knows.
   virtual Result<std::optional<RunWindow>> last_loaded(const StreamId& stream) = 0;
   // Of each stream of a job: what blocked runs read, as long as no later run loaded the stream.

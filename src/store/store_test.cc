@@ -91,6 +91,29 @@ TEST_P(StoreTest, WhatAJobSaidIsKeptForEachVersion) {
   EXPECT_EQ(store_->get_run(RunId("r2"))->run.spec_hash, "h1") << "as the run says, not the job";
 }
 
+TEST_P(StoreTest, UnfinishedRunsAreThoseOfAJobOrOfAllOldestFirst) {
+  add_jobs({"zebras", "ants"});
+  const auto begin = [&](const char* run, const char* job, std::int64_t at) {
+    RunStart one = start(run);
+    one.job = JobName(job);
+    one.started_at = UtcMicros(at);
+    return store_->begin_run(one);
+  };
+  ASSERT_TRUE(begin("r1", "zebras", 1'000'000).ok());
+  ASSERT_TRUE(begin("r2", "ants", 2'000'000).ok());
+  ASSERT_TRUE(begin("r3", "zebras", 3'000'000).ok());
+  const auto ids = [](const std::vector<RunRecord>& runs) {
+    std::vector<std::string> found;
+    for (const RunRecord& run : runs)
+      found.push_back(run.run.get());
+    return found;
+  };
+  EXPECT_EQ(ids(store_->unfinished_runs().value()), (std::vector<std::string>{"r1", "r2", "r3"}));
+  EXPECT_EQ(ids(store_->unfinished_runs(JobName("zebras")).value()),
+            (std::vector<std::string>{"r1", "r3"}));
+  EXPECT_TRUE(store_->unfinished_runs(JobName("orders"))->empty());
+}
+
 TEST_P(StoreTest, TheWindowIsStoredWhenTheRunBegins) {
   ASSERT_TRUE(store_->begin_run(start("r1")).ok());
   auto unfinished = open()->unfinished_runs();

@@ -23,8 +23,8 @@ std::vector<WriteGroups::Write*> WriteGroups::next_group() {
   return group;
 }
 
-Status WriteGroups::write(const Work& work, std::chrono::milliseconds patience) {
-  Write own{&work, patience, std::chrono::steady_clock::now() + patience, std::nullopt};
+Status WriteGroups::write(const Work& work, std::chrono::milliseconds patience, bool is_behind) {
+  Write own{&work, patience, is_behind, std::chrono::steady_clock::now() + patience, std::nullopt};
   std::unique_lock lock(mutex_);
   queue_.push_back(&own);
   while (!own.outcome) {

@@ -28,6 +28,7 @@ class WriteGroups {
   struct Write {
     const Work* work;
     std::chrono::milliseconds patience;
+    bool is_behind;  // see SqlDatabase::write_behind
     std::chrono::steady_clock::time_point deadline;
     std::optional<Status> outcome;
   };
@@ -39,7 +40,7 @@ class WriteGroups {
   WriteGroups(int at_a_time, Run run, TooLate too_late)
       : at_a_time_(at_a_time), run_(std::move(run)), too_late_(std::move(too_late)) {}
 
-  Status write(const Work& work, std::chrono::milliseconds patience);
+  Status write(const Work& work, std::chrono::milliseconds patience, bool is_behind = false);
 
  private:
   // REQUIRES mutex_.

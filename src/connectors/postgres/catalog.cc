@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "base/nearest.h"
@@ -12,19 +13,39 @@ namespace tidemark::postgres {
 namespace {
 
 // Takes rows (place, name, type, modifier, not null) of the relation `col` and follows each domain
-// down to the type it is made of, whose values are what travels.
+// down to the type it is made of, whose values are what travels: the relation `described`.
 constexpr const char* resolve_domains = R"(
 , base as (
   select place, typid, typmod from col
   union all
   select base.place, t.typbasetype, case when base.typmod = -1 then t.typtypmod else base.typmod end
   from base join pg_catalog.pg_type t on t.oid = base.typid where t.typtype = 'd')
-select col.name, base.typid, base.typmod, t.typtype,
-       case when t.typcategory = 'A' and t.typlen = -1 then t.typelem else 0 end,
-       coalesce(e.typtype, 'b'), pg_catalog.format_type(col.typid, col.typmod), col.not_null
-from col join base using (place) join pg_catalog.pg_type t on t.oid = base.typid
-  left join pg_catalog.pg_type e on e.oid = t.typelem
-where t.typtype <> 'd' order by place)";
+, described as (
+  select col.name, base.typid, base.typmod, t.typtype,
+    case when t.typcategory = 'A' and t.typlen = -1 then t.typelem else 0 end,
+    coalesce(e.typtype, 'b'), pg_catalog.format_type(col.typid, col.typmod), col.not_null, col.place
+  from col join base using (place) join pg_catalog.pg_type t on t.oid = base.typid
+    left join pg_catalog.pg_type e on e.oid = t.typelem
+  where t.typtype <> 'd'))";
+
+// One row for each column, with what is known of the table; where it has none, one without them.
+constexpr const char* table_head = R"(
+with recursive rel as (
+  select c.oid, c.relkind, c.reltuples::bigint as row_count,
+    c.relpages::bigint * pg_catalog.current_setting('block_size')::bigint as bytes,
+    pg_catalog.row_security_active(c.oid) as filtered
+  from pg_catalog.pg_class c where c.oid = pg_catalog.to_regclass($1))
+, col as (
+  select a.attnum::int as place, a.attname::text as name, a.atttypid as typid,
+    a.atttypmod as typmod, a.attnotnull as not_null
+  from rel join pg_catalog.pg_attribute a on a.attrelid = rel.oid
+  where a.attnum > 0 and not a.attisdropped))";
+constexpr const char* table_tail = R"(
+select described.*, rel.relkind, rel.row_count, rel.bytes, rel.filtered, (
+    select k.place from pg_catalog.pg_index i, unnest(i.indkey) with ordinality k (attnum, place)
+    where i.indrelid = rel.oid and i.indisprimary and k.place <= i.indnkeyatts
+      and k.attnum = described.place)
+from rel left join described on true order by described.place)";
 
 std::vector<CatalogColumn> columns_of(const Rows& rows) {
   std::vector<CatalogColumn> columns;
@@ -41,6 +62,18 @@ std::vector<CatalogColumn> columns_of(const Rows& rows) {
     columns.push_back(std::move(column));
   }
   return columns;
+}
+
+// Of a table's columns those that have a place in its primary key, in their order there.
+std::vector<std::string> key_of(const Rows& rows) {
+  std::map<std::int64_t, std::string> places;
+  for (std::size_t i = 0; i < rows.rows(); ++i) {
+    if (rows.text(i, 13)) places.emplace(rows.integer(i, 13), rows.string(i, 0));
+  }
+  std::vector<std::string> key;
+  for (auto& [place, name] : places)
+    key.push_back(std::move(name));
+  return key;
 }
 
 Result<Rows> all_tables(Connection& connection, Cancel& cancel) {
@@ -91,43 +124,21 @@ std::string written_name(const TableName& table) {
 }
 
 Result<Relation> describe_table(Connection& connection, const TableName& table, Cancel& cancel) {
-  TM_TRY(const Rows found,
-         connection.query("select c.oid, c.relkind, c.reltuples::bigint, c.relpages::bigint * "
-                          "pg_catalog.current_setting('block_size')::bigint, "
-                          "pg_catalog.row_security_active(c.oid) from pg_catalog.pg_class c "
-                          "where c.oid = pg_catalog.to_regclass($1)",
-                          {table.sql()}, cancel));
+  TM_TRY(const Rows found, connection.ask(std::string(table_head) + resolve_domains + table_tail,
+                                          {table.sql()}, cancel));
   if (found.rows() == 0) return table_missing(connection, table, cancel);
-  const std::string kind = found.string(0, 1);
+  const std::string kind = found.string(0, 9);
   if (std::string("rpvmf").find(kind) == std::string::npos) {
     return user_error("plan.not_a_table", table.show() + " is no table or view");
   }
-  const std::string oid = found.string(0, 0);
-  TM_TRY(
-      const Rows columns,
-      connection.query("with recursive col as (select attnum::int as place, attname::text as name, "
-                       "atttypid as typid, "
-                       "atttypmod as typmod, attnotnull as not_null from pg_catalog.pg_attribute "
-                       "where attrelid = $1::oid and attnum > 0 and not attisdropped)" +
-                           std::string(resolve_domains),
-                       {oid}, cancel));
-  TM_TRY(const Rows keys,
-         connection.query(
-             "select a.attname from pg_catalog.pg_index i, unnest(i.indkey) with ordinality k "
-             "(attnum, place), "
-             "pg_catalog.pg_attribute a where i.indrelid = $1::oid and i.indisprimary and "
-             "k.place <= i.indnkeyatts and a.attrelid = i.indrelid and a.attnum = k.attnum order "
-             "by k.place",
-             {oid}, cancel));
   Relation relation;
-  relation.columns = columns_of(columns);
-  for (std::size_t i = 0; i < keys.rows(); ++i)
-    relation.key.push_back(keys.string(i, 0));
+  if (found.text(0, 0)) relation.columns = columns_of(found);
+  relation.key = key_of(found);
   relation.kind = kind[0];
-  relation.filtered = found.boolean(0, 4);
-  if ((kind == "r" || kind == "m") && found.integer(0, 2) >= 0) {
-    relation.rows_estimated = found.integer(0, 2);
-    relation.bytes_estimated = found.integer(0, 3);
+  relation.filtered = found.boolean(0, 12);
+  if ((kind == "r" || kind == "m") && found.integer(0, 10) >= 0) {
+    relation.rows_estimated = found.integer(0, 10);
+    relation.bytes_estimated = found.integer(0, 11);
   }
   return relation;
 }
@@ -136,7 +147,7 @@ Result<std::int64_t> bytes_without_index(Connection& connection, const std::stri
                                          const std::string& column, Cancel& cancel) {
   TM_TRY(
       const Rows rows,
-      connection.query(
+      connection.ask(
           "with recursive part as (select pg_catalog.to_regclass($1)::oid as oid union select "
           "i.inhrelid from part join pg_catalog.pg_inherits i on i.inhparent = part.oid) select "
           "coalesce(sum(pg_catalog.pg_relation_size(c.oid)), 0)::bigint from part join "
@@ -177,7 +188,7 @@ Result<Relation> describe_query(Connection& connection, const std::string& query
           "with recursive col as (select place::int, name, typid, typmod, false as not_null from "
           "unnest($1::text[], $2::oid[], $3::int[]) with ordinality as u (name, typid, typmod, "
           "place))" +
-              std::string(resolve_domains),
+              std::string(resolve_domains) + " select * from described order by place",
           {names + "}", types + "}", modifiers + "}"}, cancel));
   Relation relation;
   relation.columns = columns_of(rows);

@@ -26,7 +26,7 @@ constexpr const char* prepared_sql =
     "order by prepared";
 
 Result<std::vector<std::string>> names(Connection& connection, const char* sql, Cancel& cancel) {
-  TM_TRY(const Rows rows, connection.query(sql, cancel));
+  TM_TRY(const Rows rows, connection.ask(sql, {}, cancel));
   std::vector<std::string> list;
   for (std::size_t row = 0; row < rows.rows(); ++row)
     list.push_back(rows.string(row, 0));
@@ -38,7 +38,7 @@ Result<std::vector<std::string>> names(Connection& connection, const char* sql, 
 Result<Oldest> oldest_running(Connection& connection, Cancel& cancel) {
   TM_TRY(
       const Rows rows,
-      connection.query(
+      connection.ask(
           // least() passes over NULL: with nobody else the clock is the bound.
           "select (least(clock.now_, oldest.xact_start) - " + std::string(margin) +
               ")::text, pid, application_name, state, extract(epoch from now_ - "
@@ -50,7 +50,7 @@ Result<Oldest> oldest_running(Connection& connection, Cancel& cancel) {
               "pg_catalog.pg_backend_pid() and xact_start is not null and backend_type <> "
               "'autovacuum worker' "
               "order by xact_start limit 1) oldest on true",
-          cancel));
+          {}, cancel));
   Oldest oldest{rows.string(0, 0), {}};
   if (rows.text(0, 1) && rows.integer(0, 4) >= 10) {
     oldest.note = "the watermark waits for a transaction that has run for " +

@@ -305,10 +305,10 @@ Status PostgresSource::look_for_rows(WindowBound& bound, Cancel& cancel) {
   if (!asks) return {};
   TM_TRY(Connection * connection, control(cancel));
   const std::string condition = window_condition(*cursor_, bound.window, spec_.null_cursor);
-  TM_TRY(Transaction transaction, Transaction::begin(*connection, "read only", cancel));
   // Where many rows are expected, reading the table until the first of them looks cheaper, and the
   // newest stand at its end.
-  TM_CHECK(connection->execute("set local enable_seqscan = off", cancel));
+  TM_TRY(Transaction transaction,
+         Transaction::begin(*connection, "read only; set local enable_seqscan = off", cancel));
   TM_TRY(const Rows found,
          connection->query("select exists (select from " + relation() + " where " + condition + ")",
                            cancel));

@@ -16,8 +16,7 @@ Result<SourcePlace> read_place(Connection& connection, const std::string& relati
                                Cancel& cancel) {
   std::optional<std::string> table;
   if (!relation.empty()) table = relation;
-  TM_TRY(const Rows rows,
-         connection.query(place_sql, std::vector<std::optional<std::string>>{table}, cancel));
+  TM_TRY(const Rows rows, connection.ask(place_sql, {table}, cancel));
   return SourcePlace{rows.string(0, 0), rows.string(0, 1), rows.string(0, 2), rows.boolean(0, 3)};
 }
 

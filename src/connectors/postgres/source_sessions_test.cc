@@ -86,6 +86,25 @@ TEST_F(SourceSessionsTest, ATableThatWasAlteredMeanwhileIsSeenAsItIs) {
   EXPECT_EQ(pid_of(sessions()), pid_of(kept));
 }
 
+TEST_F(SourceSessionsTest, WhatEachRunAsksIsPreparedOnce) {
+  psql("create index on orders (at)");
+  SourceSpec spec = table("public.orders");
+  spec.watermark = Name{"at", {}};
+  for (const char* job : {"one", "two", "three"}) {
+    PostgresSource source(access(job), spec, LoadStrategy::upsert);
+    auto bound = source.upper({}, cancel_);
+    ASSERT_TRUE(bound.ok()) << bound.error().describe();
+    EXPECT_EQ(source.discover(cancel_)->names(), (std::vector<std::string>{"id", "at"}));
+    EXPECT_EQ(source.discover(cancel_)->key, (std::vector<std::string>{"id"}));
+  }
+  auto counted = read_as("four", query("select count(*)::int as n, count(distinct statement)::int "
+                                       "as d from pg_prepared_statements"));
+  ASSERT_TRUE(counted.ok()) << counted.error().describe();
+  const auto& row = counted->rows.at(0);
+  EXPECT_EQ(row.at(0), row.at(1)) << "none twice";
+  EXPECT_GE(std::stoi(row.at(0).value_or("0")), 5);
+}
+
 TEST_F(SourceSessionsTest, OneThatIsGoneIsReplacedByANewOne) {
   ASSERT_TRUE(read_as("one", table("public.orders")).ok());
   const std::string kept = sessions();

@@ -27,11 +27,11 @@ Result<Probe> probe(Connection& connection, const std::string& last_clock, Cance
   std::optional<std::string> last;
   if (!last_clock.empty()) last = last_clock;
   TM_TRY(const Rows rows,
-         connection.query(
+         connection.ask(
              "select pg_catalog.pg_has_role(current_user, 'pg_read_all_stats', 'usage'), "
              "current_user, now_::text, coalesce(now_ < $1::timestamptz - interval '500 ms', "
              "false), ($1::timestamptz - now_)::text from pg_catalog.clock_timestamp() now_",
-             std::vector<std::optional<std::string>>{last}, cancel));
+             {last}, cancel));
   return Probe{rows.boolean(0, 0), rows.string(0, 1), rows.string(0, 2), rows.boolean(0, 3),
                rows.string(0, 4)};
 }

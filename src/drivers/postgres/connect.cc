@@ -131,6 +131,11 @@ Status handshake(PGconn* conn, const ConnectOptions& options,
 // Of a session that stood idle, and whose network may be gone by now.
 constexpr std::chrono::seconds patience_of_cleaning{5};
 
+// All that `discard all` ends, but for prepared statements and their plans.
+constexpr const char* clean_but_prepared =
+    "close all; set session authorization default; reset role; reset all; unlisten *; select "
+    "pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences";
+
 constexpr const char* session_settings =
     "select set_config('DateStyle', 'ISO, YMD', false), set_config('IntervalStyle', 'postgres', "
     "false), "
@@ -248,18 +253,27 @@ bool Connection::clean() noexcept {
   impl_->answer_by = std::chrono::steady_clock::now() + patience_of_cleaning;
   rollback();  // closes it where no answer comes
   Cancel none;
-  const bool sent = !lost() && !impl_->spoiled && PQsendQuery(impl_->conn, "discard all") != 0;
+  const bool keeps = impl_->may_prepare();
+  if (!keeps) impl_->prepared.clear();
+  const bool sent = !lost() && !impl_->spoiled &&
+                    PQsendQuery(impl_->conn, keeps ? clean_but_prepared : "discard all") != 0;
   const bool done = sent && impl_->collect(none).ok();
   impl_->answer_by.reset();
+  impl_->was_cleaned = true;
   return done;
 }
 
 Status Connection::set_up(const ConnectOptions& options, Cancel& cancel) {
   if (!impl_->answer_by) impl_->answer_by = std::chrono::steady_clock::now() + patience_of_cleaning;
   std::string wanted = session_settings;
-  for (const auto& [name, value] : options.settings)
-    wanted += ", set_config(" + quote_text(name) + ", " + quote_text(value) + ", false)";
-  const auto settings = query(wanted, cancel);
+  std::vector<std::optional<std::string>> values;
+  for (const auto& [name, value] : options.settings) {
+    values.emplace_back(value);
+    wanted +=
+        ", set_config(" + quote_text(name) + ", $" + std::to_string(values.size()) + ", false)";
+  }
+  const auto settings =
+      impl_->was_cleaned ? ask(wanted, values, cancel) : query(wanted, values, cancel);
   impl_->answer_by.reset();
   return settings.ok() ? Status() : settings.error();
 }

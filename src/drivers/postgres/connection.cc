@@ -1,6 +1,7 @@
 #include "drivers/postgres/connection.h"
 
 #include <charconv>
+#include <functional>
 #include <utility>
 
 #include "drivers/postgres/session.h"
@@ -21,6 +22,31 @@ constexpr std::size_t stream_bytes = 1 << 20;
 
 int index(std::size_t value) {
   return static_cast<int>(value);
+}
+
+// A session that asks more texts than this asks some that are not asked again.
+constexpr std::size_t prepared_max = 32;
+
+// No statement of that name, one of that name already, or one that gives other columns by now.
+bool is_of_prepared(const Error& error) {
+  for (const char* state : {"26000", "42P05", "0A000"}) {
+    if (error.code == error_code(state)) return true;
+  }
+  return false;
+}
+
+// Another session that somebody between here and the server put in the place of this one may know
+// the name too; then it stands for the same text.
+std::string name_of_prepared(const std::string& sql) {
+  return "tidemark_" + std::to_string(std::hash<std::string>{}(sql));
+}
+
+std::vector<const char*> texts(const std::vector<std::optional<std::string>>& parameters) {
+  std::vector<const char*> values;
+  values.reserve(parameters.size());
+  for (const std::optional<std::string>& parameter : parameters)
+    values.push_back(parameter ? parameter->c_str() : nullptr);
+  return values;
 }
 }  // namespace
 
@@ -91,16 +117,50 @@ Result<Rows> Connection::query(const std::string& sql,
                                Cancel& cancel) {
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
-  std::vector<const char*> values;
-  values.reserve(parameters.size());
-  for (const std::optional<std::string>& parameter : parameters) {
-    values.push_back(parameter ? parameter->c_str() : nullptr);
-  }
+  const std::vector<const char*> values = texts(parameters);
   if (PQsendQueryParams(impl_->conn, sql.c_str(), index(values.size()), nullptr, values.data(),
                         nullptr, nullptr, 0) == 0) {
     return impl_->connection_failure();
   }
   return impl_->collect(cancel);
+}
+
+Result<Rows> Connection::ask(const std::string& sql,
+                             const std::vector<std::optional<std::string>>& parameters,
+                             Cancel& cancel) {
+  const bool is_new = !impl_->prepared.contains(sql);
+  const bool may_keep = impl_->may_prepare() && !in_transaction() &&
+                        !(is_new && impl_->prepared.size() >= prepared_max);
+  if (may_keep) {
+    TM_TRY(auto rows, ask_prepared(sql, parameters, cancel));
+    if (rows) return *std::move(rows);
+    impl_->loses_prepared = true;
+  }
+  return query(sql, parameters, cancel);
+}
+
+Result<std::optional<Rows>> Connection::ask_prepared(
+    const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+    Cancel& cancel) {
+  TM_CHECK(impl_->start(cancel));
+  TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
+  const std::string name = name_of_prepared(sql);
+  if (!impl_->prepared.contains(sql)) {
+    if (PQsendPrepare(impl_->conn, name.c_str(), sql.c_str(), 0, nullptr) == 0)
+      return impl_->connection_failure();
+    auto prepared = impl_->collect(cancel);
+    if (!prepared.ok() && is_of_prepared(prepared.error())) return std::optional<Rows>();
+    if (!prepared.ok()) return std::move(prepared).error();
+    impl_->prepared.insert(sql);
+  }
+  const std::vector<const char*> values = texts(parameters);
+  if (PQsendQueryPrepared(impl_->conn, name.c_str(), index(values.size()), values.data(), nullptr,
+                          nullptr, 0) == 0)
+    return impl_->connection_failure();
+  auto rows = impl_->collect(cancel);
+  if (rows.ok()) return std::optional(std::move(rows).value());
+  if (is_of_prepared(rows.error())) return std::optional<Rows>();
+  return std::move(rows).error();
 }
 
 Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel) {

@@ -147,6 +147,11 @@ class Connection {
   Result<Rows> query(const std::string& sql, Cancel& cancel);
   Result<Rows> query(const std::string& sql,
                      const std::vector<std::optional<std::string>>& parameters, Cancel& cancel);
+  // The same for a text that is asked again and again: outside of a transaction the session keeps
+  // it prepared, with its plan, also through clean(). Such texts are few, so no value stands in
+  // them.
+  Result<Rows> ask(const std::string& sql,
+                   const std::vector<std::optional<std::string>>& parameters, Cancel& cancel);
   // One or more statements for their effect; returns rows changed by the last.
   Result<std::int64_t> execute(const std::string& sql, Cancel& cancel);
   // The columns of a query without running it: Rows with no rows.
@@ -177,8 +182,9 @@ class Connection {
   bool lost() const;
   // What `admit` gave for it.
   const std::shared_ptr<void>& admitted() const;
-  // The session in its state of a new one, for another use. False: it is to be closed, since a call
-  // failed or was stopped, or the server does not answer. Blocks for seconds at most.
+  // The session in its state of a new one, but for what ask() keeps, for another use. False: it is
+  // to be closed, since a call failed or was stopped, or the server does not answer. Blocks for
+  // seconds at most.
   bool clean() noexcept;
   // The settings of `options` for a session that was cleaned; with those that every session has.
   Status set_up(const ConnectOptions& options, Cancel& cancel);
@@ -190,6 +196,10 @@ class Connection {
   friend class CopyIn;
   struct Impl;
   explicit Connection(std::unique_ptr<Impl> impl);
+  // Nothing where the server lost what was prepared, or cannot use it any more.
+  Result<std::optional<Rows>> ask_prepared(
+      const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
+      Cancel& cancel);
   std::unique_ptr<Impl> impl_;
 };
 

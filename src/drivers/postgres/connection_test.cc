@@ -36,6 +36,83 @@ TEST(ConnectionTest, QueriesWithParametersAndNull) {
   EXPECT_EQ(23u, rows->type_oid(0));
 }
 
+std::string prepared_in(Connection& db, Cancel& cancel) {
+  return db.query("select count(*) from pg_prepared_statements where name like 'tidemark%'", cancel)
+      .value()
+      .string(0, 0);
+}
+
+TEST(ConnectionTest, WhatIsAskedAgainStaysPreparedAndNothingElseDoes) {
+  Cancel cancel;
+  auto db = open(cancel);
+  const std::string pid = std::to_string(db->backend_pid());
+  EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
+  ASSERT_TRUE(db->execute("create temp table things (id serial); insert into things default "
+                          "values; select pg_advisory_lock(7); listen news; "
+                          "set search_path = pg_catalog; set work_mem = '1MB'; "
+                          "set role pg_monitor; select set_config('my.own', 'x', false)",
+                          cancel)
+                  .ok());
+  ASSERT_TRUE(db->begin("", cancel).ok());
+  ASSERT_TRUE(db->execute("declare c cursor with hold for select 1", cancel).ok());
+  ASSERT_TRUE(db->commit(cancel).ok());
+  ASSERT_TRUE(db->clean());
+  auto left = db->query(
+      "select (select count(*) from pg_class where relname = 'things' and relpersistence = 't' and "
+      "pg_table_is_visible(oid)), (select count(*) from pg_locks where locktype = 'advisory' and "
+      "pid = pg_backend_pid()), (select count(*) from pg_listening_channels()), "
+      "current_setting('search_path'), current_setting('work_mem'), current_user = session_user, "
+      "current_setting('my.own', true), (select count(*) from pg_cursors where name = 'c')",
+      cancel);
+  ASSERT_TRUE(left.ok()) << left.error().describe();
+  EXPECT_EQ(left->string(0, 0), "0");
+  EXPECT_EQ(left->string(0, 1), "0");
+  EXPECT_EQ(left->string(0, 2), "0");
+  EXPECT_EQ(left->string(0, 3), "\"$user\", public");
+  EXPECT_NE(left->string(0, 4), "1MB");
+  EXPECT_EQ(left->string(0, 5), "t");
+  EXPECT_EQ(left->string(0, 6), "");
+  EXPECT_EQ(left->string(0, 7), "0");
+  EXPECT_FALSE(db->query("select lastval()", cancel).ok()) << "sequences too";
+  EXPECT_EQ(prepared_in(*db, cancel), "1");
+  EXPECT_EQ(db->ask("select $1::int + 1", {"1"}, cancel)->integer(0, 0), 2);
+  EXPECT_EQ(prepared_in(*db, cancel), "1");
+  EXPECT_EQ(std::to_string(db->backend_pid()), pid);
+}
+
+TEST(ConnectionTest, WhatTheServerForgotOrCannotUseIsAskedAnew) {
+  Cancel cancel;
+  auto db = open(cancel);
+  EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
+  ASSERT_TRUE(db->execute("deallocate all", cancel).ok());
+  auto again = db->ask("select $1::int + 1", {"1"}, cancel);
+  ASSERT_TRUE(again.ok()) << again.error().describe();
+  EXPECT_EQ(again->integer(0, 0), 2);
+  EXPECT_FALSE(db->clean()) << "something stands between, so it is not kept";
+
+  auto other = open(cancel);
+  ASSERT_TRUE(
+      other->execute("create temp table things (a int); insert into things values (1)", cancel)
+          .ok());
+  EXPECT_EQ(other->ask("select * from things", {}, cancel)->columns(), 1u);
+  ASSERT_TRUE(other->execute("alter table things add column b text", cancel).ok());
+  auto altered = other->ask("select * from things", {}, cancel);
+  ASSERT_TRUE(altered.ok()) << altered.error().describe();
+  EXPECT_EQ(altered->columns(), 2u);
+}
+
+TEST(ConnectionTest, InATransactionWhatIsAskedCanFailAsAnyOther) {
+  Cancel cancel;
+  auto db = open(cancel);
+  ASSERT_TRUE(db->begin("", cancel).ok());
+  EXPECT_EQ(db->ask("select 1", {}, cancel)->integer(0, 0), 1);
+  EXPECT_EQ(prepared_in(*db, cancel), "0");
+  EXPECT_EQ(db->ask("select * from nowhere", {}, cancel).error().code, "postgres.table_missing");
+  db->rollback();
+  EXPECT_EQ(db->ask("select * from nowhere", {}, cancel).error().code, "postgres.table_missing");
+  EXPECT_EQ(db->ask("select 1", {}, cancel)->integer(0, 0), 1);
+}
+
 TEST(ConnectionTest, DescribesWithoutRunning) {
   Cancel cancel;
   auto db = open(cancel);

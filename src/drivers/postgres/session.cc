@@ -61,6 +61,11 @@ Connection::Impl::~Impl() {
   }
 }
 
+bool Connection::Impl::may_prepare() const {
+  const char* standby = PQparameterStatus(conn, "in_hot_standby");
+  return !loses_prepared && standby != nullptr && std::string_view(standby) == "off";
+}
+
 Status Connection::Impl::start(Cancel& cancel) {
   TM_CHECK(cancel.check());
   if (PQstatus(conn) != CONNECTION_OK) return connection_failure();

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_set>
 
 #include "drivers/postgres/connection.h"
 #include "env/failpoints.h"
@@ -41,8 +42,14 @@ struct Connection::Impl {
   // While set, a call that is still without its answer then closes the session and fails.
   std::optional<std::chrono::steady_clock::time_point> answer_by;
   std::chrono::seconds commit_timeout{};
+  std::unordered_set<std::string> prepared;  // the texts that ask() keeps
+  bool loses_prepared = false;               // a server did not know one that was prepared
+  bool was_cleaned = false;                  // so it will be again
 
   ~Impl();
+  // Not on a standby, which takes no `unlisten`, nor where the server does not say that it is none:
+  // one before 14, and many a pooler, which would not give the same session again.
+  bool may_prepare() const;
   // Prepares for a new statement; fails when cancelled or lost.
   Status start(Cancel& cancel);
   // Sends what libpq has buffered, reading meanwhile so that neither side blocks the other.

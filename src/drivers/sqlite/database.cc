@@ -110,6 +110,10 @@ Status Database::configure() {
   // The first read of the header: here a file that is no database is found.
   TM_CHECK(execute("PRAGMA schema_version"));
   if (options_.access == Access::source) return execute("PRAGMA query_only = ON");
+  // A plan depends on the statement alone. Else one whose condition is compared with that of an
+  // index
+  // (`WHERE owner = ''`) is prepared again for each new value that is bound.
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_ENABLE_QPSG, 1, nullptr);
   // Closing keeps the WAL: moving it into the main file costs syncs, which every short command
   // would pay.
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
