@@ -22,8 +22,8 @@ tidemark_folder(drivers/zone LINK model env observe absl::time)
 tidemark_folder(drivers/http LINK model env observe)
 
 # 3
-tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
-tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash TEST_LINK postgres_server)
+tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis)
+tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/redis drivers/json drivers/hash TEST_LINK postgres_server redis_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
