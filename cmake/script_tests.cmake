@@ -23,7 +23,8 @@ endforeach()
 foreach(name connectors_mysql_test crash_resume_test crash_splits_test postgres_faults_test verify_job_test
     network_faults_test deletes_test scenarios_test deletes_race_test refused_again_test replay_test servers_test
     shared_guard_test handover_test
-    schedule_test places_test crash_mysql_test when_test backfill_served_test serve_faults_test)
+    schedule_test places_test crash_mysql_test when_test backfill_served_test serve_faults_test
+    redis_test)
   set_tests_properties(${name} PROPERTIES COST 100)
 endforeach()
 

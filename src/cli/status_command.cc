@@ -7,6 +7,7 @@
 #include "cli/status_page.h"
 #include "env/process.h"
 #include "run/project_store.h"
+#include "store/cached_reads.h"
 
 namespace tidemark {
 namespace {
@@ -41,8 +42,10 @@ class Looker {
     page.lease = workspace_->project().lease;
     page.store.at = call.around.clock.now_utc();
     if (database_) {
-      TM_TRY(page.store, look_over(*database_, status_lines_max));
+      ReadCache* const cache = workspace_->cache();
+      TM_TRY(page.store, cached_overview(cache, *database_, status_lines_max));
       keep_watched(page.store.watched);
+      if (cache != nullptr) page.cache = cache->state();
     }
     if (service == nullptr) return page;
     page.server = ServerStatus{this_process(), service->places(), service->now()};
