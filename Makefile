@@ -80,7 +80,7 @@ crash: ## Random kills, stalls and errors, RUNS=10000 runs with one (SEED=n: the
 
 bench: build ## Measure loads end to end
 	$(MAKE) build/bench/build.ninja
-	tools/quietly "build bench" build/bench.log ninja -C build/bench schedule_bench
+	tools/quietly "build bench" build/bench.log ninja -C build/bench schedule_bench store_bench
 	build/bench/bench/schedule_bench
 	bench/run
 

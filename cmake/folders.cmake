@@ -13,6 +13,7 @@ tidemark_folder(observe LINK base)
 tidemark_folder(drivers/duckdb LINK model env observe duckdb)
 tidemark_folder(drivers/postgres LINK model env observe PostgreSQL::PostgreSQL TEST_LINK postgres_server)
 tidemark_folder(drivers/mysql LINK model env observe PkgConfig::mariadb TEST_LINK mariadb_server)
+tidemark_folder(drivers/redis LINK model env observe PkgConfig::hiredis TEST_LINK redis_server)
 tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
@@ -23,8 +24,9 @@ tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::cr
 tidemark_folder(drivers/prometheus LINK model env observe prometheus-cpp::core)
 
 # 3
-tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
-tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash drivers/sodium TEST_LINK postgres_server)
+tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis)
+tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/redis drivers/json drivers/hash drivers/sodium
+  TEST_LINK postgres_server redis_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)

@@ -16,6 +16,8 @@ find_package(ZLIB REQUIRED)
 find_package(prometheus-cpp REQUIRED COMPONENTS core)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(mariadb REQUIRED IMPORTED_TARGET libmariadb)
+# Its own CMake file is broken in Debian 12.
+pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(xxhash REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(crypto REQUIRED IMPORTED_TARGET libcrypto)
 pkg_check_modules(ssl REQUIRED IMPORTED_TARGET libssl)
@@ -44,6 +46,8 @@ if(TIDEMARK_TESTS)
   target_include_directories(postgres_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
   add_library(mariadb_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/mariadb_server.cc)
   target_include_directories(mariadb_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
+  add_library(redis_server STATIC ${PROJECT_SOURCE_DIR}/tests/fixtures/redis_server.cc)
+  target_include_directories(redis_server PUBLIC ${PROJECT_SOURCE_DIR}/tests)
   # Loaded before the program by tests of failing disks; without a sanitizer, so that any program can be tested.
   add_library(io_faults MODULE ${PROJECT_SOURCE_DIR}/tests/support/io_faults.cc)
   set_target_properties(io_faults PROPERTIES

@@ -38,6 +38,8 @@ LIBRARIES = {
     "libpq/": "drivers/postgres",
     "mysql.h": "drivers/mysql",
     "errmsg.h": "drivers/mysql",
+    "hiredis/": "drivers/redis",
+    "hiredis.h": "drivers/redis",
     "sqlite3.h": "drivers/sqlite",
     "yaml-cpp/": "drivers/yaml",
     "nlohmann/": "drivers/json",

@@ -26,6 +26,7 @@
 #include "cli/store_command.h"
 #include "cli/verify_command.h"
 #include "spec/json_schema.h"
+#include "store/cached_reads.h"
 
 namespace tidemark {
 
@@ -167,7 +168,10 @@ int runs(const Call& call) {
     std::vector<RunRecord> records;
     if (workspace->has_store()) {
       TM_TRY(Store * store, workspace->store());
-      TM_TRY(records, store->list_runs(filter));
+      ReadCache* const cache = workspace->cache();
+      TM_TRY(records, cached_runs(cache, *store, filter));
+      const auto failing = cache == nullptr ? std::nullopt : cache->state().failing;
+      if (failing) call.tell("note: " + failing->why + "; the store was asked\n");
     }
     if (call.line.json) {
       JsonArray documents;

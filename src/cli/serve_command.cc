@@ -185,6 +185,9 @@ class Served {
 
     TM_CHECK(open_warehouses(around));
 
+    if (ReadCache* const cache = workspace_->cache())
+      cache->on_note([&](const std::string& text) { log_.say(text); });
+
     const ProjectSpec& project = workspace_->project();
     ServiceParts parts{*store_,
                        call_.around.clock,

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "cli/status_page.h"
+#include "drivers/hash/hash.h"
 #include "env/process.h"
 #include "run/project_store.h"
+#include "store/cached_reads.h"
 
 namespace tidemark {
 namespace {
@@ -15,6 +17,16 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds redraws_every{1'000};
 constexpr milliseconds looks_every{50};
+
+std::string digest_of(const std::set<Task>& tasks) {
+  Xxh3 digest;
+  for (const Task& task : tasks) {
+    digest.update(task.job.get());
+    digest.update(to_string(task.what));
+    digest.update("\n");
+  }
+  return digest.finish();
+}
 
 // Looks at a project again and again; its files are read once.
 class Looker {
@@ -43,9 +55,13 @@ class Looker {
     page.lease = workspace_->project().lease;
     page.store.at = call.around.clock.now_utc();
     if (database_) {
-      TM_TRY(page.store, look_over(*database_, status_lines_max,
-                                   [this](const Task& task) { return tasks_.contains(task); }));
+      ReadCache* const cache = workspace_->cache();
+      TM_TRY(page.store,
+             cached_overview(
+                 cache, *database_, status_lines_max,
+                 {[this](const Task& task) { return tasks_.contains(task); }, digest_of(tasks_)}));
       keep_watched(page.store.watched);
+      if (cache != nullptr) page.cache = cache->state();
     }
     if (service == nullptr) return page;
     page.server = ServerStatus{this_process(), service->places(), service->now()};

@@ -135,6 +135,19 @@ JsonValue document(const Failure& failure) {
   return json.set("message", failure.message).set("hint", failure.hint);
 }
 
+JsonValue document(const CacheState& cache) {
+  JsonValue json;
+  json.set("name", cache.name).set("found", cache.found).set("asked", cache.asked);
+  json.set("failing_since", cache.failing ? JsonValue(to_text(cache.failing->since)) : JsonValue());
+  return json.set("failing", cache.failing ? JsonValue(cache.failing->why) : JsonValue());
+}
+
+std::string line_of(const CacheState& cache) {
+  if (!cache.failing) return "cache   " + cache.name + "\n";
+  return "cache   not asked since " + to_text(cache.failing->since) +
+         ", the store is: " + cache.failing->why + "\n";
+}
+
 // Why what a job watches cannot be looked at; empty: it can.
 std::string unseen_why(const StatusPage& page, const JobName& job) {
   if (!page.server) return {};
@@ -187,6 +200,7 @@ std::string head(const StatusPage& page) {
   if (servers.empty()) text += "server  none: `tidemark serve` runs the jobs at their times\n";
   for (const ServerRecord& server : servers)
     text += line_of(server, store.at);
+  if (page.cache) text += line_of(*page.cache);
   text += fmt::format(
       "fires   {} running, {} waiting{}, {} to try again\n", show_count(store.fires_running),
       show_count(store.fires_waiting),
@@ -252,6 +266,7 @@ JsonValue status_document(const StatusPage& page) {
     delay.set("p99_ms", now.delays.p99.count()).set("max_ms", now.delays.max.count());
   }
   json.set("servers", documents(servers_of(page)));
+  json.set("cache", page.cache ? document(*page.cache) : JsonValue());
   json.set("fires", JsonValue()
                         .set("running", store.fires_running)
                         .set("waiting", store.fires_waiting)

@@ -12,6 +12,7 @@
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
 #include "store/overview.h"
+#include "store/read_cache.h"
 
 namespace tidemark {
 
@@ -28,6 +29,7 @@ struct ServerStatus {
 struct StatusPage {
   StoreOverview store;
   std::optional<ServerStatus> server;  // nothing: nobody serves
+  std::optional<CacheState> cache;     // nothing: the project has none
   std::unordered_map<RunId, RunSign> signs;
   std::map<std::string, std::vector<JobName>> notes;
   std::vector<DueFire> next;          // the next fires, in their order

@@ -9,8 +9,10 @@
 #include "env/process.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/project_cache.h"
 #include "run/project_store.h"
 #include "run/shared_stage.h"
+#include "store/noted_database.h"
 
 namespace tidemark {
 
@@ -131,6 +133,9 @@ Result<Store*> Workspace::store() {
   if (!held_->store) {
     TM_TRY(auto database,
            open_store_database(project().store, project().root, around_.files, around_.clock));
+    TM_TRY(held_->cache,
+           open_project_cache(project(), *database, around_.clock, around_.randomness));
+    if (held_->cache != nullptr) database = note_writes(std::move(database), *held_->cache);
     TM_TRY(held_->store, SqlStore::open(std::move(database)));
   }
   return static_cast<Store*>(held_->store.get());

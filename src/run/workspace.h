@@ -31,6 +31,7 @@
 #include "spec/connector_catalog.h"
 #include "spec/project_load.h"
 #include "store/owner_lock.h"
+#include "store/read_cache.h"
 #include "store/sql_store.h"
 
 namespace tidemark {
@@ -83,6 +84,9 @@ class Workspace {
   Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
   // Opens the store for reading history; makes it when it is missing.
   Result<Store*> store();
+  // What stands beside the store for who looks on; null where the project has none, or its store
+  // was not opened yet.
+  ReadCache* cache() const { return held_->cache.get(); }
   duck::Engine& engine() { return *held_->engine; }
   // Takes forward what a dead process left; runs of the jobs named go on now. Also done by run and
   // replay where nobody did, and again while they wait for a lease. REQUIRES claim().
@@ -157,6 +161,7 @@ class Workspace {
   // What there is once in a process of a project.
   struct Held {
     std::optional<OwnerLock> lock;
+    std::unique_ptr<ReadCache> cache;  // hears of the store's writes, so it outlives the store
     std::unique_ptr<SqlStore> store;
     std::unique_ptr<duck::Engine> engine;
     std::unique_ptr<Guards> guards;

@@ -87,6 +87,12 @@ struct StoreSpec {
   std::optional<std::string> sqlite_path() const;
 };
 
+// A Redis beside the store, for who looks on.
+struct CacheSpec {
+  std::string address;  // without a password
+  Secret password;
+};
+
 // Jobs that share so many places: no more of them run at a time.
 struct PoolSpec {
   Located<std::string> name;
@@ -97,6 +103,7 @@ struct ProjectSpec {
   std::filesystem::path root;
   std::string file = "tidemark.yaml";
   StoreSpec store;
+  std::optional<CacheSpec> cache;
   StageSpec stage;
   std::optional<std::chrono::milliseconds> history;  // how long runs are kept; nothing: forever
   std::chrono::milliseconds lease{};

@@ -5,6 +5,7 @@
 
 #include "base/units.h"
 #include "drivers/postgres/connection.h"
+#include "drivers/redis/address.h"
 #include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
 
@@ -164,6 +165,34 @@ ValueSpec<StoreSpec> store_value() {
   return config::object_or_short(std::move(spec), store_place(), &StoreSpec::place);
 }
 
+bool check_cache(const std::string& address, YamlPosition at, ReadContext& context) {
+  const auto parsed = redis::parse_address(address);
+  if (!parsed.ok()) context.fault(at, parsed.error().message, parsed.error().hint);
+  return parsed.ok();
+}
+
+ValueSpec<std::string> cache_address() {
+  ValueDoc doc = config::text("redis://host:port/db").doc;
+  return {doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, std::string& out) {
+            return config::text(doc.phrase).read(node, context, name, out) &&
+                   check_cache(out, node.at, context);
+          }};
+}
+
+ValueSpec<CacheSpec> cache_value() {
+  ConfigSpec<CacheSpec> spec(
+      "cache",
+      "A Redis (6.2 or later) that keeps answers to who looks on: lists of jobs and runs, and "
+      "`tidemark status`. An address alone stands for `{redis: ADDRESS}`.",
+      "{redis: \"redis://cache.example:6379/0\", password: \"${env:CACHE_PASSWORD}\"}");
+  spec.field("redis", &CacheSpec::address, cache_address(),
+             {.required = true,
+              .description = "`redis://[USER@]HOST[:PORT][/DB]`, without a password."})
+      .field("password", &CacheSpec::password, config::secret(),
+             {.description = "The user's password, or the server's where no user is named."});
+  return config::object_or_short(std::move(spec), cache_address(), &CacheSpec::address);
+}
+
 constexpr std::string_view forever = "forever";
 
 using Keep = std::optional<std::chrono::milliseconds>;
@@ -248,6 +277,12 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .description = "Tidemark's own database: jobs, runs, history, leases. See "
                              "docs/store.md.",
               .example = "postgres://tidemark@db.example/tidemark"})
+      .field("cache", &ProjectSpec::cache, cache_value(),
+             {.default_note = "none",
+              .description = "A Redis beside the store, which makes looking on cheaper where many "
+                             "look. What it gives is at most two seconds old; nothing is decided "
+                             "by it, and when it is gone the store is asked. See docs/store.md.",
+              .example = "redis://cache.example:6379/0"})
       .field("stage", &ProjectSpec::stage, stage_value(),
              {.default_text = ".tidemark/stage",
               .description =

@@ -91,6 +91,23 @@ TEST(ProjectYaml, ReadsEverything) {
   EXPECT_EQ(spec.find_connection("nowhere"), nullptr);
 }
 
+TEST(ProjectYaml, ACacheHasItsPasswordBesideIt) {
+  TestProject project;
+  project.set("SHOP_PASSWORD", "s3cret");
+  project.write("tidemark.yaml",
+                "cache: {redis: \"redis://etl@cache:7000/2\", password: \"${env:SHOP_PASSWORD}\"}\n"
+                "connections: {w: {duckdb: w.duckdb}}\n");
+  const LoadedProject loaded = project.load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  ASSERT_TRUE(loaded.project.cache);
+  EXPECT_EQ(loaded.project.cache->address, "redis://etl@cache:7000/2");
+  EXPECT_EQ(loaded.project.cache->password.reveal(), "s3cret");
+  project.write("tidemark.yaml", "cache: redis://cache\nconnections: {w: {duckdb: w.duckdb}}\n");
+  EXPECT_EQ(project.load().project.cache->address, "redis://cache");
+  project.write("tidemark.yaml", "connections: {w: {duckdb: w.duckdb}}\n");
+  EXPECT_FALSE(project.load().project.cache);
+}
+
 TEST(ProjectYaml, AStoreInPostgresHasItsPasswordAndSchemaBesideIt) {
   TestProject project;
   project.set("SHOP_PASSWORD", "s3cret");
@@ -160,6 +177,19 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"keep",
                   with("stage: {keep: 7}"),
                   {"1:15: `keep` must be a duration such as 7d, or forever, not `7`"}},
+        FaultCase{"cache",
+                  with("cache: redis://cache:99999/0"),
+                  {"1:8: the address of the cache cannot be read: the port, which is a number from "
+                   "1 to 65535"}},
+        FaultCase{"cache_secret",
+                  with("cache: {redis: \"redis://:hunter2@cache\"}"),
+                  {"1:16: a password must not stand in the address of the cache"}},
+        FaultCase{"cache_literal_secret",
+                  with("cache: {redis: redis://cache, password: hunter2}"),
+                  {"1:41: `password` is a secret and must not be written in the file"}},
+        FaultCase{"cache_without_address",
+                  with("cache: {}"),
+                  {"1:8: the key `redis` of `cache` is missing"}},
         FaultCase{"store",
                   with("store: mysql:x"),
                   {"1:8: `store` must be sqlite:PATH or postgres://..., not `mysql:x`"}},

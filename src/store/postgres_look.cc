@@ -26,4 +26,20 @@ Result<bool> has_postgres_store(const PostgresStoreOptions& options) {
   return there;
 }
 
+Result<std::string> postgres_identity(SqlDatabase& database) {
+  std::string identity;
+  TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    TM_TRY(auto rows, session.prepare("SELECT s.system_identifier, d.oid, n.oid FROM "
+                                      "pg_catalog.pg_control_system() s, pg_catalog.pg_database d, "
+                                      "pg_catalog.pg_namespace n WHERE d.datname = "
+                                      "pg_catalog.current_database() AND n.nspname = "
+                                      "pg_catalog.current_schema()"));
+    TM_CHECK(rows.step());
+    identity = std::string(rows.text_at(0)) + " " + std::string(rows.text_at(1)) + " " +
+               std::string(rows.text_at(2));
+    return {};
+  }));
+  return identity;
+}
+
 }  // namespace tidemark

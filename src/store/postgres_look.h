@@ -9,5 +9,8 @@ namespace tidemark {
 
 // Connects, and ends the session again. Blocking.
 Result<bool> has_postgres_store(const PostgresStoreOptions& options);
+// What no other store has: that of the server, its database and its schema. A copy of the server's
+// files has the same.
+Result<std::string> postgres_identity(SqlDatabase& database);
 
 }  // namespace tidemark
