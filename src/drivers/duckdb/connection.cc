@@ -12,6 +12,14 @@
 #include "env/failpoints.h"
 
 namespace tidemark::duck {
+namespace {
+
+// As many as run at a time in most projects.
+constexpr std::size_t idle_max = 16;
+// Of texts that differ from run to run the first ones stay.
+constexpr std::size_t prepared_max = 64;
+
+}  // namespace
 
 Schema schema_of(duckdb_result* result) {
   Schema schema;
@@ -34,7 +42,26 @@ Schema schema_of(duckdb_prepared_statement statement) {
   return schema;
 }
 
+std::optional<Session> IdleSessions::take() {
+  const std::lock_guard lock(mutex_);
+  if (sessions_.empty()) return std::nullopt;
+  Session session = std::move(sessions_.back());
+  sessions_.pop_back();
+  return session;
+}
+
+void IdleSessions::give(Session session) {
+  const std::lock_guard lock(mutex_);
+  if (sessions_.size() < idle_max) sessions_.push_back(std::move(session));
+}
+
+void IdleSessions::end() {
+  const std::lock_guard lock(mutex_);
+  sessions_.clear();
+}
+
 Error Connection::Impl::fail(duckdb_error_type type, const char* message) {
+  is_as_new = false;
   failed = in_transaction;
   for (const auto& [text, id] : own_feeds) {
     if (auto entry = feeds.find(id); entry && entry->error) {
@@ -49,17 +76,27 @@ Error Connection::Impl::fail(duckdb_error_type type, const char* message) {
 Result<StatementHandle> Connection::Impl::prepare(const std::string& sql) {
   StatementHandle statement;
   ExtractedHandle extracted;
-  const idx_t count = duckdb_extract_statements(connection.get(), sql.c_str(), extracted.fill());
+  const idx_t count =
+      duckdb_extract_statements(session.connection.get(), sql.c_str(), extracted.fill());
   if (count == 0) {
     const char* problem = duckdb_extract_statements_error(extracted.get());
     return fail(DUCKDB_ERROR_PARSER, problem == nullptr ? "there is no statement" : problem);
   }
   if (count != 1) return fail(DUCKDB_ERROR_PARSER, "one statement was expected, there are more");
-  if (duckdb_prepare_extracted_statement(connection.get(), extracted.get(), 0, statement.fill()) !=
-      DuckDBSuccess) {
+  if (duckdb_prepare_extracted_statement(session.connection.get(), extracted.get(), 0,
+                                         statement.fill()) != DuckDBSuccess) {
     return fail(DUCKDB_ERROR_BINDER, duckdb_prepare_error(statement.get()));
   }
   return statement;
+}
+
+Result<duckdb_prepared_statement> Connection::Impl::prepare_kept(const std::string& sql,
+                                                                 StatementHandle& own) {
+  const auto found = session.prepared.find(sql);
+  if (is_as_new && found != session.prepared.end()) return found->second.get();
+  TM_TRY(own, prepare(sql));
+  if (!is_as_new || session.prepared.size() >= prepared_max) return own.get();
+  return session.prepared.emplace(sql, std::move(own)).first->second.get();
 }
 
 Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -67,6 +104,7 @@ Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Connection::~Connection() {
   for (const auto& [text, id] : impl_->own_feeds)
     impl_->feeds.remove(id);
+  if (impl_->is_as_new) impl_->idle.give(std::move(impl_->session));
 }
 
 Result<Answer> Connection::query(const std::string& sql) {
@@ -91,18 +129,20 @@ Result<Answer> Connection::query(const std::string& sql,
   Answer::Impl& held = *answer.impl_;
   duckdb_state state;
   if (parameters.empty()) {
-    state = duckdb_query(impl_->connection.get(), sql.c_str(), held.result.get());
+    impl_->is_as_new = false;
+    state = duckdb_query(impl_->session.connection.get(), sql.c_str(), held.result.get());
   } else {
-    TM_TRY(StatementHandle statement, impl_->prepare(sql));
+    StatementHandle own;
+    TM_TRY(duckdb_prepared_statement statement, impl_->prepare_kept(sql, own));
     for (std::size_t at = 0; at < parameters.size(); ++at) {
       const auto& value = parameters[at];
       const duckdb_state bound =
-          value ? duckdb_bind_varchar_length(statement.get(), at + 1, value->data(), value->size())
-                : duckdb_bind_null(statement.get(), at + 1);
+          value ? duckdb_bind_varchar_length(statement, at + 1, value->data(), value->size())
+                : duckdb_bind_null(statement, at + 1);
       if (bound != DuckDBSuccess)
         return impl_->fail(DUCKDB_ERROR_INVALID_INPUT, "a parameter was refused");
     }
-    state = duckdb_execute_prepared(statement.get(), held.result.get());
+    state = duckdb_execute_prepared(statement, held.result.get());
   }
   if (state != DuckDBSuccess) {
     return impl_->fail(duckdb_result_error_type(held.result.get()),
@@ -132,6 +172,7 @@ Result<Answer> Connection::query_waiting(const std::string& sql) {
 }
 
 Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& result) {
+  is_as_new = false;
   // Short for a short statement; in a long one each look costs other threads a switch.
   constexpr std::chrono::microseconds pause_max(2'000);
   std::chrono::microseconds pause(50);
@@ -156,8 +197,9 @@ Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& resul
 }
 
 Status Connection::Impl::run(const std::string& sql) {
+  is_as_new = false;
   ResultHandle result;
-  if (duckdb_query(connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {
+  if (duckdb_query(session.connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {
     return fail(duckdb_result_error_type(result.get()), duckdb_result_error(result.get()));
   }
   return {};
@@ -182,6 +224,7 @@ Result<Schema> Connection::describe(const std::string& select) {
 
 Result<std::string> Connection::register_feed(const Schema& schema, Feed feed,
                                               std::function<void(const RejectedRow&)> reject) {
+  impl_->is_as_new = false;
   const std::uint64_t id =
       impl_->feeds.add({schema, std::move(feed), std::move(reject), std::nullopt});
   std::string text = "tidemark_feed(" + std::to_string(id) + "::UBIGINT)";
@@ -199,7 +242,7 @@ void Connection::release_feed(const std::string& from_text) {
 std::optional<SqlProblem> Connection::check_syntax(const std::string& sql) {
   ExtractedHandle extracted;
   const idx_t count =
-      duckdb_extract_statements(impl_->connection.get(), sql.c_str(), extracted.fill());
+      duckdb_extract_statements(impl_->session.connection.get(), sql.c_str(), extracted.fill());
   if (count == 1) return std::nullopt;
   if (count > 1) return SqlProblem{"one statement was expected, there are more", 0};
   const char* problem = duckdb_extract_statements_error(extracted.get());
@@ -229,7 +272,7 @@ std::optional<SqlProblem> Connection::check_syntax(const std::string& sql) {
 }
 
 Result<std::vector<std::string>> Connection::table_names(const std::string& sql) {
-  ValueHandle names(duckdb_get_table_names(impl_->connection.get(), sql.c_str(), true));
+  ValueHandle names(duckdb_get_table_names(impl_->session.connection.get(), sql.c_str(), true));
   if (!names) return engine_error(DUCKDB_ERROR_PARSER, "the tables of a query could not be read");
   std::vector<std::string> tables;
   for (idx_t at = 0; at < duckdb_get_list_size(names.get()); ++at) {
@@ -273,11 +316,12 @@ bool Connection::in_transaction() const {
 }
 
 void Connection::interrupt() {
-  duckdb_interrupt(impl_->connection.get());
+  impl_->is_as_new = false;
+  duckdb_interrupt(impl_->session.connection.get());
 }
 
 std::optional<double> Connection::progress() const {
-  const duckdb_query_progress_type seen = duckdb_query_progress(impl_->connection.get());
+  const duckdb_query_progress_type seen = duckdb_query_progress(impl_->session.connection.get());
   if (seen.percentage < 0) return std::nullopt;
   return seen.percentage / 100;
 }

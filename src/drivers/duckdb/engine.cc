@@ -60,13 +60,18 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
 }
 
 Result<std::unique_ptr<Connection>> Engine::connect() {
-  auto impl = std::make_unique<Connection::Impl>(impl_->feeds);
-  if (duckdb_connect(impl_->database.get(), impl->connection.fill()) != DuckDBSuccess) {
+  auto impl = std::make_unique<Connection::Impl>(impl_->feeds, impl_->idle);
+  if (auto idle = impl_->idle.take()) {
+    impl->session = *std::move(idle);
+    return std::unique_ptr<Connection>(new Connection(std::move(impl)));
+  }
+  if (duckdb_connect(impl_->database.get(), impl->session.connection.fill()) != DuckDBSuccess) {
     return internal_error("engine.connect", "the engine gave no connection");
   }
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
   // Zones are always said; a session's own zone must never decide what a value means.
   TM_CHECK(connection->execute("SET TimeZone = 'UTC'"));
+  connection->impl_->is_as_new = true;
   return connection;
 }
 
@@ -78,6 +83,7 @@ Status Engine::limit(const EngineOptions& options) {
 }
 
 Status Engine::close_files() {
+  impl_->idle.end();
   TM_TRY(std::unique_ptr<Connection> connection, connect());
   TM_TRY(Answer files, connection->query("SELECT database_name FROM duckdb_databases() WHERE NOT "
                                          "internal AND path IS NOT NULL"));

@@ -70,6 +70,7 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  // A new connection, or one in which nothing was done before but to ask with parameters.
   Result<std::unique_ptr<Connection>> connect();
   // Sets memory_bytes_max and spill_dir anew, for all connections.
   Status limit(const EngineOptions& options);

@@ -191,5 +191,50 @@ TEST_F(EngineTest, TableNamesOfAQuery) {
   EXPECT_EQ(names->size(), 2U);
 }
 
+std::string one(Connection& connection, const std::string& sql, const std::string& parameter) {
+  auto answer = connection.query(sql, {parameter});
+  return answer.ok() && answer->rows() > 0 ? answer->text(0, 0).value_or("") : "none";
+}
+
+TEST_F(EngineTest, AConnectionThatOnlyAskedIsTakenOverWithWhatItPrepared) {
+  const std::string sql = "SELECT concat($1, '-', current_connection_id())";
+  std::string first;
+  {
+    auto asks = engine_->connect().value();
+    first = one(*asks, sql, "a");
+    ASSERT_NE(first, "none");
+  }
+  {
+    auto next = engine_->connect().value();
+    EXPECT_EQ(one(*next, sql, "a"), first);
+    ASSERT_TRUE(next->execute("CREATE TEMP TABLE mine AS SELECT 1 AS x").ok());
+  }
+  auto other = engine_->connect().value();
+  EXPECT_NE(one(*other, sql, "a"), first) << "something was done in that one";
+  EXPECT_FALSE(other->query("SELECT * FROM mine WHERE x = $1", {"1"}).ok());
+  EXPECT_EQ(one(*other, "SELECT current_setting('TimeZone') || $1", ""), "UTC");
+}
+
+TEST_F(EngineTest, AQuestionThatStaysPreparedSeesTablesAsTheyAre) {
+  const std::string sql = "SELECT * FROM w.t WHERE concat(i, '') = $1";
+  const auto ask = [&](const std::string& value) {
+    auto asks = engine_->connect().value();
+    return one(*asks, sql, value);
+  };
+  ASSERT_TRUE(db_->execute("ATTACH ':memory:' AS w; CREATE TABLE w.t AS SELECT 7 AS i").ok());
+  EXPECT_EQ(ask("7"), "7");
+  ASSERT_TRUE(db_->execute("INSERT INTO w.t VALUES (8)").ok());
+  EXPECT_EQ(ask("8"), "8");
+  ASSERT_TRUE(
+      db_->execute("ALTER TABLE w.t RENAME TO u; CREATE TABLE w.t AS SELECT 'x' AS s, 9 AS i")
+          .ok());
+  EXPECT_EQ(ask("9"), "x");
+  ASSERT_TRUE(db_->execute("DROP TABLE w.t").ok());
+  EXPECT_EQ(ask("9"), "none");
+  ASSERT_TRUE(
+      db_->execute("DETACH w; ATTACH ':memory:' AS w; CREATE TABLE w.t AS SELECT 3 AS i").ok());
+  EXPECT_EQ(ask("3"), "3");
+}
+
 }  // namespace
 }  // namespace tidemark::duck

@@ -4,7 +4,10 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "drivers/duckdb/engine.h"
@@ -13,17 +16,40 @@
 
 namespace tidemark::duck {
 
+// A connection of the engine with the statements that were prepared in it, by their texts.
+struct Session {
+  ConnectionHandle connection;
+  std::unordered_map<std::string, StatementHandle> prepared;  // gone before their connection
+};
+
+// Sessions that nobody uses, for who connects next: to make one, and to prepare again what is asked
+// each time, costs more than a small question. Any thread.
+class IdleSessions {
+ public:
+  std::optional<Session> take();
+  void give(Session session);
+  void end();
+
+ private:
+  std::mutex mutex_;
+  std::vector<Session> sessions_;
+};
+
 struct Engine::Impl {
   // Before the database: its table function points at the registry until the last connection is
   // closed.
   FeedRegistry feeds;
   DatabaseHandle database;
+  IdleSessions idle;
 };
 
 struct Connection::Impl {
-  explicit Impl(FeedRegistry& registry) : feeds(registry) {}
+  Impl(FeedRegistry& registry, IdleSessions& others) : feeds(registry), idle(others) {}
   FeedRegistry& feeds;
-  ConnectionHandle connection;
+  IdleSessions& idle;
+  Session session;
+  // Nothing was done in it but to ask questions with parameters, so it is as a new one.
+  std::atomic<bool> is_as_new{true};
   std::map<std::string, std::uint64_t> own_feeds;  // FROM text -> id
   bool in_transaction = false;
   bool failed = false;  // a call since begin() failed, so COMMIT would lie
@@ -31,6 +57,8 @@ struct Connection::Impl {
   // The error of a feed this connection scans goes before the engine's, which only quotes it.
   Error fail(duckdb_error_type type, const char* message);
   Result<StatementHandle> prepare(const std::string& sql);
+  // One that is kept, or else a new one in `own`.
+  Result<duckdb_prepared_statement> prepare_kept(const std::string& sql, StatementHandle& own);
   // One or more statements for their effect.
   Status run(const std::string& sql);
   // One, as execute_waiting().

@@ -9,6 +9,7 @@
 namespace tidemark::duck {
 
 Status Connection::stream(const std::string& sql, const Drain& drain, Cancel& cancel) {
+  impl_->is_as_new = false;
   TM_TRY(StatementHandle statement, impl_->prepare(sql));
   PendingHandle pending;
   if (duckdb_pending_prepared_streaming(statement.get(), pending.fill()) != DuckDBSuccess) {

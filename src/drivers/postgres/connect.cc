@@ -254,7 +254,7 @@ bool Connection::clean() noexcept {
   rollback();  // closes it where no answer comes
   Cancel none;
   const bool keeps = impl_->may_prepare();
-  if (!keeps) impl_->prepared.clear();
+  if (!keeps) impl_->asked.clear();
   const bool sent = !lost() && !impl_->spoiled &&
                     PQsendQuery(impl_->conn, keeps ? clean_but_prepared : "discard all") != 0;
   const bool done = sent && impl_->collect(none).ok();

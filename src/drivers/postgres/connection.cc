@@ -128,10 +128,10 @@ Result<Rows> Connection::query(const std::string& sql,
 Result<Rows> Connection::ask(const std::string& sql,
                              const std::vector<std::optional<std::string>>& parameters,
                              Cancel& cancel) {
-  const bool is_new = !impl_->prepared.contains(sql);
-  const bool may_keep = impl_->may_prepare() && !in_transaction() &&
-                        !(is_new && impl_->prepared.size() >= prepared_max);
-  if (may_keep) {
+  const bool may_keep = impl_->may_prepare() && !in_transaction();
+  const bool is_new = !impl_->asked.contains(sql);
+  if (may_keep && is_new && impl_->asked.size() < prepared_max) impl_->asked.emplace(sql, false);
+  if (may_keep && !is_new) {
     TM_TRY(auto rows, ask_prepared(sql, parameters, cancel));
     if (rows) return *std::move(rows);
     impl_->loses_prepared = true;
@@ -145,13 +145,14 @@ Result<std::optional<Rows>> Connection::ask_prepared(
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   const std::string name = name_of_prepared(sql);
-  if (!impl_->prepared.contains(sql)) {
+  bool& is_prepared = impl_->asked.at(sql);
+  if (!is_prepared) {
     if (PQsendPrepare(impl_->conn, name.c_str(), sql.c_str(), 0, nullptr) == 0)
       return impl_->connection_failure();
     auto prepared = impl_->collect(cancel);
     if (!prepared.ok() && is_of_prepared(prepared.error())) return std::optional<Rows>();
     if (!prepared.ok()) return std::move(prepared).error();
-    impl_->prepared.insert(sql);
+    is_prepared = true;
   }
   const std::vector<const char*> values = texts(parameters);
   if (PQsendQueryPrepared(impl_->conn, name.c_str(), index(values.size()), values.data(), nullptr,

@@ -47,6 +47,8 @@ TEST(ConnectionTest, WhatIsAskedAgainStaysPreparedAndNothingElseDoes) {
   auto db = open(cancel);
   const std::string pid = std::to_string(db->backend_pid());
   EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
+  EXPECT_EQ(prepared_in(*db, cancel), "0") << "it may not be asked again";
+  EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
   ASSERT_TRUE(db->execute("create temp table things (id serial); insert into things default "
                           "values; select pg_advisory_lock(7); listen news; "
                           "set search_path = pg_catalog; set work_mem = '1MB'; "
@@ -83,7 +85,8 @@ TEST(ConnectionTest, WhatIsAskedAgainStaysPreparedAndNothingElseDoes) {
 TEST(ConnectionTest, WhatTheServerForgotOrCannotUseIsAskedAnew) {
   Cancel cancel;
   auto db = open(cancel);
-  EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
+  for (int times = 0; times < 2; ++times)
+    EXPECT_EQ(db->ask("select $1::int + 1", {"41"}, cancel)->integer(0, 0), 42);
   ASSERT_TRUE(db->execute("deallocate all", cancel).ok());
   auto again = db->ask("select $1::int + 1", {"1"}, cancel);
   ASSERT_TRUE(again.ok()) << again.error().describe();
@@ -94,7 +97,8 @@ TEST(ConnectionTest, WhatTheServerForgotOrCannotUseIsAskedAnew) {
   ASSERT_TRUE(
       other->execute("create temp table things (a int); insert into things values (1)", cancel)
           .ok());
-  EXPECT_EQ(other->ask("select * from things", {}, cancel)->columns(), 1u);
+  for (int times = 0; times < 2; ++times)
+    EXPECT_EQ(other->ask("select * from things", {}, cancel)->columns(), 1u);
   ASSERT_TRUE(other->execute("alter table things add column b text", cancel).ok());
   auto altered = other->ask("select * from things", {}, cancel);
   ASSERT_TRUE(altered.ok()) << altered.error().describe();
@@ -105,7 +109,8 @@ TEST(ConnectionTest, InATransactionWhatIsAskedCanFailAsAnyOther) {
   Cancel cancel;
   auto db = open(cancel);
   ASSERT_TRUE(db->begin("", cancel).ok());
-  EXPECT_EQ(db->ask("select 1", {}, cancel)->integer(0, 0), 1);
+  for (int times = 0; times < 2; ++times)
+    EXPECT_EQ(db->ask("select 1", {}, cancel)->integer(0, 0), 1);
   EXPECT_EQ(prepared_in(*db, cancel), "0");
   EXPECT_EQ(db->ask("select * from nowhere", {}, cancel).error().code, "postgres.table_missing");
   db->rollback();

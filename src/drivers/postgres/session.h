@@ -11,7 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "drivers/postgres/connection.h"
 #include "env/failpoints.h"
@@ -42,9 +42,11 @@ struct Connection::Impl {
   // While set, a call that is still without its answer then closes the session and fails.
   std::optional<std::chrono::steady_clock::time_point> answer_by;
   std::chrono::seconds commit_timeout{};
-  std::unordered_set<std::string> prepared;  // the texts that ask() keeps
-  bool loses_prepared = false;               // a server did not know one that was prepared
-  bool was_cleaned = false;                  // so it will be again
+  // The texts that ask() knows, and whether they are prepared: from the second time on, since most
+  // sessions of a command are asked once.
+  std::unordered_map<std::string, bool> asked;
+  bool loses_prepared = false;  // a server did not know one that was prepared
+  bool was_cleaned = false;     // so it will be again
 
   ~Impl();
   // Not on a standby, which takes no `unlisten`, nor where the server does not say that it is none:
