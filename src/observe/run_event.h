@@ -71,8 +71,9 @@ class RunObserver {
  public:
   virtual ~RunObserver() = default;
   virtual void on(const RunEvent& event) = 0;
-  // Not where a run changes hands or is left open: then nothing has ended.
   virtual void ended(const RunEnd&) {}
+  // It has not ended, and goes on elsewhere or later.
+  virtual void left(const RunId&) {}
 };
 
 }  // namespace tidemark

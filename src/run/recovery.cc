@@ -7,6 +7,7 @@
 
 #include "run/hand_over.h"
 #include "run/lease.h"
+#include "run/run_end.h"
 
 namespace tidemark {
 
@@ -215,6 +216,7 @@ class LeftRun {
     TM_CHECK(parts_.store.finish_run(finish));
     lease_->ended();
     TM_TRY(RunHistory history, parts_.store.get_run(run_.run));
+    parts_.tell(end_of(history.run));
     return std::optional(std::move(history.run));
   }
 

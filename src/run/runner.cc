@@ -14,6 +14,7 @@
 #include "run/job_finder.h"
 #include "run/lease.h"
 #include "run/older_target.h"
+#include "run/run_end.h"
 #include "run/stage_upkeep.h"
 #include "run/stream_run.h"
 
@@ -317,7 +318,7 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   start.started_at = parts_.clock.now_utc();
 
   TM_TRY(auto engine, parts_.engine.connect());
-  parts_.observer.on({id, {job.name, StreamName("main")}, RunStep::plan, 0, 0, {}});
+  parts_.tell(RunEvent{id, {job.name, StreamName("main")}, RunStep::plan, 0, 0, {}});
   Cancel stop(cancel);
   std::unique_ptr<Lease> lease;
   const JobRecord record = job_record(job, parts_.project, parts_.clock);
@@ -334,18 +335,18 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
     if (error.code == "run.leased" || error.code == "run.lease_lost") return error;
     TM_CHECK(
         parts_.store.record_idle_run(record, start, finish(id, planning_outcome(error), error)));
-    return record_of(id);
+    return told(id);
   }
 
   for (PreparedStream& stream : planned->streams) {
     for (const DriftEntry& entry : stream.plan.drift) {
-      parts_.observer.on(
-          {id, stream.plan.id, RunStep::plan, 0, 0, describe(entry.change) + ": " + entry.action});
+      parts_.tell(RunEvent{id, stream.plan.id, RunStep::plan, 0, 0,
+                           describe(entry.change) + ": " + entry.action});
     }
     TM_TRY(std::optional<std::string> older, older_target_note(stream.plan, parts_.store));
     if (!older) continue;
     if (!is_idle(*planned) && !stream.plan.bound.is_held)
-      parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, *older});
+      parts_.tell(RunEvent{id, stream.plan.id, RunStep::plan, 0, 0, *older});
     stream.plan.bound.notes.push_back(std::move(*older));
   }
   start.guarantee = planned->guarantee;
@@ -361,11 +362,12 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   for (const PreparedStream& stream : planned->streams) {
     if (!is_idle(*planned) && !stream.plan.bound.is_held) continue;
     for (const std::string& note : stream.plan.bound.notes)
-      parts_.observer.on({id, stream.plan.id, RunStep::plan, 0, 0, note});
+      parts_.tell(
+          RunEvent{id, stream.plan.id, RunStep::plan, 0, 0, note, stream.plan.bound.is_held});
   }
   if (is_idle(*planned)) {
     TM_CHECK(parts_.store.record_idle_run(record, start, finish_idle(start, *planned)));
-    return record_of(id);
+    return told(id, data_until(*planned));
   }
 
   TM_CHECK(parts_.store.begin_run(start));
@@ -452,7 +454,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
     // Where one could not be read the others are loaded here: the run has failed, and is done with.
     if (asks && is_staged(runs)) {
       TM_TRY(const bool here, hand_over->loads_here(id));
-      if (!here) return record_of(id);
+      if (!here) return left(id);
     }
     for (StreamRun& one : runs) {
       if (asks) TM_CHECK(note(one.load(stop)));
@@ -470,7 +472,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
   }
   if (!all_ended) {
     // A COMMIT that nobody can tell about now, or a load that is tried again: the run stays open.
-    TM_TRY(RunRecord record, record_of(id));
+    TM_TRY(RunRecord record, left(id));
     if (first_error) record.error = stored(*first_error);
     return record;
   }
@@ -479,7 +481,8 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
   end.watermark_snapshot = std::move(watermark);
   TM_CHECK(parts_.store.finish_run(end));
   lease.ended();
-  return record_of(id);
+  const bool is_loaded = end.outcome == RunState::done;
+  return told(id, is_loaded ? data_until(planned) : std::nullopt);
 }
 
 // A stage that stays costs space only, so what fails here is said and does not fail the run.
@@ -488,9 +491,33 @@ void Runner::remove_aged(const RunId& id, const std::vector<StreamId>& loaded, S
   for (const StreamId& stream : loaded) {
     const Status removed = remove_aged_stages(parts_, stream, sink, stop);
     if (removed.ok() || removed.error().code == "run.cancelled") continue;
-    parts_.observer.on({id, stream, RunStep::done, 0, 0,
-                        "old stages were not removed: " + removed.error().describe()});
+    parts_.tell(RunEvent{id, stream, RunStep::done, 0, 0,
+                         "old stages were not removed: " + removed.error().describe()});
   }
+}
+
+void RunnerParts::tell(const RunEvent& event) const {
+  observer.on(event);
+  if (watcher != nullptr) watcher->on(event);
+}
+
+void RunnerParts::tell(const RunEnd& end) const {
+  observer.ended(end);
+  if (watcher != nullptr) watcher->ended(end);
+}
+
+Result<RunRecord> Runner::told(const RunId& id, std::optional<std::int64_t> data_until) {
+  TM_TRY(RunRecord record, record_of(id));
+  RunEnd told = end_of(record);
+  told.data_until = data_until;
+  parts_.tell(told);
+  return record;
+}
+
+Result<RunRecord> Runner::left(const RunId& id) {
+  parts_.observer.left(id);
+  if (parts_.watcher != nullptr) parts_.watcher->left(id);
+  return record_of(id);
 }
 
 Result<RunRecord> Runner::record_of(const RunId& id) {

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,10 @@ struct RunnerParts {
   Randomness& randomness;
   RunObserver& observer;
   Guards& guards;
+  RunObserver* watcher = nullptr;  // of all runs of this process; null: nobody
+
+  void tell(const RunEvent& event) const;
+  void tell(const RunEnd& end) const;
 };
 
 class Runner {
@@ -129,6 +134,10 @@ class Runner {
   // Stages that came of age, of streams that were loaded.
   void remove_aged(const RunId& id, const std::vector<StreamId>& loaded, Sink& sink, Cancel& stop);
   Result<RunRecord> record_of(const RunId& id);
+  // The same of one that has just ended, told to who observes it.
+  Result<RunRecord> told(const RunId& id, std::optional<std::int64_t> data_until = std::nullopt);
+  // The same of one that goes on elsewhere, or later.
+  Result<RunRecord> left(const RunId& id);
 
   RunnerParts parts_;
 };

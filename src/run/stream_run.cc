@@ -61,7 +61,7 @@ Supersedes superseded_by(const StreamPlan& plan) {
 
 void StreamRun::show(RunStep step, std::int64_t rows, std::int64_t bytes,
                      const std::string& message) {
-  parts_.observer.on({run_, prepared_.plan.id, step, rows, bytes, message});
+  parts_.tell(RunEvent{run_, prepared_.plan.id, step, rows, bytes, message});
 }
 
 Status StreamRun::step(RunState to, const std::string& message, const std::optional<Error>& error) {

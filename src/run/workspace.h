@@ -137,6 +137,8 @@ class Workspace {
 
   // For work that stands above this folder. What a Runner works with:
   RunnerParts parts(Store& store, RunObserver& observer);
+  // Is told of all runs of this process from now on, whoever begins them; outlives them.
+  void watch_runs(RunObserver& watcher) { held_->watcher = &watcher; }
   // A run with an id of its own, which the lock shows while it goes on. REQUIRES claim().
   Result<RunRecord> in_lock(Store& store, RunObserver& observer,
                             const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct,
@@ -166,6 +168,7 @@ class Workspace {
     std::unique_ptr<duck::Engine> engine;
     std::unique_ptr<Guards> guards;
     std::unique_ptr<SharedGuards> shared_guards;  // where the store is PostgreSQL
+    RunObserver* watcher = nullptr;               // of all runs; null: nobody
   };
   std::shared_ptr<Held> held_;
   bool recovered_ = false;

@@ -120,9 +120,17 @@ MetricLabels ServiceMetrics::of_job(const JobName& job) {
 void ServiceMetrics::on(const RunEvent& event) {
   const auto now = clock_.monotonic();
   const std::lock_guard lock(mutex_);
-  auto& streams = steps_[event.run];
-  const auto [at, is_new] = streams.try_emplace(event.stream.stream, Step{event.step, now});
-  if (event.holds_watermark) holds_[event.run] = true;
+  const auto [going, is_new_run] =
+      going_.try_emplace(event.run, Going{event.stream.job, {}, false});
+  if (is_new_run) {
+    // One that ended without a word, because the store was gone, is not told for ever.
+    std::erase_if(going_, [&](const auto& other) {
+      return other.second.job == event.stream.job && other.first != event.run;
+    });
+  }
+  if (event.holds_watermark) going->second.holds_watermark = true;
+  const auto [at, is_new] =
+      going->second.streams.try_emplace(event.stream.stream, Step{event.step, now});
   Step& step = at->second;
   if (is_new || step.step == event.step) return;
   metrics_.observe("tidemark_run_step_seconds", {{"step", std::string(to_string(step.step))}},
@@ -147,16 +155,20 @@ void ServiceMetrics::ended(const RunEnd& end) {
 
   const UtcMicros now = clock_.now_utc();
   const std::lock_guard lock(mutex_);
-  steps_.erase(end.run);
-  const auto holds = holds_.find(end.run);
-  if (holds == holds_.end()) {
-    held_since_.erase(end.job);
-  } else {
+  const auto going = going_.find(end.run);
+  if (going != going_.end() && going->second.holds_watermark) {
     held_since_.try_emplace(end.job, now);
-    holds_.erase(holds);
+  } else {
+    held_since_.erase(end.job);
   }
+  going_.erase(end.run);
   if (end.is_well) succeeded_at_[end.job] = now;
   if (end.data_until) data_until_[end.job] = UtcMicros(*end.data_until);
+}
+
+void ServiceMetrics::left(const RunId& run) {
+  const std::lock_guard lock(mutex_);
+  going_.erase(run);
 }
 
 void ServiceMetrics::note(const ServiceNote& note) {
@@ -202,8 +214,8 @@ void ServiceMetrics::set_jobs(UtcMicros at) {
   for (const auto& [job, since] : held_since_)
     set("tidemark_job_watermark_held_seconds", job, seconds_between(since, at));
   std::map<RunStep, std::set<RunId>> runs;
-  for (const auto& [run, streams] : steps_) {
-    for (const auto& [stream, step] : streams)
+  for (const auto& [run, going] : going_) {
+    for (const auto& [stream, step] : going.streams)
       runs[step.step].insert(run);
   }
   for (const auto& [step, ids] : runs)

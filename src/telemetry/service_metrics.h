@@ -45,6 +45,7 @@ class ServiceMetrics final : public RunObserver {
 
   void on(const RunEvent& event) override;
   void ended(const RunEnd& end) override;
+  void left(const RunId& run) override;
   // Of a fire: begun, ended, left out, tried again later.
   void note(const ServiceNote& note);
   // `what` the store was asked to do, as `read` or `write`, took so long.
@@ -59,6 +60,11 @@ class ServiceMetrics final : public RunObserver {
     RunStep step = RunStep::plan;
     std::chrono::nanoseconds since{};
   };
+  struct Going {
+    JobName job;
+    std::map<StreamName, Step> streams;
+    bool holds_watermark = false;  // its source
+  };
   std::string label_of(const JobName& job);  // with mutex_ held
   MetricLabels of_job(const JobName& job);
   void set_store(const StoreOverview& store);
@@ -70,11 +76,10 @@ class ServiceMetrics final : public RunObserver {
   std::mutex mutex_;
   // Guarded by mutex_.
   std::map<JobName, std::string> labels_;
-  std::unordered_map<RunId, std::map<StreamName, Step>> steps_;
+  std::unordered_map<RunId, Going> going_;
   std::map<JobName, UtcMicros> held_since_;  // its watermark
   std::map<JobName, UtcMicros> data_until_;
   std::map<JobName, UtcMicros> succeeded_at_;
-  std::unordered_map<RunId, bool> holds_;  // runs that go on: their source holds the watermark
 };
 
 }  // namespace tidemark
