@@ -8,13 +8,17 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "base/assert.h"
 #include "drivers/http/answer_reader.h"
 #include "drivers/http/byte_stream.h"
 #include "drivers/http/descriptor.h"
+#include "drivers/http/quiet_thread.h"
 #include "drivers/http/tls.h"
 #include "drivers/http/url.h"
 
@@ -82,6 +86,34 @@ Status check_header(const HttpHeader& header) {
     return {};
   return user_error("http.bad_header", "a header has a character that none may have",
                     "write names with letters, digits, `-` and `_`, and values in one line");
+}
+
+// By `resolve`, on a thread of its own: the system's look-up cannot be stopped, only left behind.
+Result<std::vector<IpAddress>> look_up(const HttpClientOptions& options, const Url& url,
+                                       const Clock& clock, nanoseconds deadline,
+                                       const Cancel& cancel) {
+  struct Answer {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::optional<Result<std::vector<IpAddress>>> found;  // under mutex
+  };
+  // Shared, since either side may be the last that wants it.
+  auto answer = std::make_shared<Answer>();
+  quiet_thread([answer, resolve = options.resolve, host = url.host] {
+    auto found = resolve(host);
+    const std::lock_guard lock(answer->mutex);
+    answer->found.emplace(std::move(found));
+    answer->changed.notify_all();
+  }).detach();
+  std::unique_lock lock(answer->mutex);
+  while (!answer->changed.wait_for(lock, look_every, [&] { return answer->found.has_value(); })) {
+    TM_CHECK(cancel.check());
+    if (clock.monotonic() >= deadline)
+      return target_error("http.timeout",
+                          "the host " + url.host + " could not be looked up in time",
+                          Retry::backoff, "check this machine's name servers");
+  }
+  return std::move(*answer->found);
 }
 
 // One connection and what is waited for on it.
@@ -219,12 +251,13 @@ struct HttpClient::Impl {
   std::unique_ptr<TlsContext> tls;
 
   // Those of the host, all of them checked.
-  Result<std::vector<IpAddress>> addresses(const Url& url) const {
+  Result<std::vector<IpAddress>> addresses(const Url& url, nanoseconds deadline,
+                                           const Cancel& cancel) const {
     std::vector<IpAddress> found;
     if (const auto address = IpAddress::parse(url.host)) {
       found.push_back(*address);
     } else {
-      TM_TRY(found, options.resolve(url.host));
+      TM_TRY(found, look_up(options, url, clock, deadline, cancel));
     }
     if (found.empty())
       return target_error("http.cannot_resolve", "the host " + url.host + " has no address");
@@ -235,7 +268,7 @@ struct HttpClient::Impl {
 
   Result<HttpResponse> exchange(const HttpCall& call, const Url& url, bool with_headers,
                                 nanoseconds deadline, const Cancel& cancel) const {
-    TM_TRY(const std::vector<IpAddress> places, addresses(url));
+    TM_TRY(const std::vector<IpAddress> places, addresses(url, deadline, cancel));
     Status connected;
     for (const IpAddress& address : places) {
       Conversation exchange(url, clock, deadline, cancel);

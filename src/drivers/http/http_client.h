@@ -3,7 +3,7 @@
 // A host's name is looked up once, every address of it is checked by rules, and the connection goes
 // to one of those very addresses, so that a name cannot mean another place a moment later. A
 // connection for each request. Certificates are always verified. call() blocks, is safe from any
-// thread, and watches its Cancel; the look-up of a name alone takes the system's own time.
+// thread, and watches its Cancel.
 #pragma once
 
 #include <chrono>
@@ -31,7 +31,8 @@ struct HttpClientOptions {
   // Of GET and HEAD, each checked as the first was, never to the other scheme. At most 3; 0: an
   // answer that redirects is the answer.
   int redirects_max = 0;
-  // The addresses of a name; empty: the system's.
+  // The addresses of a name; empty: the system's. Called on another thread, where it may still be
+  // at work when the call has returned for lack of time.
   std::function<Result<std::vector<IpAddress>>(const std::string& host)> resolve;
 };
 

@@ -213,6 +213,24 @@ TEST(HttpClientTest, WaitsNoLongerThanItMay) {
   }
 }
 
+TEST(HttpClientTest, WaitsNoLongerForANameEither) {
+  const auto gate = std::make_shared<Gate>();
+  HttpClientOptions options = local();
+  options.timeout = 300ms;
+  options.resolve = [gate](const std::string&) -> Result<std::vector<IpAddress>> {
+    gate->pass();
+    return std::vector<IpAddress>();
+  };
+  const auto client = HttpClient::make(system_clock, options);
+  Cancel cancel;
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ("http.timeout", code(client.value()->call({.url = "http://a.test/"}, cancel)));
+  cancel.request();
+  EXPECT_EQ("run.cancelled", code(client.value()->call({.url = "http://a.test/"}, cancel)));
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 5s);
+  gate->open();
+}
+
 TEST(HttpClientTest, StopsWhenItIsCancelled) {
   ScriptedServer server({""});
   const auto client = HttpClient::make(system_clock, local());
