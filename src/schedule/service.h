@@ -215,6 +215,7 @@ class Service {
   bool may_run(const FireRecord& fire);
   bool is_reachable(const JobSpec& job, FireHalf half, std::chrono::nanoseconds at) const;
   Status forget_unknown();
+  Result<bool> end_staged(const FireRecord& fire);
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
   Result<bool> know_last(const JobName& job);
@@ -233,6 +234,7 @@ class Service {
                                                Cancel& cancel);
   Status end(const BackfillRecord& backfill);
   int places_of_backfills() const;
+  std::chrono::nanoseconds until_it_may_begin(const JobSpec& job);
   void say_of(const BackfillRecord& backfill, const std::string& text);
   void work();
   void begin(const QueuedRun& next);
@@ -273,6 +275,8 @@ class Service {
   RunQueue queue_;
   Triggers triggers_;
   Windows windows_;
+  std::set<Task> untaken_;       // tasks and
+  std::set<JobName> unwatched_;  // watching jobs that are new here, and not taken up yet
   Watches watches_;
   std::map<FireKey, FireRecord> open_;            // taken and not ended
   std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again

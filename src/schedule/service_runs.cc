@@ -16,8 +16,8 @@ namespace {
 constexpr std::chrono::seconds owed_again_after{5};
 
 // The quiet hours of its source began before it did.
-bool is_quiet(const std::optional<Error>& error) {
-  return error && error->code == "blocked.quiet_hours";
+bool was_put_off(const std::optional<Error>& error) {
+  return error && is_quiet(error->code);
 }
 
 // Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
@@ -26,8 +26,9 @@ bool is_quiet(const std::optional<Error>& error) {
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
-  return error && (error->code == "run.leased" || error->code == "run.lease_lost" ||
-                   error->code == "stage.not_shared" || is_quiet(error) || is_the_stores(*error));
+  return error &&
+         (error->code == "run.leased" || error->code == "run.lease_lost" ||
+          error->code == "stage.not_shared" || was_put_off(error) || is_the_stores(*error));
 }
 
 // Says nothing of the connections of a run.
@@ -228,7 +229,7 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   {
     const std::lock_guard lock(mutex_);
     // What was stopped, or did not ask, says nothing of them.
-    judge_connections(job, half, stopped || is_quiet(error) ? was_stopped() : error);
+    judge_connections(job, half, stopped || was_put_off(error) ? was_stopped() : error);
     if (changes_hands) {
       stays = true;
     } else if (stopped && why.empty() && leaving_) {
