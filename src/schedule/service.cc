@@ -73,9 +73,10 @@ const Service::Job* Service::doer_of(const Task& task) const {
   return job != jobs_.end() && job->second.does(task.what) ? &job->second : nullptr;
 }
 
-Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) {
-  Job job{std::move(spec), {}};
+Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) const {
+  Job job{std::move(spec), {}, {}};
   if (!job.spec->enabled) return job;
+  if (parts_.reads) job.reads = parts_.reads(*job.spec);
   TM_TRY(auto runs, JobTimes::of(job.spec->schedule));
   if (runs) job.times.emplace(FireTask::run, *std::move(runs));
   if (job.spec->verify) {

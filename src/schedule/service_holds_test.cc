@@ -1,5 +1,5 @@
-// Whom a service holds back and until when, and what it makes good: sources that are left alone,
-// runs of jobs that are gone, jobs that were not taken up.
+// Whom a service holds back and until when, and what it makes good: connections that only steps and
+// rules read, sources that are left alone, runs of jobs that are gone, jobs that were not taken up.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
@@ -95,6 +95,37 @@ class ServiceHoldsTest : public ::testing::Test {
   std::set<std::string> fails_;
   std::map<std::string, std::atomic<int>> runs_;
 };
+
+TEST_F(ServiceHoldsTest, AConnectionThatOnlyStepsReadHoldsItsJobsAndNoOthers) {
+  options_.breaker = {.failures_max = 2, .pause = std::chrono::minutes(5)};
+  runs_["looks_up"] = runs_["reads"] = runs_["beside"] = 0;
+  fails_ = {"looks_up", "reads"};
+  ServiceParts with = parts();
+  with.reads = [](const JobSpec& one) {
+    return one.name.get() == "looks_up" ? std::set<std::string>{"crm"} : std::set<std::string>{};
+  };
+  with.answers = [](const std::string& name, Cancel&) { return name != "crm"; };
+  Service service(with, options_);
+  ASSERT_TRUE(service.set_jobs({job("looks_up"), job("beside"), job("reads", "crm")}).ok());
+  std::vector<RestingConnection> resting;
+  int beside = 0;
+  serve_for(service, milliseconds(6000), [&](Service& one) {
+    std::this_thread::sleep_for(milliseconds(3500));
+    resting = one.now().resting;
+    beside = runs_["beside"];
+  });
+  ASSERT_EQ(resting.size(), 1U);
+  EXPECT_EQ(resting[0].connection, "crm");
+  EXPECT_LE(runs_["looks_up"] + runs_["reads"], 3);
+  EXPECT_GT(runs_["beside"], beside) << "its source has answered";
+  for (const char* name : {"looks_up", "reads"}) {
+    const auto held = store_->list_fires(JobName(name), 1);
+    ASSERT_TRUE(held.ok());
+    ASSERT_EQ(held->size(), 1U);
+    EXPECT_NE(held->front().reason.find("connection `crm` is given a rest"), std::string::npos)
+        << held->front().reason;
+  }
+}
 
 TEST_F(ServiceHoldsTest, APartOfABackfillWaitsUntilItsSourceMayBeRead) {
   const auto past = job("a");

@@ -108,7 +108,7 @@ bool Service::may_run(const FireRecord& fire) {
 
 // With mutex_ held.
 bool Service::is_reachable(const JobSpec& job, FireHalf half, nanoseconds at) const {
-  const std::set<std::string> connections = connections_of(job, half);
+  const std::set<std::string> connections = asked_by(job, half);
   return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
     const auto breaker = breakers_.find(name);
     return breaker != breakers_.end() && breaker->second.open_until(at).has_value();
