@@ -13,11 +13,13 @@
 #include "cli/service_socket.h"
 #include "cli/status_command.h"
 #include "env/process.h"
+#include "quality/rules.h"
 #include "run/backfill.h"
 #include "run/shared_stage.h"
 #include "schedule/job_watch.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
+#include "transform/transform.h"
 #include "verify/verifier.h"
 
 namespace tidemark {
@@ -205,6 +207,8 @@ class Served {
     parts.change_sign = [&](const WhenSpec& when, const std::string& before, Cancel& cancel) {
       return change_sign(when, before, cancel);
     };
+    parts.reads = [&](const JobSpec& job) { return connections_read(job); };
+    parts.answers = [&](const std::string& name, Cancel& cancel) { return answers(name, cancel); };
     if (stage_) {
       parts.run_half = [&](const JobSpec& job, const HalfRun& half, const HandOver& hand_over,
                            Cancel& cancel) { return perform_half(job, half, hand_over, cancel); };
@@ -305,6 +309,29 @@ class Served {
     const ConnectorContext context{parts.project, *engine,       "tidemark serve, looking",
                                    true,          &parts.guards, "serve"};
     return connector->change_sign(*connection, when.what, before, context, cancel);
+  }
+
+  // Those of its steps and rules.
+  std::set<std::string> connections_read(const JobSpec& job) {
+    std::set<std::string> names;
+    if (job.transform.empty() && job.rules.empty()) return names;
+    auto engine = workspace_->engine().connect();
+    if (!engine.ok()) return names;  // a run says it
+    std::vector<std::string> tables = tables_read(job.transform, **engine);
+    for (std::string& table : tables_read(job.rules, **engine))
+      tables.push_back(std::move(table));
+    for (const std::string& table : tables) {
+      const std::string name = table.substr(0, table.find('.'));
+      if (workspace_->project().find_connection(name) != nullptr) names.insert(name);
+    }
+    return names;
+  }
+
+  bool answers(const std::string& name, Cancel& cancel) {
+    const ConnectionSpec* const connection = workspace_->project().find_connection(name);
+    if (connection == nullptr) return true;
+    const auto state = workspace_->state_of(*connection, cancel);
+    return state.ok() || state.error().retry == Retry::never;
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {

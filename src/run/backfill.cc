@@ -142,9 +142,13 @@ std::optional<std::int64_t> ms_left(const std::vector<BackfillPart>& parts) {
   return took / done * waiting;
 }
 
+bool is_quiet(std::string_view code) {
+  return code == "blocked.quiet_hours";
+}
+
 bool stops_all(const StoredError& error) {
   const bool of_the_files = error.fault == to_string(Fault::user);
-  return of_the_files || error.retry != Retry::never || error.code == "blocked.quiet_hours" ||
+  return of_the_files || error.retry != Retry::never || is_quiet(error.code) ||
          error.code == "blocked.source_changed";
 }
 

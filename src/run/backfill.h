@@ -29,6 +29,9 @@ namespace tidemark {
 std::optional<BackfillPart> next_part(const std::vector<BackfillPart>& parts, PartOrder order);
 // How long those that wait will take, by those that are done; nothing before the first.
 std::optional<std::int64_t> ms_left(const std::vector<BackfillPart>& parts);
+// Whether what ended with this error was left alone for the quiet hours of its source: it may begin
+// when they end.
+bool is_quiet(std::string_view code);
 // Whether the parts behind it would fail in the same way.
 bool stops_all(const StoredError& error);
 

@@ -18,8 +18,6 @@ constexpr milliseconds looks_every{200};
 // How often a store that did not answer is asked again, and whether a full queue has a place.
 constexpr milliseconds store_looks_every{1'000};
 constexpr std::chrono::seconds full_looks_every{10};
-// Fires of a job in which its newest that ended is looked for.
-constexpr int looked_back = 100;
 // Fires of one transaction.
 constexpr std::size_t taken_together = 200;
 
@@ -75,9 +73,10 @@ const Service::Job* Service::doer_of(const Task& task) const {
   return job != jobs_.end() && job->second.does(task.what) ? &job->second : nullptr;
 }
 
-Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) {
-  Job job{std::move(spec), {}};
+Result<Service::Job> Service::job_of(std::shared_ptr<const JobSpec> spec) const {
+  Job job{std::move(spec), {}, {}};
   if (!job.spec->enabled) return job;
+  if (parts_.reads) job.reads = parts_.reads(*job.spec);
   TM_TRY(auto runs, JobTimes::of(job.spec->schedule));
   if (runs) job.times.emplace(FireTask::run, *std::move(runs));
   if (job.spec->verify) {
@@ -94,7 +93,7 @@ Status Service::set_jobs(const Jobs& jobs) {
     edited.emplace(spec->name, std::move(job));
   }
   if (options_.shared && lived_ < 0) TM_CHECK(say_that_it_lives(false));
-  std::vector<Task> taken_up;
+  std::set<Task> taken_up;
   std::vector<JobName> watching;
   Jobs changed;
   std::vector<FireRecord> dropped;
@@ -106,7 +105,7 @@ Status Service::set_jobs(const Jobs& jobs) {
         return one.spec->enabled && one.spec->schedule.when;
       };
       if (watches(job) && (before == jobs_.end() || !watches(before->second)))
-        watching.push_back(name);
+        unwatched_.insert(name);
       // Its calendar stands in another file.
       const bool as_before = before != jobs_.end() &&
                              before->second.spec->content_hash == job.spec->content_hash &&
@@ -117,7 +116,7 @@ Status Service::set_jobs(const Jobs& jobs) {
         // One that is edited while it is served has missed nothing by its new times.
         const bool was_served = before != jobs_.end() && before->second.times.contains(what);
         due_.set({name, what}, times, time());
-        if (!was_served) taken_up.emplace_back(name, what);
+        if (!was_served) untaken_.emplace(name, what);
       }
     }
     for (const auto& [name, job] : jobs_) {
@@ -132,6 +131,14 @@ Status Service::set_jobs(const Jobs& jobs) {
     set_watches(jobs);
     set_windows();
     let_go(dropped);
+    // Also those of a call before that failed, as where the store did not answer.
+    std::erase_if(untaken_, [this](const Task& task) {
+      const auto job = jobs_.find(task.job);
+      return job == jobs_.end() || !job->second.times.contains(task.what);
+    });
+    std::erase_if(unwatched_, [this](const JobName& name) { return !jobs_.contains(name); });
+    taken_up = untaken_;
+    watching.assign(unwatched_.begin(), unwatched_.end());
   }
   for (FireRecord& fire : dropped)
     let_go_of(std::move(fire));
@@ -140,6 +147,11 @@ Status Service::set_jobs(const Jobs& jobs) {
     TM_CHECK(take_up(edited.at(task.job), task.what));
   TM_CHECK(take_up_watches(watching));
   TM_CHECK(take_up_triggers());
+  const std::lock_guard lock(mutex_);
+  for (const Task& task : taken_up)
+    untaken_.erase(task);
+  for (const JobName& job : watching)
+    unwatched_.erase(job);
   changed_.notify_all();
   return {};
 }
@@ -479,32 +491,6 @@ void Service::stop_for(const FireRecord& fire) {
   if (!running->second.why.empty()) return;
   running->second.why = fire.reason;
   running->second.cancel->request();
-}
-
-// What is known of the fires of jobs that follow others, and of those that they follow.
-Status Service::take_up_triggers() {
-  std::vector<JobName> followers;
-  std::set<JobName> followed;
-  {
-    const std::lock_guard lock(mutex_);
-    followers = triggers_.followers();
-    followed = triggers_.followed();
-  }
-  for (const JobName& job : followed) {
-    TM_TRY(const std::vector<FireRecord> fires, parts_.store.list_fires(job, looked_back));
-    const std::lock_guard lock(mutex_);
-    for (const FireRecord& fire : fires) {
-      if (counts_as_run(fire.state)) triggers_.ended(job, fire.fire, fire.state == FireState::done);
-    }
-  }
-  for (const JobName& job : followers) {
-    TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(job, 1));
-    if (last.empty()) continue;
-    TM_TRY(const FireInputs inputs, parse_fire_inputs(last.front().inputs));
-    const std::lock_guard lock(mutex_);
-    triggers_.fired(job, last.front().fire, inputs);
-  }
-  return follow();
 }
 
 // Takes the fires of jobs that follow what has ended. One that is busy, and leaves out what comes

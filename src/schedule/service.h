@@ -84,6 +84,11 @@ struct ServiceParts {
   std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
       run_half = {};
   Looks::Ask change_sign = {};  // needed for jobs that watch files and tables
+  // The connections that a job's steps and rules read; any thread.
+  std::function<std::set<std::string>(const JobSpec&)> reads = {};
+  // Whether a connection answers; blocks. Asked of those that steps and rules read, where a run
+  // failed for the sake of a system. Any thread.
+  std::function<bool(const std::string&, Cancel&)> answers = {};
 };
 
 // Parts of backfills have a pool of their own: one at a time, unless `pools` says how many.
@@ -152,6 +157,7 @@ class Service {
   struct Job {
     std::shared_ptr<const JobSpec> spec;
     std::map<FireTask, JobTimes> times;  // of what it does by itself
+    std::set<std::string> reads;         // the connections of its steps and rules
     bool does(FireTask what) const;
   };
   struct Running {
@@ -163,7 +169,7 @@ class Service {
 
   // With mutex_ held: the job, where this service does that of it by itself; else nothing.
   const Job* doer_of(const Task& task) const;
-  static Result<Job> job_of(std::shared_ptr<const JobSpec> spec);
+  Result<Job> job_of(std::shared_ptr<const JobSpec> spec) const;
   Status take_up(const Job& job, FireTask what);
   void let_go(std::vector<FireRecord>& dropped);
   void let_go_of(FireRecord fire);
@@ -215,6 +221,7 @@ class Service {
   bool may_run(const FireRecord& fire);
   bool is_reachable(const JobSpec& job, FireHalf half, std::chrono::nanoseconds at) const;
   Status forget_unknown();
+  Result<bool> end_staged(const FireRecord& fire);
   Status describe_anew(const Jobs& jobs);
   Status learn_what_ended();
   Result<bool> know_last(const JobName& job);
@@ -233,6 +240,7 @@ class Service {
                                                Cancel& cancel);
   Status end(const BackfillRecord& backfill);
   int places_of_backfills() const;
+  std::chrono::nanoseconds until_it_may_begin(const JobSpec& job);
   void say_of(const BackfillRecord& backfill, const std::string& text);
   void work();
   void begin(const QueuedRun& next);
@@ -253,7 +261,10 @@ class Service {
                         const Cancel& cancel);
   bool comes_to_other_half(const JobSpec& job, FireRecord& fire, const Outcome& outcome) const;
   void settle(const JobSpec& job, FireRecord fire, Outcome outcome, const std::string& why);
-  void judge_connections(const JobSpec& job, FireHalf half, const std::optional<Error>& error);
+  std::set<std::string> asked_by(const JobSpec& job, FireHalf half) const;
+  std::string who_failed(const JobSpec& job, const std::optional<Error>& error);
+  void judge_connections(const JobSpec& job, FireHalf half, const std::optional<Error>& error,
+                         const std::string& whose);
   void tell(const FireRecord& fire, std::optional<RunRecord> record);
   Status store(const FireRecord& fire);
   // The same, later where the store does not answer.
@@ -273,6 +284,8 @@ class Service {
   RunQueue queue_;
   Triggers triggers_;
   Windows windows_;
+  std::set<Task> untaken_;       // tasks and
+  std::set<JobName> unwatched_;  // watching jobs that are new here, and not taken up yet
   Watches watches_;
   std::map<FireKey, FireRecord> open_;            // taken and not ended
   std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again

@@ -19,8 +19,6 @@ constexpr std::chrono::seconds asks_every{1};
 // After an error that may pass: 1 s, 2 s, 4 s, ..., in all some ten minutes.
 constexpr int tries_max = 10;
 constexpr std::chrono::seconds rests_max{300};
-// The source's quiet hours are waited for.
-constexpr std::chrono::minutes quiet_for{5};
 
 nanoseconds rest_after(int tries) {
   return std::min<nanoseconds>(std::chrono::seconds(1) * (1 << std::clamp(tries - 1, 0, 16)),
@@ -133,9 +131,9 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
     return nanoseconds(0);
   }
   const PartEnd& end = **ran;
-  const bool is_quiet = end.run.error && end.run.error->code == "blocked.quiet_hours";
+  const bool was_put_off = end.run.error && is_quiet(end.run.error->code);
   AfterPart after = AfterPart::again;
-  if (is_quiet) {
+  if (was_put_off) {
     BackfillPart waits = end.part;
     waits.state = PartState::waiting;
     TM_CHECK(store.update_part(backfill, waits));
@@ -156,7 +154,16 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
   if (end.run.error) text += ": " + end.run.error->message;
   say_of(backfill, text);
   if (after != AfterPart::again) return nanoseconds(0);
-  return is_quiet ? nanoseconds(quiet_for) : rest_after(tries.tries);
+  return was_put_off ? until_it_may_begin(job) : rest_after(tries.tries);
+}
+
+// Only a part that has to ask the source is put off: what is in the stage is read in any hours.
+nanoseconds Service::until_it_may_begin(const JobSpec& job) {
+  const UtcMicros at = time();
+  const auto put_off = parts_.put_off ? parts_.put_off(job, at) : std::nullopt;
+  if (!put_off) return asks_every;
+  return std::max<nanoseconds>(std::chrono::microseconds(put_off->until.get() - at.get()),
+                               asks_every);
 }
 
 // None of its parts waits any more. What runs behind it is taken with its end, and is this

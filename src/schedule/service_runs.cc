@@ -16,8 +16,8 @@ namespace {
 constexpr std::chrono::seconds owed_again_after{5};
 
 // The quiet hours of its source began before it did.
-bool is_quiet(const std::optional<Error>& error) {
-  return error && error->code == "blocked.quiet_hours";
+bool was_put_off(const std::optional<Error>& error) {
+  return error && is_quiet(error->code);
 }
 
 // Whether a run ended for a reason that is none of its job: somebody else runs the job, as a person
@@ -26,8 +26,9 @@ bool is_quiet(const std::optional<Error>& error) {
 bool was_not_its_own(const std::optional<Error>& error, FireState state, const std::string& why) {
   if (!why.empty()) return false;
   if (state == FireState::cancelled) return true;
-  return error && (error->code == "run.leased" || error->code == "run.lease_lost" ||
-                   error->code == "stage.not_shared" || is_quiet(error) || is_the_stores(*error));
+  return error &&
+         (error->code == "run.leased" || error->code == "run.lease_lost" ||
+          error->code == "stage.not_shared" || was_put_off(error) || is_the_stores(*error));
 }
 
 // Says nothing of the connections of a run.
@@ -122,7 +123,7 @@ void Service::not_begun(FireRecord fire, Error error) {
   {
     const std::lock_guard lock(mutex_);
     const auto job = jobs_.find(fire.task.job);
-    if (job != jobs_.end()) judge_connections(*job->second.spec, fire.half, was_stopped());
+    if (job != jobs_.end()) judge_connections(*job->second.spec, fire.half, was_stopped(), {});
     running_.erase(fire.task.job);
     const FireKey key{fire.task, fire.fire};
     if (is_others) {
@@ -172,7 +173,7 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
   }
   const nanoseconds at = parts_.clock.monotonic();
   std::vector<Breaker*> asked;
-  for (const std::string& name : connections_of(job, fire.half)) {
+  for (const std::string& name : asked_by(job, fire.half)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
     if (breaker.let_through(at)) {
       asked.push_back(&breaker);
@@ -190,17 +191,42 @@ std::optional<std::string> Service::held_back(const JobSpec& job, FireRecord& fi
   return std::nullopt;
 }
 
+// With mutex_ held: what its steps and rules read is read by either half.
+std::set<std::string> Service::asked_by(const JobSpec& job, FireHalf half) const {
+  std::set<std::string> names = connections_of(job, half);
+  const auto known = jobs_.find(job.name);
+  if (known != jobs_.end()) names.insert(known->second.reads.begin(), known->second.reads.end());
+  return names;
+}
+
+// The connection for whose sake a run failed; empty: for none's. An error tells whether a system
+// that was read or one that was loaded is at fault, and of several that were read it may be any.
+std::string Service::who_failed(const JobSpec& job, const std::optional<Error>& error) {
+  if (!error || (error->fault != Fault::source && error->fault != Fault::target)) return {};
+  std::set<std::string> others;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto known = jobs_.find(job.name);
+    if (known != jobs_.end()) others = known->second.reads;
+  }
+  others.erase(job.from.connection.value);
+  others.erase(job.to.connection.value);
+  const bool may_be_another = error->retry != Retry::never && parts_.answers;
+  for (const std::string& name : others) {
+    Cancel cancel;
+    if (may_be_another && !parts_.answers(name, cancel)) return name;
+  }
+  return error->fault == Fault::source ? job.from.connection.value : job.to.connection.value;
+}
+
 void Service::judge_connections(const JobSpec& job, FireHalf half,
-                                const std::optional<Error>& error) {
+                                const std::optional<Error>& error, const std::string& whose) {
   const nanoseconds at = parts_.clock.monotonic();
-  for (const std::string& name : connections_of(job, half)) {
+  for (const std::string& name : asked_by(job, half)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
-    const bool its_own =
-        error && ((error->fault == Fault::source && name == job.from.connection.value) ||
-                  (error->fault == Fault::target && name == job.to.connection.value));
     if (!error) {
       breaker.succeeded();
-    } else if (its_own) {
+    } else if (name == whose) {
       breaker.failed(*error, at);
     } else {
       breaker.gave_up();
@@ -224,11 +250,12 @@ void Service::settle(const JobSpec& job, FireRecord fire, Outcome outcome, const
   if (is_staged && error && error->code == "run.cancelled") fire.state = FireState::cancelled;
   const bool changes_hands = comes_to_other_half(job, fire, outcome);
   const bool stopped = fire.state == FireState::cancelled;
+  const std::string whose = stopped || was_put_off(error) ? "" : who_failed(job, error);
   bool stays = false;
   {
     const std::lock_guard lock(mutex_);
     // What was stopped, or did not ask, says nothing of them.
-    judge_connections(job, half, stopped || is_quiet(error) ? was_stopped() : error);
+    judge_connections(job, half, stopped || was_put_off(error) ? was_stopped() : error, whose);
     if (changes_hands) {
       stays = true;
     } else if (stopped && why.empty() && leaving_) {

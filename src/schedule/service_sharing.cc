@@ -1,4 +1,5 @@
 // What a service does where several share a store: docs/adr/0017-several-servers.md.
+#include <algorithm>
 #include <utility>
 
 #include "schedule/fire_rules.h"
@@ -107,7 +108,7 @@ bool Service::may_run(const FireRecord& fire) {
 
 // With mutex_ held.
 bool Service::is_reachable(const JobSpec& job, FireHalf half, nanoseconds at) const {
-  const std::set<std::string> connections = connections_of(job, half);
+  const std::set<std::string> connections = asked_by(job, half);
   return std::none_of(connections.begin(), connections.end(), [&](const std::string& name) {
     const auto breaker = breakers_.find(name);
     return breaker != breakers_.end() && breaker->second.open_until(at).has_value();
@@ -124,6 +125,45 @@ void Service::give_away(FireRecord fire) {
   fail(std::move(given).error());
 }
 
+// The run of a fire that was to be loaded, and whose job is gone: it would stay open for ever. Its
+// stage stays as one whose job's file is gone. False: somebody is at it.
+Result<bool> Service::end_staged(const FireRecord& fire) {
+  if (fire.half != FireHalf::load || fire.run.get().empty()) return true;
+  auto history = parts_.store.get_run(fire.run);
+  if (!history.ok() && history.error().code == "run.unknown") return true;
+  if (!history.ok()) return std::move(history).error();
+  if (!waits_for_load(history->run)) return true;
+  Fence newest(0);
+  for (const StreamRecord& stream : history->run.streams)
+    newest = std::max(newest, stream.mark.fence);
+  constexpr std::chrono::seconds for_this{10};
+  const auto token = parts_.store.claim(
+      {fire.task.job, fire.run, options_.owner, std::chrono::milliseconds(for_this), newest, true});
+  if (!token.ok() && token.error().code == "run.leased") return false;
+  if (!token.ok()) return token.error();
+  auto taken = parts_.store.take_over(fire.run, *token);
+  if (!taken.ok() && taken.error().code == "store.stale") return false;
+  TM_TRY(const RunRecord run, std::move(taken));
+  const Error gone = internal_error(
+      "run.job_gone", "its job is gone, so what it staged is not loaded", Retry::never,
+      "its stage is kept: with the job's file back, `tidemark replay " + fire.run.get() +
+          "` loads it; `tidemark stage clean " + fire.task.job.get() + "` removes it");
+  RunFinish finish{fire.run, RunState::cancelled, gone, std::nullopt, {}, gone.message};
+  for (const StreamRecord& stream : run.streams) {
+    if (is_final(stream.mark.state)) continue;
+    Transition last;
+    last.run = fire.run;
+    last.stream = stream.stream;
+    last.expected = stream.mark;
+    last.to = RunState::cancelled;
+    last.error = gone;
+    last.message = gone.message;
+    finish.last_steps.push_back(std::move(last));
+  }
+  TM_CHECK(parts_.store.finish_run(finish));
+  return true;
+}
+
 // Fires of jobs that nobody runs any more, as far as this server's files say: those that were for
 // anybody for long.
 Status Service::forget_unknown() {
@@ -135,6 +175,8 @@ Status Service::forget_unknown() {
       is_known = doer_of(fire.task) != nullptr;
     }
     if (is_known || !fire.owner.empty() || later(fire.fire, keeps_unknown) > time()) continue;
+    TM_TRY(const bool is_settled, end_staged(fire));
+    if (!is_settled) continue;
     fire.state = FireState::cancelled;
     fire.reason = job_is_gone;
     const Status ended = parts_.store.update_fire(fire);

@@ -1,4 +1,5 @@
-// Fires of a service that wait, at their time, for those of the jobs before them.
+// Jobs of a service that come after others: what is known of those, and fires that wait for them at
+// their time.
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +9,9 @@
 namespace tidemark {
 namespace {
 
+// Fires of a job in which its newest that ended is looked for.
+constexpr int looked_back = 100;
+
 // One that was begun once waits for nobody any more.
 bool waits_for_window(const FireRecord& fire, const JobSpec& job) {
   return fire.task.what == FireTask::run && fire.half == FireHalf::extract && fire.attempts == 0 &&
@@ -15,6 +19,32 @@ bool waits_for_window(const FireRecord& fire, const JobSpec& job) {
 }
 
 }  // namespace
+
+// What is known of the fires of jobs that follow others, and of those that they follow.
+Status Service::take_up_triggers() {
+  std::vector<JobName> followers;
+  std::set<JobName> followed;
+  {
+    const std::lock_guard lock(mutex_);
+    followers = triggers_.followers();
+    followed = triggers_.followed();
+  }
+  for (const JobName& job : followed) {
+    TM_TRY(const std::vector<FireRecord> fires, parts_.store.list_fires(job, looked_back));
+    const std::lock_guard lock(mutex_);
+    for (const FireRecord& fire : fires) {
+      if (counts_as_run(fire.state)) triggers_.ended(job, fire.fire, fire.state == FireState::done);
+    }
+  }
+  for (const JobName& job : followers) {
+    TM_TRY(const std::vector<FireRecord> last, parts_.store.list_fires(job, 1));
+    if (last.empty()) continue;
+    TM_TRY(const FireInputs inputs, parse_fire_inputs(last.front().inputs));
+    const std::lock_guard lock(mutex_);
+    triggers_.fired(job, last.front().fire, inputs);
+  }
+  return follow();
+}
 
 // With mutex_ held.
 void Service::set_windows() {

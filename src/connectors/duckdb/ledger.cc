@@ -83,9 +83,16 @@ Result<bool> has_load_where(const char* column, const std::string& value, duck::
   return answer.integer(0, 0) > 0;
 }
 
+Status create_columns_table(duck::Connection& engine, const std::string& catalog) {
+  return engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_columns") +
+                        " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, columns VARCHAR NOT "
+                        "NULL, PRIMARY KEY (job, stream))");
+}
+
 }  // namespace
 
 Status create_tables(duck::Connection& engine, const std::string& catalog) {
+  TM_CHECK(create_columns_table(engine, catalog));
   TM_CHECK(engine.execute(
       "CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_ledger") +
       " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, seq BIGINT NOT NULL, fence BIGINT NOT NULL,"
@@ -233,9 +240,7 @@ Result<std::optional<std::string>> carried(duck::Connection& engine, const std::
 
 Status keep_carried(duck::Connection& engine, const std::string& catalog, const StreamId& stream,
                     const std::string& columns) {
-  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_columns") +
-                          " (job VARCHAR NOT NULL, stream VARCHAR NOT NULL, columns VARCHAR NOT "
-                          "NULL, PRIMARY KEY (job, stream))"));
+  TM_CHECK(create_columns_table(engine, catalog));
   TM_CHECK(engine.query(
       "INSERT OR REPLACE INTO " + table(catalog, "tidemark_columns") + " VALUES ($1, $2, $3)",
       {stream.job.get(), stream.stream.get(), columns}));

@@ -17,6 +17,7 @@
 
 namespace tidemark::warehouse_ledger {
 
+// Where they are missing. `engine.transaction` while another does the same.
 Status create_tables(duck::Connection& engine, const std::string& catalog);
 Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog);
 Result<std::optional<LedgerRow>> head(duck::Connection& engine, const std::string& catalog,

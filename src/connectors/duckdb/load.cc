@@ -1,6 +1,8 @@
 #include "connectors/duckdb/load.h"
 
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <utility>
 
 #include "base/units.h"
@@ -143,6 +145,36 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine,
   return std::optional<Schema>{std::move(schema)};
 }
 
+Status in_turn(Cancel& cancel, const std::function<Status()>& work) {
+  constexpr int tries = 100;
+  constexpr std::chrono::milliseconds pause{50};
+  for (int left = tries;; --left) {
+    TM_CHECK(cancel.check());
+    Status done = work();
+    if (done.ok() || done.error().code != "engine.transaction" || left == 0) return done;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+// Before the load and for good: of two loads that each made it in their transactions, one would
+// fail. Nothing was done in this one yet, so it begins anew behind that.
+Status DuckdbLoad::make_schema(const WarehouseTable& table, Cancel& cancel) {
+  if (table.schema == "main" || has_changed_) return {};
+  TM_TRY(const duck::Answer known,
+         engine_.query("SELECT count(*) FROM duckdb_schemas() WHERE lower(database_name) = "
+                       "lower($1) AND lower(schema_name) = lower($2)",
+                       {table.catalog, table.schema}));
+  if (known.integer(0, 0) > 0) return {};
+  transaction_.reset();
+  Status made = in_turn(cancel, [&] {
+    return engine_.execute("CREATE SCHEMA IF NOT EXISTS " + table.quoted_schema());
+  });
+  if (!made.ok()) return explain_failed_write(std::move(made).error(), file_);
+  TM_TRY(duck::Transaction anew, duck::Transaction::begin(engine_));
+  transaction_.emplace(std::move(anew));
+  return {};
+}
+
 Status DuckdbLoad::guard_full(const WarehouseTable& table, const StagedTable& rows,
                               const LoadTarget& target) {
   if (target.allow_empty) return {};
@@ -179,6 +211,8 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
   if (!present && target.was_there) return table_gone(target.table);
   if (present && target.must_be_new) return table_taken(target.table);
+  if (!present) TM_CHECK(make_schema(table, cancel));
+  has_changed_ = true;
   if (present) {
     const std::vector<std::string> added = add_columns(table, target, *present);
     TM_CHECK(check_fit(target.table, *present, target.schema));
@@ -213,6 +247,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
 Result<RowCount> DuckdbLoad::take_out_range(const TargetRange& range, RowCount given,
                                             const LoadTarget& target, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  has_changed_ = true;
   TM_TRY(const WarehouseTable table, parse_table(catalog_, target.table));
   TM_TRY(const std::optional<Schema> present, describe_table(engine_, table));
   if (!present) return table_gone(target.table);
@@ -239,6 +274,7 @@ Result<RowCount> DuckdbLoad::take_out_range(const TargetRange& range, RowCount g
 Result<RowCount> DuckdbLoad::remove(const Removal& removal, const LoadTarget& target,
                                     Cancel& cancel) {
   TM_CHECK(cancel.check());
+  has_changed_ = true;
   TM_TRY(const WarehouseTable table, parse_table(catalog_, target.table));
   TM_TRY(const std::optional<Schema> present, describe_table(engine_, table));
   if (!present) return RowCount(0);
@@ -260,6 +296,7 @@ Result<RowCount> DuckdbLoad::remove(const Removal& removal, const LoadTarget& ta
 
 Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  has_changed_ = true;
   TM_CHECK(warehouse_ledger::close_refused(engine_, catalog_, key_, old));
   if (rows.rows.get() == 0) return {};
   return engine_.execute(insert_rows(duck::quote_path({catalog_, "main", "tidemark_quarantine"}),
@@ -268,6 +305,7 @@ Status DuckdbLoad::quarantine(const StagedTable& rows, Supersedes old, Cancel& c
 
 Status DuckdbLoad::close_refused(const StagedTable& rows, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  has_changed_ = true;
   if (rows.rows.get() == 0) return {};
   TM_TRY(const duck::Answer closed,
          engine_.query("UPDATE " + duck::quote_path({catalog_, "main", "tidemark_quarantine"}) +

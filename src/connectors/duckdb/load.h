@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 
 #include "connect/sink.h"
@@ -27,6 +28,10 @@ std::vector<std::string> add_columns(const WarehouseTable& table, const LoadTarg
 // The columns, NOT NULLs and key of a table; nothing when there is none.
 Result<std::optional<Schema>> describe_table(duck::Connection& engine, const WarehouseTable& table);
 
+// Of what transactions of other threads are in the way of for a moment: `work` again, as long as it
+// fails for that.
+Status in_turn(Cancel& cancel, const std::function<Status()>& work);
+
 class DuckdbLoad : public LoadTxn {
  public:
   DuckdbLoad(std::string catalog, std::filesystem::path file, duck::Connection& engine, LoadKey key,
@@ -49,6 +54,7 @@ class DuckdbLoad : public LoadTxn {
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
 
  private:
+  Status make_schema(const WarehouseTable& table, Cancel& cancel);
   Status guard_full(const WarehouseTable& table, const StagedTable& rows, const LoadTarget& target);
 
   std::string catalog_;
@@ -56,7 +62,8 @@ class DuckdbLoad : public LoadTxn {
   duck::Connection& engine_;
   LoadKey key_;
   std::optional<duck::Transaction> transaction_;
-  std::string table_;  // that rows were written to
+  std::string table_;         // that rows were written to
+  bool has_changed_ = false;  // anything in its transaction
 };
 
 }  // namespace tidemark

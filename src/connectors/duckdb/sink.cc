@@ -1,7 +1,5 @@
 #include "connectors/duckdb/sink.h"
 
-#include <chrono>
-#include <thread>
 #include <utility>
 
 #include "connect/fit.h"
@@ -21,16 +19,13 @@ Result<std::optional<LedgerRow>> DuckdbSink::committed(const StreamId& stream, C
 Result<std::vector<LedgerRow>> DuckdbSink::take_over(const JobName& job, Fence token,
                                                      Cancel& cancel) {
   // Another thread of this process may be committing a load of the job; it ends or is fenced soon.
-  constexpr int tries = 100;
-  constexpr std::chrono::milliseconds pause{50};
-  for (int left = tries;; --left) {
-    TM_CHECK(cancel.check());
-    auto heads = warehouse_ledger::take_over(engine_, catalog_, job, token);
-    if (heads.ok()) return heads;
-    if (heads.error().code != "engine.transaction" || left == 0)
-      return explain_failed_write(std::move(heads).error(), file_);
-    std::this_thread::sleep_for(pause);
-  }
+  std::vector<LedgerRow> heads;
+  Status taken = in_turn(cancel, [&]() -> Status {
+    TM_TRY(heads, warehouse_ledger::take_over(engine_, catalog_, job, token));
+    return {};
+  });
+  if (!taken.ok()) return explain_failed_write(std::move(taken).error(), file_);
+  return heads;
 }
 
 Result<std::vector<Position>> DuckdbSink::history(const StreamId& stream, Cancel& cancel) {
@@ -114,8 +109,14 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
 
 Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  // Before the load and for good: of two first loads that each made them in their transactions, one
+  // would fail.
+  if (!has_ledger_) {
+    Status made =
+        in_turn(cancel, [&] { return warehouse_ledger::create_tables(engine_, catalog_); });
+    if (!made.ok()) return explain_failed_write(std::move(made).error(), file_);
+  }
   TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
-  if (!has_ledger_) TM_CHECK(warehouse_ledger::create_tables(engine_, catalog_));
   return std::unique_ptr<LoadTxn>(
       std::make_unique<DuckdbLoad>(catalog_, file_, engine_, key, std::move(transaction)));
 }

@@ -110,6 +110,35 @@ TEST_F(DuckdbSinkTest, WhoTakesAJobOverFencesALoadThatIsStalledInAnotherThread) 
   EXPECT_EQ(taker.committed(stream, cancel_).value()->seq, Seq(1));
 }
 
+TEST_F(DuckdbSinkTest, FirstLoadsOfTwoJobsAreNotInEachOthersWay) {
+  const auto other_db = engine_->connect().value();
+  DuckdbSink other("warehouse", folder_ / "w.duckdb", *other_db);
+  ASSERT_TRUE(other_db->execute("CREATE TEMP TABLE good AS SELECT 1 AS id, 'b' AS name").ok());
+  const StagedTable good = rows("SELECT 1 AS id, 'a' AS name", schema_);
+  const LoadTarget first{"mart.a", LoadStrategy::append, {}, schema_, std::nullopt, false};
+  LoadTarget second = first;
+  second.table = "mart.b";
+  LoadKey of_other = key(1, 1);
+  of_other.stream = {JobName("customers"), StreamName("main")};
+  auto one = sink_->begin(key(1, 1), cancel_);
+  ASSERT_TRUE(one.ok()) << one.error().describe();
+  auto two = other.begin(of_other, cancel_);
+  ASSERT_TRUE(two.ok()) << two.error().describe();
+  for (const auto& [load, target] : {std::pair(one->get(), first), std::pair(two->get(), second)}) {
+    const auto written = load->write(good, target, cancel_);
+    ASSERT_TRUE(written.ok()) << written.error().describe();
+  }
+  for (LoadTxn* const load : {one->get(), two->get()}) {
+    LoadRow last = row(1, "first");
+    last.carried = "id int";
+    const auto outcome = load->commit(last);
+    ASSERT_TRUE(outcome.ok()) << outcome.error().describe();
+    EXPECT_EQ(*outcome, CommitOutcome::committed);
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM warehouse.mart.a, warehouse.mart.b"), 1);
+  EXPECT_EQ(count("SELECT count(*) FROM warehouse.tidemark_ledger"), 2);
+}
+
 TEST_F(DuckdbSinkTest, WhatBecameOfACommitThatFailedIsAskedOfTheFile) {
   const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
   const StagedTable good = rows("SELECT 1 AS id, 'a' AS name", schema_);
