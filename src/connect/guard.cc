@@ -361,6 +361,11 @@ double Guard::share() const {
   return strain();
 }
 
+Guard::Use Guard::use() const {
+  const std::lock_guard lock(mutex_);
+  return {in_use_, std::ssize(waiting_)};
+}
+
 void Guard::share(std::function<void()> ask) {
   const std::lock_guard lock(mutex_);
   shared_ = std::make_unique<Shared>();

@@ -91,6 +91,11 @@ class Guard {
   void strained(bool is_strained);
   // Of the pace that they would have: 1 where all is well.
   double share() const;
+  struct Use {
+    std::int64_t sessions = 0;  // held by runs, or kept for the next
+    std::int64_t wanted = 0;
+  };
+  Use use() const;
   // Who looks: one for all who read, made by the first, gone with the last.
   std::shared_ptr<void> watch(const std::function<std::shared_ptr<void>()>& make);
   std::chrono::nanoseconds now() const { return clock_.monotonic(); }

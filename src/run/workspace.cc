@@ -135,6 +135,8 @@ Result<Store*> Workspace::store() {
            open_store_database(project().store, project().root, around_.files, around_.clock));
     TM_TRY(held_->cache,
            open_project_cache(project(), *database, around_.clock, around_.randomness));
+    if (around_.store_took)
+      database = time_work(std::move(database), around_.clock, around_.store_took);
     if (held_->cache != nullptr) database = note_writes(std::move(database), *held_->cache);
     TM_TRY(held_->store, SqlStore::open(std::move(database)));
   }

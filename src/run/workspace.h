@@ -33,6 +33,7 @@
 #include "store/owner_lock.h"
 #include "store/read_cache.h"
 #include "store/sql_store.h"
+#include "store/timed_database.h"
 
 namespace tidemark {
 
@@ -51,6 +52,8 @@ struct Surroundings {
   // The process ends by std::_Exit right after the work, so a Workspace closes its files and leaves
   // the engine's memory to the system.
   bool process_ends = false;
+  // Is told how long the store took; nothing: nobody asks.
+  StoreTook store_took = {};
   // Of the same project, claimed and its store open, and outlives this one: its engine, guards,
   // store and lock are used, and its settings hold, whatever tidemark.yaml says by now.
   Workspace* owner = nullptr;
@@ -88,6 +91,7 @@ class Workspace {
   // was not opened yet.
   ReadCache* cache() const { return held_->cache.get(); }
   duck::Engine& engine() { return *held_->engine; }
+  const Guards& guards() const { return *held_->guards; }
   // Takes forward what a dead process left; runs of the jobs named go on now. Also done by run and
   // replay where nobody did, and again while they wait for a lease. REQUIRES claim().
   Status recover(const std::vector<JobName>& go_on, RunObserver& observer, Cancel& cancel);

@@ -83,6 +83,8 @@ struct ServiceParts {
   // where all servers reach the stage: `run` is for nobody then.
   std::function<Result<RunRecord>(const JobSpec&, const HalfRun&, const HandOver&, Cancel&)>
       run_half = {};
+  // Is told how late a fire began; from any thread, quick.
+  std::function<void(std::chrono::milliseconds)> delayed = {};
   Looks::Ask change_sign = {};  // needed for jobs that watch files and tables
   // The connections that a job's steps and rules read; any thread.
   std::function<std::set<std::string>(const JobSpec&)> reads = {};

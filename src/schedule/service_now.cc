@@ -25,7 +25,9 @@ void Service::note_delay(const Job& job, const FireRecord& fire) {
       times == job.times.end() ? fire.fire : times->second.begin_of(fire.task.job, fire.fire);
   if (due < *serves_since_) return;
   const UtcMicros now = time();
-  delays_.add(now, std::chrono::milliseconds((now.get() - due.get()) / 1000));
+  const std::chrono::milliseconds delay((now.get() - due.get()) / 1000);
+  delays_.add(now, delay);
+  if (parts_.delayed) parts_.delayed(delay);
 }
 
 // With mutex_ held: the oldest.
