@@ -1,3 +1,6 @@
+// With it `pread` would be another name of `pread64`, and both are taken over here.
+#undef _FILE_OFFSET_BITS
+
 // What a store in SQLite asks of the disk: how often it waits for it, and how much it reads there.
 #include <gtest/gtest.h>
 #include <stdlib.h>

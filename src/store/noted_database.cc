@@ -95,6 +95,7 @@ class NotedSession final : public SqlSession {
   std::string passing_over_locked(std::string_view table) const override {
     return session_.passing_over_locked(table);
   }
+  Status turn_others_away() override { return session_.turn_others_away(); }
   bool is_gone(std::string_view process) const override { return session_.is_gone(process); }
 
  private:
@@ -109,6 +110,9 @@ class NotedDatabase final : public SqlDatabase {
   Status read(const Work& work) override { return database_->read(work); }
   Status write(const Work& work, std::optional<std::chrono::milliseconds> patience) override {
     return noted(work, [&](const Work& seen) { return database_->write(seen, patience); });
+  }
+  Status write_behind(const Work& work) override {
+    return noted(work, [&](const Work& seen) { return database_->write_behind(seen); });
   }
   Status migrate(const Work& work) override {
     return noted(work, [&](const Work& seen) { return database_->migrate(seen); });

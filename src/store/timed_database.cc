@@ -15,6 +15,9 @@ class TimedDatabase final : public SqlDatabase {
   Status write(const Work& work, std::optional<std::chrono::milliseconds> patience) override {
     return timed("write", [&] { return database_->write(work, patience); });
   }
+  Status write_behind(const Work& work) override {
+    return timed("write", [&] { return database_->write_behind(work); });
+  }
   Status migrate(const Work& work) override { return database_->migrate(work); }
   std::string name() const override { return database_->name(); }
 
