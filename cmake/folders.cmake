@@ -17,16 +17,17 @@ tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
+tidemark_folder(drivers/sodium LINK model env observe PkgConfig::sodium)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
 tidemark_folder(drivers/http LINK model env observe)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
-tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash TEST_LINK postgres_server)
+tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/json drivers/hash drivers/sodium TEST_LINK postgres_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
-tidemark_folder(access LINK spec store)
+tidemark_folder(access LINK spec store drivers/sodium)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5

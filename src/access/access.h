@@ -30,6 +30,7 @@ struct Principal {
   Role role = Role::viewer;
   std::vector<std::string> jobs;  // that it is for, with `*` as in `tables`; empty: all
   bool may(Role needed) const { return role >= needed; }
+  bool is_for(std::string_view job) const;
 };
 
 // What somebody did or was refused.

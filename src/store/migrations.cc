@@ -274,12 +274,40 @@ CREATE INDEX etl_backfills_detached ON etl_backfills (created_at) WHERE detached
 ALTER TABLE etl_leases ADD COLUMN wanted_until TEXT;
 )sql";
 
+// Who may do what over the network, and the account of what was done.
+constexpr std::string_view version_14 = R"sql(
+CREATE TABLE etl_tokens (
+  token_id TEXT PRIMARY KEY,
+  name TEXT NOT NULL,
+  role TEXT NOT NULL CHECK (role IN ('viewer', 'operator', 'editor', 'admin')),
+  jobs TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  made_by TEXT NOT NULL,
+  created_at TEXT NOT NULL,
+  expires_at TEXT,
+  used_at TEXT,
+  revoked_at TEXT
+) STRICT;
+CREATE TABLE etl_audit (
+  at TEXT NOT NULL,
+  entry TEXT NOT NULL,
+  request TEXT NOT NULL,
+  token_id TEXT NOT NULL,
+  name TEXT NOT NULL,
+  peer TEXT NOT NULL,
+  what TEXT NOT NULL,
+  item TEXT NOT NULL,
+  status INTEGER NOT NULL,
+  PRIMARY KEY (at, entry)
+) STRICT, WITHOUT ROWID;
+)sql";
+
 constexpr std::array steps_of_store{
-    Migration{1, version_1},      Migration{2, version_2},   Migration{3, version_3},
-    Migration{4, version_4},      Migration{5, version_5},   Migration{6, version_6},
-    Migration{7, version_7},      Migration{8, version_8},   Migration{9, version_9},
-    Migration{10, version_10},    Migration{11, version_11}, Migration{12, version_12},
-    Migration{13, version_13, 12}};
+    Migration{1, version_1},       Migration{2, version_2},      Migration{3, version_3},
+    Migration{4, version_4},       Migration{5, version_5},      Migration{6, version_6},
+    Migration{7, version_7},       Migration{8, version_8},      Migration{9, version_9},
+    Migration{10, version_10},     Migration{11, version_11},    Migration{12, version_12},
+    Migration{13, version_13, 12}, Migration{14, version_14, 12}};
 
 struct Found {
   int version = 0;

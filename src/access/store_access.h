@@ -1,0 +1,99 @@
+// StoreAccess: Access by the tokens in a project's store, with its audit log.
+//
+// All tokens are held in memory and read again when they are older than a second, so strangers cost
+// the store nothing, and what was made or revoked elsewhere is seen within `seen_within`. Where the
+// store cannot be asked by then, nobody is let in. Owns its database; safe from any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "access/access.h"
+#include "access/lockout.h"
+#include "access/token_text.h"
+#include "base/secret.h"
+#include "store/audit_log.h"
+#include "store/sql_session.h"
+#include "store/token_table.h"
+
+namespace tidemark {
+
+struct NewToken {
+  std::string name;
+  Role role = Role::viewer;
+  std::vector<std::string> jobs;                      // with `*`; empty: all
+  std::optional<std::chrono::milliseconds> lifetime;  // nothing: it does not expire
+};
+
+struct MadeToken {
+  TokenRecord record;
+  Secret text;  // the only time it is seen
+};
+
+class StoreAccess final : public Access {
+ public:
+  static constexpr std::chrono::milliseconds seen_within{2'000};
+  // Accounts of what was refused: more in a minute are counted, and the next one says how many.
+  static constexpr int refusals_max = 600;
+
+  // Brings the store to this version. `audit`: how long its entries are kept. The clock outlives
+  // what is returned.
+  static Result<std::unique_ptr<StoreAccess>> open(std::unique_ptr<SqlDatabase> database,
+                                                   AuditLog::Keep audit, const Clock& clock);
+
+  // A token that was wrong counts against the address; one that has expired or was revoked does
+  // not, since nobody guesses those.
+  Result<Principal> enter(std::string_view bearer, std::string_view peer) override;
+  Status note(const Deed& deed) override;
+
+  // `by` is who does it; what it says of `what` and `on` is set here. `user.bad_token` where the
+  // name or a pattern cannot be one.
+  Result<MadeToken> make(const NewToken& token, Deed by);
+  Result<TokenRecord> revoke(const std::string& id, Deed by);
+  Result<TokensThen> tokens() { return table_.list(); }
+  Result<std::vector<AuditEntry>> audit(const AuditFilter& filter) { return log_.list(filter); }
+
+ private:
+  // The tokens as they were read at one moment.
+  struct Known {
+    std::unordered_map<std::string, TokenRecord> by_id;
+    UtcMicros now{};                // of the store, then
+    std::chrono::nanoseconds at{};  // of this process, then
+  };
+
+  StoreAccess(std::unique_ptr<SqlDatabase> database, AuditLog::Keep audit, const Clock& clock)
+      : database_(std::move(database)),
+        clock_(clock),
+        table_(*database_),
+        log_(*database_, audit),
+        lockout_(clock) {}
+  Result<std::shared_ptr<const Known>> known();
+  std::shared_ptr<const Known> newest() const;
+  Status read_again();
+  void remember_use(const TokenRecord& token, UtcMicros now);
+  bool is_over_the_limit(const Deed& deed, std::int64_t& left_out);
+
+  std::unique_ptr<SqlDatabase> database_;
+  const Clock& clock_;
+  TokenTable table_;
+  AuditLog log_;
+  Lockout lockout_;
+
+  std::mutex reading_;  // whoever reads the tokens again
+  mutable std::mutex mutex_;
+  // Shared, since it is read while the next is put into its place. The rest is guarded by mutex_.
+  std::shared_ptr<const Known> known_;
+  std::set<std::string> used_;  // tokens, since the store was told
+  std::chrono::nanoseconds refusals_since_{};
+  std::int64_t refusals_ = 0;
+};
+
+}  // namespace tidemark
