@@ -19,7 +19,7 @@ tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
 tidemark_folder(drivers/sodium LINK model env observe PkgConfig::sodium)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
-tidemark_folder(drivers/http LINK model env observe)
+tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::crypto)
 
 # 3
 tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres)
