@@ -16,7 +16,7 @@ Result<JsonValue> ask(const ApiContext& context, const ApiRequest& request,
 // `backfill.unknown` also where the token is not for its job.
 Result<JsonValue> find_backfill(const ApiContext& context, const ApiRequest& request) {
   const std::string& id = request.at("backfill");
-  TM_TRY(JsonValue document, ask(context, request, Arguments({"backfill"}).with({"show", id})));
+  TM_TRY(JsonValue document, ask(context, request, CommandWords({"backfill"}).with({"show", id})));
   TM_TRY(const std::string job, document.string_at("job"));
   if (request.who.is_for(job)) return document;
   return user_error("backfill.unknown", "there is no backfill " + id,
@@ -34,7 +34,7 @@ Answer list_backfills(const ApiContext& context, const ApiRequest& request) {
     TM_CHECK(check_job(request.who, *job));
     words.push_back(*job);
   }
-  TM_TRY(const JsonValue all, ask(context, request, Arguments({"backfill"}).with(words)));
+  TM_TRY(const JsonValue all, ask(context, request, CommandWords({"backfill"}).with(words)));
   JsonArray shown;
   for (const JsonValue& one : *all.array()) {
     TM_TRY(const std::string job, one.string_at("job"));
@@ -45,7 +45,7 @@ Answer list_backfills(const ApiContext& context, const ApiRequest& request) {
 
 Answer start_backfill(const ApiContext& context, const ApiRequest& request) {
   ApiBody body(request.body);
-  Arguments arguments({"backfill"});
+  CommandWords arguments({"backfill"});
   const auto from = body.text("from");
   const bool dry_run = body.flag("dry_run");
   const auto downstream = body.flag_or_nothing("downstream");
@@ -76,7 +76,7 @@ Answer start_backfill(const ApiContext& context, const ApiRequest& request) {
 // `pause`, `resume`, `cancel` or `retry`.
 Answer change(const ApiContext& context, const ApiRequest& request, const char* verb) {
   TM_TRY([[maybe_unused]] const JsonValue before, find_backfill(context, request));
-  Arguments arguments({"backfill"});
+  CommandWords arguments({"backfill"});
   const std::string word = verb;
   // Services run its parts, not this request.
   arguments.flag("--detach", word == "resume" || word == "retry");

@@ -123,7 +123,7 @@ Answer get_job(const ApiContext& context, const ApiRequest& request) {
 
 Answer start_run(const ApiContext& context, const ApiRequest& request) {
   ApiBody body(request.body);
-  Arguments arguments({"run"});
+  CommandWords arguments({"run"});
   for (const auto& [member, option] :
        {std::pair("full", "--full"), std::pair("sweep", "--sweep"),
         std::pair("allow_empty", "--allow-empty"), std::pair("same_source", "--same-source"),
@@ -140,7 +140,7 @@ Answer start_run(const ApiContext& context, const ApiRequest& request) {
 
 Answer verify_job(const ApiContext& context, const ApiRequest& request) {
   ApiBody body(request.body);
-  Arguments arguments({"verify"});
+  CommandWords arguments({"verify"});
   arguments.flag("--repair", body.flag("repair"))
       .flag("--all", body.flag("all"))
       .flag("--in-quiet-hours", body.flag("in_quiet_hours"))
@@ -156,7 +156,7 @@ Answer replay_refused(const ApiContext& context, const ApiRequest& request) {
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
   const std::string& name = job->spec().name.get();
-  Arguments arguments({"replay"});
+  CommandWords arguments({"replay"});
   return begin(context, request, {"replay_refused", name, name, true},
                arguments.flag("--quarantined", true).with({name}));
 }
@@ -165,7 +165,7 @@ Answer list_refused(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const int limit, request.number("limit", page_usual, 1, page_max));
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
-  Arguments arguments({"quarantine"});
+  CommandWords arguments({"quarantine"});
   return answer_of(
       context, request,
       arguments.value("--limit", std::to_string(limit)).with({job->spec().name.get()}));
@@ -174,7 +174,7 @@ Answer list_refused(const ApiContext& context, const ApiRequest& request) {
 Answer plan_job(const ApiContext& context, const ApiRequest& request) {
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
-  return answer_of(context, request, Arguments({"plan"}).with({job->spec().name.get()}));
+  return answer_of(context, request, CommandWords({"plan"}).with({job->spec().name.get()}));
 }
 
 }  // namespace

@@ -27,21 +27,21 @@ std::function<Answer(const ApiRequest&)> handled_by(const ApiContext& context, H
   return [&context, handler](const ApiRequest& request) { return handler(context, request); };
 }
 
-Arguments::Arguments(std::vector<std::string> command) : list_(std::move(command)) {
+CommandWords::CommandWords(std::vector<std::string> command) : list_(std::move(command)) {
   list_.emplace_back("--json");
 }
 
-Arguments& Arguments::flag(const char* option, bool is_set) {
+CommandWords& CommandWords::flag(const char* option, bool is_set) {
   if (is_set) list_.emplace_back(option);
   return *this;
 }
 
-Arguments& Arguments::value(const char* option, const std::optional<std::string>& value) {
+CommandWords& CommandWords::value(const char* option, const std::optional<std::string>& value) {
   if (value) list_.push_back(std::string(option) + "=" + *value);
   return *this;
 }
 
-std::vector<std::string> Arguments::with(const std::vector<std::string>& words) {
+std::vector<std::string> CommandWords::with(const std::vector<std::string>& words) {
   if (!words.empty()) list_.emplace_back("--");
   list_.insert(list_.end(), words.begin(), words.end());
   return std::move(list_);

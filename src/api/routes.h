@@ -51,11 +51,11 @@ using Handler = Answer (*)(const ApiContext&, const ApiRequest&);
 std::function<Answer(const ApiRequest&)> handled_by(const ApiContext& context, Handler handler);
 
 // The arguments of a command, built so that no value is taken for an option.
-class Arguments {
+class CommandWords {
  public:
-  explicit Arguments(std::vector<std::string> command);
-  Arguments& flag(const char* option, bool is_set);
-  Arguments& value(const char* option, const std::optional<std::string>& value);
+  explicit CommandWords(std::vector<std::string> command);
+  CommandWords& flag(const char* option, bool is_set);
+  CommandWords& value(const char* option, const std::optional<std::string>& value);
   // The words that stand alone; last.
   std::vector<std::string> with(const std::vector<std::string>& words = {});
 

@@ -124,7 +124,7 @@ Answer cancel_run(const ApiContext& context, const ApiRequest& request) {
 
 Answer replay_run(const ApiContext& context, const ApiRequest& request) {
   ApiBody body(request.body);
-  Arguments arguments({"replay"});
+  CommandWords arguments({"replay"});
   arguments.flag("--as-it-was", body.flag("as_it_was"))
       .flag("--allow-empty", body.flag("allow_empty"))
       .value("--to", body.text("to"));

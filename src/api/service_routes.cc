@@ -47,7 +47,7 @@ Answer get_me(const ApiContext&, const ApiRequest& request) {
 }
 
 Answer get_status(const ApiContext& context, const ApiRequest& request) {
-  return answer_of(context, request, Arguments({"status"}).with());
+  return answer_of(context, request, CommandWords({"status"}).with());
 }
 
 Answer get_project(const ApiContext& context, const ApiRequest&) {
@@ -65,13 +65,13 @@ Answer get_project(const ApiContext& context, const ApiRequest&) {
 }
 
 Answer validate_project(const ApiContext& context, const ApiRequest& request) {
-  return answer_of(context, request, Arguments({"validate"}).with());
+  return answer_of(context, request, CommandWords({"validate"}).with());
 }
 
 Answer schedule_of(const ApiContext& context, const ApiRequest& request,
                    const std::vector<std::string>& jobs) {
   TM_TRY(const int limit, request.number("limit", page_usual, 1, page_max));
-  Arguments arguments({"schedule"});
+  CommandWords arguments({"schedule"});
   arguments.value("--from", request.asked("from"))
       .value("--to", request.asked("to"))
       .value("--limit", std::to_string(limit));
@@ -96,7 +96,7 @@ Answer get_job_schedule(const ApiContext& context, const ApiRequest& request) {
 }
 
 Answer list_connections(const ApiContext& context, const ApiRequest& request) {
-  return answer_of(context, request, Arguments({"connection", "show"}).with());
+  return answer_of(context, request, CommandWords({"connection", "show"}).with());
 }
 
 Status check_connection(const ApiContext& context, const std::string& name) {
@@ -108,7 +108,7 @@ Status check_connection(const ApiContext& context, const std::string& name) {
 Answer test_connection(const ApiContext& context, const ApiRequest& request) {
   const std::string& name = request.at("connection");
   TM_CHECK(check_connection(context, name));
-  return answer_of(context, request, Arguments({"connection", "show"}).with({name}));
+  return answer_of(context, request, CommandWords({"connection", "show"}).with({name}));
 }
 
 Answer query_connection(const ApiContext& context, const ApiRequest& request) {
@@ -119,7 +119,7 @@ Answer query_connection(const ApiContext& context, const ApiRequest& request) {
     return user_error("api.bad_body", "`sql` is missing", "write one SELECT there");
   const std::string& name = request.at("connection");
   TM_CHECK(check_connection(context, name));
-  return answer_of(context, request, Arguments({"query"}).with({name, *sql}));
+  return answer_of(context, request, CommandWords({"query"}).with({name, *sql}));
 }
 
 }  // namespace

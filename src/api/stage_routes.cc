@@ -20,7 +20,7 @@ Result<std::vector<std::string>> words_of(const ApiRequest& request,
 
 Answer list_stages(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const std::vector<std::string> words, words_of(request, request.asked("job")));
-  return answer_of(context, request, Arguments({"stage", "list"}).with(words));
+  return answer_of(context, request, CommandWords({"stage", "list"}).with(words));
 }
 
 Answer verify_stages(const ApiContext& context, const ApiRequest& request) {
@@ -30,13 +30,13 @@ Answer verify_stages(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const std::vector<std::string> words, words_of(request, job));
   const std::string name = job.value_or("");
   return begin(context, request, {"verify_stages", name, name},
-               Arguments({"stage", "verify"}).with(words));
+               CommandWords({"stage", "verify"}).with(words));
 }
 
 Answer clean_stages(const ApiContext& context, const ApiRequest& request) {
   ApiBody body(request.body);
   const auto job = body.text("job");
-  Arguments arguments({"stage", "clean"});
+  CommandWords arguments({"stage", "clean"});
   const bool gone = body.flag("gone");
   arguments.flag("--dry-run", body.flag("dry_run")).flag("--gone", gone);
   TM_CHECK(body.end());
