@@ -62,3 +62,8 @@ endif()
 set(CMAKE_BUILD_RPATH "$ORIGIN" "$ORIGIN/../lib" "$ORIGIN/../../.deps/duckdb/lib")
 
 configure_file(${PROJECT_SOURCE_DIR}/cmake/version.h.in ${PROJECT_BINARY_DIR}/generated/base/version.h)
+
+# The document of the API is served by the program, so it is part of it.
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/api/openapi.yaml)
+file(READ ${PROJECT_SOURCE_DIR}/docs/api/openapi.yaml TIDEMARK_OPENAPI)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/openapi_text.h.in ${PROJECT_BINARY_DIR}/generated/api/openapi_text.h @ONLY)

@@ -77,17 +77,19 @@ JsonValue run_document(const RunRecord& run) {
   return json.set("error", stored_error(run.error));
 }
 
+JsonValue event_document(const EventRecord& event) {
+  JsonValue item;
+  item.set("number", event.number).set("at", to_text(event.at)).set("stream", event.stream.get());
+  item.set("state_from", event.state_from ? JsonValue(to_string(*event.state_from)) : JsonValue());
+  item.set("state_to", event.state_to ? JsonValue(to_string(*event.state_to)) : JsonValue());
+  return item.set("message", event.message);
+}
+
 JsonValue history_document(const RunHistory& history) {
   JsonValue json = run_document(history.run);
   JsonArray events;
-  for (const EventRecord& event : history.events) {
-    JsonValue item;
-    item.set("number", event.number).set("at", to_text(event.at)).set("stream", event.stream.get());
-    item.set("state_from",
-             event.state_from ? JsonValue(to_string(*event.state_from)) : JsonValue());
-    item.set("state_to", event.state_to ? JsonValue(to_string(*event.state_to)) : JsonValue());
-    events.push_back(item.set("message", event.message));
-  }
+  for (const EventRecord& event : history.events)
+    events.push_back(event_document(event));
   return json.set("events", std::move(events));
 }
 

@@ -10,6 +10,7 @@
 namespace tidemark {
 
 JsonValue run_document(const RunRecord& run);
+JsonValue event_document(const EventRecord& event);
 JsonValue history_document(const RunHistory& history);
 JsonValue error_document(const Error& error);
 JsonValue faults_document(const Faults& faults);

@@ -31,14 +31,14 @@ void leave_no_core() {
 int main(int argc, char** argv) {
   leave_no_core();
   tidemark::CommandLine line;
-  if (const auto code = tidemark::parse_command_line(argc, argv, line)) return *code;
+  tidemark::StandardOutput output;
+  if (const auto code = tidemark::parse_command_line(argc, argv, line, output)) return *code;
   tidemark::Cancel cancel;
   cancel_of_process = &cancel;
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
   std::signal(SIGPIPE, SIG_IGN);
 
-  tidemark::StandardOutput output;
   if (const auto code = tidemark::ask_service(line, argc, argv, cancel, output)) {
     std::fflush(nullptr);
     return *code;

@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <iostream>
 #include <memory>
+#include <sstream>
 #include <utility>
 
 #include "api/documents.h"
@@ -37,13 +37,13 @@ std::vector<CommandHelp> command_helps() {
 namespace {
 
 // Whoever asked for JSON gets the fault as JSON, though the line could not be read.
-int end_with_fault(int argc, char** argv, std::string message, std::string hint) {
+int end_with_fault(int argc, char** argv, Output& output, std::string message, std::string hint) {
   const Error error = user_error("user.usage", std::move(message), std::move(hint));
   if (std::any_of(argv, argv + argc,
                   [](const char* word) { return std::string(word) == "--json"; }))
-    std::cout << to_json(JsonValue().set("error", error_document(error)), JsonLayout::indented)
-              << "\n";
-  std::cerr << "tidemark: " << error.message << "\n  " << error.hint << "\n";
+    output.out(to_json(JsonValue().set("error", error_document(error)), JsonLayout::indented) +
+               "\n");
+  output.err("tidemark: " + error.message + "\n  " + error.hint + "\n");
   return exit_fault;
 }
 
@@ -87,13 +87,17 @@ std::string hint_for(const NamedCommand& found) {
 
 }  // namespace
 
-std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) {
+std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line, Output& output) {
   Arguments arguments{line};
   const auto parser = make_parser(arguments);
   try {
     parser->parse(argc, argv);
   } catch (const CLI::Success& asked) {  // --help, --version
-    parser->exit(asked, std::cout, std::cerr);
+    std::ostringstream out;
+    std::ostringstream err;
+    parser->exit(asked, out, err);
+    output.out(out.str());
+    output.err(err.str());
     return exit_done;
   } catch (const CLI::ParseError& problem) {
     std::string message = problem.what();
@@ -105,7 +109,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     } else if (found.is_group()) {
       message = group.empty() ? "name a command" : "name a command of `" + found.name + "`";
     }
-    return end_with_fault(argc, argv, std::move(message), hint_for(found));
+    return end_with_fault(argc, argv, output, std::move(message), hint_for(found));
   }
   // What was not given stays as it is.
   const auto read = [&](const std::string& option, const std::string& text,
@@ -113,7 +117,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
     if (text.empty()) return std::nullopt;
     const auto duration = parse_duration(text);
     if (!duration.ok())
-      return end_with_fault(argc, argv, option + ": " + duration.error().message,
+      return end_with_fault(argc, argv, output, option + ": " + duration.error().message,
                             duration.error().hint);
     into = *duration;
     return std::nullopt;
@@ -129,7 +133,8 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line) 
   }
   const auto share = parse_percent(arguments.rate_share);
   if (!share.ok() || *share <= 0)
-    return end_with_fault(argc, argv, "--rate-share: `" + arguments.rate_share + "` is no share",
+    return end_with_fault(argc, argv, output,
+                          "--rate-share: `" + arguments.rate_share + "` is no share",
                           "write for example 50%");
   line.rate_share = *share;
   return read("--budget", arguments.budget, line.budget);

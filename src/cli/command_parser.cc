@@ -288,6 +288,11 @@ void add_serve(CLI::App& app, Arguments& arguments) {
       ->type_name("ROLE")
       ->check(CLI::IsMember({"all", "scheduler", "worker"}).description(""));
   serve
+      ->add_option("--listen", line.listen,
+                   "Where it listens for requests over HTTP, in the place of `api: {listen}`; port "
+                   "0: any that is free")
+      ->type_name("ADDRESS:PORT");
+  serve
       ->add_option("--label", line.labels,
                    "A label that this server has: it runs jobs with that `label` beside those "
                    "without one; may be given again")

@@ -47,6 +47,7 @@ struct CommandLine {
   std::vector<std::string> token_jobs;      // of `token create`; empty: all
   std::optional<std::chrono::milliseconds> expires{std::chrono::hours(90 * 24)};  // nothing: never
   std::vector<std::string> labels;                                                // of `serve`
+  std::optional<std::string> listen;                                              // of `serve`
   std::string from_time;                                                          // of `schedule`
   std::string to_time;
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
@@ -102,7 +103,7 @@ std::optional<int> ask_service(const CommandLine& line, int argc, char** argv, C
 
 // Parses the arguments; prints help or a usage fault itself. Returns an exit code when the program
 // is to end.
-std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line);
+std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line, Output& output);
 
 // What `--help` prints, for the reference page: first of the program, then of each command.
 struct CommandHelp {

@@ -10,6 +10,7 @@
 #include "cli/access_commands.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/serve_api.h"
 #include "cli/service_socket.h"
 #include "cli/status_command.h"
 #include "env/process.h"
@@ -164,8 +165,8 @@ Status compare(const RunnerParts& parts, const JobSpec& job, RunSigns& signs, Ca
 // A service of the project as its settings are now.
 class Served {
  public:
-  Served(const Call& call, Log& log)
-      : call_(call), log_(log), progress_(call.around.clock), stop_(call.cancel) {}
+  Served(const Call& call, Log& log, ApiMemory& memory)
+      : call_(call), log_(log), memory_(memory), progress_(call.around.clock), stop_(call.cancel) {}
 
   // Until it is to stop. True: tidemark.yaml was changed, so it is to begin anew.
   Result<bool> serve() {
@@ -226,12 +227,19 @@ class Served {
                    return status_of_service(Call{line, beside, cancel, output}, service, progress_);
                  return run_command(line, beside, cancel, output);
                }));
-    log_.say(fmt::format("serving {} jobs of {}", jobs.size(), project.root.string()));
+    const ServedParts served_parts{
+        call_.line, around, *workspace_, service, progress_, stop_, [&](const std::string& text) {
+          log_.say(text);
+        }};
+    TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
+    log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
+                         api_ ? " at " + api_->address() : ""));
 
     std::thread watcher([&] { watch(service); });
     const Status served = service.serve(stop_);
     stop_.request();
     watcher.join();
+    if (api_) api_->stop(call_.line.drain);
     commands->stop(call_.line.drain);
     TM_CHECK(served);
     return settings_changed_ && !call_.cancel.requested();
@@ -390,18 +398,21 @@ class Served {
   Status take_up(Service& service, const Service::Jobs& edited) {
     TM_CHECK(keep_jobs(*store_, edited, workspace_->project(), call_.around.clock));
     TM_CHECK(service.set_jobs(edited));
+    if (api_) api_->set_jobs(edited);
     log_.say(fmt::format("serving {} jobs: the files were changed", edited.size()));
     return {};
   }
 
   const Call& call_;
   Log& log_;
+  ApiMemory& memory_;
   // Progress of many runs at a time is for `status`, not for lines.
   RunSigns progress_;
   Cancel stop_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
   std::optional<SharedStage> stage_;  // where all servers reach it
+  std::unique_ptr<ServedApi> api_;    // where somebody is to listen
   bool settings_changed_ = false;     // written by the watcher, read after it
 };
 
@@ -409,9 +420,10 @@ class Served {
 
 int serve(const Call& call) {
   Log log(call);
+  ApiMemory memory(call.around.clock);
   bool served = false;
   while (true) {
-    const auto again = Served(call, log).serve();
+    const auto again = Served(call, log, memory).serve();
     if (again.ok() && !*again) break;
     if (again.ok()) {
       served = true;

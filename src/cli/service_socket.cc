@@ -117,12 +117,13 @@ class Listening {
 };
 
 // As the asking process read them, but for what depends on where it stands.
-std::optional<int> read_arguments(Request& request, CommandLine& line) {
+std::optional<int> read_arguments(Request& request, CommandLine& line, Output& output) {
   std::vector<char*> arguments;
   for (std::string& argument : request.arguments)
     arguments.push_back(argument.data());
   const std::filesystem::path folder = request.folder;
-  const auto ends = parse_command_line(static_cast<int>(arguments.size()), arguments.data(), line);
+  const auto ends =
+      parse_command_line(static_cast<int>(arguments.size()), arguments.data(), line, output);
   line.project = folder / line.project;
   if (!line.export_file.empty()) line.export_file = (folder / line.export_file).string();
   if (!line.backup_file.empty()) line.backup_file = (folder / line.backup_file).string();
@@ -188,7 +189,7 @@ void CommandServer::serve(Caller& caller) {
   } else {
     CommandLine line;
     const Listening listening(*caller.channel, caller.cancel);
-    const auto ends = read_arguments(*request, line);
+    const auto ends = read_arguments(*request, line, output);
     code = ends ? *ends : run_(line, caller.cancel, output);
   }
   static_cast<void>(caller.channel->send(exit_frame, std::to_string(code)));

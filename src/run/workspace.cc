@@ -213,7 +213,7 @@ Result<RunRecord> Workspace::in_lock(
     const std::function<Result<RunRecord>(Runner&, const RunId&)>& conduct, Cancel& cancel) {
   constexpr std::chrono::milliseconds pause{100};
   Runner runner(parts(store, observer));
-  const RunId id = runner.new_id();
+  const RunId id = around_.run ? *around_.run : runner.new_id();
   TM_CHECK(show_run(id));
   const auto deadline = around_.clock.monotonic() + wait_;
   while (true) {

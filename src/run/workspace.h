@@ -57,6 +57,11 @@ struct Surroundings {
   // Of the same project, claimed and its store open, and outlives this one: its engine, guards,
   // store and lock are used, and its settings hold, whatever tidemark.yaml says by now.
   Workspace* owner = nullptr;
+  // The id that the one run which is begun here is to have; nothing: a new one.
+  std::optional<RunId> run = std::nullopt;
+  // Of the request over the network that asks for it, which has its account already; empty: a
+  // command of this machine.
+  std::string request = {};
 };
 
 struct ReplayOptions {

@@ -152,6 +152,9 @@ class Service {
   Status serve(const Cancel& stop);
   // From any thread.
   ServiceNow now();
+  // The run is to end, for that reason, and is not tried again; false: it does not go on here. From
+  // any thread.
+  bool cancel(const RunId& run, const std::string& why);
   // Runs at a time.
   int places() const { return options_.limits.running_max; }
 

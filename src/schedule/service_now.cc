@@ -73,4 +73,17 @@ ServiceNow Service::now() {
   return found;
 }
 
+bool Service::cancel(const RunId& run, const std::string& why) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [key, fire] : open_) {
+    if (fire.run != run) continue;
+    const auto running = running_.find(fire.task.job);
+    if (running == running_.end()) return false;
+    if (running->second.why.empty()) running->second.why = why;
+    running->second.cancel->request();
+    return true;
+  }
+  return false;
+}
+
 }  // namespace tidemark

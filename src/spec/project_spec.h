@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "spec/api_spec.h"
 #include "spec/calendar.h"
 #include "spec/location.h"
 #include "spec/quiet_hours.h"
@@ -113,6 +114,7 @@ struct ProjectSpec {
   std::int64_t workers = 0;  // runs at a time, of a service
   std::vector<PoolSpec> pools;
   std::vector<CalendarSpec> calendars;
+  std::optional<ApiSpec> api;               // nothing: nobody listens
   std::vector<ConnectionSpec> connections;  // in the order written
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/redis/address.h"
+#include "spec/api_yaml.h"
 #include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
 
@@ -335,7 +336,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
              {.default_note = "none",
               .description = "Names for days on which jobs do not run by themselves (`calendar` in "
                              "a job).",
-              .example = "{berlin: {weekdays_off: [SAT, SUN], file: holidays.csv}}"});
+              .example = "{berlin: {weekdays_off: [SAT, SUN], file: holidays.csv}}"})
+      .field("api", &ProjectSpec::api, api_value(),
+             {.default_note = "none",
+              .description = "Where `tidemark serve` listens for requests over HTTP.",
+              .example = "{listen: \"127.0.0.1:8080\"}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {

@@ -1,5 +1,6 @@
 #include "store/sql_rows.h"
 
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -240,11 +241,17 @@ Result<std::vector<RunWindow>> blocked_windows(SqlSession& session, const JobNam
 }
 
 Result<std::vector<EventRecord>> read_events(SqlSession& session, const RunId& run) {
+  return read_events(session, run, 0, std::numeric_limits<std::int64_t>::max());
+}
+
+Result<std::vector<EventRecord>> read_events(SqlSession& session, const RunId& run,
+                                             std::int64_t after, std::int64_t limit) {
   std::vector<EventRecord> events;
   TM_TRY(auto rows,
          session.prepare("SELECT number, at, stream, state_from, state_to, step, message, detail"
-                         " FROM run_events WHERE run_id = ? ORDER BY number"));
-  rows.bind_text(0, run.get());
+                         " FROM run_events WHERE run_id = ? AND number > ? ORDER BY number "
+                         "LIMIT ?"));
+  rows.bind_text(0, run.get()).bind_int64(1, after).bind_int64(2, limit);
   while (true) {
     TM_TRY(bool has_row, rows.step());
     if (!has_row) return events;

@@ -1,6 +1,7 @@
 // Reading the store's rows into records. For this folder only.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,9 @@ Result<std::vector<StreamRecord>> read_streams(SqlSession& session, const RunId&
 Result<std::optional<RunWindow>> last_loaded(SqlSession& session, const StreamId& stream);
 Result<std::vector<RunWindow>> blocked_windows(SqlSession& session, const JobName& job);
 Result<std::vector<EventRecord>> read_events(SqlSession& session, const RunId& run);
+// Those with a larger number than `after`, at most `limit`.
+Result<std::vector<EventRecord>> read_events(SqlSession& session, const RunId& run,
+                                             std::int64_t after, std::int64_t limit);
 
 // The Error `run.unknown`.
 Error unknown_run(const RunId& run);

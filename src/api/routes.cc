@@ -1,0 +1,108 @@
+#include "api/routes.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "run/job_finder.h"
+
+namespace tidemark {
+namespace {
+
+// So long a request may wait for a command.
+constexpr std::chrono::seconds answer_max{60};
+
+}  // namespace
+
+std::vector<Route> all_routes(const ApiContext& context) {
+  std::vector<Route> routes;
+  for (auto* part : {service_routes, job_routes, run_routes, operation_routes, backfill_routes,
+                     stage_routes, access_routes}) {
+    for (Route& route : part(context))
+      routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+std::function<Answer(const ApiRequest&)> handled_by(const ApiContext& context, Handler handler) {
+  return [&context, handler](const ApiRequest& request) { return handler(context, request); };
+}
+
+CommandWords::CommandWords(std::vector<std::string> command) : list_(std::move(command)) {
+  list_.emplace_back("--json");
+}
+
+CommandWords& CommandWords::flag(const char* option, bool is_set) {
+  if (is_set) list_.emplace_back(option);
+  return *this;
+}
+
+CommandWords& CommandWords::value(const char* option, const std::optional<std::string>& value) {
+  if (value) list_.push_back(std::string(option) + "=" + *value);
+  return *this;
+}
+
+std::vector<std::string> CommandWords::with(const std::vector<std::string>& words) {
+  if (!words.empty()) list_.emplace_back("--");
+  list_.insert(list_.end(), words.begin(), words.end());
+  return std::move(list_);
+}
+
+Answer answer_of(const ApiContext& context, const ApiRequest& request,
+                 std::vector<std::string> arguments) {
+  const Command command{std::move(arguments), std::nullopt, request.id};
+  TM_TRY(const JsonValue document, context.operations.answer_of(command, answer_max));
+  return json_answer(200, document);
+}
+
+Answer begin(const ApiContext& context, const ApiRequest& request, const Begun& begun,
+             std::vector<std::string> arguments) {
+  Operation wanted;
+  wanted.id = request.new_id;
+  wanted.what = begun.what;
+  wanted.on = begun.on;
+  wanted.job = begun.job;
+  Command command{std::move(arguments), std::nullopt, request.id};
+  if (begun.is_run) {
+    wanted.run = RunId(request.new_id);
+    command.run = wanted.run;
+  }
+  TM_TRY(const Operation operation,
+         context.operations.begin(std::move(wanted), std::move(command)));
+  const std::string location = (begun.is_run ? "/v1/runs/" : "/v1/operations/") + request.new_id;
+  return made_answer(202, location, operation_document(operation));
+}
+
+Result<const ServedJob*> served_job(const JobTable& jobs, const std::string& name) {
+  const auto found = jobs.find(name);
+  if (found == jobs.end()) return no_job(name);
+  return found->second.get();
+}
+
+JsonValue run_summary(const RunRecord& run) {
+  JsonValue json;
+  json.set("run_id", run.run.get()).set("job", run.job.get());
+  json.set("status", to_string(run.status())).set("state", to_string(run.state));
+  json.set("started_at", to_text(run.started_at));
+  json.set("ended_at", run.ended_at ? JsonValue(to_text(*run.ended_at)) : JsonValue());
+  json.set("rows_read", run.rows_read.get()).set("rows_loaded", run.rows_loaded.get());
+  return json.set("rows_rejected", run.rows_rejected.get());
+}
+
+Result<std::optional<RunStatus>> status_asked(const ApiRequest& request) {
+  using enum RunStatus;
+  constexpr RunStatus all[] = {running, success, failed, skipped, cancelled, blocked};
+  std::vector<std::string> words;
+  for (const RunStatus status : all)
+    words.emplace_back(to_string(status));
+  TM_TRY(const std::string word, request.word("status", words));
+  for (const RunStatus status : all) {
+    if (to_string(status) == word) return std::optional(status);
+  }
+  return std::optional<RunStatus>();
+}
+
+std::string job_of(const RunRecord& run) {
+  return JobFinder::base_of(run.job).get();
+}
+
+}  // namespace tidemark

@@ -1,0 +1,278 @@
+#include "api/server.h"
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "api/problem.h"
+#include "drivers/hash/hash.h"
+
+namespace tidemark {
+namespace {
+
+constexpr std::size_t request_id_max = 64;
+constexpr std::size_t key_max = 128;
+
+// One that can stand in a line of a log as it is.
+bool is_sane_id(std::string_view id) {
+  return !id.empty() && id.size() <= request_id_max &&
+         std::all_of(id.begin(), id.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' ||
+                  c == '.';
+         });
+}
+
+bool is_sane_key(std::string_view key) {
+  return !key.empty() && key.size() <= key_max &&
+         std::all_of(key.begin(), key.end(), [](char c) { return c >= '!' && c <= '~'; });
+}
+
+std::string lower(std::string_view text) {
+  std::string made(text);
+  std::transform(made.begin(), made.end(), made.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return made;
+}
+
+// What stands behind `Bearer`; empty where the header is none of that kind.
+std::string bearer_of(const HttpRequest& head) {
+  const auto header = head.header("authorization");
+  constexpr std::string_view scheme = "bearer ";
+  if (!header || header->size() <= scheme.size()) return {};
+  if (lower(header->substr(0, scheme.size())) != scheme) return {};
+  return std::string(header->substr(scheme.size()));
+}
+
+// HEAD is asked as GET, and the server leaves out the body.
+std::string method_of(const HttpRequest& head) {
+  return head.method == "HEAD" ? "GET" : head.method;
+}
+
+bool is_json(std::string_view type) {
+  std::string name = lower(type.substr(0, type.find(';')));
+  while (!name.empty() && name.back() == ' ')
+    name.pop_back();
+  return name == "application/json";
+}
+
+// An answer that another try may change is not kept.
+bool is_settled(int status) {
+  return status < 500 && status != 401 && status != 403 && status != 409 && status != 429;
+}
+
+// Whom or what a deed was on, for the audit log.
+std::string object_of(const std::map<std::string, std::string>& path) {
+  return path.empty() ? std::string() : path.begin()->second;
+}
+
+bool names_tag(std::string_view list, std::string_view tag) {
+  return list == "*" || list.find(tag) != std::string_view::npos;
+}
+
+}  // namespace
+
+HttpHandlers Api::handlers() {
+  return {[this](const HttpRequest& head) { return admit(head); },
+          [this](HttpExchange& exchange) { handle(exchange); },
+          [this](int status, std::string_view what) { return refuse(status, what); }};
+}
+
+std::string Api::id_of(const HttpRequest& head) {
+  const auto sent = head.header("x-request-id");
+  if (sent && is_sane_id(*sent)) return std::string(*sent);
+  return new_run_id(parts_.clock, parts_.randomness).get();
+}
+
+// Who asks comes before what there is: without a token nothing is told, not even which paths there
+// are.
+Result<Api::Entered> Api::enter(const HttpRequest& head, std::string& allow) {
+  Entered entered;
+  auto match = router_.match(head.path);
+  const auto found = [&]() -> const Route* {
+    if (!match.ok()) return nullptr;
+    const auto route = match->methods.find(method_of(head));
+    return route == match->methods.end() ? nullptr : route->second;
+  };
+  entered.route = found();
+  const bool is_open = entered.route != nullptr && !entered.route->role;
+  if (!is_open) {
+    const std::string bearer = bearer_of(head);
+    if (bearer.empty()) {
+      return user_error("access.denied", "there is no token with the request",
+                        "send `Authorization: Bearer TOKEN`; `tidemark token create` makes one");
+    }
+    TM_TRY(entered.who, parts_.access.enter(bearer, head.peer));
+  }
+  TM_TRY(entered.match, std::move(match));
+  if (entered.match.methods.empty())
+    return user_error("api.unknown_path", "there is nothing at `" + head.path + "`",
+                      "GET /v1/openapi.yaml tells the paths");
+  allow = entered.match.allow();
+  if (head.method == "OPTIONS") return entered;
+  if (entered.route == nullptr)
+    return user_error("api.unknown_method", head.method + " is not for this path",
+                      "use one of " + allow);
+  return entered;
+}
+
+Status Api::check_role(const Entered& entered, const HttpRequest& raw, const std::string& id) {
+  const Route& route = *entered.route;
+  if (!route.role || entered.who.may(*route.role)) return {};
+  const Error refused = user_error(
+      "access.role",
+      "the token `" + entered.who.token + "` is of a " + std::string(to_string(entered.who.role)) +
+          ", and this takes the role " + std::string(to_string(*route.role)),
+      "ask who has the role, or for a token that has it");
+  TM_CHECK(note(entered, raw, id, status_of(refused)));
+  return refused;
+}
+
+HttpAdmission Api::admit(const HttpRequest& head) {
+  HttpAdmission admission;
+  std::string allow;
+  const auto entered = enter(head, allow);
+  if (entered.ok()) {
+    admission.body_max = entered->route == nullptr ? 0 : entered->route->body_max;
+    return admission;
+  }
+  const std::string id = id_of(head);
+  HttpResponse response = problem(entered.error(), id);
+  if (response.status == 405) response.headers.push_back({"Allow", allow});
+  admission.refusal = complete(std::move(response), head, id);
+  return admission;
+}
+
+HttpResponse Api::refuse(int status, std::string_view what) {
+  const std::string id = new_run_id(parts_.clock, parts_.randomness).get();
+  const Error error = status < 500 ? user_error("api.bad_request", std::string(what))
+                                   : internal_error("api.failed", std::string(what));
+  return complete(problem(status, error, id), {}, id);
+}
+
+void Api::handle(HttpExchange& exchange) {
+  const HttpRequest& raw = exchange.request();
+  const std::string id = id_of(raw);
+  std::string allow;
+  const auto answer = [&](HttpResponse response) {
+    if (!allow.empty() && (response.status == 405 || raw.method == "OPTIONS"))
+      response.headers.push_back({"Allow", allow});
+    exchange.answer(complete(std::move(response), raw, id));
+  };
+  // It was let in once; a token may have been revoked since.
+  const auto entered = enter(raw, allow);
+  if (!entered.ok()) return answer(problem(entered.error(), id));
+  if (entered->route == nullptr) return answer({204, {}, {}});
+  const Status may = check_role(*entered, raw, id);
+  if (!may.ok()) return answer(problem(may.error(), id));
+  const auto request = read(raw, *entered, id);
+  if (!request.ok()) return answer(problem(request.error(), id));
+  if (!entered->route->stream) return answer(perform(*entered, *request, raw));
+  if (raw.method == "HEAD") return answer({200, {{"Content-Type", "text/event-stream"}}, {}});
+  const Status streamed = entered->route->stream(*request, exchange);
+  if (!streamed.ok()) answer(problem(streamed.error(), id));
+}
+
+Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
+                             const std::string& id) {
+  ApiRequest request;
+  request.id = id;
+  request.who = entered.who;
+  request.peer = raw.peer;
+  request.path = entered.match.path;
+  request.pattern = entered.route->pattern;
+  if (const auto last = raw.header("last-event-id")) request.last_event = std::string(*last);
+  if (entered.route->reach == Reach::project && !request.who.jobs.empty())
+    return user_error(
+        "access.other_jobs",
+        "the token `" + request.who.token + "` is for some jobs, and this is of the whole project",
+        "ask for a token without `jobs`");
+  if (entered.route->reach == Reach::job) TM_CHECK(check_job(request.who, request.at("job")));
+  TM_TRY(request.query, read_query(raw.query, entered.route->query));
+  if (raw.body.empty()) return request;
+  if (entered.route->body_max == 0)
+    return user_error("api.no_body", "no body is taken here", "send none");
+  const auto type = raw.header("content-type");
+  if (!type || !is_json(*type))
+    return user_error("api.not_json", "the body is no JSON, as its Content-Type says",
+                      "send JSON, with `Content-Type: application/json`");
+  TM_TRY(request.body, parse_json(raw.body));
+  return request;
+}
+
+HttpResponse Api::perform(const Entered& entered, const ApiRequest& request,
+                          const HttpRequest& raw) {
+  const auto key = raw.header("idempotency-key");
+  if (!key || !entered.route->once) return answer(entered, request, raw);
+  if (is_sane_key(*key)) return perform_once(entered, request, raw, std::string(*key));
+  return problem(user_error("api.bad_key", "the Idempotency-Key is none",
+                            "write 1 to 128 visible characters of ASCII"),
+                 request.id);
+}
+
+HttpResponse Api::perform_once(const Entered& entered, const ApiRequest& request,
+                               const HttpRequest& raw, const std::string& key) {
+  const KeptAnswers::Key whose{request.who.token, key};
+  const std::string digest = sha256_hex(raw.path + "?" + raw.query + "\n" + raw.body);
+  auto known = parts_.answers.begin(whose, digest);
+  if (!known.ok()) return problem(known.error(), request.id);
+  if (*known) return **std::move(known);
+  HttpResponse response = answer(entered, request, raw);
+  if (is_settled(response.status)) {
+    parts_.answers.keep(whose, response);
+  } else {
+    parts_.answers.forget(whose);
+  }
+  return response;
+}
+
+HttpResponse Api::answer(const Entered& entered, const ApiRequest& asked, const HttpRequest& raw) {
+  ApiRequest request = asked;
+  request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
+  auto answered = entered.route->answer(request);
+  HttpResponse response =
+      answered.ok() ? *std::move(answered) : problem(answered.error(), request.id);
+  if (*entered.route->deed == '\0') return response;
+  // Who did what is kept before anybody is told that it was done.
+  const Status noted = note(entered, raw, request.id, response.status);
+  return noted.ok() ? response : problem(503, noted.error(), request.id);
+}
+
+Status Api::note(const Entered& entered, const HttpRequest& raw, const std::string& id,
+                 int status) {
+  Deed deed;
+  deed.request = id;
+  deed.token = entered.who.token;
+  deed.name = entered.who.name;
+  deed.peer = raw.peer;
+  deed.what = *entered.route->deed == '\0' ? entered.route->operation : entered.route->deed;
+  deed.on = object_of(entered.match.path);
+  deed.status = status;
+  parts_.say("request " + id + ": " + deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " +
+             deed.name + ": " + std::to_string(status));
+  Status noted = parts_.access.note(deed);
+  if (noted.ok()) return {};
+  return std::move(noted).error().with_context("keeping the audit log of request " + id);
+}
+
+HttpResponse Api::complete(HttpResponse response, const HttpRequest& raw,
+                           const std::string& id) const {
+  if (response.status == 200 && method_of(raw) == "GET" && !response.body.empty()) {
+    const std::string tag = "\"" + xxh3_hex(response.body) + "\"";
+    response.headers.push_back({"ETag", tag});
+    const auto known = raw.header("if-none-match");
+    if (known && names_tag(*known, tag)) {
+      response.status = 304;
+      response.body.clear();
+      std::erase_if(response.headers,
+                    [](const HttpHeader& header) { return header.name == "Content-Type"; });
+    }
+  }
+  if (response.status == 429 || response.status == 503)
+    response.headers.push_back({"Retry-After", "5"});
+  response.headers.push_back({"X-Request-Id", id});
+  response.headers.push_back({"Cache-Control", "no-store"});
+  response.headers.push_back({"X-Content-Type-Options", "nosniff"});
+  return response;
+}
+
+}  // namespace tidemark

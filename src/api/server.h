@@ -1,0 +1,67 @@
+// Api: what a request goes through before and after its handler: its id, who asks, whether they
+// may, what its path, query and body say, whether it was done before, the account of what was done,
+// and the headers of every answer.
+//
+// Default deny: without a token of this project nothing is answered but health. Owned by who
+// serves, and outlives the server that calls its handlers, from any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "access/access.h"
+#include "api/kept_answers.h"
+#include "api/router.h"
+#include "drivers/http/http.h"
+#include "env/randomness.h"
+
+namespace tidemark {
+
+struct ApiParts {
+  Access& access;
+  const Clock& clock;
+  Randomness& randomness;  // safe from any thread
+  KeptAnswers& answers;
+  std::function<void(const std::string&)> say;  // to the log; from any thread
+};
+
+class Api {
+ public:
+  Api(ApiParts parts, std::vector<Route> routes)
+      : parts_(std::move(parts)), router_(std::move(routes)) {}
+
+  // They refer to this.
+  HttpHandlers handlers();
+  const Router& router() const { return router_; }
+
+ private:
+  // A request as far as its head says what it is.
+  struct Entered {
+    const Route* route = nullptr;  // nothing: OPTIONS
+    Principal who;
+    RouteMatch match;
+  };
+
+  HttpAdmission admit(const HttpRequest& head);
+  void handle(HttpExchange& exchange);
+  HttpResponse refuse(int status, std::string_view what);
+  std::string id_of(const HttpRequest& head);
+  // `allow`: what the path takes, where it is one.
+  Result<Entered> enter(const HttpRequest& head, std::string& allow);
+  Status check_role(const Entered& entered, const HttpRequest& raw, const std::string& id);
+  Result<ApiRequest> read(const HttpRequest& request, const Entered& entered,
+                          const std::string& id);
+  HttpResponse perform(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
+  HttpResponse perform_once(const Entered& entered, const ApiRequest& request,
+                            const HttpRequest& raw, const std::string& key);
+  HttpResponse answer(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
+  Status note(const Entered& entered, const HttpRequest& raw, const std::string& id, int status);
+  HttpResponse complete(HttpResponse response, const HttpRequest& raw, const std::string& id) const;
+
+  const ApiParts parts_;
+  const Router router_;
+};
+
+}  // namespace tidemark

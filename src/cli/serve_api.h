@@ -1,0 +1,59 @@
+// The HTTP API of a service: the listener, and what its requests are answered from. For this folder
+// only.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "api/kept_answers.h"
+#include "api/operations.h"
+#include "api/served_jobs.h"
+#include "cli/commands.h"
+#include "schedule/run_signs.h"
+#include "schedule/service.h"
+
+namespace tidemark {
+
+// What requests are remembered by, also while the service takes up new settings.
+struct ApiMemory {
+  explicit ApiMemory(const Clock& clock) : operations(clock), answers(clock) {}
+  Operations operations;
+  KeptAnswers answers;
+};
+
+// What the API works with; all of it outlives it.
+struct ServedParts {
+  const CommandLine& line;
+  const Surroundings& around;
+  Workspace& workspace;  // claimed, its store open
+  Service& service;
+  const RunSigns& signs;
+  const Cancel& stop;  // the service leaves
+  std::function<void(const std::string&)> say;
+};
+
+// Owned by who serves. The methods from one thread each.
+class ServedApi {
+ public:
+  // Nothing where neither the project nor the command line says where to listen. Errors: those of
+  // the address, of TLS and of the store.
+  static Result<std::unique_ptr<ServedApi>> start(const ServedParts& parts, ApiMemory& memory,
+                                                  const Service::Jobs& jobs);
+  // As stop(0).
+  ~ServedApi();
+  // The project's files were edited.
+  void set_jobs(const Service::Jobs& jobs);
+  // Takes no requests any more; what they began may end within `drain`, and is cancelled after.
+  void stop(std::chrono::milliseconds drain);
+  // `http://127.0.0.1:8080`
+  const std::string& address() const;
+
+ private:
+  struct Parts;
+  explicit ServedApi(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tidemark

@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+"""Every route of docs/api/openapi.yaml, asked of a real service: its answers are as the document says, and who may is
+the role that it names. The program is $TIDEMARK_BINARY, default build/dev/tidemark.
+"""
+
+import pathlib
+import re
+import unittest
+
+import yaml
+
+from support.api_client import ROLES, ServedApi
+from support.json_schema import faults
+from support.temporary_postgres import TemporaryPostgres
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+DOCUMENT = yaml.safe_load((ROOT / "docs/api/openapi.yaml").read_text())
+
+
+def operations():
+    """(METHOD, path, operation) of the document."""
+    return [(method.upper(), path, operation) for path, methods in DOCUMENT["paths"].items()
+            for method, operation in methods.items()]
+
+
+def resolved(schema):
+    """A schema with what it refers to in place, in the words that support/json_schema.py knows."""
+    if isinstance(schema, list):
+        return [resolved(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        name = schema["$ref"].rsplit("/", 1)[1]
+        return resolved(DOCUMENT["components"]["schemas"][name])
+    return {key: resolved(value) for key, value in schema.items()
+            if key not in ("minLength", "maxLength", "maxItems", "example")}
+
+
+def conforms(document, schema):
+    if "allOf" in schema:
+        return [fault for part in schema["allOf"] for fault in conforms(document, part)]
+    return faults(document, schema)
+
+
+class Routes(ServedApi):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(TemporaryPostgres())
+        cls.server.sql("create table orders (id int primary key, day timestamptz not null, n int not null); "
+                       "create index on orders (day); insert into orders select i, timestamptz '2026-01-01 00:00+00' "
+                       "+ i * interval '1 hour', i - 5 from generate_series(0, 89) i")
+
+    def setUp(self):
+        super().setUp()
+        self.project.write("tidemark.yaml", f"connections:\n  shop: {{postgres: \"{self.server.conninfo('postgres')}\"}}\n"
+                                            "  warehouse: {duckdb: warehouse.duckdb}\n")
+        self.project.job("orders", "from: {connection: shop, table: orders, watermark: day}\n"
+                                   "rules: {positive: n >= 0}\n"
+                                   "to: {connection: warehouse, table: orders, load: upsert, key: [id]}\nevery: 1h\n")
+        self.serve()
+        self.run_id = self.begin("/v1/jobs/orders/runs")
+        self.ended(self.run_id)
+        made = self.ask("POST", "/v1/jobs/orders/backfills", "operator", self.body_of("start_backfill"))
+        self.assertEqual(201, made.status, made.body)
+        self.backfill = made.json["backfill_id"]
+
+    def body_of(self, operation):
+        return {"start_backfill": {"from": "2026-01-01", "to": "2026-01-03", "by": "1d"},
+                "query_connection": {"sql": "select 1 as one"},
+                "create_token": {"name": "made", "role": "viewer", "expires": "1d"}}.get(operation)
+
+    def path_of(self, path):
+        names = {"job": "orders", "run": self.run_id, "backfill": self.backfill, "operation": self.run_id,
+                 "connection": "warehouse", "token": self.token("gone", "viewer")}
+        return re.sub(r"{(\w+)}", lambda found: names[found[1]], path)
+
+    def test_each_answers_as_the_document_says(self):
+        for method, path, operation in operations():
+            if operation["operationId"] == "get_run_events":
+                continue  # no document; tests/api_served_test.py has it
+            with self.subTest(operation["operationId"]):
+                answer = self.ask(method, self.path_of(path), "admin", self.body_of(operation["operationId"]))
+                said = operation["responses"].get(str(answer.status))
+                kind = answer.headers.get("Content-Type")
+                if said is None:
+                    self.assertGreaterEqual(answer.status, 400, answer.body)
+                    said = DOCUMENT["components"]["responses"]["problem"]
+                    self.assertEqual("application/problem+json", kind)
+                    # What has ended cannot be changed, and all else of these is there.
+                    self.assertEqual(409, answer.status, answer.body)
+                self.assertTrue(answer.headers["X-Request-Id"])
+                if "content" not in said:
+                    self.assertEqual(b"", answer.body)
+                    continue
+                schema = resolved(said["content"][kind]["schema"])
+                if kind != "application/yaml":
+                    self.assertEqual([], conforms(answer.json, schema))
+                for name in said.get("headers", {}):
+                    self.assertIn(name, answer.headers)
+
+    def test_the_document_is_served_as_it_is(self):
+        answer = self.ask("GET", "/v1/openapi.yaml", "viewer")
+        self.assertEqual((ROOT / "docs/api/openapi.yaml").read_bytes(), answer.body)
+
+    def test_each_is_for_its_role_and_those_above(self):
+        tried = 0
+        for method, path, operation in operations():
+            needed = operation.get("x-role")
+            if needed is None:
+                self.assertEqual([], operation["security"])
+                self.assertIn(self.ask(method, path, None).status, (200, 503))
+                continue
+            place = self.path_of(path).replace("orders", "nobody").replace(self.run_id, "nobody")
+            place = place.replace(self.backfill, "nobody").replace("warehouse", "nobody")
+            for role in (None, *ROLES):
+                with self.subTest(f"{operation['operationId']} {role}"):
+                    answer = self.ask(method, place, role)
+                    tried += 1
+                    if role is None:
+                        self.assertEqual((401, "access.denied"), (answer.status, answer.code))
+                    elif ROLES.index(role) < ROLES.index(needed):
+                        self.assertEqual((403, "access.role"), (answer.status, answer.code))
+                    else:
+                        self.assertNotIn(answer.status, (401, 403), answer.body)
+        self.assertGreater(tried, 200)
+
+    def test_what_the_document_does_not_say_is_refused(self):
+        for method, path, operation in operations():
+            if operation.get("x-role") is None:
+                continue
+            with self.subTest(operation["operationId"]):
+                unknown = self.ask(method, self.path_of(path) + "?nothing=1")
+                self.assertEqual((400, "api.unknown_parameter"), (unknown.status, unknown.code))
+                if "requestBody" in operation:
+                    body = self.ask(method, self.path_of(path), body={"nothing": 1})
+                    self.assertEqual((400, "api.bad_body"), (body.status, body.code))
+                other = self.ask("PATCH", self.path_of(path))
+                self.assertEqual((405, "api.unknown_method"), (other.status, other.code))
+
+
+if __name__ == "__main__":
+    unittest.main()
