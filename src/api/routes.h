@@ -34,6 +34,8 @@ struct ApiContext {
   std::function<bool(const RunId&, const std::string&)> cancel_run;
   // Whether the service does its work; else why not. Any thread.
   std::function<Status()> is_ready;
+  // What the service tells of itself, in the text of Prometheus. Any thread.
+  std::function<std::string()> metrics;
 };
 
 std::vector<Route> all_routes(const ApiContext& context);

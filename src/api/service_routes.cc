@@ -27,6 +27,11 @@ Answer ready(const ApiContext& context, const ApiRequest&) {
       JsonValue().set("status", leaves ? "leaving" : "failing").set("why", is_ready.error().code));
 }
 
+Answer get_metrics(const ApiContext& context, const ApiRequest&) {
+  return HttpResponse{
+      200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, context.metrics()};
+}
+
 Answer get_document(const ApiContext&, const ApiRequest&) {
   return HttpResponse{200, {{"Content-Type", "application/yaml"}}, std::string(openapi_text)};
 }
@@ -137,6 +142,14 @@ std::vector<Route> service_routes(const ApiContext& context) {
        {},
        0,
        handled_by(context, ready)},
+      {"GET",
+       "/metrics",
+       "get_metrics",
+       viewer,
+       Reach::project,
+       {},
+       0,
+       handled_by(context, get_metrics)},
       {"GET",
        "/v1/openapi.yaml",
        "get_document",

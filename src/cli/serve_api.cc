@@ -10,6 +10,7 @@
 #include "api/routes.h"
 #include "api/server.h"
 #include "cli/call.h"
+#include "cli/serve_metrics.h"
 #include "cli/status_command.h"
 #include "drivers/http/http_server.h"
 #include "run/project_store.h"
@@ -42,6 +43,7 @@ class KeptOutput final : public Output {
   void err(std::string_view) override {}
   bool is_live() const override { return false; }
   int page_lines() const override { return 0; }
+  int page_columns() const override { return 0; }
 
   CommandEnd end(int exit_code) {
     const std::lock_guard lock(mutex_);
@@ -181,7 +183,10 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
       project, parts->jobs, *parts->store, *parts->access, operations, *parts->streams,
       around.clock,
       [&service](const RunId& id, const std::string& why) { return service.cancel(id, why); },
-      [readiness = parts->readiness.get()] { return (*readiness)(); }});
+      [readiness = parts->readiness.get()] { return (*readiness)(); },
+      [served, store = parts->store.get()] {
+        return served.metrics.text(moment_of(served.workspace, served.service, *store));
+      }});
   parts->api = std::make_unique<Api>(
       ApiParts{*parts->access, around.clock, around.randomness, memory.answers, served.say},
       all_routes(*parts->context));

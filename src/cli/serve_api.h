@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
+#include "telemetry/service_metrics.h"
 
 namespace tidemark {
 
@@ -30,6 +31,7 @@ struct ServedParts {
   Workspace& workspace;  // claimed, its store open
   Service& service;
   const RunSigns& signs;
+  ServiceMetrics& metrics;
   const Cancel& stop;  // the service leaves
   std::function<void(const std::string&)> say;
 };

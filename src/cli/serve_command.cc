@@ -165,17 +165,26 @@ Status compare(const RunnerParts& parts, const JobSpec& job, RunSigns& signs, Ca
 // A service of the project as its settings are now.
 class Served {
  public:
-  Served(const Call& call, Log& log, ApiMemory& memory)
-      : call_(call), log_(log), memory_(memory), progress_(call.around.clock), stop_(call.cancel) {}
+  Served(const Call& call, Log& log, ApiMemory& memory, ServiceMetrics& metrics)
+      : call_(call),
+        log_(log),
+        memory_(memory),
+        metrics_(metrics),
+        progress_(call.around.clock),
+        stop_(call.cancel) {}
 
   // Until it is to stop. True: tidemark.yaml was changed, so it is to begin anew.
   Result<bool> serve() {
     Surroundings around = call_.around;
     around.process_ends = false;
+    around.store_took = [&](std::string_view what, std::chrono::nanoseconds took) {
+      metrics_.store_took(what, took);
+    };
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
     TM_CHECK(check_alone(workspace_->project(), call_.line));
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
+    workspace_->watch_runs(metrics_);
     TM_TRY(store_, workspace_->store());
     if (workspace_->project().stage.shared) {
       TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,
@@ -199,8 +208,12 @@ class Served {
                          return perform(job, run, RunOptions{}, cancel);
                        },
                        [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
-                       [&](const ServiceNote& note) { log_.tell(note); },
+                       [&](const ServiceNote& note) {
+                         log_.tell(note);
+                         metrics_.note(note);
+                       },
                        [&](const std::string& text) { log_.say(text); }};
+    parts.delayed = [&](std::chrono::milliseconds delay) { metrics_.delayed(delay); };
     parts.backfill = [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
       return next_part(job, backfill, cancel);
     };
@@ -228,9 +241,8 @@ class Served {
                  return run_command(line, beside, cancel, output);
                }));
     const ServedParts served_parts{
-        call_.line, around, *workspace_, service, progress_, stop_, [&](const std::string& text) {
-          log_.say(text);
-        }};
+        call_.line, around,   *workspace_, service,
+        progress_,  metrics_, stop_,       [&](const std::string& text) { log_.say(text); }};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
                          api_ ? " at " + api_->address() : ""));
@@ -406,6 +418,7 @@ class Served {
   const Call& call_;
   Log& log_;
   ApiMemory& memory_;
+  ServiceMetrics& metrics_;
   // Progress of many runs at a time is for `status`, not for lines.
   RunSigns progress_;
   Cancel stop_;
@@ -421,9 +434,10 @@ class Served {
 int serve(const Call& call) {
   Log log(call);
   ApiMemory memory(call.around.clock);
+  ServiceMetrics metrics(call.around.clock);
   bool served = false;
   while (true) {
-    const auto again = Served(call, log, memory).serve();
+    const auto again = Served(call, log, memory, metrics).serve();
     if (again.ok() && !*again) break;
     if (again.ok()) {
       served = true;

@@ -59,6 +59,7 @@ std::vector<MetricSpec> all_metrics() {
       {"tidemark_connection_sessions_limit", gauge,
        "How many there may be, where that is limited."},
       {"tidemark_connection_pace", gauge, "Of the pace that is allowed; below 1: it is strained."},
+      {"tidemark_store_answers", gauge, "1: the store answers; 0: it does not."},
       {"tidemark_store_seconds", histogram, "How long the store took, by what was asked.",
        store_bounds},
       {"tidemark_volume_free_bytes", gauge, "Free on the volume, for whoever is not root."},
@@ -184,7 +185,16 @@ void ServiceMetrics::delayed(std::chrono::milliseconds delay) {
   metrics_.observe("tidemark_scheduling_delay_seconds", {}, seconds(delay));
 }
 
-void ServiceMetrics::set_store(const StoreOverview& store) {
+void ServiceMetrics::set_store(const std::optional<StoreOverview>& told) {
+  metrics_.set("tidemark_store_answers", {}, told ? 1 : 0);
+  if (!told) {
+    for (const char* name :
+         {"tidemark_fires_waiting", "tidemark_fires_running", "tidemark_fires_to_retry",
+          "tidemark_servers", "tidemark_oldest_fire_wait_seconds"})
+      metrics_.clear(name);
+    return;
+  }
+  const StoreOverview& store = *told;
   const auto set = [&](const char* name, std::int64_t value) {
     metrics_.set(name, {}, static_cast<double>(value));
   };

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -26,7 +27,7 @@ namespace tidemark {
 
 // What is told of a moment, beside what was counted.
 struct ServiceMoment {
-  StoreOverview store;
+  std::optional<StoreOverview> store;  // nothing: it does not answer
   ServiceNow now;
   std::vector<std::pair<std::string, VolumeSpace>> volumes;  // for what: `stage`, `store`, `spill`
   struct Use {
@@ -67,7 +68,7 @@ class ServiceMetrics final : public RunObserver {
   };
   std::string label_of(const JobName& job);  // with mutex_ held
   MetricLabels of_job(const JobName& job);
-  void set_store(const StoreOverview& store);
+  void set_store(const std::optional<StoreOverview>& store);
   void set_jobs(UtcMicros at);
   void set_process();
 

@@ -101,6 +101,16 @@ TEST_F(ServiceMetricsTest, JobsBeyondTheBoundAreToldTogether) {
                     Not(HasSubstr("job2000"))));
 }
 
+TEST_F(ServiceMetricsTest, OfAStoreThatDoesNotAnswerNothingIsMadeUp) {
+  ServiceMoment moment;
+  moment.store.emplace();
+  moment.store->fires_waiting = 7;
+  EXPECT_THAT(metrics_.text(moment),
+              AllOf(HasSubstr("tidemark_fires_waiting 7"), HasSubstr("tidemark_store_answers 1")));
+  EXPECT_THAT(text(), AllOf(Not(HasSubstr("tidemark_fires_waiting ")),
+                            HasSubstr("tidemark_store_answers 0")));
+}
+
 TEST_F(ServiceMetricsTest, TheProcessIsTold) {
   const std::string told = text();
   EXPECT_THAT(told, AllOf(HasSubstr("process_resident_memory_bytes "),
