@@ -26,6 +26,9 @@
 
 namespace tidemark {
 
+// How long the entries of the audit log are kept.
+inline constexpr std::chrono::hours audit_kept_for{400 * 24};
+
 struct NewToken {
   std::string name;
   Role role = Role::viewer;

@@ -55,6 +55,10 @@ Answer get_status(const ApiContext& context, const ApiRequest& request) {
   return answer_of(context, request, CommandWords({"status"}).with());
 }
 
+Answer look_at_all(const ApiContext& context, const ApiRequest& request) {
+  return answer_of(context, request, CommandWords({"doctor"}).with());
+}
+
 Answer get_project(const ApiContext& context, const ApiRequest&) {
   const ProjectSpec& project = context.project;
   JsonArray connections;
@@ -113,7 +117,7 @@ Status check_connection(const ApiContext& context, const std::string& name) {
 Answer test_connection(const ApiContext& context, const ApiRequest& request) {
   const std::string& name = request.at("connection");
   TM_CHECK(check_connection(context, name));
-  return answer_of(context, request, CommandWords({"connection", "show"}).with({name}));
+  return answer_of(context, request, CommandWords({"connection", "test"}).with({name}));
 }
 
 Answer query_connection(const ApiContext& context, const ApiRequest& request) {
@@ -175,6 +179,14 @@ std::vector<Route> service_routes(const ApiContext& context) {
        {},
        0,
        handled_by(context, get_status)},
+      {"POST",
+       "/v1/doctor",
+       "look_at_all",
+       operator_,
+       Reach::project,
+       {},
+       0,
+       handled_by(context, look_at_all)},
       {"GET",
        "/v1/project",
        "get_project",

@@ -169,7 +169,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   TM_TRY(parts->store,
          open_store_database(project.store, project.root, around.files, around.clock));
   TM_TRY(auto tokens, open_store_database(project.store, project.root, around.files, around.clock));
-  TM_TRY(parts->access, StoreAccess::open(std::move(tokens), project.history, around.clock));
+  TM_TRY(parts->access, StoreAccess::open(std::move(tokens), audit_kept_for, around.clock));
   parts->jobs.set(jobs);
   parts->readiness = std::make_unique<Readiness>(*parts->store, around.clock, served.stop);
   Operations& operations = memory.operations;

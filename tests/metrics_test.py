@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+"""`GET /metrics` of a real service: what Prometheus would read, and whether it is so.
+
+The program is $TIDEMARK_BINARY, default build/dev/tidemark. Needs promtool.
+"""
+
+import re
+import sqlite3
+import subprocess
+import time
+import unittest
+
+from support.api_client import ServedApi
+
+COPY = """\
+from: {connection: shop, table: items, watermark: changed_at}
+to: {connection: warehouse, table: items, load: upsert, key: [id]}
+"""
+
+
+class Metrics(ServedApi):
+    def metrics(self):
+        answer = self.ask("GET", "/metrics", "viewer")
+        self.assertEqual(200, answer.status, answer.body)
+        self.assertTrue(answer.headers["Content-Type"].startswith("text/plain; version=0.0.4"))
+        done = subprocess.run(["promtool", "check", "metrics"], input=answer.body, capture_output=True)
+        self.assertEqual((0, b""), (done.returncode, done.stderr), answer.body.decode())
+        told = {}
+        for line in answer.body.decode().splitlines():
+            if not line.startswith("#"):
+                series, value = line.rsplit(" ", 1)
+                told[series] = float(value)
+        return told
+
+    def test_runs_and_their_rows_are_counted_whoever_began_them(self):
+        self.job("orders", "rules: {small: id < 2}\n")
+        self.serve()
+        self.assertNotIn("tidemark_runs_total", "".join(self.metrics()))
+        self.ended(self.begin("/v1/jobs/orders/runs"))
+        self.assertEqual(0, self.project.call("run", "orders").code)
+        told = self.metrics()
+        of_job = '{etl_job="orders"}'
+        self.assertEqual(1, told['tidemark_runs_total{etl_job="orders",status="success"}'])
+        self.assertEqual(1, told['tidemark_runs_total{etl_job="orders",status="skipped"}'], "the one by hand")
+        self.assertEqual((2, 1, 1), tuple(told[f"tidemark_run_rows_{what}_total{of_job}"]
+                                          for what in ("read", "loaded", "rejected")))
+        self.assertGreater(told[f"tidemark_run_staged_bytes_total{of_job}"], 0)
+        self.assertLess(abs(told[f"tidemark_job_last_success_timestamp_seconds{of_job}"] - time.time()), 60)
+        for step in ("plan", "extract", "load"):
+            self.assertGreaterEqual(told[f'tidemark_run_step_seconds_count{{step="{step}"}}'], 1)
+        self.assertGreater(told['tidemark_store_seconds_count{what="write"}'], 2)
+        self.assertEqual(1, told["tidemark_store_answers"])
+        for volume in ("spill", "stage", "store"):
+            self.assertGreater(told[f'tidemark_volume_size_bytes{{volume="{volume}"}}'],
+                               told[f'tidemark_volume_free_bytes{{volume="{volume}"}}'])
+        self.assertGreater(told["process_cpu_seconds_total"], 0)
+        self.assertEqual(0, told['tidemark_connection_sessions{connection="warehouse"}'])
+
+    def test_the_lag_is_that_of_the_data(self):
+        hour_ago = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() - 3600))
+        with sqlite3.connect(self.project.dir / "shop.db") as shop:
+            shop.execute("create table items (id integer primary key, changed_at text)")
+            shop.execute("insert into items values (1, '2026-01-01 00:00:00'), (2, ?)", (hour_ago,))
+        shop.close()
+        self.project.job("items", COPY.replace("watermark: changed_at", "watermark: changed_at, "
+                                               "columns: {changed_at: timestamp}"))
+        self.serve()
+        done = self.ended(self.begin("/v1/jobs/items/runs"))
+        self.assertEqual("done", done["state"], done)
+        lag = [value for series, value in self.metrics().items() if series.startswith("tidemark_job_data_lag_seconds")]
+        self.assertEqual(1, len(lag))
+        self.assertLess(abs(lag[0] - 3600), 120)
+
+    def test_scheduled_fires_are_counted_with_their_delay(self):
+        self.job("often", "every: 1s\n")
+        self.serve()
+        deadline = time.monotonic() + 60
+        while (told := self.metrics()).get('tidemark_fires_total{state="done",task="run"}', 0) < 2:
+            self.assertLess(time.monotonic(), deadline, told)
+            time.sleep(0.3)
+        self.assertGreaterEqual(told["tidemark_scheduling_delay_seconds_count"], 2)
+
+    def test_nothing_out_of_a_row_or_a_secret_is_told(self):
+        self.project.write("data/orders-1.csv", "id,name\n1,canary-in-a-row\n2,other\n")
+        self.project.job("orders", 'from: {connection: landing, files: "orders-*.csv"}\n'
+                                   "rules: {no_canary: name not like 'canary%'}\n"
+                                   "to: {connection: warehouse, table: orders, load: append}\n")
+        self.serve()
+        self.ended(self.begin("/v1/jobs/orders/runs"))
+        text = "\n".join(self.metrics())
+        self.assertIsNone(re.search("canary|tdm_", text))
+
+
+if __name__ == "__main__":
+    unittest.main()
