@@ -102,7 +102,7 @@ class Doctor(Looked):
         os.chmod(self.project.dir / ".tidemark", 0o777)
         found = self.look(0, "doctor")["folder .tidemark"][0]
         self.assertEqual("warning", found["kind"])
-        self.assertIn("chmod go-w", found["remedy"])
+        self.assertIn("chmod go=", found["remedy"])
 
     def test_few_open_files_are_warned_of(self):
         done = self.project.call("doctor", "--json", prefix=("bash", "-c", 'ulimit -n 256; exec "$0" "$@"'))

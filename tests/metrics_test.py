@@ -35,7 +35,8 @@ class Metrics(ServedApi):
     def test_runs_and_their_rows_are_counted_whoever_began_them(self):
         self.job("orders", "rules: {small: id < 2}\n")
         self.serve()
-        self.assertNotIn("tidemark_runs_total", "".join(self.metrics()))
+        self.assertEqual(0, self.metrics()['tidemark_runs_total{etl_job="orders",status="failed"}'],
+                         "the first one that fails is seen as one more")
         self.ended(self.begin("/v1/jobs/orders/runs"))
         self.assertEqual(0, self.project.call("run", "orders").code)
         told = self.metrics()
@@ -45,7 +46,7 @@ class Metrics(ServedApi):
         self.assertEqual((2, 1, 1), tuple(told[f"tidemark_run_rows_{what}_total{of_job}"]
                                           for what in ("read", "loaded", "rejected")))
         self.assertGreater(told[f"tidemark_run_staged_bytes_total{of_job}"], 0)
-        self.assertLess(abs(told[f"tidemark_job_last_success_timestamp_seconds{of_job}"] - time.time()), 60)
+        self.assertNotIn(f"tidemark_job_last_success_timestamp_seconds{of_job}", told, "nothing says when it is to run")
         for step in ("plan", "extract", "load"):
             self.assertGreaterEqual(told[f'tidemark_run_step_seconds_count{{step="{step}"}}'], 1)
         self.assertGreater(told['tidemark_store_seconds_count{what="write"}'], 2)
@@ -79,6 +80,22 @@ class Metrics(ServedApi):
             self.assertLess(time.monotonic(), deadline, told)
             time.sleep(0.3)
         self.assertGreaterEqual(told["tidemark_scheduling_delay_seconds_count"], 2)
+        self.assertLess(abs(told['tidemark_job_last_success_timestamp_seconds{etl_job="often"}'] - time.time()), 60)
+
+    def test_since_when_none_ended_well_is_known_over_a_restart(self):
+        self.job("often", "every: 1s\n")
+        self.serve()
+        deadline = time.monotonic() + 60
+        while self.metrics().get('tidemark_fires_total{state="done",task="run"}', 0) < 1:
+            self.assertLess(time.monotonic(), deadline)
+            time.sleep(0.3)
+        self.stop()
+        self.job("often", 'cron: "0 0 1 1 *"\n')
+        time.sleep(1.5)
+        began = time.time()
+        self.serve()
+        told = self.metrics()['tidemark_job_last_success_timestamp_seconds{etl_job="often"}']
+        self.assertLess(told, began - 1)
 
     def test_nothing_out_of_a_row_or_a_secret_is_told(self):
         self.project.write("data/orders-1.csv", "id,name\n1,canary-in-a-row\n2,other\n")

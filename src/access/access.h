@@ -51,6 +51,9 @@ class Access {
   // Error `access.denied` for a token that is unknown, expired or revoked, `access.locked` for an
   // address that tried too many.
   virtual Result<Principal> enter(std::string_view bearer, std::string_view peer) = 0;
+  // The same where it can be told without waiting for anything; else nothing.
+  virtual std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
+                                                         std::string_view peer) = 0;
   // Kept for the audit log, before the answer goes out where something was changed.
   virtual Status note(const Deed& deed) = 0;
 };

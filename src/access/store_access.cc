@@ -86,22 +86,23 @@ std::shared_ptr<const StoreAccess::Known> StoreAccess::newest() const {
   return known_;
 }
 
+bool StoreAccess::is_younger(const Known* than, std::chrono::milliseconds age) const {
+  return than != nullptr && clock_.monotonic() - than->at < age;
+}
+
 // One reads while the others go on with what is known, as long as it is fresh enough.
 Result<std::shared_ptr<const StoreAccess::Known>> StoreAccess::known() {
-  const auto is_younger = [&](const std::shared_ptr<const Known>& than,
-                              std::chrono::milliseconds age) {
-    return than != nullptr && clock_.monotonic() - than->at < age;
-  };
   auto now = newest();
-  if (is_younger(now, read_again_after)) return now;
+  if (is_younger(now.get(), read_again_after)) return now;
   std::unique_lock reading(reading_, std::defer_lock);
-  if (is_younger(now, seen_within)) {
+  if (is_younger(now.get(), seen_within)) {
     if (!reading.try_lock()) return now;
-  } else {
-    reading.lock();
+  } else if (!reading.try_lock_for(seen_within)) {
+    return internal_error("store.busy", "the store does not tell which tokens there are",
+                          Retry::backoff, "ask again in a moment");
   }
   now = newest();  // somebody may have read it meanwhile
-  if (is_younger(now, read_again_after)) return now;
+  if (is_younger(now.get(), read_again_after)) return now;
   TM_CHECK(read_again());
   return newest();
 }
@@ -129,23 +130,38 @@ Status StoreAccess::read_again() {
 }
 
 Result<Principal> StoreAccess::enter(std::string_view bearer, std::string_view peer) {
-  if (bearer.empty()) return denied();
-  if (const auto wait = lockout_.locked_for(peer)) return locked(*wait);
-  const std::optional<TokenText> text = parse_token(bearer);
-  if (!text) {
-    lockout_.wrong(peer);
-    return denied();
-  }
+  // Of what cannot be a token the store is not asked.
+  if (!parse_token(bearer)) return enter_by({}, bearer, peer);
   TM_TRY(const std::shared_ptr<const Known> all, known());
-  const auto found = all->by_id.find(text->id);
-  if (found == all->by_id.end() || !are_same(text->hash(), found->second.hash)) {
+  return enter_by(*all, bearer, peer);
+}
+
+std::optional<Result<Principal>> StoreAccess::enter_at_once(std::string_view bearer,
+                                                            std::string_view peer) {
+  const auto text = parse_token(bearer);
+  if (!text) return enter_by({}, bearer, peer);
+  const auto now = newest();
+  if (!is_younger(now.get(), seen_within)) return std::nullopt;
+  // One that is not known may have been made since.
+  if (!is_younger(now.get(), read_again_after) && !now->by_id.contains(text->id))
+    return std::nullopt;
+  return enter_by(*now, bearer, peer);
+}
+
+Result<Principal> StoreAccess::enter_by(const Known& all, std::string_view bearer,
+                                        std::string_view peer) {
+  if (bearer.empty()) return denied();
+  const std::optional<TokenText> text = parse_token(bearer);
+  const auto found = text ? all.by_id.find(text->id) : all.by_id.end();
+  if (found == all.by_id.end() || !are_same(text->hash(), found->second.hash)) {
+    if (const auto wait = lockout_.locked_for(peer)) return locked(*wait);
     lockout_.wrong(peer);
     return denied();
   }
   const TokenRecord& token = found->second;
   const auto since =
-      std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - all->at);
-  const UtcMicros now(all->now.get() + since.count());
+      std::chrono::duration_cast<std::chrono::microseconds>(clock_.monotonic() - all.at);
+  const UtcMicros now(all.now.get() + since.count());
   const std::optional<Role> role = role_of(token.role);
   if (!token.is_live(now) || !role) return ended(token);
   remember_use(token, now);

@@ -54,7 +54,12 @@ class StoreAccess final : public Access {
 
   // A token that was wrong counts against the address; one that has expired or was revoked does
   // not, since nobody guesses those.
+  // A token that is right lets in from a locked address too: who guesses behind the same proxy
+  // locks out nobody else. While another thread waits for the store it is waited for two seconds at
+  // most.
   Result<Principal> enter(std::string_view bearer, std::string_view peer) override;
+  std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
+                                                 std::string_view peer) override;
   Status note(const Deed& deed) override;
 
   // `by` is who does it; what it says of `what` and `on` is set here. `user.bad_token` where the
@@ -78,6 +83,8 @@ class StoreAccess final : public Access {
         table_(*database_),
         log_(*database_, audit),
         lockout_(clock) {}
+  Result<Principal> enter_by(const Known& all, std::string_view bearer, std::string_view peer);
+  bool is_younger(const Known* than, std::chrono::milliseconds age) const;
   Result<std::shared_ptr<const Known>> known();
   std::shared_ptr<const Known> newest() const;
   Status read_again();
@@ -90,7 +97,7 @@ class StoreAccess final : public Access {
   AuditLog log_;
   Lockout lockout_;
 
-  std::mutex reading_;  // whoever reads the tokens again
+  std::timed_mutex reading_;  // whoever reads the tokens again
   mutable std::mutex mutex_;
   // Shared, since it is read while the next is put into its place. The rest is guarded by mutex_.
   std::shared_ptr<const Known> known_;

@@ -157,10 +157,29 @@ TEST_F(StoreAccessTest, WhoTriesTooManyIsNotHeardForAWhile) {
   const std::string text = make().text.reveal();
   for (int i = 0; i < 10; ++i)
     EXPECT_EQ(refused(new_token().text.reveal(), "198.51.100.7"), "access.denied");
-  EXPECT_EQ(refused(text, "198.51.100.7"), "access.locked");
-  EXPECT_EQ(refused(text), "let in") << "another address is heard";
+  EXPECT_EQ(refused(new_token().text.reveal(), "198.51.100.7"), "access.locked");
+  EXPECT_EQ(refused("no token", "198.51.100.7"), "access.locked");
+  EXPECT_EQ(refused(text, "198.51.100.7"), "let in")
+      << "who sits behind the same proxy is not locked out";
+  EXPECT_EQ(refused(new_token().text.reveal()), "access.denied") << "another address is heard";
   clock_.advance(minutes(1));
-  EXPECT_EQ(refused(text, "198.51.100.7"), "let in");
+  EXPECT_EQ(refused(new_token().text.reveal(), "198.51.100.7"), "access.denied");
+}
+
+TEST_F(StoreAccessTest, AtOnceIsToldOnlyWhatIsKnown) {
+  const std::string text = make().text.reveal();
+  EXPECT_FALSE(access_->enter_at_once(text, "192.0.2.1")) << "the store was not asked yet";
+  ASSERT_EQ(refused(text), "let in");
+  const int before = asked_;
+  EXPECT_TRUE(access_->enter_at_once(text, "192.0.2.1")->ok());
+  EXPECT_FALSE(access_->enter_at_once(new_token().text.reveal(), "192.0.2.1")->ok());
+  clock_.advance(milliseconds(1500));
+  EXPECT_TRUE(access_->enter_at_once(text, "192.0.2.1")->ok());
+  EXPECT_FALSE(access_->enter_at_once(new_token().text.reveal(), "192.0.2.1"))
+      << "it may have been made since";
+  clock_.advance(seconds(1));
+  EXPECT_FALSE(access_->enter_at_once(text, "192.0.2.1")) << "it may be revoked by now";
+  EXPECT_EQ(asked_, before);
 }
 
 TEST_F(StoreAccessTest, StrangersCostTheStoreNothing) {

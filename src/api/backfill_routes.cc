@@ -62,6 +62,11 @@ Answer start_backfill(const ApiContext& context, const ApiRequest& request) {
       .flag("--allow-empty", body.flag("allow_empty"))
       .flag("--in-quiet-hours", body.flag("in_quiet_hours"));
   TM_CHECK(body.end());
+  if (downstream.value_or(false) && !request.who.jobs.empty())
+    return user_error("access.other_jobs",
+                      "the token `" + request.who.token +
+                          "` is for some jobs, and `downstream` runs those behind this one",
+                      "leave it out, or ask for a token without `jobs`");
   if (!from)
     return user_error("api.bad_body", "`from` is missing",
                       "write there a value of the job's watermark, for example \"2026-01-01\"");

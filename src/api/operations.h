@@ -60,6 +60,7 @@ struct Operation {
 class Operations {
  public:
   static constexpr int running_max = 16;
+  // Fewer than the server has threads, so that others are answered meanwhile.
   static constexpr int waited_for_max = 8;
   static constexpr std::size_t kept_max = 1'000;
   static constexpr std::chrono::hours kept_for{1};

@@ -129,6 +129,11 @@ Answer replay_run(const ApiContext& context, const ApiRequest& request) {
       .flag("--allow-empty", body.flag("allow_empty"))
       .value("--to", body.text("to"));
   TM_CHECK(body.end());
+  if (body.text("to") && !request.who.jobs.empty())
+    return user_error("access.other_jobs",
+                      "the token `" + request.who.token +
+                          "` is for some jobs, and `to` may name a connection that others use",
+                      "ask for a token without `jobs`");
   TM_TRY(const RunRecord run, find_run(context, request));
   return begin(context, request, {"replay_run", run.run.get(), job_of(run), true},
                arguments.with({run.run.get()}));

@@ -70,8 +70,12 @@ void RunStreams::look() {
   for (auto stream = streams_.begin(); stream != streams_.end();) {
     const std::pair key(stream->run, stream->after);
     auto found = looks.find(key);
-    if (found == looks.end())
+    if (found == looks.end()) {
       found = looks.emplace(key, events_after(store_, {stream->run, stream->after})).first;
+      // A store that is away is asked once in a round, and not for each of them.
+      const bool is_away = !found->second.ok() && found->second.error().code != "run.unknown";
+      if (is_away) return;
+    }
     if (tell(*stream, found->second, now)) {
       ++stream;
       continue;

@@ -86,6 +86,26 @@ std::string Api::id_of(const HttpRequest& head) {
 // Who asks comes before what there is: without a token nothing is told, not even which paths there
 // are.
 Result<Api::Entered> Api::enter(const HttpRequest& head, std::string& allow) {
+  return enter_as(head, allow, [&](const std::string& bearer) {
+    return parts_.access.enter(bearer, head.peer);
+  });
+}
+
+std::optional<Result<Api::Entered>> Api::enter_at_once(const HttpRequest& head,
+                                                       std::string& allow) {
+  bool is_known = true;
+  auto entered = enter_as(head, allow, [&](const std::string& bearer) -> Result<Principal> {
+    auto who = parts_.access.enter_at_once(bearer, head.peer);
+    is_known = who.has_value();
+    return is_known ? *std::move(who) : Result<Principal>(Principal{});
+  });
+  if (!is_known) return std::nullopt;
+  return entered;
+}
+
+Result<Api::Entered> Api::enter_as(
+    const HttpRequest& head, std::string& allow,
+    const std::function<Result<Principal>(const std::string&)>& who) {
   Entered entered;
   auto match = router_.match(head.path);
   const auto found = [&]() -> const Route* {
@@ -101,7 +121,7 @@ Result<Api::Entered> Api::enter(const HttpRequest& head, std::string& allow) {
       return user_error("access.denied", "there is no token with the request",
                         "send `Authorization: Bearer TOKEN`; `tidemark token create` makes one");
     }
-    TM_TRY(entered.who, parts_.access.enter(bearer, head.peer));
+    TM_TRY(entered.who, who(bearer));
   }
   TM_TRY(entered.match, std::move(match));
   if (entered.match.methods.empty())
@@ -130,13 +150,20 @@ Status Api::check_role(const Entered& entered, const HttpRequest& raw, const std
 HttpAdmission Api::admit(const HttpRequest& head) {
   HttpAdmission admission;
   std::string allow;
-  const auto entered = enter(head, allow);
-  if (entered.ok()) {
-    admission.body_max = entered->route == nullptr ? 0 : entered->route->body_max;
+  // This thread serves all connections, so it waits for nobody. Who cannot be told at once may send
+  // a body, of which there is a limit for all together, and is asked for after it.
+  const auto entered = enter_at_once(head, allow);
+  if (!entered) {
+    admission.body_max = document_body_max;
+    return admission;
+  }
+  if (entered->ok()) {
+    const Route* const route = (*entered)->route;
+    admission.body_max = route == nullptr ? 0 : route->body_max;
     return admission;
   }
   const std::string id = id_of(head);
-  HttpResponse response = problem(entered.error(), id);
+  HttpResponse response = problem(entered->error(), id);
   if (response.status == 405) response.headers.push_back({"Allow", allow});
   admission.refusal = complete(std::move(response), head, id);
   return admission;
@@ -202,7 +229,11 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
 HttpResponse Api::perform(const Entered& entered, const ApiRequest& request,
                           const HttpRequest& raw) {
   const auto key = raw.header("idempotency-key");
-  if (!key || !entered.route->once) return answer(entered, request, raw);
+  if (!key || !entered.route->once) {
+    Answered answered = answer(entered, request, raw);
+    return answered.noted.ok() ? std::move(answered.response)
+                               : problem(503, answered.noted.error(), request.id);
+  }
   if (is_sane_key(*key)) return perform_once(entered, request, raw, std::string(*key));
   return problem(user_error("api.bad_key", "the Idempotency-Key is none",
                             "write 1 to 128 visible characters of ASCII"),
@@ -216,25 +247,28 @@ HttpResponse Api::perform_once(const Entered& entered, const ApiRequest& request
   auto known = parts_.answers.begin(whose, digest);
   if (!known.ok()) return problem(known.error(), request.id);
   if (*known) return **std::move(known);
-  HttpResponse response = answer(entered, request, raw);
-  if (is_settled(response.status)) {
-    parts_.answers.keep(whose, response);
+  Answered answered = answer(entered, request, raw);
+  // What was done stays done, also where its account could not be kept: then nobody is told now,
+  // and who asks again is.
+  if (is_settled(answered.response.status)) {
+    parts_.answers.keep(whose, answered.response);
   } else {
     parts_.answers.forget(whose);
   }
-  return response;
+  return answered.noted.ok() ? std::move(answered.response)
+                             : problem(503, answered.noted.error(), request.id);
 }
 
-HttpResponse Api::answer(const Entered& entered, const ApiRequest& asked, const HttpRequest& raw) {
+Api::Answered Api::answer(const Entered& entered, const ApiRequest& asked, const HttpRequest& raw) {
   ApiRequest request = asked;
   request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
   auto answered = entered.route->answer(request);
   HttpResponse response =
       answered.ok() ? *std::move(answered) : problem(answered.error(), request.id);
-  if (*entered.route->deed == '\0') return response;
+  if (*entered.route->deed == '\0') return {std::move(response), {}};
   // Who did what is kept before anybody is told that it was done.
-  const Status noted = note(entered, raw, request.id, response.status);
-  return noted.ok() ? response : problem(503, noted.error(), request.id);
+  Status noted = note(entered, raw, request.id, response.status);
+  return {std::move(response), std::move(noted)};
 }
 
 Status Api::note(const Entered& entered, const HttpRequest& raw, const std::string& id,

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,13 +51,21 @@ class Api {
   std::string id_of(const HttpRequest& head);
   // `allow`: what the path takes, where it is one.
   Result<Entered> enter(const HttpRequest& head, std::string& allow);
+  // The same without waiting; nothing where that cannot tell.
+  std::optional<Result<Entered>> enter_at_once(const HttpRequest& head, std::string& allow);
+  Result<Entered> enter_as(const HttpRequest& head, std::string& allow,
+                           const std::function<Result<Principal>(const std::string&)>& who);
   Status check_role(const Entered& entered, const HttpRequest& raw, const std::string& id);
   Result<ApiRequest> read(const HttpRequest& request, const Entered& entered,
                           const std::string& id);
   HttpResponse perform(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
   HttpResponse perform_once(const Entered& entered, const ApiRequest& request,
                             const HttpRequest& raw, const std::string& key);
-  HttpResponse answer(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
+  struct Answered {
+    HttpResponse response;
+    Status noted;  // the account of it is kept
+  };
+  Answered answer(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
   Status note(const Entered& entered, const HttpRequest& raw, const std::string& id, int status);
   HttpResponse complete(HttpResponse response, const HttpRequest& raw, const std::string& id) const;
 

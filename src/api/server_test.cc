@@ -22,6 +22,10 @@ class FakeAccess final : public Access {
     if (colon != std::string::npos) who.jobs = {text.substr(colon + 1)};
     return who;
   }
+  std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
+                                                 std::string_view peer) override {
+    return enter(bearer, peer);
+  }
   Status note(const Deed& deed) override {
     deeds.push_back(deed);
     return fails ? Status(internal_error("store.busy", "the store is busy", Retry::backoff))

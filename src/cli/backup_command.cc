@@ -9,6 +9,7 @@
 #include "run/project_store.h"
 #include "store/sqlite_database.h"
 #include "store/store_copy.h"
+#include "store/token_table.h"
 
 namespace tidemark {
 namespace {
@@ -67,6 +68,9 @@ Result<std::vector<CopiedTable>> write_backup(const Call& call, SqlDatabase& sto
     TM_TRY(tables, copy_store(store, *copy));
   }
   TM_CHECK(gather_sqlite_database(made.path()));
+  std::error_code code;
+  fs::permissions(made.path(), fs::perms::owner_read | fs::perms::owner_write, code);
+  if (code) return file_error("keep from others", made.path(), code.value());
   TM_CHECK(call.around.files.sync_file(made.path()));
   TM_CHECK(call.around.files.rename_durably(made.path(), file));
   return tables;
@@ -78,6 +82,9 @@ Error no_store(const std::string& what) {
 
 // The store's file as it was goes out of the way: what is restored comes into an empty one.
 Status put_aside(const Call& call, const fs::path& file) {
+  // One file is renamed in one step. One that is damaged may not be gathered; then all of it is
+  // kept.
+  static_cast<void>(gather_sqlite_database(file));
   const std::string aside = file.string() + ".before-restore-" + now_text(call.around.clock);
   for (const char* ending : {"-wal", "-shm", ""}) {
     std::error_code code;
@@ -144,10 +151,15 @@ int restore(const Call& call) {
       }
       return error;
     }
+    // One that was revoked since the backup would let in again.
+    if (!call.line.keep_tokens) TM_CHECK(TokenTable(*to).revoke_all());
     return tell(call, *tables,
                 show_count(rows_of(*tables)) + " rows are in " + to->name() +
                     " again. What is loaded stands in the targets: the next runs go on from "
-                    "there.\n");
+                    "there.\n" +
+                    (call.line.keep_tokens
+                         ? "Tokens that were revoked since the backup let in again.\n"
+                         : "All tokens are revoked: `tidemark token create` makes new ones.\n"));
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }

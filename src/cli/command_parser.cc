@@ -391,6 +391,8 @@ void add_commands_of_the_store(CLI::App& app, Arguments& arguments) {
       ->required();
   restore->add_flag("--replace", line.replace,
                     "Where the store is a file: rename it, and take the backup in its place");
+  restore->add_flag("--keep-tokens", line.keep_tokens,
+                    "Do not revoke the tokens of the backup: none was revoked since it was made");
   add_wait(restore, arguments);
 }
 

@@ -66,6 +66,7 @@ struct CommandLine {
   std::string export_file;         // `quarantine --export FILE`
   std::string backup_file;         // of `backup` and `restore`
   bool replace = false;            // of `restore`
+  bool keep_tokens = false;        // of `restore`
 };
 
 inline constexpr int exit_done = 0;

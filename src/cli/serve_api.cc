@@ -1,5 +1,6 @@
 #include "cli/serve_api.h"
 
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "cli/status_command.h"
 #include "drivers/http/http_server.h"
 #include "run/project_store.h"
+#include "store/pages.h"
 
 namespace tidemark {
 namespace {
@@ -86,23 +88,34 @@ CommandEnd run(const ServedParts& parts, const Command& command, Cancel& cancel)
   return output.end(code);
 }
 
-// Whether the store answers, asked once a second at most, since anybody may ask.
+// Whether the store answers, asked once a second at most, since anybody may ask. One asks, and the
+// others are told what is known: a store that is away is waited for by one thread alone.
 class Readiness {
  public:
   Readiness(SqlDatabase& store, const Clock& clock, const Cancel& stop)
       : store_(store), clock_(clock), stop_(stop) {}
   Status operator()() {
     if (stop_.requested()) return internal_error("api.busy", "the service is leaving");
-    const std::lock_guard lock(mutex_);
     const auto now = clock_.monotonic();
-    if (asked_at_ && now - *asked_at_ < ready_for) return known_;
-    known_ = store_.read([](SqlSession& session) -> Status {
+    {
+      const std::lock_guard lock(mutex_);
+      if (asked_at_ && now - *asked_at_ < ready_for) return known_;
+      if (asks_since_) {
+        const bool is_old = !asked_at_ || now - *asks_since_ > ready_for;
+        return is_old ? internal_error("store.busy", "the store does not answer") : known_;
+      }
+      asks_since_ = now;
+    }
+    Status found = store_.read([](SqlSession& session) -> Status {
       TM_TRY([[maybe_unused]] const UtcMicros at, session.now());
       TM_TRY(auto rows, session.prepare("SELECT count(*) FROM tidemark_schema"));
       return rows.run();
     });
+    const std::lock_guard lock(mutex_);
     asked_at_ = clock_.monotonic();
-    return known_;
+    asks_since_.reset();
+    known_ = found;
+    return found;
   }
 
  private:
@@ -110,9 +123,30 @@ class Readiness {
   const Clock& clock_;
   const Cancel& stop_;
   std::mutex mutex_;
+  // Guarded by mutex_.
   std::optional<std::chrono::nanoseconds> asked_at_;
+  std::optional<std::chrono::nanoseconds> asks_since_;  // somebody asks now
   Status known_;
 };
+
+// When the newest runs of these jobs ended, where they ended well. Of a store that does not answer
+// nothing is known, and that is told as it is.
+std::map<JobName, UtcMicros> ended_well(SqlDatabase& store, const Service::Jobs& jobs) {
+  constexpr std::size_t jobs_at_a_time = 200;
+  std::map<JobName, UtcMicros> found;
+  std::vector<JobName> names;
+  for (std::size_t at = 0; at < jobs.size(); ++at) {
+    names.push_back(jobs[at]->name);
+    if (names.size() < jobs_at_a_time && at + 1 < jobs.size()) continue;
+    const auto runs = newest_runs(store, std::exchange(names, {}));
+    if (!runs.ok()) return found;
+    for (const auto& [job, run] : *runs) {
+      const bool is_well = run.status() == RunStatus::success || run.status() == RunStatus::skipped;
+      if (is_well && run.ended_at) found.emplace(job, *run.ended_at);
+    }
+  }
+  return found;
+}
 
 struct Listening {
   ListenAddress address;
@@ -171,6 +205,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   TM_TRY(auto tokens, open_store_database(project.store, project.root, around.files, around.clock));
   TM_TRY(parts->access, StoreAccess::open(std::move(tokens), audit_kept_for, around.clock));
   parts->jobs.set(jobs);
+  served.metrics.set_jobs(jobs, ended_well(*parts->store, jobs));
   parts->readiness = std::make_unique<Readiness>(*parts->store, around.clock, served.stop);
   Operations& operations = memory.operations;
   parts->streams =
@@ -194,6 +229,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   options.address = listening->address.host;
   options.port = listening->address.port;
   options.tls = listening->tls;
+  options.threads = 2 * Operations::waited_for_max;
   options.report = [say = served.say](const Error& error) { say(error.describe()); };
   TM_TRY(parts->server,
          HttpServer::start(around.clock, std::move(options), parts->api->handlers()));
@@ -210,6 +246,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
 
 void ServedApi::set_jobs(const Service::Jobs& jobs) {
   parts_->jobs.set(jobs);
+  parts_->served.metrics.set_jobs(jobs, ended_well(*parts_->store, jobs));
 }
 
 void ServedApi::stop(milliseconds drain) {

@@ -1,5 +1,6 @@
 #include "cli/serve_command.h"
 
+#include <atomic>
 #include <cstdio>
 #include <mutex>
 #include <thread>
@@ -247,17 +248,28 @@ class Served {
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
                          api_ ? " at " + api_->address() : ""));
 
-    std::thread watcher([&] { watch(service); });
+    std::thread watcher([&] {
+      watch(service);
+      stopped_at_ = call_.around.clock.monotonic();
+    });
     const Status served = service.serve(stop_);
     stop_.request();
     watcher.join();
-    if (api_) api_->stop(call_.line.drain);
-    commands->stop(call_.line.drain);
+    // All that goes on has the same time to end.
+    if (api_) api_->stop(drain_left());
+    commands->stop(drain_left());
     TM_CHECK(served);
     return settings_changed_ && !call_.cancel.requested();
   }
 
  private:
+  std::chrono::milliseconds drain_left() const {
+    const auto gone = call_.around.clock.monotonic() - stopped_at_;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(call_.line.drain - gone);
+    return std::max(left, std::chrono::milliseconds(0));
+  }
+
   // All have one engine, in which a file is opened once for all: to be written, also where the
   // first who comes would only look.
   Status open_warehouses(const Surroundings& around) {
@@ -350,8 +362,19 @@ class Served {
   bool answers(const std::string& name, Cancel& cancel) {
     const ConnectionSpec* const connection = workspace_->project().find_connection(name);
     if (connection == nullptr) return true;
-    const auto state = workspace_->state_of(*connection, cancel);
-    return state.ok() || state.error().retry == Retry::never;
+    // Who has no answer for so long does not answer.
+    Cancel soon(cancel);
+    std::atomic<bool> told = false;
+    std::thread patience([&] {
+      for (int tenth = 0; tenth < 50 && !told && !stop_.requested(); ++tenth)
+        call_.around.clock.sleep(std::chrono::milliseconds(100));
+      soon.request();
+    });
+    const auto state = workspace_->state_of(*connection, soon);
+    told = true;
+    patience.join();
+    return state.ok() ||
+           (state.error().retry == Retry::never && state.error().code != "run.cancelled");
   }
 
   Status go_on(const JobSpec& job, Cancel& cancel) {
@@ -424,9 +447,10 @@ class Served {
   Cancel stop_;
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
-  std::optional<SharedStage> stage_;  // where all servers reach it
-  std::unique_ptr<ServedApi> api_;    // where somebody is to listen
-  bool settings_changed_ = false;     // written by the watcher, read after it
+  std::optional<SharedStage> stage_;       // where all servers reach it
+  std::unique_ptr<ServedApi> api_;         // where somebody is to listen
+  std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
+  bool settings_changed_ = false;          // written by the watcher, read after it
 };
 
 }  // namespace

@@ -152,9 +152,9 @@ void Checkup::folder() {
   if (about.st_uid != ::geteuid()) {
     finding = {Kind::warning, finding.what, "belongs to another user",
                "run Tidemark as that user always, or give the folder to this one: chown -R"};
-  } else if ((about.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    finding = {Kind::warning, finding.what, "others may write into it",
-               "chmod go-w " + path.string()};
+  } else if ((about.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    finding = {Kind::warning, finding.what, "others may look or write into it",
+               "chmod go= " + path.string() + ": it holds the store, and rows of sources"};
   }
   tell_(finding);
 }

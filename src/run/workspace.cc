@@ -122,7 +122,14 @@ Status Workspace::claim(const std::string& command, std::chrono::milliseconds wa
   wait_ = wait;
   if (held_->lock) return {};
   const std::filesystem::path folder = project().root / state_folder;
+  std::error_code code;
+  const bool is_new = !std::filesystem::exists(folder, code);
   TM_CHECK(around_.files.make_dirs_durably(folder));
+  // It holds the store, with what tokens and secrets are known by, and stages with rows.
+  if (is_new) {
+    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, code);
+    if (code) return file_error("keep from others", folder, code.value());
+  }
   TM_TRY(OwnerLock lock,
          OwnerLock::acquire(folder, {::getpid(), {}, command}, wait, around_.clock, cancel));
   held_->lock.emplace(std::move(lock));

@@ -296,8 +296,12 @@ class Service {
   std::multimap<UtcMicros, FireKey> retries_;     // when they are tried again
   std::map<FireKey, std::vector<Awaited>> held_;  // of open_: they follow these, and wait
   std::unordered_map<JobName, Running> running_;
-  std::map<std::string, Breaker> breakers_;                               // by connection
-  std::unordered_map<JobName, std::chrono::nanoseconds> backfill_rests_;  // until then
+  std::map<std::string, Breaker> breakers_;  // by connection
+  struct BackfillRest {
+    std::chrono::nanoseconds until;
+    bool is_quiet;  // for the quiet hours of its source
+  };
+  std::unordered_map<JobName, BackfillRest> backfill_rests_;
   std::unordered_map<BackfillId, PartTries> part_tries_;
   std::optional<UtcMicros> serves_since_;
   Delays delays_;

@@ -62,7 +62,9 @@ void Service::offer(const BackfillRecord& backfill, nanoseconds at) {
   const auto& label = job->second.spec->schedule.label;
   if (label && !options_.labels.contains(label->value)) return;
   const auto rest = backfill_rests_.find(backfill.job);
-  if (rest != backfill_rests_.end() && at < rest->second) return;
+  // A person may say meanwhile that it is to run in quiet hours too.
+  const bool rests = rest != backfill_rests_.end() && at < rest->second.until;
+  if (rests && !(rest->second.is_quiet && backfill.in_quiet_hours)) return;
   if (!is_reachable(*job->second.spec, FireHalf::extract, at)) return;
   queue_.add({task, backfill.created_at, backfill_priority, backfill_pool});
 }
@@ -79,10 +81,11 @@ void Service::begin_part(const JobName& name) {
     running_.emplace(name, Running{&cancel, std::nullopt, {}});
   }
   auto rest = run_part_of(*spec, cancel);
+  const bool is_quiet = parts_.put_off && parts_.put_off(*spec, time());
   {
     const std::lock_guard lock(mutex_);
     running_.erase(name);
-    backfill_rests_[name] = parts_.clock.monotonic() + (rest.ok() ? *rest : asks_every);
+    backfill_rests_[name] = {parts_.clock.monotonic() + (rest.ok() ? *rest : asks_every), is_quiet};
     changed_.notify_all();
   }
   if (!rest.ok()) fail(std::move(rest).error());

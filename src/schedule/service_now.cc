@@ -76,7 +76,7 @@ ServiceNow Service::now() {
 bool Service::cancel(const RunId& run, const std::string& why) {
   const std::lock_guard lock(mutex_);
   for (const auto& [key, fire] : open_) {
-    if (fire.run != run) continue;
+    if (fire.run != run || fire.state != FireState::running) continue;
     const auto running = running_.find(fire.task.job);
     if (running == running_.end()) return false;
     if (running->second.why.empty()) running->second.why = why;

@@ -134,8 +134,14 @@ Result<bool> Service::end_staged(const FireRecord& fire) {
   if (!history.ok()) return std::move(history).error();
   if (!waits_for_load(history->run)) return true;
   Fence newest(0);
-  for (const StreamRecord& stream : history->run.streams)
+  for (const StreamRecord& stream : history->run.streams) {
     newest = std::max(newest, stream.mark.fence);
+    // What may be loaded is for recovery to find out, once the job is back.
+    const RunState state = stream.mark.state;
+    if (state == RunState::loading || state == RunState::commit_unknown ||
+        state == RunState::committed)
+      return false;
+  }
   constexpr std::chrono::seconds for_this{10};
   const auto token = parts_.store.claim(
       {fire.task.job, fire.run, options_.owner, std::chrono::milliseconds(for_this), newest, true});
@@ -149,7 +155,9 @@ Result<bool> Service::end_staged(const FireRecord& fire) {
       "its stage is kept: with the job's file back, `tidemark replay " + fire.run.get() +
           "` loads it; `tidemark stage clean " + fire.task.job.get() + "` removes it");
   RunFinish finish{fire.run, RunState::cancelled, gone, std::nullopt, {}, gone.message};
+  std::vector<RunState> states;
   for (const StreamRecord& stream : run.streams) {
+    states.push_back(is_final(stream.mark.state) ? stream.mark.state : RunState::cancelled);
     if (is_final(stream.mark.state)) continue;
     Transition last;
     last.run = fire.run;
@@ -160,8 +168,13 @@ Result<bool> Service::end_staged(const FireRecord& fire) {
     last.message = gone.message;
     finish.last_steps.push_back(std::move(last));
   }
-  TM_CHECK(parts_.store.finish_run(finish));
-  return true;
+  finish.outcome = worst_of(states);
+  const Status finished = parts_.store.finish_run(finish);
+  if (finished.ok()) return true;
+  // Somebody else was quicker, or it stands otherwise than it was read: the next look tells.
+  if (finished.error().code != "store.stale" && finished.error().code != "store.illegal_transition")
+    return finished.error();
+  return false;
 }
 
 // Fires of jobs that nobody runs any more, as far as this server's files say: those that were for
@@ -170,13 +183,18 @@ Status Service::forget_unknown() {
   TM_TRY(std::vector<FireRecord> open, parts_.store.open_fires());
   for (FireRecord& fire : open) {
     bool is_known = true;
+    bool is_gone = false;
     {
       const std::lock_guard lock(mutex_);
       is_known = doer_of(fire.task) != nullptr;
+      is_gone = !jobs_.contains(fire.task.job);
     }
     if (is_known || !fire.owner.empty() || later(fire.fire, keeps_unknown) > time()) continue;
-    TM_TRY(const bool is_settled, end_staged(fire));
-    if (!is_settled) continue;
+    // Of one that is only paused the stage is loaded when it goes on.
+    if (is_gone) {
+      TM_TRY(const bool is_settled, end_staged(fire));
+      if (!is_settled) continue;
+    }
     fire.state = FireState::cancelled;
     fire.reason = job_is_gone;
     const Status ended = parts_.store.update_fire(fire);

@@ -227,7 +227,8 @@ void ReadCache::tell_writes() {
   while (true) {
     to_say_.wait(lock, [&] { return stops_ || unsaid().any(); });
     const StoreKinds kinds = unsaid();
-    if (kinds.none()) return;
+    if (kinds.none() && stops_) return;
+    if (kinds.none()) continue;  // it has come of age since
     if (!may_try()) {
       if (stops_) return;
       to_say_.wait_for(lock, looks_while_it_rests);

@@ -129,6 +129,15 @@ Result<TokenRecord> TokenTable::revoke(const std::string& id, const AuditEntry& 
   return revoked;
 }
 
+Status TokenTable::revoke_all() {
+  return database_.write([&](SqlSession& session) -> Status {
+    TM_TRY(const UtcMicros now, session.now());
+    TM_TRY(auto all,
+           session.prepare("UPDATE etl_tokens SET revoked_at = ? WHERE revoked_at IS NULL"));
+    return all.bind_text(0, to_text(now)).run();
+  });
+}
+
 Result<TokensThen> TokenTable::list() {
   TokensThen all;
   TM_CHECK(database_.read([&](SqlSession& session) -> Status {

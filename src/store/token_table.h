@@ -49,6 +49,8 @@ class TokenTable {
                           const AuditEntry& deed);
   // The same account. `token.unknown`; one that is revoked already stays as it is.
   Result<TokenRecord> revoke(const std::string& id, const AuditEntry& deed);
+  // Of all that are live.
+  Status revoke_all();
   // With those that have ended, as long as they are kept: 90 days.
   Result<TokensThen> list();
   // They were used now.

@@ -39,7 +39,9 @@ std::vector<MetricSpec> all_metrics() {
       {"tidemark_run_seconds", histogram, "How long runs took, by status.", step_bounds},
       {"tidemark_run_step_seconds", histogram, "How long the steps of runs took.", step_bounds},
       {"tidemark_job_last_success_timestamp_seconds", gauge,
-       "When the newest run of a job ended well, also one that found nothing new."},
+       "When a job that runs by itself ended well last, also where it found nothing new; since "
+       "when "
+       "it is served where that is not known."},
       {"tidemark_job_data_lag_seconds", gauge,
        "How far what is loaded is behind now, on the time of the data."},
       {"tidemark_job_watermark_held_seconds", gauge,
@@ -113,6 +115,32 @@ std::string ServiceMetrics::label_of(const JobName& job) {
   return labels_.emplace(job, job.get()).first->second;
 }
 
+void ServiceMetrics::set_jobs(const Service::Jobs& jobs,
+                              const std::map<JobName, UtcMicros>& ended_well) {
+  const UtcMicros now = clock_.now_utc();
+  std::set<JobName> known;
+  std::set<JobName> by_themselves;
+  for (const auto& job : jobs) {
+    known.insert(job->name);
+    if (!job->enabled) continue;
+    // A series that begins with its first event tells nobody that there was one.
+    for (const char* status : {"success", "failed", "blocked"}) {
+      MetricLabels labels = of_job(job->name);
+      labels.emplace("status", status);
+      metrics_.add("tidemark_runs_total", labels, 0);
+    }
+    if (job->schedule.every || job->schedule.cron) by_themselves.insert(job->name);
+  }
+  const std::lock_guard lock(mutex_);
+  for (const JobName& job : by_themselves) {
+    const auto well = ended_well.find(job);
+    succeeded_at_.try_emplace(job, well == ended_well.end() ? now : well->second);
+  }
+  std::erase_if(succeeded_at_, [&](const auto& one) { return !by_themselves.contains(one.first); });
+  std::erase_if(data_until_, [&](const auto& one) { return !known.contains(one.first); });
+  std::erase_if(held_since_, [&](const auto& one) { return !known.contains(one.first); });
+}
+
 MetricLabels ServiceMetrics::of_job(const JobName& job) {
   const std::lock_guard lock(mutex_);
   return {{job_label, label_of(job)}};
@@ -163,7 +191,8 @@ void ServiceMetrics::ended(const RunEnd& end) {
     held_since_.erase(end.job);
   }
   going_.erase(end.run);
-  if (end.is_well) succeeded_at_[end.job] = now;
+  const auto well = succeeded_at_.find(end.job);
+  if (end.is_well && well != succeeded_at_.end()) well->second = now;
   if (end.data_until) data_until_[end.job] = UtcMicros(*end.data_until);
 }
 

@@ -44,6 +44,10 @@ class ServiceMetrics final : public RunObserver {
  public:
   explicit ServiceMetrics(const Clock& clock);
 
+  // What is served from now on: of jobs that have times of their own it is told since when none
+  // ended well, and that none has failed yet; of others nothing any more. `ended_well`: as the
+  // store knows it.
+  void set_jobs(const Service::Jobs& jobs, const std::map<JobName, UtcMicros>& ended_well);
   void on(const RunEvent& event) override;
   void ended(const RunEnd& end) override;
   void left(const RunId& run) override;

@@ -28,6 +28,12 @@ class ServiceMetricsTest : public ::testing::Test {
     return end;
   }
   std::string text() { return metrics_.text({}); }
+  void serve(std::map<JobName, UtcMicros> ended_well = {}) {
+    auto job = std::make_shared<JobSpec>();
+    job->name = job_;
+    job->schedule.every = std::chrono::hours(1);
+    metrics_.set_jobs({job}, ended_well);
+  }
 };
 
 TEST_F(ServiceMetricsTest, RunsAreCountedByJobAndStatusWithTheirRows) {
@@ -86,6 +92,25 @@ TEST_F(ServiceMetricsTest, TheLagIsOnTheTimeOfTheData) {
   metrics_.ended(one);
   clock_.advance(std::chrono::seconds(30));
   EXPECT_THAT(text(), HasSubstr("tidemark_job_data_lag_seconds{etl_job=\"orders\"} 90"));
+}
+
+TEST_F(ServiceMetricsTest, OfAJobThatIsServedTheFirstFailureIsOneMore) {
+  serve();
+  EXPECT_THAT(text(), HasSubstr("tidemark_runs_total{etl_job=\"orders\",status=\"failed\"} 0"));
+  metrics_.ended(end("r1", "failed"));
+  EXPECT_THAT(text(), HasSubstr("tidemark_runs_total{etl_job=\"orders\",status=\"failed\"} 1"));
+}
+
+TEST_F(ServiceMetricsTest, SinceWhenNoneEndedWellIsAsTheStoreKnowsItOrSinceItIsServed) {
+  const std::string name = "tidemark_job_last_success_timestamp_seconds{etl_job=\"orders\"} ";
+  serve({{job_, UtcMicros(900'000'000'000'000)}});
+  EXPECT_THAT(text(), HasSubstr(name + "900000000"));
+  metrics_.ended(end("r1", "failed"));
+  EXPECT_THAT(text(), HasSubstr(name + "900000000"));
+  metrics_.ended(end("r2"));
+  EXPECT_THAT(text(), HasSubstr(name + "1000000000"));
+  metrics_.set_jobs({}, {});
+  EXPECT_THAT(text(), Not(HasSubstr(name))) << "one that is gone is missed by nobody";
 }
 
 TEST_F(ServiceMetricsTest, JobsBeyondTheBoundAreToldTogether) {

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <utility>
 
+#include "base/redact.h"
+
 namespace tidemark::redis {
 namespace {
 
@@ -126,7 +128,11 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   greeting.push_back({"SELECT", database});
   TM_TRY(const std::vector<Reply> replies, connection->ask(greeting));
   for (const Reply& reply : replies) {
-    if (reply.kind == Reply::Kind::refusal) return refused(reply);
+    if (reply.kind != Reply::Kind::refusal) continue;
+    // It may repeat what it was sent.
+    Reply told = reply;
+    told.text = redact(told.text, options.password);
+    return refused(told);
   }
   return connection;
 }
