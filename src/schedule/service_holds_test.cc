@@ -172,43 +172,76 @@ TEST_F(ServiceHoldsTest, APartOfABackfillWaitsUntilItsSourceMayBeRead) {
   EXPECT_EQ(store_->find_backfill(record.id)->state, BackfillState::done);
 }
 
-TEST_F(ServiceHoldsTest, AStagedRunWhoseJobIsGoneIsEndedWithItsFire) {
-  const JobName gone = job("gone")->name;
+// A run of the job that came through these states, and its fire of two hours ago, which is to be
+// loaded and is nobody's.
+FireRecord left_to_load(Store& store, const JobName& job, const Clock& clock,
+                        const std::vector<RunState>& states) {
   RunStart start;
   start.run = RunId("r1");
-  start.job = gone;
+  start.job = job;
   start.streams.push_back({StreamName("main"), Seq(1), Fence(1), Window{}, ""});
-  ASSERT_TRUE(store_->begin_run(start).ok());
+  EXPECT_TRUE(store.begin_run(start).ok());
   StreamMark mark{RunState::planned, 1, Fence(1)};
-  for (const RunState to : {RunState::extracting, RunState::staged}) {
+  for (const RunState to : states) {
     Transition step;
     step.run = start.run;
     step.stream = StreamName("main");
     step.expected = mark;
     step.to = to;
     if (to == RunState::staged) step.stage_dir = "stage/gone/main/1-1";
-    const auto moved = store_->transition(step);
-    ASSERT_TRUE(moved.ok()) << moved.error().describe();
+    const auto moved = store.transition(step);
+    EXPECT_TRUE(moved.ok()) << moved.error().describe();
     mark = *moved;
   }
-  FireRecord fire = new_fire(gone, UtcMicros(clock_.now_utc().get() - 7'200'000'000), "reader");
-  ASSERT_TRUE(store_->take_fire(fire, OnOpen::queue)->taken);
+  FireRecord fire = new_fire(job, UtcMicros(clock.now_utc().get() - 7'200'000'000), "reader");
+  EXPECT_TRUE(store.take_fire(fire, OnOpen::queue)->taken);
   fire.half = FireHalf::load;
   fire.run = start.run;
-  ASSERT_TRUE(store_->release_fire(fire).ok());
+  EXPECT_TRUE(store.release_fire(fire).ok());
+  return fire;
+}
 
+TEST_F(ServiceHoldsTest, AStagedRunWhoseJobIsGoneIsEndedWithItsFire) {
+  const JobName gone = job("gone")->name;
+  const FireRecord fire =
+      left_to_load(*store_, gone, clock_, {RunState::extracting, RunState::staged});
   options_.shared = true;
   Service service(parts(), options_);
   ASSERT_TRUE(service.set_jobs({job("other")}).ok());
   serve_for(service, milliseconds(1500));
   EXPECT_EQ(store_->list_fires(gone, 1)->front().state, FireState::cancelled);
-  const RunRecord run = store_->get_run(start.run)->run;
+  const RunRecord run = store_->get_run(fire.run)->run;
   EXPECT_TRUE(run.ended_at);
   EXPECT_EQ(run.status(), RunStatus::cancelled);
   ASSERT_TRUE(run.error);
   EXPECT_EQ(run.error->code, "run.job_gone");
   EXPECT_NE(run.error->hint.find("tidemark replay r1"), std::string::npos);
   EXPECT_FALSE(store_->find_lease(gone)->value().expires_at) << "nobody holds its lease";
+}
+
+TEST_F(ServiceHoldsTest, ARunWhoseLoadMayBeInIsNotCalledCancelled) {
+  const JobName gone = job("gone")->name;
+  const FireRecord fire = left_to_load(*store_, gone, clock_,
+                                       {RunState::extracting, RunState::staged, RunState::checked,
+                                        RunState::loading, RunState::commit_unknown});
+  options_.shared = true;
+  Service service(parts(), options_);
+  ASSERT_TRUE(service.set_jobs({job("other")}).ok());
+  serve_for(service, milliseconds(1500));
+  EXPECT_FALSE(store_->get_run(fire.run)->run.ended_at);
+  EXPECT_EQ(store_->list_fires(gone, 1)->front().state, FireState::waiting);
+}
+
+TEST_F(ServiceHoldsTest, TheStageOfAJobThatIsOnlyPausedIsLeftToBeLoaded) {
+  const auto paused = job("paused");
+  const FireRecord fire =
+      left_to_load(*store_, paused->name, clock_, {RunState::extracting, RunState::staged});
+  paused->enabled = false;
+  options_.shared = true;
+  Service service(parts(), options_);
+  ASSERT_TRUE(service.set_jobs({paused, job("other")}).ok());
+  serve_for(service, milliseconds(1500));
+  EXPECT_FALSE(store_->get_run(fire.run)->run.ended_at);
 }
 
 TEST_F(ServiceHoldsTest, JobsThatCouldNotBeTakenUpAreSoWithTheNextTry) {
