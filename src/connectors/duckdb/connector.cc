@@ -2,8 +2,6 @@
 
 #include <filesystem>
 
-#include "base/units.h"
-
 #include "connectors/duckdb/sink.h"
 #include "connectors/duckdb/type_tables.h"
 #include "connectors/duckdb/warehouse.h"
@@ -30,11 +28,9 @@ Result<ConnectionState> DuckdbConnector::state(const ConnectionSpec& connection,
   const auto* config = connection.config.get<DuckdbConnection>();
   const std::filesystem::path path = warehouse_path(*config, context.project);
   std::error_code code;
-  const std::uintmax_t bytes = std::filesystem::file_size(path, code);
-  return ConnectionState{
-      {{"file", code ? path.string() + ", made at the first load"
-                     : path.string() + ", " + show_bytes(static_cast<std::int64_t>(bytes))}},
-      {}};
+  const bool is_there = std::filesystem::exists(path, code);
+  return ConnectionState{{{"file", path.string() + (is_there ? "" : ", made at the first load")}},
+                         {}};
 }
 
 ConnectorSpec duckdb_connector_spec() {
