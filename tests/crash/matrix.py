@@ -2,6 +2,9 @@
 
 Each cell is one fault in one copy of a World. `durable@N` goes through all durable steps of a run, N = 1, 2, ... until
 the run ends without reaching it; `NAME@N` does the same for one kind of call.
+
+With CI=true every second pair of places of a call is left out, which of them by the commit; kills at durable steps are all
+played. Without, as in `make test`, all are.
 """
 
 import concurrent.futures
@@ -9,6 +12,7 @@ import itertools
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -31,6 +35,14 @@ CALL_FAULTS = {
     "files.read": ["eio"],
 }
 TRANSITIONS_MAX = 100  # of one run; more would mean that a point is reached without end
+
+
+def left_out():
+    """Which pairs of places are left out, the even or the odd ones; None: none is."""
+    if os.environ.get("CI") != "true":
+        return None
+    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    return int(head[-1:] or "0", 16) % 2
 
 
 def known_points():
@@ -109,8 +121,11 @@ class Matrix:
     def all_places(self, name, cell):
         """`cell(place)` for NAME@1, NAME@2, ... until one is not reached."""
         step = 2  # places at a time, one for each core
+        skipped = None if name == "durable" else left_out()
         for first in itertools.count(1, step):
             expect(first < TRANSITIONS_MAX, f"{name} is reached without end")
+            if first > 1 and first // step % 2 == skipped:
+                continue
             places = [f"{name}@{n}" for n in range(first, first + step)]
             futures = [self.pool.submit(self.report.cell, f"{self.world.name}: {place}", cell, place)
                        for place in places]
