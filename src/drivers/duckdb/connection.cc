@@ -104,7 +104,7 @@ Connection::Connection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Connection::~Connection() {
   for (const auto& [text, id] : impl_->own_feeds)
     impl_->feeds.remove(id);
-  if (impl_->is_as_new) impl_->idle.give(std::move(impl_->session));
+  if (impl_->is_as_new) impl_->idle->give(std::move(impl_->session));
 }
 
 Result<Answer> Connection::query(const std::string& sql) {

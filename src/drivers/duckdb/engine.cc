@@ -35,7 +35,9 @@ Status set_options(duckdb_config config, const EngineOptions& options) {
 }  // namespace
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
-Engine::~Engine() = default;
+Engine::~Engine() {
+  impl_->idle->end();
+}
 
 Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
   ConfigHandle config;
@@ -61,7 +63,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const EngineOptions& options) {
 
 Result<std::unique_ptr<Connection>> Engine::connect() {
   auto impl = std::make_unique<Connection::Impl>(impl_->feeds, impl_->idle);
-  if (auto idle = impl_->idle.take()) {
+  if (auto idle = impl_->idle->take()) {
     impl->session = *std::move(idle);
     return std::unique_ptr<Connection>(new Connection(std::move(impl)));
   }
@@ -83,7 +85,7 @@ Status Engine::limit(const EngineOptions& options) {
 }
 
 Status Engine::close_files() {
-  impl_->idle.end();
+  impl_->idle->end();
   TM_TRY(std::unique_ptr<Connection> connection, connect());
   TM_TRY(Answer files, connection->query("SELECT database_name FROM duckdb_databases() WHERE NOT "
                                          "internal AND path IS NOT NULL"));

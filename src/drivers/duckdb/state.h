@@ -40,13 +40,15 @@ struct Engine::Impl {
   // closed.
   FeedRegistry feeds;
   DatabaseHandle database;
-  IdleSessions idle;
+  // Shared with the connections, of which one may go after its engine.
+  std::shared_ptr<IdleSessions> idle = std::make_shared<IdleSessions>();
 };
 
 struct Connection::Impl {
-  Impl(FeedRegistry& registry, IdleSessions& others) : feeds(registry), idle(others) {}
+  Impl(FeedRegistry& registry, std::shared_ptr<IdleSessions> others)
+      : feeds(registry), idle(std::move(others)) {}
   FeedRegistry& feeds;
-  IdleSessions& idle;
+  std::shared_ptr<IdleSessions> idle;
   Session session;
   // Nothing was done in it but to ask questions with parameters, so it is as a new one.
   std::atomic<bool> is_as_new{true};
