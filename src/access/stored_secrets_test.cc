@@ -112,8 +112,9 @@ TEST_F(StoredSecretsTest, NeitherTheStoreNorAnythingBesideHasIt) {
     if (!entry.is_regular_file()) continue;
     const std::string text = text_of(entry.path());
     EXPECT_EQ(text.find("canary"), std::string::npos) << entry.path();
-    if (entry.path() != key_file())
+    if (entry.path() != key_file()) {
       EXPECT_EQ(text.find(key.substr(key.size() - 65, 64)), std::string::npos) << entry.path();
+    }
   }
 }
 

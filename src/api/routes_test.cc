@@ -135,7 +135,9 @@ TEST_F(RoutesTest, OnlyHealthIsOpenAndAJobIsReachedByItsName) {
     // Who changes something, or sees rows, is accounted for; tokens keep an account of their own.
     const bool changes = std::string(route.method) != "GET" && route.role > Role::viewer &&
                          !pattern.starts_with("/v1/tokens");
-    if (changes) EXPECT_NE(std::string(route.deed), "");
+    if (changes) {
+      EXPECT_NE(std::string(route.deed), "");
+    }
   }
 }
 

@@ -121,7 +121,9 @@ TEST_F(RedisCacheTest, NothingIsKeptForLongerThanItsTime) {
   eventually(*cache, "2");
   EXPECT_LT(std::chrono::steady_clock::now() - written, cache_age_max + milliseconds(500));
   for (const std::string& key : keys()) {
-    if (key.find("generation") == std::string::npos) EXPECT_GT(ask({"PTTL", key}).integer, 0);
+    if (key.find("generation") == std::string::npos) {
+      EXPECT_GT(ask({"PTTL", key}).integer, 0);
+    }
   }
 }
 

@@ -164,7 +164,9 @@ TEST(RequestReaderTest, TakesOrRefusesWhateverThePieces) {
       std::size_t taken = 0;
       RequestReader reader = read(one.bytes, step, taken);
       ASSERT_EQ(one.status == 0 ? State::done : State::refused, reader.state());
-      if (one.status != 0) EXPECT_EQ(one.status, reader.fault().status) << reader.fault().what;
+      if (one.status != 0) {
+        EXPECT_EQ(one.status, reader.fault().status) << reader.fault().what;
+      }
     }
   }
 }
