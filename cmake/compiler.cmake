@@ -14,7 +14,8 @@ endif()
 # Asserts are for our bugs and stay on in release, so no build type defines NDEBUG.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_C_FLAGS_RELEASE "-O2")
-set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
+# Names and lines are what a sanitizer tells; more of it takes longer to build.
+set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g1 -fno-omit-frame-pointer")
 set(CMAKE_C_FLAGS_DEBUG "-O2")
 
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall>
