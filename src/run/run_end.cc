@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 
 #include "env/clock.h"
 
@@ -11,8 +12,13 @@ namespace {
 std::optional<std::int64_t> moment_of(const std::string& value, CursorShape shape) {
   if (value.empty() || shape == CursorShape::number) return std::nullopt;
   std::string text = value;
+  for (const std::string_view utc : {"+00:00", "+00", "Z"}) {
+    if (!text.ends_with(utc)) continue;
+    text.resize(text.size() - utc.size());
+    break;
+  }
   if (shape == CursorShape::day) text += "T00:00:00";
-  if (shape != CursorShape::instant) text += 'Z';
+  text += 'Z';
   std::replace(text.begin(), text.end(), ' ', 'T');
   const auto at = parse_utc(text);
   return at.ok() ? std::optional(at->get()) : std::nullopt;

@@ -431,6 +431,8 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
                                   const std::vector<StreamMark>& marks, Ended ended,
                                   duck::Connection& engine, Lease& lease, const HandOver* hand_over,
                                   Cancel& stop) {
+  // Asked before the sources are done with.
+  const std::optional<std::int64_t> until = data_until(planned);
   const bool asks = hand_over != nullptr && may_change_hands(planned);
   std::optional<Error> first_error = std::move(ended.error);
   std::optional<std::string> watermark;
@@ -482,7 +484,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
   TM_CHECK(parts_.store.finish_run(end));
   lease.ended();
   const bool is_loaded = end.outcome == RunState::done;
-  return told(id, is_loaded ? data_until(planned) : std::nullopt);
+  return told(id, is_loaded ? until : std::nullopt);
 }
 
 // A stage that stays costs space only, so what fails here is said and does not fail the run.
