@@ -12,30 +12,32 @@ constexpr std::array<std::pair<Role, std::string_view>, 4> names{{{Role::viewer,
                                                                   {Role::editor, "editor"},
                                                                   {Role::admin, "admin"}}};
 
-// In time of at most the product of both lengths, whatever the pattern.
-bool matches(std::string_view pattern, std::string_view text) {
+}  // namespace
+
+bool is_like(std::string_view pattern, std::string_view text) {
+  // The place behind the last `*`, to which a mismatch goes back.
+  std::size_t star = std::string_view::npos;
+  std::size_t star_text = 0;
   std::size_t at = 0;
-  std::size_t read = 0;
-  std::size_t star = std::string_view::npos;  // the last one, and from where it stands for more
-  std::size_t from = 0;
-  while (read < text.size()) {
+  std::size_t in_text = 0;
+  while (in_text < text.size()) {
     if (at < pattern.size() && pattern[at] == '*') {
-      star = at++;
-      from = read;
-    } else if (at < pattern.size() && pattern[at] == text[read]) {
+      star = ++at;
+      star_text = in_text;
+    } else if (at < pattern.size() && pattern[at] == text[in_text]) {
       ++at;
-      ++read;
+      ++in_text;
     } else if (star != std::string_view::npos) {
-      at = star + 1;
-      read = ++from;
+      at = star;
+      in_text = ++star_text;
     } else {
       return false;
     }
   }
-  return pattern.find_first_not_of('*', at) == std::string_view::npos;
+  while (at < pattern.size() && pattern[at] == '*')
+    ++at;
+  return at == pattern.size();
 }
-
-}  // namespace
 
 std::string_view to_string(Role role) {
   for (const auto& [known, name] : names) {
@@ -53,7 +55,7 @@ std::optional<Role> role_of(std::string_view name) {
 
 bool Principal::is_for(std::string_view job) const {
   return jobs.empty() || std::any_of(jobs.begin(), jobs.end(), [&](const std::string& pattern) {
-           return matches(pattern, job);
+           return is_like(pattern, job);
          });
 }
 

@@ -24,6 +24,10 @@ enum class Role {
 std::string_view to_string(Role role);
 std::optional<Role> role_of(std::string_view name);
 
+// Whether a text is one that the pattern describes, in which `*` stands for any text. In time of at
+// most the product of both lengths, whatever the pattern.
+bool is_like(std::string_view pattern, std::string_view text);
+
 struct Principal {
   std::string token;  // its id, which is no secret
   std::string name;   // whose it is, for the audit log

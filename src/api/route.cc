@@ -47,31 +47,6 @@ Result<std::string> ApiRequest::word(const char* name,
   return bad_parameter(name, *text, "write one of " + list);
 }
 
-bool is_like(std::string_view pattern, std::string_view text) {
-  // The place behind the last `*`, to which a mismatch goes back.
-  std::size_t star = std::string_view::npos;
-  std::size_t star_text = 0;
-  std::size_t at = 0;
-  std::size_t in_text = 0;
-  while (in_text < text.size()) {
-    if (at < pattern.size() && pattern[at] == '*') {
-      star = ++at;
-      star_text = in_text;
-    } else if (at < pattern.size() && pattern[at] == text[in_text]) {
-      ++at;
-      ++in_text;
-    } else if (star != std::string_view::npos) {
-      at = star;
-      in_text = ++star_text;
-    } else {
-      return false;
-    }
-  }
-  while (at < pattern.size() && pattern[at] == '*')
-    ++at;
-  return at == pattern.size();
-}
-
 Status check_job(const Principal& who, const std::string& job) {
   if (who.is_for(job)) return {};
   return no_job(job);

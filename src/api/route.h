@@ -69,8 +69,6 @@ struct Route {
   bool once = false;
 };
 
-// Whether a text is one that the pattern describes, in which `*` stands for any text.
-bool is_like(std::string_view pattern, std::string_view text);
 // A job that a token is not for is to it as if it were not there: `user.no_job`.
 Status check_job(const Principal& who, const std::string& job);
 Error no_job(const std::string& job);

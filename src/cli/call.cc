@@ -43,4 +43,17 @@ Result<std::unique_ptr<Workspace>> open_good(const Call& call) {
   return error;
 }
 
+Result<std::vector<const ConnectionSpec*>> connections_named(const Call& call,
+                                                             const Workspace& workspace) {
+  std::vector<const ConnectionSpec*> wanted;
+  for (const std::string& name : call.line.names) {
+    TM_TRY(const ConnectionSpec* connection, workspace.finder().connection(name));
+    wanted.push_back(connection);
+  }
+  if (!wanted.empty()) return wanted;
+  for (const ConnectionSpec& connection : workspace.project().connections)
+    wanted.push_back(&connection);
+  return wanted;
+}
+
 }  // namespace tidemark

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 #include "cli/output.h"
@@ -28,5 +29,9 @@ int fail(const Call& call, const Error& error);
 
 // Opens the project and ends the command where its files have faults.
 Result<std::unique_ptr<Workspace>> open_good(const Call& call);
+
+// The connections that the command line names; all where it names none.
+Result<std::vector<const ConnectionSpec*>> connections_named(const Call& call,
+                                                             const Workspace& workspace);
 
 }  // namespace tidemark

@@ -85,15 +85,7 @@ int doctor(const Call& call) {
 int test_connections(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    std::vector<const ConnectionSpec*> wanted;
-    for (const std::string& name : call.line.names) {
-      TM_TRY(const ConnectionSpec* connection, workspace->finder().connection(name));
-      wanted.push_back(connection);
-    }
-    if (wanted.empty()) {
-      for (const ConnectionSpec& connection : workspace->project().connections)
-        wanted.push_back(&connection);
-    }
+    TM_TRY(const std::vector<const ConnectionSpec*> wanted, connections_named(call, *workspace));
     Findings findings(call);
     Checkup checkup(*workspace, call.around, [&](const Finding& one) { findings.add(one); });
     TM_CHECK(checkup.look_at(wanted, call.cancel));

@@ -130,15 +130,7 @@ JsonValue json_of(const Shares& shares, const std::string& connection) {
 int show_connections(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
-    std::vector<const ConnectionSpec*> wanted;
-    for (const std::string& name : call.line.names) {
-      TM_TRY(const ConnectionSpec* connection, workspace->finder().connection(name));
-      wanted.push_back(connection);
-    }
-    if (wanted.empty()) {
-      for (const ConnectionSpec& connection : workspace->project().connections)
-        wanted.push_back(&connection);
-    }
+    TM_TRY(const std::vector<const ConnectionSpec*> wanted, connections_named(call, *workspace));
     TM_TRY(const Shares shares, workspace->guard_shares());
     JsonValue list{JsonArray{}};
     bool all_asked = true;
