@@ -25,21 +25,6 @@ JsonValue stream_document(const StreamRecord& stream) {
   return json.set("error", stored_error(stream.error));
 }
 
-bool is_exact_in_json(const Type& type) {
-  switch (type.kind) {
-    case TypeKind::int8:
-    case TypeKind::int16:
-    case TypeKind::int32:
-    case TypeKind::int64:
-    case TypeKind::uint8:
-    case TypeKind::uint16:
-    case TypeKind::uint32:
-      return true;
-    default:
-      return false;
-  }
-}
-
 JsonValue cell(const duck::Answer& answer, std::size_t row, std::size_t column) {
   auto text = answer.text(row, column);
   if (!text) return {};
@@ -47,7 +32,7 @@ JsonValue cell(const duck::Answer& answer, std::size_t row, std::size_t column) 
   if (type.kind == TypeKind::boolean) return *text == "true";
   if (type.kind == TypeKind::float64 || type.kind == TypeKind::float32)
     return std::strtod(text->c_str(), nullptr);
-  if (is_exact_in_json(type)) {
+  if (fits_int64(type)) {
     constexpr std::int64_t exact_max = std::int64_t{1} << 53;
     const std::int64_t number = answer.integer(row, column);
     if (number <= exact_max && number >= -exact_max) return number;

@@ -222,7 +222,7 @@ class Served {
     parts.change_sign = [&](const WhenSpec& when, const std::string& before, Cancel& cancel) {
       return change_sign(when, before, cancel);
     };
-    parts.reads = [&](const JobSpec& job) { return connections_read(job); };
+    parts.reads = [&](const JobSpec& job) { return workspace_->connections_read(job); };
     parts.answers = [&](const std::string& name, Cancel& cancel) { return answers(name, cancel); };
     if (stage_) {
       parts.run_half = [&](const JobSpec& job, const HalfRun& half, const HandOver& hand_over,
@@ -341,22 +341,6 @@ class Served {
     const ConnectorContext context{parts.project, *engine,       "tidemark serve, looking",
                                    true,          &parts.guards, "serve"};
     return connector->change_sign(*connection, when.what, before, context, cancel);
-  }
-
-  // Those of its steps and rules.
-  std::set<std::string> connections_read(const JobSpec& job) {
-    std::set<std::string> names;
-    if (job.transform.empty() && job.rules.empty()) return names;
-    auto engine = workspace_->engine().connect();
-    if (!engine.ok()) return names;  // a run says it
-    std::vector<std::string> tables = tables_read(job.transform, **engine);
-    for (std::string& table : tables_read(job.rules, **engine))
-      tables.push_back(std::move(table));
-    for (const std::string& table : tables) {
-      const std::string name = table.substr(0, table.find('.'));
-      if (workspace_->project().find_connection(name) != nullptr) names.insert(name);
-    }
-    return names;
   }
 
   bool answers(const std::string& name, Cancel& cancel) {

@@ -138,6 +138,21 @@ bool operator==(const Type& a, const Type& b) {
   return *a.element == *b.element;
 }
 
+bool fits_int64(const Type& type) {
+  switch (type.kind) {
+    case TypeKind::int8:
+    case TypeKind::int16:
+    case TypeKind::int32:
+    case TypeKind::int64:
+    case TypeKind::uint8:
+    case TypeKind::uint16:
+    case TypeKind::uint32:
+      return true;
+    default:
+      return false;
+  }
+}
+
 std::string sql_name(const Type& type) {
   switch (type.kind) {
     case TypeKind::decimal:

@@ -64,6 +64,9 @@ struct Type {
   friend bool operator==(const Type& a, const Type& b);
 };
 
+// An integer whose every value an int64_t holds.
+bool fits_int64(const Type& type);
+
 // The name in the engine's SQL, e.g. `DECIMAL(15,2)`, `TIMESTAMP WITH TIME ZONE`, `INTEGER[]`.
 std::string sql_name(const Type& type);
 

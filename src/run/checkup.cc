@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,15 +35,6 @@ constexpr std::int64_t free_bytes_min = 200'000'000;
 Finding of_error(std::string what, const Error& error) {
   return {Kind::fault, std::move(what), error.describe(),
           error.hint.empty() ? "docs/runbooks tell more of `" + error.code + "`" : error.hint};
-}
-
-bool uses(const JobSpec& job, const std::string& connection) {
-  const auto looks_up = [&](const TransformStep& step) {
-    const auto* lookup = std::get_if<LookupStep>(&step.kind);
-    return lookup != nullptr && lookup->from.connection.value == connection;
-  };
-  return job.from.connection.value == connection || job.to.connection.value == connection ||
-         std::any_of(job.transform.begin(), job.transform.end(), looks_up);
 }
 
 std::string described(const JobPlan& plan) {
@@ -87,9 +79,11 @@ Status Checkup::look_at(const std::vector<const ConnectionSpec*>& connections, C
   for (const ConnectionSpec* connection : connections)
     TM_CHECK(connect(*connection, cancel));
   for (const JobSpec& job : workspace_.jobs()) {
+    std::set<std::string> used = workspace_.connections_read(job);
+    used.insert({job.from.connection.value, job.to.connection.value});
     const bool is_user = std::any_of(
         connections.begin(), connections.end(),
-        [&](const ConnectionSpec* connection) { return uses(job, connection->name.value); });
+        [&](const ConnectionSpec* connection) { return used.contains(connection->name.value); });
     if (!job.enabled || !is_user) continue;
     TM_TRY(auto engine, workspace_.engine().connect());
     const auto plan = workspace_.plan(job, *engine, cancel);

@@ -385,6 +385,21 @@ Result<duck::Answer> Workspace::answer(const std::string& name, const std::strin
   return answer;
 }
 
+std::set<std::string> Workspace::connections_read(const JobSpec& job) const {
+  std::set<std::string> names;
+  if (job.transform.empty() && job.rules.empty()) return names;
+  auto engine = held_->engine->connect();
+  if (!engine.ok()) return names;  // a run says it
+  std::vector<std::string> tables = tables_read(job.transform, **engine);
+  for (std::string& table : tables_read(job.rules, **engine))
+    tables.push_back(std::move(table));
+  for (const std::string& table : tables) {
+    const std::string name = table.substr(0, table.find('.'));
+    if (project().find_connection(name) != nullptr) names.insert(name);
+  }
+  return names;
+}
+
 Result<ConnectionState> Workspace::state_of(const ConnectionSpec& connection, Cancel& cancel) {
   TM_TRY(auto engine, held_->engine->connect());
   TM_TRY(const Connector* connector, around_.connectors.of(connection));

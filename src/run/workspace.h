@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -135,6 +136,8 @@ class Workspace {
   // The answer of a query in the connection's own SQL.
   Result<duck::Answer> answer(const std::string& connection, const std::string& sql,
                               Cancel& cancel);
+  // The connections whose tables the job's steps and rules read. Any thread.
+  std::set<std::string> connections_read(const JobSpec& job) const;
   // How the system behind a connection stands now.
   Result<ConnectionState> state_of(const ConnectionSpec& connection, Cancel& cancel);
   // What all processes use of the guards together; nothing where the store is for one process.

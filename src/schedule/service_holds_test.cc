@@ -18,24 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-// A store in a file that does not answer while `away` says so, but to who says that he lives.
-class AwayDatabase final : public SqlDatabase {
- public:
-  AwayDatabase(std::unique_ptr<SqlDatabase> database, const std::atomic<bool>& away)
-      : database_(std::move(database)), away_(away) {}
-  Status read(const Work& work) override { return away_ ? gone() : database_->read(work); }
-  Status write(const Work& work, std::optional<milliseconds> patience) override {
-    return away_ ? gone() : database_->write(work, patience);
-  }
-  Status migrate(const Work& work) override { return database_->migrate(work); }
-  std::string name() const override { return database_->name(); }
-
- private:
-  static Status gone() { return internal_error("store.gone", "it is away", Retry::backoff); }
-  std::unique_ptr<SqlDatabase> database_;
-  const std::atomic<bool>& away_;
-};
-
 class ServiceHoldsTest : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -29,26 +29,6 @@ std::shared_ptr<JobSpec> a_job(const std::string& name, milliseconds every = sec
   return job;
 }
 
-// A database that does not answer while it is `away`.
-class AwayDatabase final : public SqlDatabase {
- public:
-  AwayDatabase(std::unique_ptr<SqlDatabase> database, const std::atomic<bool>& away)
-      : database_(std::move(database)), away_(away) {}
-  Status read(const Work& work) override { return away_ ? gone() : database_->read(work); }
-  Status write(const Work& work, std::optional<milliseconds> patience) override {
-    return away_ ? gone() : database_->write(work, patience);
-  }
-  Status migrate(const Work& work) override { return database_->migrate(work); }
-  std::string name() const override { return database_->name(); }
-
- private:
-  static Status gone() {
-    return internal_error("store.lost", "the store does not answer", Retry::reconnect);
-  }
-  std::unique_ptr<SqlDatabase> database_;
-  const std::atomic<bool>& away_;
-};
-
 class ServiceTest : public ::testing::Test {
  protected:
   void SetUp() override {

@@ -27,18 +27,7 @@ std::string sum_sql(const char* column) {
 }  // namespace
 
 bool Buckets::can_range(const Column& column) {
-  switch (column.type.kind) {
-    case TypeKind::int8:
-    case TypeKind::int16:
-    case TypeKind::int32:
-    case TypeKind::int64:
-    case TypeKind::uint8:
-    case TypeKind::uint16:
-    case TypeKind::uint32:
-      return true;
-    default:
-      return false;
-  }
+  return fits_int64(column.type);
 }
 
 Buckets Buckets::of_ranges(const Column& column, std::int64_t least, std::int64_t largest,
