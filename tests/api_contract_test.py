@@ -14,6 +14,9 @@ from support.json_schema import faults
 from support.temporary_postgres import TemporaryPostgres
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A job that stands in the store, and what is asked of it.
+KEPT = "from: {connection: shop, table: orders}\nto: {connection: warehouse, table: kept, load: full}\n"
+EDITS = ("put_job", "delete_job", "list_job_versions", "get_job_version")
 DOCUMENT = yaml.safe_load((ROOT / "docs/api/openapi.yaml").read_text())
 
 
@@ -58,28 +61,39 @@ class Routes(ServedApi):
                                    "rules: {positive: n >= 0}\n"
                                    "to: {connection: warehouse, table: orders, load: upsert, key: [id]}\nevery: 1h\n")
         self.serve()
+        kept = self.ask("PUT", "/v1/jobs/kept", "editor", {"text": KEPT}, If_None_Match="*")
+        self.assertEqual(201, kept.status, kept.body)
         self.run_id = self.begin("/v1/jobs/orders/runs")
         self.ended(self.run_id)
         made = self.ask("POST", "/v1/jobs/orders/backfills", "operator", self.body_of("start_backfill"))
         self.assertEqual(201, made.status, made.body)
         self.backfill = made.json["backfill_id"]
 
+    def headers_of(self, operation):
+        return {"put_job": {"If_Match": '"v1"'}, "delete_job": {"If_Match": '"v2"'}}.get(operation, {})
+
     def body_of(self, operation):
         return {"start_backfill": {"from": "2026-01-01", "to": "2026-01-03", "by": "1d"},
                 "query_connection": {"sql": "select 1 as one"},
+                "put_job": {"text": KEPT + "enabled: false\n"},
                 "create_token": {"name": "made", "role": "viewer", "expires": "1d"}}.get(operation)
 
-    def path_of(self, path):
-        names = {"job": "orders", "run": self.run_id, "backfill": self.backfill, "operation": self.run_id,
-                 "connection": "warehouse", "token": self.token("gone", "viewer")}
+    def path_of(self, path, operation=None):
+        names = self.names(operation)
         return re.sub(r"{(\w+)}", lambda found: names[found[1]], path)
+
+    def names(self, operation=None):
+        return {"job": "kept" if operation in EDITS else "orders", "version": "1", "run": self.run_id,
+                "backfill": self.backfill, "operation": self.run_id, "connection": "warehouse",
+                "token": self.token("gone", "viewer")}
 
     def test_each_answers_as_the_document_says(self):
         for method, path, operation in operations():
             if operation["operationId"] == "get_run_events":
                 continue  # no document; tests/api_served_test.py has it
             with self.subTest(operation["operationId"]):
-                answer = self.ask(method, self.path_of(path), "admin", self.body_of(operation["operationId"]))
+                answer = self.ask(method, self.path_of(path, operation["operationId"]), "admin",
+                                  self.body_of(operation["operationId"]), **self.headers_of(operation["operationId"]))
                 said = operation["responses"].get(str(answer.status))
                 kind = answer.headers.get("Content-Type")
                 if said is None:

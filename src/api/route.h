@@ -29,6 +29,9 @@ struct ApiRequest {
   JsonValue body;                            // null where there is none
   std::string pattern;                       // of the route
   std::optional<std::string> last_event;     // of a client that comes back to a stream of events
+  // Of an edit: the state of the document that it is an edit of.
+  std::optional<std::string> if_match;
+  std::optional<std::string> if_none_match;
   // Of what the request begins or makes. The same where it is said again with its key.
   std::string new_id;
 
@@ -69,6 +72,10 @@ struct Route {
   bool once = false;
 };
 
+  // What it begins is a run, whose id is `new_id`.
+  bool begins_run = false;
+  // Beside JSON the body may be YAML, which is `text` of an object then.
+  bool takes_yaml = false;
 // A job that a token is not for is to it as if it were not there: `user.no_job`.
 Status check_job(const Principal& who, const std::string& job);
 Error no_job(const std::string& job);

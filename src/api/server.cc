@@ -6,6 +6,7 @@
 
 #include "api/problem.h"
 #include "drivers/hash/hash.h"
+#include "drivers/json/utf8.h"
 
 namespace tidemark {
 namespace {
@@ -48,11 +49,11 @@ std::string method_of(const HttpRequest& head) {
   return head.method == "HEAD" ? "GET" : head.method;
 }
 
-bool is_json(std::string_view type) {
+bool is_type(std::string_view type, std::string_view wanted) {
   std::string name = lower(type.substr(0, type.find(';')));
   while (!name.empty() && name.back() == ' ')
     name.pop_back();
-  return name == "application/json";
+  return name == wanted;
 }
 
 // An answer that another try may change is not kept.
@@ -207,7 +208,13 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   request.peer = raw.peer;
   request.path = entered.match.path;
   request.pattern = entered.route->pattern;
-  if (const auto last = raw.header("last-event-id")) request.last_event = std::string(*last);
+  const auto header = [&](std::string_view name) {
+    const auto found = raw.header(name);
+    return found ? std::optional(std::string(*found)) : std::nullopt;
+  };
+  request.last_event = header("last-event-id");
+  request.if_match = header("if-match");
+  request.if_none_match = header("if-none-match");
   if (entered.route->reach == Reach::project && !request.who.jobs.empty())
     return user_error(
         "access.other_jobs",
@@ -219,7 +226,13 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   if (entered.route->body_max == 0)
     return user_error("api.no_body", "no body is taken here", "send none");
   const auto type = raw.header("content-type");
-  if (!type || !is_json(*type))
+  if (type && entered.route->takes_yaml && is_type(*type, "application/yaml")) {
+    if (!is_utf8(raw.body))
+      return user_error("api.bad_body", "the body is no UTF-8 text", "send it as UTF-8");
+    request.body.set("text", raw.body);
+    return request;
+  }
+  if (!type || !is_type(*type, "application/json"))
     return user_error("api.not_json", "the body is no JSON, as its Content-Type says",
                       "send JSON, with `Content-Type: application/json`");
   TM_TRY(request.body, parse_json(raw.body));
@@ -291,8 +304,11 @@ Status Api::note(const Entered& entered, const HttpRequest& raw, const std::stri
 HttpResponse Api::complete(HttpResponse response, const HttpRequest& raw,
                            const std::string& id) const {
   if (response.status == 200 && method_of(raw) == "GET" && !response.body.empty()) {
-    const std::string tag = "\"" + xxh3_hex(response.body) + "\"";
-    response.headers.push_back({"ETag", tag});
+    const auto own = std::find_if(response.headers.begin(), response.headers.end(),
+                                  [](const HttpHeader& header) { return header.name == "ETag"; });
+    const std::string tag =
+        own == response.headers.end() ? "\"" + xxh3_hex(response.body) + "\"" : own->value;
+    if (own == response.headers.end()) response.headers.push_back({"ETag", tag});
     const auto known = raw.header("if-none-match");
     if (known && names_tag(*known, tag)) {
       response.status = 304;

@@ -65,7 +65,7 @@ void add_commands_before_a_run(CLI::App& app, CommandLine& line) {
       {.name = "validate",
        .about = "Check the project's files and list every fault",
        .more = "Each fault with its place in the file and what to write instead. Connects to "
-               "nothing.",
+               "nothing but\nthe project's store, for the jobs that stand there.",
        .example = "validate"});
   CLI::App* plan = add(app, line,
                        {.name = "plan",
@@ -559,6 +559,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
   add_commands_of_the_store(*app, arguments);
+  add_commands_of_jobs(*app, arguments);
   add_commands_of_access(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;

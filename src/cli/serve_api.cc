@@ -223,6 +223,13 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
         return served.metrics.text(moment_of(served.workspace, served.service, *store));
       }});
   parts->api = std::make_unique<Api>(
+      },
+      [served, store = parts->store.get()](const JobEdit& edit) -> Result<EditedJob> {
+        TM_TRY(EditedJob edited, edit_job({served.workspace.project(), served.around.catalog,
+                                           served.workspace.engine(), *store},
+                                          edit));
+        if (edited.faults.empty()) served.wait_for_look(edited.edit);
+        return edited;
       ApiParts{*parts->access, around.clock, around.randomness, memory.answers, served.say},
       all_routes(*parts->context));
   HttpServerOptions options;

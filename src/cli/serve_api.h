@@ -32,6 +32,8 @@ struct ServedParts {
   Service& service;
   const RunSigns& signs;
   ServiceMetrics& metrics;
+  // Blocks until that edit of a job in the store is served, or has to wait.
+  std::function<void(std::int64_t edit)> wait_for_look;
   const Cancel& stop;  // the service leaves
   std::function<void(const std::string&)> say;
 };
