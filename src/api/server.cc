@@ -255,26 +255,29 @@ HttpResponse Api::perform(const Entered& entered, const ApiRequest& request,
 
 HttpResponse Api::perform_once(const Entered& entered, const ApiRequest& request,
                                const HttpRequest& raw, const std::string& key) {
-  const KeptAnswers::Key whose{request.who.token, key};
+  const AnswerKey whose{request.who.token, key};
   const std::string digest = sha256_hex(raw.path + "?" + raw.query + "\n" + raw.body);
-  auto known = parts_.answers.begin(whose, digest);
-  if (!known.ok()) return problem(known.error(), request.id);
-  if (*known) return **std::move(known);
-  Answered answered = answer(entered, request, raw);
+  const std::string id = new_run_id(parts_.clock, parts_.randomness).get();
+  auto begun = parts_.answers.begin(whose, {digest, id, entered.route->begins_run});
+  if (!begun.ok()) return problem(begun.error(), request.id);
+  if (begun->answer) return *std::move(begun->answer);
+  ApiRequest asked = request;
+  asked.new_id = begun->id;
+  asked.again = begun->again;
+  Answered answered = answer(entered, asked, raw);
   // What was done stays done, also where its account could not be kept: then nobody is told now,
   // and who asks again is.
-  if (is_settled(answered.response.status)) {
-    parts_.answers.keep(whose, answered.response);
-  } else {
-    parts_.answers.forget(whose);
-  }
+  const Status kept = is_settled(answered.response.status)
+                          ? parts_.answers.keep(whose, answered.response)
+                          : parts_.answers.forget(whose);
+  if (!kept.ok()) parts_.say("request " + request.id + ": " + kept.error().describe());
   return answered.noted.ok() ? std::move(answered.response)
                              : problem(503, answered.noted.error(), request.id);
 }
 
 Api::Answered Api::answer(const Entered& entered, const ApiRequest& asked, const HttpRequest& raw) {
   ApiRequest request = asked;
-  request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
+  if (request.new_id.empty()) request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
   auto answered = entered.route->answer(request);
   HttpResponse response =
       answered.ok() ? *std::move(answered) : problem(answered.error(), request.id);
