@@ -106,6 +106,16 @@ class Api(ServedApi):
         self.ended(self.begin("/v1/jobs/orders/runs", {}, Idempotency_Key="k2"))
         self.assertEqual(2, len(self.runs("orders")))
 
+    def test_stages_of_one_job_are_looked_at(self):
+        self.served_with("orders", "items")
+        for job in ("orders", "items"):
+            self.ended(self.begin(f"/v1/jobs/{job}/runs"))
+        self.assertEqual({"orders"}, {stage["job"] for stage in self.get("/v1/stages", job="orders")["stages"]})
+        self.assertEqual({"orders", "items"}, {stage["job"] for stage in self.get("/v1/stages")["stages"]})
+        for what in ("verify", "clean"):
+            done = self.ended(self.begin(f"/v1/stages/{what}", {"job": "items"}, role="admin"))
+            self.assertEqual("done", done["state"], done)
+
     def test_what_is_said_again_after_a_kill_is_done_once(self):
         self.served_with("orders")
 
