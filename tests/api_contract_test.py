@@ -3,8 +3,11 @@
 the role that it names. The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
+import inspect
 import pathlib
 import re
+import runpy
+import subprocess
 import unittest
 
 import yaml
@@ -112,6 +115,43 @@ class Routes(ServedApi):
                     self.assertEqual([], conforms(answer.json, schema))
                 for name in said.get("headers", {}):
                     self.assertIn(name, answer.headers)
+
+    def test_a_generated_client_asks_each(self):
+        written = self.project.dir / "client.py"
+        subprocess.run([ROOT / "tools/client", written], check=True)
+        made = runpy.run_path(str(written))
+        client = made["Client"](f"http://{self.host}:{self.port}", self.tokens["admin"])
+        asked = set()
+        for _, path, operation in operations():
+            name = operation["operationId"]
+            with self.subTest(name):
+                # By the names of the document; `from` and the like are no names in Python.
+                method = getattr(client, name)
+                wanted = inspect.signature(method).parameters
+                said = {**self.names(name), **self.headers_of(name), **(self.body_of(name) or {})}
+                given = {word: value for key, value in said.items()
+                         for word in (key.lower(), key.lower() + "_") if word in wanted}
+                asked.add(name)
+                try:
+                    reply = method(**given)
+                except made["ApiProblem"] as problem:
+                    # What has ended cannot be changed.
+                    self.assertEqual(409, problem.status, problem)
+                    self.assertTrue(problem.code)
+                    continue
+                answer = operation["responses"][str(reply.status)]
+                if reply.document is None:
+                    self.assertNotIn("content", answer)
+                elif not isinstance(reply.document, str):
+                    schema = resolved(answer["content"]["application/json"]["schema"])
+                    self.assertEqual([], conforms(reply.document, schema))
+        methods = {name for name in vars(made["Client"]) if not name.startswith("_")}
+        self.assertEqual(asked, methods)
+        with self.assertRaises(made["ApiProblem"]) as refused:
+            client.get_job("nobody")
+        self.assertEqual((404, "user.no_job"), (refused.exception.status, refused.exception.code))
+        with self.assertRaises(TypeError):
+            client.get_job()
 
     def test_the_document_is_served_as_it_is(self):
         answer = self.ask("GET", "/v1/openapi.yaml", "viewer")
