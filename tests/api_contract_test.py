@@ -3,8 +3,11 @@
 the role that it names. The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
+import inspect
 import pathlib
 import re
+import runpy
+import subprocess
 import unittest
 
 import yaml
@@ -14,6 +17,9 @@ from support.json_schema import faults
 from support.temporary_postgres import TemporaryPostgres
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+# A job that stands in the store, and what is asked of it.
+KEPT = "from: {connection: shop, table: orders}\nto: {connection: warehouse, table: kept, load: full}\n"
+EDITS = ("put_job", "delete_job", "list_job_versions", "get_job_version")
 DOCUMENT = yaml.safe_load((ROOT / "docs/api/openapi.yaml").read_text())
 
 
@@ -58,28 +64,39 @@ class Routes(ServedApi):
                                    "rules: {positive: n >= 0}\n"
                                    "to: {connection: warehouse, table: orders, load: upsert, key: [id]}\nevery: 1h\n")
         self.serve()
+        kept = self.ask("PUT", "/v1/jobs/kept", "editor", {"text": KEPT}, If_None_Match="*")
+        self.assertEqual(201, kept.status, kept.body)
         self.run_id = self.begin("/v1/jobs/orders/runs")
         self.ended(self.run_id)
         made = self.ask("POST", "/v1/jobs/orders/backfills", "operator", self.body_of("start_backfill"))
         self.assertEqual(201, made.status, made.body)
         self.backfill = made.json["backfill_id"]
 
+    def headers_of(self, operation):
+        return {"put_job": {"If_Match": '"v1"'}, "delete_job": {"If_Match": '"v2"'}}.get(operation, {})
+
     def body_of(self, operation):
         return {"start_backfill": {"from": "2026-01-01", "to": "2026-01-03", "by": "1d"},
                 "query_connection": {"sql": "select 1 as one"},
+                "put_job": {"text": KEPT + "enabled: false\n"},
                 "create_token": {"name": "made", "role": "viewer", "expires": "1d"}}.get(operation)
 
-    def path_of(self, path):
-        names = {"job": "orders", "run": self.run_id, "backfill": self.backfill, "operation": self.run_id,
-                 "connection": "warehouse", "token": self.token("gone", "viewer")}
+    def path_of(self, path, operation=None):
+        names = self.names(operation)
         return re.sub(r"{(\w+)}", lambda found: names[found[1]], path)
+
+    def names(self, operation=None):
+        return {"job": "kept" if operation in EDITS else "orders", "version": "1", "run": self.run_id,
+                "backfill": self.backfill, "operation": self.run_id, "connection": "warehouse",
+                "token": self.token("gone", "viewer")}
 
     def test_each_answers_as_the_document_says(self):
         for method, path, operation in operations():
             if operation["operationId"] == "get_run_events":
                 continue  # no document; tests/api_served_test.py has it
             with self.subTest(operation["operationId"]):
-                answer = self.ask(method, self.path_of(path), "admin", self.body_of(operation["operationId"]))
+                answer = self.ask(method, self.path_of(path, operation["operationId"]), "admin",
+                                  self.body_of(operation["operationId"]), **self.headers_of(operation["operationId"]))
                 said = operation["responses"].get(str(answer.status))
                 kind = answer.headers.get("Content-Type")
                 if said is None:
@@ -98,6 +115,43 @@ class Routes(ServedApi):
                     self.assertEqual([], conforms(answer.json, schema))
                 for name in said.get("headers", {}):
                     self.assertIn(name, answer.headers)
+
+    def test_a_generated_client_asks_each(self):
+        written = self.project.dir / "client.py"
+        subprocess.run([ROOT / "tools/client", written], check=True)
+        made = runpy.run_path(str(written))
+        client = made["Client"](f"http://{self.host}:{self.port}", self.tokens["admin"])
+        asked = set()
+        for _, path, operation in operations():
+            name = operation["operationId"]
+            with self.subTest(name):
+                # By the names of the document; `from` and the like are no names in Python.
+                method = getattr(client, name)
+                wanted = inspect.signature(method).parameters
+                said = {**self.names(name), **self.headers_of(name), **(self.body_of(name) or {})}
+                given = {word: value for key, value in said.items()
+                         for word in (key.lower(), key.lower() + "_") if word in wanted}
+                asked.add(name)
+                try:
+                    reply = method(**given)
+                except made["ApiProblem"] as problem:
+                    # What has ended cannot be changed.
+                    self.assertEqual(409, problem.status, problem)
+                    self.assertTrue(problem.code)
+                    continue
+                answer = operation["responses"][str(reply.status)]
+                if reply.document is None:
+                    self.assertNotIn("content", answer)
+                elif not isinstance(reply.document, str):
+                    schema = resolved(answer["content"]["application/json"]["schema"])
+                    self.assertEqual([], conforms(reply.document, schema))
+        methods = {name for name in vars(made["Client"]) if not name.startswith("_")}
+        self.assertEqual(asked, methods)
+        with self.assertRaises(made["ApiProblem"]) as refused:
+            client.get_job("nobody")
+        self.assertEqual((404, "user.no_job"), (refused.exception.status, refused.exception.code))
+        with self.assertRaises(TypeError):
+            client.get_job()
 
     def test_the_document_is_served_as_it_is(self):
         answer = self.ask("GET", "/v1/openapi.yaml", "viewer")

@@ -106,6 +106,44 @@ class Api(ServedApi):
         self.ended(self.begin("/v1/jobs/orders/runs", {}, Idempotency_Key="k2"))
         self.assertEqual(2, len(self.runs("orders")))
 
+    def test_stages_of_one_job_are_looked_at(self):
+        self.served_with("orders", "items")
+        for job in ("orders", "items"):
+            self.ended(self.begin(f"/v1/jobs/{job}/runs"))
+        self.assertEqual({"orders"}, {stage["job"] for stage in self.get("/v1/stages", job="orders")["stages"]})
+        self.assertEqual({"orders", "items"}, {stage["job"] for stage in self.get("/v1/stages")["stages"]})
+        for what in ("verify", "clean"):
+            done = self.ended(self.begin(f"/v1/stages/{what}", {"job": "items"}, role="admin"))
+            self.assertEqual("done", done["state"], done)
+
+    def test_what_is_said_again_after_a_kill_is_done_once(self):
+        self.served_with("orders")
+
+        def start(key):
+            answer = self.ask("POST", "/v1/jobs/orders/runs", "operator", {}, Idempotency_Key=key)
+            self.assertEqual(202, answer.status, answer.body)
+            return answer
+
+        ended = start("k1")
+        self.ended(ended.json["operation"])
+        # Killed at once: it may have been begun or not.
+        killed = start("k2")
+        self.stop(signal.SIGKILL)
+        self.serve()
+        for first, key in ((ended, "k1"), (killed, "k2")):
+            for _ in range(3):
+                again = start(key)
+                self.assertEqual(first.headers["Location"], again.headers["Location"])
+                self.assertEqual(first.json["operation"], again.json["run_id"])
+        other = self.ask("POST", "/v1/jobs/orders/runs", "operator", {"full": True}, Idempotency_Key="k1")
+        self.assertEqual((422, "api.other_body"), (other.status, other.code))
+        deadline = time.monotonic() + 60
+        while self.ask("GET", killed.headers["Location"]).json.get("ended_at") is None:
+            self.assertLess(time.monotonic(), deadline, "the run that was asked for never ends")
+            time.sleep(0.1)
+        self.assertEqual({ended.json["run_id"], killed.json["run_id"]},
+                         {run["run_id"] for run in self.get("/v1/runs", job="orders")["runs"]})
+
     def test_a_run_and_an_operation_can_be_cancelled(self):
         self.job("slow")
         self.project.job("slow", 'from: {connection: landing, files: "slow-*.csv"}\n'

@@ -4,6 +4,8 @@
 #include "api/body.h"
 #include "api/cursor.h"
 #include "api/routes.h"
+#include "drivers/hash/hash.h"
+#include "spec/stored_file.h"
 #include "store/pages.h"
 
 namespace tidemark {
@@ -117,8 +119,22 @@ Answer get_job(const ApiContext& context, const ApiRequest& request) {
                                  [&](const auto& one) { return one.first == spec.file; });
   JsonValue json =
       summary(*job, runs.empty() ? nullptr : &runs.begin()->second, context.clock.now_utc());
-  json.set("text", text == spec.texts.end() ? std::string() : text->second);
-  return json_answer(200, json.set("watermark", watermark ? JsonValue(*watermark) : JsonValue()));
+  json.set("watermark", watermark ? JsonValue(*watermark) : JsonValue());
+  const auto add = [&](const std::string& place, const JsonValue& version,
+                       const std::string& said) {
+    json.set("place", place).set("version", version).set("text", said);
+  };
+  if (!is_stored_file(spec.file)) {
+    add(spec.file, {}, text == spec.texts.end() ? std::string() : text->second);
+    return json_answer(200, json);
+  }
+  // Text and version are of one edit, also while the service has not taken it up yet.
+  TM_TRY(const auto stored, StoredJobTable(context.store).newest(spec.name.get()));
+  if (!stored || !stored->text) return no_job(spec.name.get());
+  add("store", stored->version, *stored->text);
+  HttpResponse response = json_answer(200, json);
+  response.headers.push_back({"ETag", version_tag(stored->version, xxh3_hex(response.body))});
+  return response;
 }
 
 Answer start_run(const ApiContext& context, const ApiRequest& request) {
@@ -210,6 +226,7 @@ std::vector<Route> job_routes(const ApiContext& context) {
        handled_by(context, start_run),
        {},
        "run.start",
+       true,
        true},
       {"POST",
        "/v1/jobs/{job}/verify",
@@ -242,6 +259,7 @@ std::vector<Route> job_routes(const ApiContext& context) {
        handled_by(context, replay_refused),
        {},
        "quarantine.replay",
+       true,
        true},
       {"GET",
        "/v1/guarantees",

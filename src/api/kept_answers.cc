@@ -2,46 +2,79 @@
 
 #include <algorithm>
 
+#include "env/process.h"
+
 namespace tidemark {
+namespace {
 
-Result<std::optional<HttpResponse>> KeptAnswers::begin(const Key& key, const std::string& digest) {
+HttpResponse response_of(const StoredAnswer& answer) {
+  HttpResponse response;
+  response.status = answer.status;
+  const char* const kind = answer.status < 400 ? "application/json" : "application/problem+json";
+  response.headers = {{"Content-Type", kind}};
+  if (!answer.location.empty()) response.headers.push_back({"Location", answer.location});
+  response.body = answer.body;
+  return response;
+}
+
+StoredAnswer stored(const HttpResponse& response) {
+  const auto location =
+      std::find_if(response.headers.begin(), response.headers.end(),
+                   [](const HttpHeader& header) { return header.name == "Location"; });
+  return {response.status, location == response.headers.end() ? "" : location->value,
+          response.body};
+}
+
+Error in_progress() {
+  return user_error("api.in_progress",
+                    "the request with that Idempotency-Key is being done at this moment",
+                    "ask again in a moment");
+}
+
+}  // namespace
+
+Result<KeptAnswers::Begun> KeptAnswers::begin(const AnswerKey& key, const Asked& asked) {
   const std::lock_guard lock(mutex_);
-  make_room();
-  const auto [found, is_new] = kept_.emplace(key, Kept{digest, clock_.monotonic(), std::nullopt});
-  if (is_new) return std::optional<HttpResponse>();
-  if (found->second.digest != digest)
+  TM_TRY(Begun begun, decide(key, asked));
+  if (!begun.answer) done_now_.insert(key);
+  return begun;
+}
+
+Result<KeptAnswers::Begun> KeptAnswers::decide(const AnswerKey& key, const Asked& asked) {
+  const std::string me = this_process();
+  TM_TRY(const BegunRequest found, table_.begin(key, {asked.digest, asked.id, me, {}, {}}));
+  const AskedRequest& before = found.request;
+  if (found.is_new) return Begun{{}, asked.id, false};
+  if (before.digest != asked.digest)
     return user_error("api.other_body",
-                      "the Idempotency-Key `" + key.second + "` was sent with another request",
+                      "the Idempotency-Key `" + key.key + "` was sent with another request",
                       "send another key with each request, and the same only with the same");
-  if (!found->second.answer)
-    return user_error("api.in_progress",
-                      "the request with that Idempotency-Key is being done at this moment",
-                      "ask again in a moment");
-  return found->second.answer;
+  if (done_now_.contains(key)) return in_progress();
+  // A run that was promised, and perhaps not begun.
+  const bool is_left = found.owner_is_gone && asked.begins_run;
+  if (before.answer && !is_left) return Begun{response_of(*before.answer), {}, false};
+  if (!before.answer && before.owner != me && !found.owner_is_gone && !found.is_old)
+    return in_progress();
+  if (!asked.begins_run)
+    return user_error("api.unknown_outcome",
+                      "the service ended while the request with that Idempotency-Key was done",
+                      "look whether it was, and send it with another key where it was not");
+  TM_CHECK(table_.take_over(key, me));
+  return Begun{{}, before.id, true};
 }
 
-void KeptAnswers::keep(const Key& key, const HttpResponse& answer) {
+Status KeptAnswers::keep(const AnswerKey& key, const HttpResponse& answer) {
+  Status kept = table_.keep(key, stored(answer));
   const std::lock_guard lock(mutex_);
-  const auto found = kept_.find(key);
-  if (found != kept_.end()) found->second.answer = answer;
+  done_now_.erase(key);
+  return kept;
 }
 
-void KeptAnswers::forget(const Key& key) {
+Status KeptAnswers::forget(const AnswerKey& key) {
+  Status forgotten = table_.forget(key);
   const std::lock_guard lock(mutex_);
-  kept_.erase(key);
-}
-
-// Those that are past their time go, and where there are too many, the oldest that was answered.
-void KeptAnswers::make_room() {
-  const auto now = clock_.monotonic();
-  std::erase_if(kept_, [&](const auto& one) { return now - one.second.begun > kept_for; });
-  if (kept_.size() < answers_max) return;
-  const auto oldest =
-      std::min_element(kept_.begin(), kept_.end(), [](const auto& left, const auto& right) {
-        const auto rank = [](const Kept& kept) { return std::pair(!kept.answer, kept.begun); };
-        return rank(left.second) < rank(right.second);
-      });
-  kept_.erase(oldest);
+  done_now_.erase(key);
+  return forgotten;
 }
 
 }  // namespace tidemark

@@ -1,50 +1,53 @@
 // KeptAnswers: what requests with an Idempotency-Key were answered, so that one that is said again
 // is not done again.
 //
-// In memory, bounded, for a day: a request that is said again after the process ended is done
-// again. Owned by who serves; any thread.
+// In the store, bounded, for a day. What such a request begins has its id before it is begun: a
+// process that comes after one that was killed meanwhile finds it by that, or begins it under the
+// same id. Owned by who serves; any thread; blocks on the store.
 #pragma once
 
-#include <chrono>
-#include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
-#include <utility>
 
 #include "base/result.h"
 #include "drivers/http/http.h"
-#include "env/clock.h"
+#include "store/answer_table.h"
 
 namespace tidemark {
 
 class KeptAnswers {
  public:
-  // Of one client: a token, and the key of its choice.
-  using Key = std::pair<std::string, std::string>;
-  static constexpr std::size_t answers_max = 10'000;
-  static constexpr std::chrono::hours kept_for{24};
+  // The database outlives it.
+  explicit KeptAnswers(SqlDatabase& store) : table_(store) {}
 
-  explicit KeptAnswers(const Clock& clock) : clock_(clock) {}
-
-  // Nothing: it is to be done now, and keep() or forget() says what came of it. `api.other_body`
-  // where the key was for something else, `api.in_progress` where it is done at this moment.
-  // `digest`: of what is asked.
-  Result<std::optional<HttpResponse>> begin(const Key& key, const std::string& digest);
-  void keep(const Key& key, const HttpResponse& answer);
-  void forget(const Key& key);
+  struct Asked {
+    std::string digest;       // of what is asked
+    std::string id;           // of what it is to begin
+    bool begins_run = false;  // whose id that is
+  };
+  // What a request is to be answered, or how it is to be done now; keep() or forget() says then
+  // what came of it.
+  struct Begun {
+    std::optional<HttpResponse> answer;
+    std::string id;
+    bool again = false;  // it may have been begun under that id by a process that is gone
+  };
+  // `api.other_body` where the key was for something else, `api.in_progress` where it is done at
+  // this moment, `api.unknown_outcome` where nobody can tell whether it was.
+  Result<Begun> begin(const AnswerKey& key, const Asked& asked);
+  // Durable when they return; where they fail, who says it again is told that the outcome is
+  // unknown, or finds the run.
+  Status keep(const AnswerKey& key, const HttpResponse& answer);
+  Status forget(const AnswerKey& key);
 
  private:
-  struct Kept {
-    std::string digest;
-    std::chrono::nanoseconds begun;
-    std::optional<HttpResponse> answer;
-  };
-  void make_room();
+  Result<Begun> decide(const AnswerKey& key, const Asked& asked);
 
-  const Clock& clock_;
+  AnswerTable table_;
   std::mutex mutex_;
-  std::map<Key, Kept> kept_;  // guarded by mutex_
+  std::set<AnswerKey> done_now_;  // guarded by mutex_
 };
 
 }  // namespace tidemark

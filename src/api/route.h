@@ -29,8 +29,13 @@ struct ApiRequest {
   JsonValue body;                            // null where there is none
   std::string pattern;                       // of the route
   std::optional<std::string> last_event;     // of a client that comes back to a stream of events
+  // Of an edit: the state of the document that it is an edit of.
+  std::optional<std::string> if_match;
+  std::optional<std::string> if_none_match;
   // Of what the request begins or makes. The same where it is said again with its key.
   std::string new_id;
+  // It may have been begun already under that id, by a process that is gone.
+  bool again = false;
 
   const std::string& at(const char* name) const { return path.at(name); }
   std::optional<std::string> asked(const char* name) const;
@@ -67,6 +72,10 @@ struct Route {
   const char* deed = "";
   // Said again with the same Idempotency-Key it is not done again.
   bool once = false;
+  // What it begins is a run, whose id is `new_id`.
+  bool begins_run = false;
+  // Beside JSON the body may be YAML, which is `text` of an object then.
+  bool takes_yaml = false;
 };
 
 // A job that a token is not for is to it as if it were not there: `user.no_job`.

@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "run/job_finder.h"
+#include "store/pages.h"
 
 namespace tidemark {
 namespace {
@@ -15,8 +16,8 @@ constexpr std::chrono::seconds answer_max{60};
 
 std::vector<Route> all_routes(const ApiContext& context) {
   std::vector<Route> routes;
-  for (auto* part : {service_routes, job_routes, run_routes, operation_routes, backfill_routes,
-                     stage_routes, access_routes}) {
+  for (auto* part : {service_routes, job_routes, job_edit_routes, run_routes, operation_routes,
+                     backfill_routes, stage_routes, access_routes}) {
     for (Route& route : part(context))
       routes.push_back(std::move(route));
   }
@@ -54,8 +55,40 @@ Answer answer_of(const ApiContext& context, const ApiRequest& request,
   return json_answer(200, document);
 }
 
+namespace {
+
+// The operation of a run that a process began which is gone; nothing where it did not.
+Result<std::optional<Operation>> begun_before(const ApiContext& context, const ApiRequest& request,
+                                              const Begun& begun) {
+  if (auto known = context.operations.find(request.new_id)) return known;
+  const auto run = one_run(context.store, RunId(request.new_id));
+  if (!run.ok() && run.error().code == "run.unknown") return std::optional<Operation>();
+  if (!run.ok()) return run.error();
+  Operation operation;
+  operation.id = request.new_id;
+  operation.what = begun.what;
+  operation.on = begun.on;
+  operation.job = begun.job;
+  operation.request = request.id;
+  operation.run = run->run;
+  operation.began_at = run->started_at;
+  operation.ended_at = run->ended_at;
+  if (run->ended_at) {
+    const bool is_well = run->status() == RunStatus::success || run->status() == RunStatus::skipped;
+    operation.state = is_well ? OperationState::done : OperationState::failed;
+  }
+  return std::optional(std::move(operation));
+}
+
+}  // namespace
+
 Answer begin(const ApiContext& context, const ApiRequest& request, const Begun& begun,
              std::vector<std::string> arguments) {
+  const std::string location = (begun.is_run ? "/v1/runs/" : "/v1/operations/") + request.new_id;
+  if (request.again && begun.is_run) {
+    TM_TRY(const auto before, begun_before(context, request, begun));
+    if (before) return made_answer(202, location, operation_document(*before));
+  }
   Operation wanted;
   wanted.id = request.new_id;
   wanted.what = begun.what;
@@ -68,7 +101,6 @@ Answer begin(const ApiContext& context, const ApiRequest& request, const Begun& 
   }
   TM_TRY(const Operation operation,
          context.operations.begin(std::move(wanted), std::move(command)));
-  const std::string location = (begun.is_run ? "/v1/runs/" : "/v1/operations/") + request.new_id;
   return made_answer(202, location, operation_document(operation));
 }
 

@@ -17,6 +17,7 @@
 #include "api/route.h"
 #include "api/run_streams.h"
 #include "api/served_jobs.h"
+#include "run/job_edit.h"
 #include "spec/project_spec.h"
 #include "store/sql_session.h"
 
@@ -36,6 +37,9 @@ struct ApiContext {
   std::function<Status()> is_ready;
   // What the service tells of itself, in the text of Prometheus. Any thread.
   std::function<std::string()> metrics;
+  // A job of the store is put or taken out, and served when this returns; see run/job_edit.h. Any
+  // thread.
+  std::function<Result<EditedJob>(const JobEdit&)> edit_job;
 };
 
 std::vector<Route> all_routes(const ApiContext& context);
@@ -43,6 +47,7 @@ std::vector<Route> all_routes(const ApiContext& context);
 // For this folder only: the parts of it.
 std::vector<Route> service_routes(const ApiContext& context);
 std::vector<Route> job_routes(const ApiContext& context);
+std::vector<Route> job_edit_routes(const ApiContext& context);
 std::vector<Route> run_routes(const ApiContext& context);
 std::vector<Route> operation_routes(const ApiContext& context);
 std::vector<Route> backfill_routes(const ApiContext& context);
@@ -79,6 +84,8 @@ Answer begin(const ApiContext& context, const ApiRequest& request, const Begun& 
              std::vector<std::string> arguments);
 // `user.no_job` where it is not served.
 Result<const ServedJob*> served_job(const JobTable& jobs, const std::string& name);
+// What an edit of that version of a job sends as If-Match; `state`: of the document around it.
+std::string version_tag(std::int64_t version, std::string_view state = {});
 JsonValue run_summary(const RunRecord& run);
 Result<std::optional<RunStatus>> status_asked(const ApiRequest& request);
 // The job whose rows a run loads: of a trial the one that it tries.

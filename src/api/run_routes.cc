@@ -228,6 +228,7 @@ std::vector<Route> run_routes(const ApiContext& context) {
            handled_by(context, replay_run),
            {},
            "run.replay",
+           true,
            true}};
 }
 

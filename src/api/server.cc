@@ -6,6 +6,7 @@
 
 #include "api/problem.h"
 #include "drivers/hash/hash.h"
+#include "drivers/json/utf8.h"
 
 namespace tidemark {
 namespace {
@@ -48,11 +49,11 @@ std::string method_of(const HttpRequest& head) {
   return head.method == "HEAD" ? "GET" : head.method;
 }
 
-bool is_json(std::string_view type) {
+bool is_type(std::string_view type, std::string_view wanted) {
   std::string name = lower(type.substr(0, type.find(';')));
   while (!name.empty() && name.back() == ' ')
     name.pop_back();
-  return name == "application/json";
+  return name == wanted;
 }
 
 // An answer that another try may change is not kept.
@@ -207,7 +208,13 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   request.peer = raw.peer;
   request.path = entered.match.path;
   request.pattern = entered.route->pattern;
-  if (const auto last = raw.header("last-event-id")) request.last_event = std::string(*last);
+  const auto header = [&](std::string_view name) {
+    const auto found = raw.header(name);
+    return found ? std::optional(std::string(*found)) : std::nullopt;
+  };
+  request.last_event = header("last-event-id");
+  request.if_match = header("if-match");
+  request.if_none_match = header("if-none-match");
   if (entered.route->reach == Reach::project && !request.who.jobs.empty())
     return user_error(
         "access.other_jobs",
@@ -219,7 +226,13 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   if (entered.route->body_max == 0)
     return user_error("api.no_body", "no body is taken here", "send none");
   const auto type = raw.header("content-type");
-  if (!type || !is_json(*type))
+  if (type && entered.route->takes_yaml && is_type(*type, "application/yaml")) {
+    if (!is_utf8(raw.body))
+      return user_error("api.bad_body", "the body is no UTF-8 text", "send it as UTF-8");
+    request.body.set("text", raw.body);
+    return request;
+  }
+  if (!type || !is_type(*type, "application/json"))
     return user_error("api.not_json", "the body is no JSON, as its Content-Type says",
                       "send JSON, with `Content-Type: application/json`");
   TM_TRY(request.body, parse_json(raw.body));
@@ -242,26 +255,29 @@ HttpResponse Api::perform(const Entered& entered, const ApiRequest& request,
 
 HttpResponse Api::perform_once(const Entered& entered, const ApiRequest& request,
                                const HttpRequest& raw, const std::string& key) {
-  const KeptAnswers::Key whose{request.who.token, key};
+  const AnswerKey whose{request.who.token, key};
   const std::string digest = sha256_hex(raw.path + "?" + raw.query + "\n" + raw.body);
-  auto known = parts_.answers.begin(whose, digest);
-  if (!known.ok()) return problem(known.error(), request.id);
-  if (*known) return **std::move(known);
-  Answered answered = answer(entered, request, raw);
+  const std::string id = new_run_id(parts_.clock, parts_.randomness).get();
+  auto begun = parts_.answers.begin(whose, {digest, id, entered.route->begins_run});
+  if (!begun.ok()) return problem(begun.error(), request.id);
+  if (begun->answer) return *std::move(begun->answer);
+  ApiRequest asked = request;
+  asked.new_id = begun->id;
+  asked.again = begun->again;
+  Answered answered = answer(entered, asked, raw);
   // What was done stays done, also where its account could not be kept: then nobody is told now,
   // and who asks again is.
-  if (is_settled(answered.response.status)) {
-    parts_.answers.keep(whose, answered.response);
-  } else {
-    parts_.answers.forget(whose);
-  }
+  const Status kept = is_settled(answered.response.status)
+                          ? parts_.answers.keep(whose, answered.response)
+                          : parts_.answers.forget(whose);
+  if (!kept.ok()) parts_.say("request " + request.id + ": " + kept.error().describe());
   return answered.noted.ok() ? std::move(answered.response)
                              : problem(503, answered.noted.error(), request.id);
 }
 
 Api::Answered Api::answer(const Entered& entered, const ApiRequest& asked, const HttpRequest& raw) {
   ApiRequest request = asked;
-  request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
+  if (request.new_id.empty()) request.new_id = new_run_id(parts_.clock, parts_.randomness).get();
   auto answered = entered.route->answer(request);
   HttpResponse response =
       answered.ok() ? *std::move(answered) : problem(answered.error(), request.id);
@@ -291,8 +307,11 @@ Status Api::note(const Entered& entered, const HttpRequest& raw, const std::stri
 HttpResponse Api::complete(HttpResponse response, const HttpRequest& raw,
                            const std::string& id) const {
   if (response.status == 200 && method_of(raw) == "GET" && !response.body.empty()) {
-    const std::string tag = "\"" + xxh3_hex(response.body) + "\"";
-    response.headers.push_back({"ETag", tag});
+    const auto own = std::find_if(response.headers.begin(), response.headers.end(),
+                                  [](const HttpHeader& header) { return header.name == "ETag"; });
+    const std::string tag =
+        own == response.headers.end() ? "\"" + xxh3_hex(response.body) + "\"" : own->value;
+    if (own == response.headers.end()) response.headers.push_back({"ETag", tag});
     const auto known = raw.header("if-none-match");
     if (known && names_tag(*known, tag)) {
       response.status = 304;

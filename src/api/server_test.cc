@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "drivers/json/json.h"
+#include "store/sql_store.h"
+#include "store/sqlite_database.h"
 
 namespace tidemark {
 namespace {
@@ -56,6 +59,23 @@ class FakeExchange final : public HttpExchange {
 
  private:
   HttpRequest request_;
+};
+
+// A store that is there as long as this is.
+struct StoreInFolder {
+  explicit StoreInFolder(const Clock& clock) {
+    std::string name = (std::filesystem::temp_directory_path() / "tidemark-api-XXXXXX").string();
+    EXPECT_NE(::mkdtemp(name.data()), nullptr);
+    dir = name;
+    EXPECT_TRUE(SqlStore::open_sqlite(dir / "store.db", clock).ok());
+    database = open_sqlite_database(dir / "store.db", clock).value();
+  }
+  ~StoreInFolder() {
+    database.reset();
+    std::filesystem::remove_all(dir);
+  }
+  std::filesystem::path dir;
+  std::unique_ptr<SqlDatabase> database;
 };
 
 class ApiTest : public testing::Test {
@@ -130,7 +150,8 @@ class ApiTest : public testing::Test {
   ManualClock clock_{UtcMicros(1'000'000'000'000'000)};
   SeededRandomness randomness_{1};
   FakeAccess access_;
-  KeptAnswers answers_{clock_};
+  StoreInFolder folder_{clock_};
+  KeptAnswers answers_{*folder_.database};
   std::vector<std::string> said_;
   std::vector<ApiRequest> asked_;
   std::optional<Error> fail_with_;

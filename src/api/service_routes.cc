@@ -1,9 +1,11 @@
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "api/body.h"
 #include "api/openapi_text.h"
 #include "api/routes.h"
+#include "api/shared_answer.h"
 #include "base/version.h"
 #include "drivers/duckdb/engine.h"
 
@@ -51,8 +53,14 @@ Answer get_me(const ApiContext&, const ApiRequest& request) {
   return json_answer(200, json.set("jobs", std::move(jobs)));
 }
 
-Answer get_status(const ApiContext& context, const ApiRequest& request) {
-  return answer_of(context, request, CommandWords({"status"}).with());
+// Many may look at it all the time: it is asked for once a second. It is the same for all who may,
+// so it is kept by the route, which lives as long as what it asks.
+std::function<Answer(const ApiRequest&)> shared_status(const ApiContext& context) {
+  const auto shared = std::make_shared<SharedAnswer>(context.clock);
+  return [&context, shared](const ApiRequest& request) {
+    return shared->get(
+        [&] { return answer_of(context, request, CommandWords({"status"}).with()); });
+  };
 }
 
 Answer look_at_all(const ApiContext& context, const ApiRequest& request) {
@@ -171,14 +179,7 @@ std::vector<Route> service_routes(const ApiContext& context) {
        0,
        handled_by(context, get_version)},
       {"GET", "/v1/me", "get_me", viewer, Reach::each, {}, 0, handled_by(context, get_me)},
-      {"GET",
-       "/v1/status",
-       "get_status",
-       viewer,
-       Reach::project,
-       {},
-       0,
-       handled_by(context, get_status)},
+      {"GET", "/v1/status", "get_status", viewer, Reach::project, {}, 0, shared_status(context)},
       {"POST",
        "/v1/doctor",
        "look_at_all",

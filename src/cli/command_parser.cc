@@ -59,13 +59,12 @@ void add_commands_before_a_run(CLI::App& app, CommandLine& line) {
                         .more = "Writes tidemark.yaml, one job and a CSV file. Never over a file "
                                 "that is there.",
                         .example = "init my-project"});
-  add_names(init, line, "DIR", 0, "The folder to make; default: the project's folder")
-      ->expected(0, 1);
+  add_names(init, line, "DIR", 0, "The folder to make; default: the project's folder")->expected(1);
   add(app, line,
       {.name = "validate",
        .about = "Check the project's files and list every fault",
        .more = "Each fault with its place in the file and what to write instead. Connects to "
-               "nothing.",
+               "nothing but\nthe project's store, for the jobs that stand there.",
        .example = "validate"});
   CLI::App* plan = add(app, line,
                        {.name = "plan",
@@ -199,7 +198,7 @@ void add_commands_that_look(CLI::App& app, Arguments& arguments) {
                        {.name = "runs",
                         .about = "List past runs, newest first",
                         .example = "runs orders --limit 5"});
-  add_names(runs, line, "JOB", 0, "Only runs of this job")->expected(0, 1);
+  add_names(runs, line, "JOB", 0, "Only runs of this job")->expected(1);
   add_limit(runs, line, "How many, 1 to 1000; default: 20");
   CLI::App* show = add(app, line,
                        {.name = "show",
@@ -314,7 +313,7 @@ void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
                         .about = "Show every stage, and why it is kept or would be removed",
                         .more = "Asks the targets what is loaded, and changes nothing.",
                         .example = "stage list orders"});
-  add_names(list, line, "JOB", 0, "Only stages of this job")->expected(0, 1);
+  add_names(list, line, "JOB", 0, "Only stages of this job")->expected(1);
   CLI::App* verify =
       add(*stage, line,
           {.name = "verify",
@@ -322,7 +321,7 @@ void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
            .more = "Every segment is held against its SHA-256. Exit code 1 when one is damaged, "
                    "missing\nor not in its stage's list.",
            .example = "stage verify orders"});
-  add_names(verify, line, "JOB|RUN", 0, "Only stages of this job, or of this run")->expected(0, 1);
+  add_names(verify, line, "JOB|RUN", 0, "Only stages of this job, or of this run")->expected(1);
   add_quiet(verify, line);
   CLI::App* clean =
       add(*stage, line,
@@ -335,7 +334,7 @@ void add_commands_of_the_stage(CLI::App& app, Arguments& arguments) {
            .example = "stage clean --dry-run"});
   add_names(clean, line, "JOB", 0,
             "Only stages of this job; all of them, whatever their age, when its file is gone")
-      ->expected(0, 1);
+      ->expected(1);
   clean->add_flag("--dry-run", line.dry_run, "Say what would be removed, and remove nothing");
   clean->add_flag("--gone", line.gone, "Also all stages of jobs whose file is gone");
   add_wait(clean, arguments);
@@ -456,7 +455,7 @@ void add_commands_about_the_program(CLI::App& app, CommandLine& line) {
                           .about = "Print a JSON Schema of the project's files, for editors",
                           .example = "schema job > job.schema.json"});
   add_names(schema, line, "KIND", 0, "`job` (default): jobs/*.yaml; `project`: tidemark.yaml")
-      ->expected(0, 1)
+      ->expected(1)
       ->check(CLI::IsMember({"job", "project"}).description(""));
   schema
       ->add_option("--docs", line.docs,
@@ -560,6 +559,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_the_stage(*app, arguments);
   add_commands_of_the_store(*app, arguments);
   add_commands_of_access(*app, arguments);
+  add_commands_of_jobs(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);
   return app;
 }

@@ -33,6 +33,8 @@ struct CommandText {
 CLI::App* add_command(CLI::App& app, CommandLine& line, const CommandText& text);
 void add_limit(CLI::App* command, CommandLine& line, const char* help);
 
+// `job`.
+void add_commands_of_jobs(CLI::App& app, Arguments& arguments);
 // `token` and `audit`.
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
 

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <algorithm>
 #include <map>
 
 #include "api/documents.h"
@@ -12,6 +13,7 @@
 #include "cli/checkup_commands.h"
 #include "cli/connection_commands.h"
 #include "cli/init.h"
+#include "cli/job_commands.h"
 #include "cli/job_order.h"
 #include "cli/progress.h"
 #include "cli/reference_folder.h"
@@ -26,20 +28,31 @@
 #include "cli/store_command.h"
 #include "cli/verify_command.h"
 #include "spec/json_schema.h"
+#include "spec/stored_file.h"
 #include "store/cached_reads.h"
 
 namespace tidemark {
 
 namespace {
 
+std::string counted_jobs(const std::vector<JobSpec>& jobs) {
+  const auto stored = std::count_if(jobs.begin(), jobs.end(),
+                                    [](const JobSpec& job) { return is_stored_file(job.file); });
+  std::string text = std::to_string(jobs.size()) + " jobs";
+  if (stored > 0) text += ", " + std::to_string(stored) + " of them in the store";
+  return text;
+}
+
 int validate(const Call& call) {
   auto workspace = Workspace::open(call.around, call.line.project);
   if (!workspace.ok()) return fail(call, workspace.error());
   const Faults& faults = (*workspace)->faults();
+  if (const auto& unasked = (*workspace)->store_unasked())
+    call.tell("note: jobs that stand in the store are left out: " + unasked->describe() + "\n");
   if (call.line.json) {
     call.print_json(faults_document(faults));
   } else if (faults.empty()) {
-    call.print("ok: " + std::to_string((*workspace)->jobs().size()) + " jobs, no faults\n");
+    call.print("ok: " + counted_jobs((*workspace)->jobs()) + ", no faults\n");
   } else {
     call.print(faults.print());
   }
@@ -322,6 +335,8 @@ const std::map<std::string, Command>& all_commands() {
       {"token list", {list_tokens, true}},
       {"token revoke", {revoke_token, true}},
       {"audit", {show_audit, true}},
+      {"job export", {export_job, true}},
+      {"job remove", {remove_job, true}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};

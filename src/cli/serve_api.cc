@@ -178,6 +178,7 @@ struct ServedApi::Parts {
   ApiMemory& memory;
   std::unique_ptr<SqlDatabase> store;
   std::unique_ptr<StoreAccess> access;
+  std::unique_ptr<KeptAnswers> answers;
   ServedJobs jobs;
   std::unique_ptr<Readiness> readiness;
   std::unique_ptr<RunStreams> streams;
@@ -204,6 +205,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
          open_store_database(project.store, project.root, around.files, around.clock));
   TM_TRY(auto tokens, open_store_database(project.store, project.root, around.files, around.clock));
   TM_TRY(parts->access, StoreAccess::open(std::move(tokens), audit_kept_for, around.clock));
+  parts->answers = std::make_unique<KeptAnswers>(*parts->store);
   parts->jobs.set(jobs);
   served.metrics.set_jobs(jobs, ended_well(*parts->store, jobs));
   parts->readiness = std::make_unique<Readiness>(*parts->store, around.clock, served.stop);
@@ -221,9 +223,16 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
       [readiness = parts->readiness.get()] { return (*readiness)(); },
       [served, store = parts->store.get()] {
         return served.metrics.text(moment_of(served.workspace, served.service, *store));
+      },
+      [served, store = parts->store.get()](const JobEdit& edit) -> Result<EditedJob> {
+        TM_TRY(EditedJob edited, edit_job({served.workspace.project(), served.around.catalog,
+                                           served.workspace.engine(), *store},
+                                          edit));
+        if (edited.faults.empty()) served.wait_for_look(edited.edit);
+        return edited;
       }});
   parts->api = std::make_unique<Api>(
-      ApiParts{*parts->access, around.clock, around.randomness, memory.answers, served.say},
+      ApiParts{*parts->access, around.clock, around.randomness, *parts->answers, served.say},
       all_routes(*parts->context));
   HttpServerOptions options;
   options.address = listening->address.host;

@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 
-#include "api/kept_answers.h"
 #include "api/operations.h"
 #include "api/served_jobs.h"
 #include "cli/commands.h"
@@ -19,9 +18,8 @@ namespace tidemark {
 
 // What requests are remembered by, also while the service takes up new settings.
 struct ApiMemory {
-  explicit ApiMemory(const Clock& clock) : operations(clock), answers(clock) {}
+  explicit ApiMemory(const Clock& clock) : operations(clock) {}
   Operations operations;
-  KeptAnswers answers;
 };
 
 // What the API works with; all of it outlives it.
@@ -34,6 +32,8 @@ struct ServedParts {
   ServiceMetrics& metrics;
   const Cancel& stop;  // the service leaves
   std::function<void(const std::string&)> say;
+  // Blocks until that edit of a job in the store is served, or has to wait.
+  std::function<void(std::int64_t edit)> wait_for_look;
 };
 
 // Owned by who serves. The methods from one thread each.

@@ -17,6 +17,7 @@
 #include "env/process.h"
 #include "quality/rules.h"
 #include "run/backfill.h"
+#include "run/project_store.h"
 #include "run/shared_stage.h"
 #include "schedule/job_watch.h"
 #include "schedule/run_signs.h"
@@ -31,6 +32,9 @@ namespace {
 // hundredth of a core.
 constexpr std::chrono::milliseconds watch_pause_min{500};
 constexpr int watch_pause_of_look = 100;
+// How often it is seen that somebody waits for a look, and how long anybody does.
+constexpr std::chrono::milliseconds watch_rest{50};
+constexpr std::chrono::seconds wait_for_look_max{20};
 
 JsonValue document(const ServiceNote& note, UtcMicros at) {
   JsonValue json;
@@ -183,6 +187,7 @@ class Served {
     };
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
     TM_CHECK(check_alone(workspace_->project(), call_.line));
+    if (workspace_->store_unasked()) return *workspace_->store_unasked();
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
     workspace_->watch_runs(metrics_);
@@ -241,15 +246,23 @@ class Served {
                    return status_of_service(Call{line, beside, cancel, output}, service, progress_);
                  return run_command(line, beside, cancel, output);
                }));
-    const ServedParts served_parts{
-        call_.line, around,   *workspace_, service,
-        progress_,  metrics_, stop_,       [&](const std::string& text) { log_.say(text); }};
+    const ServedParts served_parts{call_.line,
+                                   around,
+                                   *workspace_,
+                                   service,
+                                   progress_,
+                                   metrics_,
+                                   stop_,
+                                   [&](const std::string& text) { log_.say(text); },
+                                   [&](std::int64_t edit) { wait_for_look(edit); }};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
                          api_ ? " at " + api_->address() : ""));
 
+    TM_TRY(const auto edits,
+           open_store_database(project.store, project.root, around.files, call_.around.clock));
     std::thread watcher([&] {
-      watch(service);
+      watch(service, *edits);
       stopped_at_ = call_.around.clock.monotonic();
     });
     const Status served = service.serve(stop_);
@@ -377,27 +390,28 @@ class Served {
   }
 
   // The project's files may be edited while it is served.
-  void watch(Service& service) {
+  void watch(Service& service, SqlDatabase& edits) {
     const ProjectSpec& project = workspace_->project();
-    JobWatch watch(project, call_.around.catalog);
+    JobWatch watch(project, call_.around.catalog, edits, workspace_->stored_edit());
     bool settings = false;
     std::optional<Service::Jobs> untaken;  // what the store could not be told yet
     std::chrono::nanoseconds pause = watch_pause_min;
     while (!stop_.requested()) {
-      for (auto left = pause; left.count() > 0 && !stop_.requested(); left -= watch_pause_min)
-        call_.around.clock.sleep(watch_pause_min);
+      rest(pause);
       const auto begun = call_.around.clock.monotonic();
       const auto changed = watch.look();
       pause = std::max<std::chrono::nanoseconds>(
           watch_pause_min, (call_.around.clock.monotonic() - begun) * watch_pause_of_look);
       if (!changed) {
         if (untaken && take_up(service, *untaken).ok()) untaken.reset();
+        looked_at_ = watch.edited();
         continue;
       }
       settings = settings || changed->settings;  // also of a look at which there were faults
       if (!changed->loaded.faults.empty()) {
         log_.say("the project's files have faults; all stays as it was\n" +
                  changed->loaded.faults.print());
+        looked_at_ = watch.edited();
         continue;
       }
       if (settings) {
@@ -411,7 +425,24 @@ class Served {
       untaken = taken.ok() ? std::nullopt : std::optional(edited);
       if (!taken.ok())
         log_.say("the change is taken up when the store answers: " + taken.error().describe());
+      looked_at_ = watch.edited();
     }
+  }
+
+  // Until it is time to look again, or somebody asks for that.
+  void rest(std::chrono::nanoseconds pause) {
+    const auto until = call_.around.clock.monotonic() + pause;
+    while (!stop_.requested() && !asked_to_look_.exchange(false) &&
+           call_.around.clock.monotonic() < until)
+      call_.around.clock.sleep(watch_rest);
+  }
+
+  // Until what was edited in the store is served, or is known to have to wait. From any thread.
+  void wait_for_look(std::int64_t edit) {
+    asked_to_look_ = true;
+    const auto until = call_.around.clock.monotonic() + wait_for_look_max;
+    while (!stop_.requested() && looked_at_ < edit && call_.around.clock.monotonic() < until)
+      call_.around.clock.sleep(watch_rest);
   }
 
   Status take_up(Service& service, const Service::Jobs& edited) {
@@ -435,6 +466,9 @@ class Served {
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
   bool settings_changed_ = false;          // written by the watcher, read after it
+  std::atomic<std::int64_t> looked_at_{
+      0};  // the edit of the store's jobs that the watcher has seen
+  std::atomic<bool> asked_to_look_{false};
 };
 
 }  // namespace

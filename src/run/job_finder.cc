@@ -61,6 +61,10 @@ std::string kept_text(const JobTexts& texts) {
 
 Result<const JobSpec*> JobFinder::in_project(const std::string& name) const {
   if (const JobSpec* job = loaded_.find_job(name)) return job;
+  // It may be one of those.
+  if (loaded_.store_unasked)
+    return Error(*loaded_.store_unasked)
+        .with_context("looking for job `" + name + "` in the store");
   std::string hint = "a job is a file jobs/NAME.yaml";
   if (is_trial(JobName(name))) {
     hint =

@@ -9,6 +9,8 @@
 #include "env/process.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
+#include "run/engine_sql_check.h"
+#include "run/job_edit.h"
 #include "run/project_cache.h"
 #include "run/project_store.h"
 #include "run/shared_stage.h"
@@ -23,28 +25,6 @@ namespace {
 std::int64_t engine_share(std::int64_t memory_bytes) {
   return memory_bytes / 10 * 6;
 }
-
-// SQL is checked by the engine's own parser, without running it.
-class EngineSqlCheck : public SqlCheck {
- public:
-  explicit EngineSqlCheck(duck::Connection& engine) : engine_(engine) {}
-  std::optional<SqlFault> check_query(std::string_view text) override {
-    return check(std::string(text), 0);
-  }
-  std::optional<SqlFault> check_expression(std::string_view text) override {
-    static const std::string before = "SELECT (";
-    // The line break ends a comment at the end of the text.
-    return check(before + std::string(text) + "\n)", before.size());
-  }
-
- private:
-  std::optional<SqlFault> check(const std::string& sql, std::size_t skip) {
-    auto problem = engine_.check_syntax(sql);
-    if (!problem) return std::nullopt;
-    return SqlFault{problem->offset > skip ? problem->offset - skip : 0, problem->message};
-  }
-  duck::Connection& engine_;
-};
 
 // With sessions of its own, so that nobody's work holds it up.
 Result<std::unique_ptr<GuardShares>> open_guard_shares(const Surroundings& around,
@@ -107,7 +87,14 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
 Status Workspace::load(const std::filesystem::path& dir) {
   TM_TRY(auto connection, held_->engine->connect());
   EngineSqlCheck check(*connection);
-  loaded_ = load_project(dir, around_.catalog, &check);
+  const auto stored = [&](const ProjectSpec& project) -> Result<std::vector<StoredJobText>> {
+    // A service's store is where it was when the service began.
+    const ProjectSpec& of = around_.owner == nullptr ? project : around_.owner->project();
+    TM_TRY(const StoredJobs jobs, stored_jobs_of(of, around_.files, around_.clock));
+    stored_edit_ = jobs.edit;
+    return texts_of(jobs);
+  };
+  loaded_ = load_project(dir, around_.catalog, &check, {}, stored);
   return {};
 }
 

@@ -82,6 +82,10 @@ class Workspace {
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
   const Faults& faults() const { return loaded_.faults; }
+  // Why the store could not be asked for jobs that stand there; they are not among jobs() then.
+  const std::optional<Error>& store_unasked() const { return loaded_.store_unasked; }
+  // How often those were edited when they were read.
+  std::int64_t stored_edit() const { return stored_edit_; }
   const Clock& clock() const { return around_.clock; }
   // What a backfill of the job would do. Changes nothing, but where the project has a store it is
   // asked.
@@ -172,6 +176,7 @@ class Workspace {
 
   Surroundings around_;
   LoadedProject loaded_;
+  std::int64_t stored_edit_ = 0;
   // What there is once in a process of a project.
   struct Held {
     std::optional<OwnerLock> lock;

@@ -3,12 +3,15 @@
 #include <system_error>
 #include <utility>
 
+#include "run/job_edit.h"
+
 namespace tidemark {
 
 namespace fs = std::filesystem;
 
-JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog)
-    : root_(project.root), catalog_(catalog) {
+JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, SqlDatabase& store,
+                   std::int64_t edited)
+    : root_(project.root), catalog_(catalog), stored_(store), edited_(edited) {
   for (const CalendarSpec& calendar : project.calendars) {
     if (calendar.file) calendars_.push_back(root_ / calendar.file->value);
   }
@@ -39,11 +42,19 @@ JobWatch::Seen JobWatch::see() const {
 
 std::optional<ChangedProject> JobWatch::look() {
   Seen now = see();
-  if (now == seen_) return std::nullopt;
+  const auto edits = stored_.edits();
+  const bool is_edited = edits.ok() && *edits != edited_;
+  if (now == seen_ && !is_edited) return std::nullopt;
+  const auto stored = stored_.all();
+  if (!stored.ok()) return std::nullopt;
   const std::string settings = (root_ / "tidemark.yaml").string();
   const bool changed = now[settings] != seen_[settings];
   seen_ = std::move(now);
-  return ChangedProject{load_project(root_, catalog_, nullptr), changed};
+  edited_ = stored->edit;
+  const auto texts = [&](const ProjectSpec&) -> Result<std::vector<StoredJobText>> {
+    return texts_of(*stored);
+  };
+  return ChangedProject{load_project(root_, catalog_, nullptr, {}, texts), changed};
 }
 
 }  // namespace tidemark

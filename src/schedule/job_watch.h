@@ -1,7 +1,8 @@
-// JobWatch: whether the files of a project's jobs, and of its calendars, were changed, and what
-// they say now.
+// JobWatch: whether the files of a project's jobs, and of its calendars, were changed, or the jobs
+// that stand in its store, and what they say now.
 //
-// One thread; look() reads the folder's entries, and the files where those changed.
+// One thread; look() reads the folder's entries and asks the store how often it was edited, and
+// reads all where that changed.
 #pragma once
 
 #include <filesystem>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "spec/project_load.h"
+#include "store/stored_jobs.h"
 
 namespace tidemark {
 
@@ -21,10 +23,15 @@ struct ChangedProject {
 
 class JobWatch {
  public:
-  // As they are now is as they were.
-  JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog);
-  // The project as its files say it now, when they were changed since they were looked at last.
+  // As the files are now is as they were; of the store it is said how often it was `edited` when
+  // its jobs were read. It outlives the watch.
+  JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, SqlDatabase& store,
+           std::int64_t edited);
+  // The project as it is said now, when that was changed since it was looked at last. While the
+  // store does not answer nothing was changed.
   std::optional<ChangedProject> look();
+  // How often the store was edited when it was looked at last.
+  std::int64_t edited() const { return edited_; }
 
  private:
   // Of each file its size and time.
@@ -34,7 +41,9 @@ class JobWatch {
   std::filesystem::path root_;
   std::vector<std::filesystem::path> calendars_;  // their files
   const ConnectorCatalog& catalog_;
+  StoredJobTable stored_;
   Seen seen_;
+  std::int64_t edited_;
 };
 
 }  // namespace tidemark

@@ -6,6 +6,7 @@
 
 #include "spec/config_spec.h"
 #include "spec/job_parts.h"
+#include "spec/stored_file.h"
 
 namespace tidemark {
 
@@ -300,11 +301,17 @@ bool is_job_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), plain);
 }
 
+// The name of the job in `jobs/NAME.yaml`, or in `store:NAME`.
+std::string job_named_by(const std::string& file) {
+  if (is_stored_file(file)) return file.substr(stored_file_prefix.size());
+  return std::filesystem::path(file).stem().string();
+}
+
 }  // namespace
 
 ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   ReadJob job;
-  const std::string stem = std::filesystem::path(context.file()).stem().string();
+  const std::string stem = job_named_by(context.file());
   job.spec.name = JobName(stem);
   job.spec.file = context.file();
   if (!is_job_name(stem)) {

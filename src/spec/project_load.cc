@@ -11,12 +11,20 @@
 #include "spec/job_when.h"
 #include "spec/job_yaml.h"
 #include "spec/project_yaml.h"
+#include "spec/stored_file.h"
 
 namespace tidemark {
 
 namespace {
 
 constexpr std::size_t jobs_max = 10'000;
+
+YamlDocument parse_document(const std::string& file, std::string text, Faults& faults) {
+  YamlDocument document = YamlDocument::parse(std::move(text));
+  for (const YamlFault& fault : document.faults())
+    faults.add(file, place(fault.at), fault.message, fault.hint);
+  return document;
+}
 
 // Reads one file of the project; a file that cannot be read is a fault, and reads as nothing.
 std::optional<YamlDocument> read_document(const std::filesystem::path& root,
@@ -31,10 +39,7 @@ std::optional<YamlDocument> read_document(const std::filesystem::path& root,
                 : content.error().hint);
     return std::nullopt;
   }
-  YamlDocument document = YamlDocument::parse(std::move(content).value());
-  for (const YamlFault& fault : document.faults())
-    faults.add(file, place(fault.at), fault.message, fault.hint);
-  return document;
+  return parse_document(file, std::move(content).value(), faults);
 }
 
 // The job files of the project, sorted by name.
@@ -65,16 +70,40 @@ std::vector<std::string> job_files(const std::filesystem::path& root, Faults& fa
     }
   }
   std::sort(files.begin(), files.end());
-  if (files.size() > jobs_max) {
-    faults.add("jobs", {}, "the project has more than " + std::to_string(jobs_max) + " jobs",
-               "make several projects of it");
-    files.resize(jobs_max);
-  }
   return files;
 }
 
-std::string job_file(const JobName& job) {
-  return "jobs/" + job.get() + ".yaml";
+std::string job_file(const std::string& job) {
+  return "jobs/" + job + ".yaml";
+}
+
+std::string stored_file(const std::string& job) {
+  return std::string(stored_file_prefix) + job;
+}
+
+// Where the text of a job is.
+struct JobPlace {
+  std::string file;
+  const std::string* stored = nullptr;  // null: in that file
+};
+
+// Those of files, by name, and behind them those of the store that no file has.
+std::vector<JobPlace> job_places(const std::filesystem::path& root,
+                                 const std::vector<StoredJobText>& stored, Faults& faults) {
+  const std::vector<std::string> files = job_files(root, faults);
+  std::vector<JobPlace> places;
+  for (const std::string& file : files)
+    places.push_back({file});
+  for (const StoredJobText& job : stored) {
+    if (!std::binary_search(files.begin(), files.end(), job_file(job.name)))
+      places.push_back({stored_file(job.name), &job.text});
+  }
+  if (places.size() > jobs_max) {
+    faults.add("jobs", {}, "the project has more than " + std::to_string(jobs_max) + " jobs",
+               "make several projects of it");
+    places.resize(jobs_max);
+  }
+  return places;
 }
 
 std::string hash_of(const JobTexts& texts) {
@@ -111,7 +140,8 @@ std::vector<std::string> LoadedProject::job_names() const {
 }
 
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
-                           SqlCheck* sql_check, EnvironmentLookup environment) {
+                           SqlCheck* sql_check, EnvironmentLookup environment,
+                           const StoredJobTexts& stored) {
   LoadedProject loaded;
   Faults& faults = loaded.faults;
   const References references(dir, std::move(environment));
@@ -131,14 +161,25 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
     connections_known = !broken && !loaded.project.connections.empty();
   }
   loaded.project.root = dir.lexically_normal();
+  std::vector<StoredJobText> of_store;
+  if (stored && faults.empty()) {
+    auto asked = stored(loaded.project);
+    if (asked.ok()) {
+      of_store = *std::move(asked);
+    } else {
+      loaded.store_unasked = std::move(asked).error();
+    }
+  }
   read_calendar_files(dir, loaded.project.calendars, faults);
 
   std::vector<ReadJob> jobs;
-  for (const std::string& file : job_files(dir, faults)) {
-    const std::optional<YamlDocument> document = read_document(dir, file, faults);
+  for (const JobPlace& job : job_places(dir, of_store, faults)) {
+    const std::optional<YamlDocument> document =
+        job.stored == nullptr ? read_document(dir, job.file, faults)
+                              : parse_document(job.file, *job.stored, faults);
     if (!document) continue;
     ReadContext context({.root = dir,
-                         .file = file,
+                         .file = job.file,
                          .document = *document,
                          .faults = faults,
                          .sql_check = sql_check});
@@ -152,19 +193,22 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
   check_jobs(jobs, faults);
   for (ReadJob& job : jobs)
     loaded.jobs.push_back(std::move(job.spec));
+  if (!of_store.empty()) {
+    std::sort(loaded.jobs.begin(), loaded.jobs.end(),
+              [](const JobSpec& a, const JobSpec& b) { return a.name < b.name; });
+  }
   faults.sort();
   return loaded;
 }
 
 Result<JobSpec> read_kept_job(const JobName& job, const JobTexts& texts) {
-  const std::string file = job_file(job);
+  std::string file = job_file(job.get());
+  if (!texts.contains(file)) file = stored_file(job.get());
   const auto text = texts.find(file);
   if (text == texts.end())
-    return internal_error("spec.kept_job", "the kept text of " + file + " is missing");
+    return internal_error("spec.kept_job", "the kept text of job `" + job.get() + "` is missing");
   Faults faults;
-  const YamlDocument document = YamlDocument::parse(text->second);
-  for (const YamlFault& fault : document.faults())
-    faults.add(file, place(fault.at), fault.message, fault.hint);
+  const YamlDocument document = parse_document(file, text->second, faults);
   ReadContext context(
       {.root = {}, .file = file, .document = document, .faults = faults, .texts = &texts});
   ReadJob read = read_one_job(document, context, faults);

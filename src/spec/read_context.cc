@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "spec/stored_file.h"
+
 namespace tidemark {
 
 namespace {
@@ -54,7 +56,10 @@ std::optional<SqlText> ReadContext::sql_file(const YamlNode& scalar) {
           "keep SQL files in the project folder");
     return std::nullopt;
   }
-  const std::filesystem::path beside = std::filesystem::path(parts_.file).parent_path() / name;
+  // A job that stands in the store reads what it would read as a file.
+  const std::filesystem::path folder =
+      is_stored_file(parts_.file) ? "jobs" : std::filesystem::path(parts_.file).parent_path();
+  const std::filesystem::path beside = folder / name;
   for (const std::filesystem::path& candidate : {beside, name}) {
     Result<std::string> content = read_sql(candidate);
     if (content.ok()) {

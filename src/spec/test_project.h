@@ -47,6 +47,8 @@ class TestProject {
   TestProject& write(const std::string& file, const std::string& content);
   // tidemark.yaml with the connections shop (postgres), landing (files), warehouse (duckdb).
   TestProject& with_connections();
+  // A job that stands in the store.
+  TestProject& store(const std::string& name, const std::string& text);
   TestProject& set(const std::string& variable, const std::string& value);
   LoadedProject load() const;
   // Headlines of all faults.
@@ -57,6 +59,7 @@ class TestProject {
  private:
   std::filesystem::path root_;
   std::map<std::string, std::string> environment_;
+  std::vector<StoredJobText> stored_;
 };
 
 // A good job around one changed part.

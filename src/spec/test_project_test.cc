@@ -89,6 +89,11 @@ TestProject& TestProject::with_connections() {
                "  warehouse: {duckdb: warehouse.duckdb}\n");
 }
 
+TestProject& TestProject::store(const std::string& name, const std::string& text) {
+  stored_.push_back({name, text});
+  return *this;
+}
+
 TestProject& TestProject::set(const std::string& variable, const std::string& value) {
   environment_[variable] = value;
   return *this;
@@ -97,12 +102,14 @@ TestProject& TestProject::set(const std::string& variable, const std::string& va
 LoadedProject TestProject::load() const {
   static const ConnectorCatalog catalog = fake_catalog();
   FakeSqlCheck check;
-  return load_project(root_, catalog, &check,
-                      [this](const std::string& name) -> std::optional<std::string> {
-                        const auto found = environment_.find(name);
-                        if (found == environment_.end()) return std::nullopt;
-                        return found->second;
-                      });
+  return load_project(
+      root_, catalog, &check,
+      [this](const std::string& name) -> std::optional<std::string> {
+        const auto found = environment_.find(name);
+        if (found == environment_.end()) return std::nullopt;
+        return found->second;
+      },
+      [this](const ProjectSpec&) -> Result<std::vector<StoredJobText>> { return stored_; });
 }
 
 std::vector<std::string> TestProject::faults() const {

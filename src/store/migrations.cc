@@ -333,13 +333,43 @@ CREATE INDEX etl_fires_free ON etl_fires (job_id, task, fire_time)
   WHERE owner = '' AND state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
+// Jobs whose text stands here and not in a file, with their versions; without a text: taken out. A
+// server of before does not know them, and leaves their fires alone. And what requests with a key
+// were answered, so that a service that was started again does not do them again.
+constexpr std::string_view version_19 = R"sql(
+CREATE TABLE etl_stored_jobs (
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  edit INTEGER NOT NULL,
+  text TEXT,
+  set_by TEXT NOT NULL,
+  set_at TEXT NOT NULL,
+  PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX etl_stored_jobs_edits ON etl_stored_jobs (edit);
+CREATE TABLE etl_api_answers (
+  token_id TEXT NOT NULL,
+  answer_key TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  made_id TEXT NOT NULL,
+  owner TEXT NOT NULL,
+  begun_at TEXT NOT NULL,
+  status INTEGER,
+  location TEXT,
+  body TEXT,
+  PRIMARY KEY (token_id, answer_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX etl_api_answers_begun ON etl_api_answers (begun_at);
+)sql";
+
 // Up to 7 every store was a file of one server, beside which nobody goes on.
 constexpr std::array steps_of_store{
     Migration{1, version_1},       Migration{2, version_2},       Migration{3, version_3},
     Migration{4, version_4},       Migration{5, version_5},       Migration{6, version_6},
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
-    Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12}};
+    Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
+    Migration{19, version_19, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.
