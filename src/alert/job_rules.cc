@@ -54,12 +54,12 @@ const std::vector<FireRecord>& fires_of(const JobsOpen& open, const JobName& job
   return fires == open.fires.end() ? none : fires->second;
 }
 
+}  // namespace
+
 bool runs_by_itself(const JobSpec& job) {
   return job.schedule.every || job.schedule.cron || job.schedule.when ||
          !job.schedule.after.empty();
 }
-
-}  // namespace
 
 void AlertRules::find_all_of(const Watched& job, const JobsOpen& open,
                              std::vector<Alert>& found) const {
@@ -74,6 +74,7 @@ void AlertRules::find_all_of(const Watched& job, const JobsOpen& open,
   find_refused(job, memory, found);
   find_drift(job, memory, open.at, found);
   find_different(job, found);
+  find_volume(job, found);
 }
 
 // Of an error its code alone is told: what a system says of it may hold values of rows.
@@ -218,6 +219,21 @@ void AlertRules::find_drift(const Watched& job, const JobMemory& memory, UtcMicr
   alert.run = run.run;
   alert.text = "the source of " + job.spec->name.get() + " has other columns: " + run.signs.drift;
   alert.hint = "`tidemark show " + run.run.get() + "` tells what became of them";
+  found.push_back(std::move(alert));
+}
+
+void AlertRules::find_volume(const Watched& job, std::vector<Alert>& found) const {
+  const auto volume = volumes_.find(job.spec->name);
+  if (volume == volumes_.end() || !volume->second.anomaly()) return;
+  const VolumeAnomaly& anomaly = *volume->second.anomaly();
+  Alert alert = alert_of("volume", job.spec->name, anomaly.since, "volume.md");
+  alert.text = fmt::format(
+      "{} read {} rows in the hour from {} on; at such a time it reads {}, and "
+      "{} to {} are as ever",
+      job.spec->name.get(), show_count(anomaly.rows), to_text(begin_of_hour(anomaly.hour)),
+      show_count(anomaly.verdict.expected), show_count(anomaly.verdict.at_least),
+      show_count(anomaly.verdict.at_most));
+  alert.hint = "`tidemark runs " + job.spec->name.get() + "` shows what its runs read";
   found.push_back(std::move(alert));
 }
 

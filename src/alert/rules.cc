@@ -17,6 +17,8 @@ constexpr milliseconds stop_seen_after{100};
 constexpr int ended_at_a_time = 2'000;
 // More are open only where nothing is taken any more, which is told of the oldest.
 constexpr int open_max = 10'000;
+// Ten weeks of an hourly job take some 70 KB.
+constexpr std::size_t volumes_max = 2'000;
 constexpr const char* turn_name = "alerts";
 const UtcMicros never(std::numeric_limits<std::int64_t>::max());
 
@@ -113,16 +115,25 @@ void AlertRules::take_up_jobs() {
     auto times = JobTimes::of(spec->schedule);
     if (times.ok()) job.times = *std::move(times);
     const auto before = jobs_.find(spec->name);
-    const bool is_as_before =
-        before != jobs_.end() && before->second.spec->content_hash == spec->content_hash;
+    const bool is_as_before = before != jobs_.end() &&
+                              before->second.spec->content_hash == spec->content_hash &&
+                              before->second.spec->schedule.off == spec->schedule.off;
     if (is_as_before) {
       job.known_since = before->second.known_since;
       job.newest_fire = before->second.newest_fire;
+    } else {
+      forget(spec->name);
     }
     jobs.emplace(spec->name, std::move(job));
   }
   jobs_ = std::move(jobs);
   std::erase_if(memory_, [&](const auto& one) { return !jobs_.contains(one.first); });
+  std::erase_if(volumes_, [&](const auto& one) { return !jobs_.contains(one.first); });
+}
+
+void AlertRules::forget(const JobName& job) {
+  memory_.erase(job);
+  volumes_.erase(job);
 }
 
 // A service that is stuck may hold up who asks it for more than that.
@@ -148,6 +159,7 @@ Status AlertRules::look_at_project() {
   TM_CHECK(learn());
   TM_TRY(const JobsOpen open, find_open());
   TM_CHECK(look_at_fires(open));
+  judge_volumes(open);
   std::vector<Alert> found;
   for (const auto& [name, job] : jobs_)
     find_all_of(job, open, found);
@@ -174,16 +186,16 @@ Status AlertRules::learn() {
     ended_until_ = now;
     ended_lately_.clear();
     different_.clear();
+    volumes_.clear();
   }
   const UtcMicros since(ended_until_.get() - std::chrono::microseconds(overlap).count());
-  TM_CHECK(learn_begins(since));
+  TM_CHECK(learn_begins(now, since));
   EndedAsked asked{since, RunId(), ended_at_a_time};
   while (true) {
     TM_TRY(const std::vector<EndedRun> runs, runs_ended(parts_.store, asked));
     for (const EndedRun& run : runs) {
       if (!ended_lately_.emplace(run.ended_at, run.run).second) continue;
-      const auto memory = memory_.find(run.job);
-      if (memory != memory_.end()) memory->second.ended(run);
+      learn(run);
     }
     if (!runs.empty()) {
       asked.since = runs.back().ended_at;
@@ -198,8 +210,16 @@ Status AlertRules::learn() {
   return {};
 }
 
-// Of jobs that are new here.
-Status AlertRules::learn_begins(UtcMicros since) {
+void AlertRules::learn(const EndedRun& run) {
+  const auto memory = memory_.find(run.job);
+  if (memory != memory_.end()) memory->second.ended(run);
+  const auto volume = volumes_.find(run.job);
+  if (volume != volumes_.end() && run.kind == RunKind::run && run.is_well())
+    volume->second.read({hour_of(run.started_at), run.rows_read});
+}
+
+// Of jobs that are new here. What ended at `since` or later may come again, and is known then.
+Status AlertRules::learn_begins(UtcMicros now, UtcMicros since) {
   std::vector<JobName> unknown;
   for (const auto& [name, job] : jobs_) {
     if (!memory_.contains(name)) unknown.push_back(name);
@@ -208,12 +228,45 @@ Status AlertRules::learn_begins(UtcMicros since) {
   if (unknown.empty()) return {};
   TM_TRY(const std::vector<EndedRun> runs, runs_to_begin_with(parts_.store, unknown));
   for (const JobName& name : unknown)
+    TM_CHECK(learn_volume(name, now, since));
+  for (const JobName& name : unknown)
     memory_.try_emplace(name);
   for (const EndedRun& run : runs) {
-    memory_.at(run.job).ended(run);
-    if (run.ended_at >= since) ended_lately_.emplace(run.ended_at, run.run);
+    if (run.ended_at < since) {
+      memory_.at(run.job).ended(run);
+    } else if (ended_lately_.emplace(run.ended_at, run.run).second) {
+      learn(run);
+    }
   }
   return {};
+}
+
+Status AlertRules::learn_volume(const JobName& job, UtcMicros now, UtcMicros ended_before) {
+  const JobSpec& spec = *jobs_.at(job).spec;
+  volumes_.erase(job);
+  if (rules_.volume.off || !runs_by_itself(spec) || volumes_.size() >= volumes_max) return {};
+  std::optional<Zone> zone;
+  if (spec.schedule.timezone) {
+    TM_TRY(zone, Zone::find(spec.schedule.timezone->value));
+  }
+  const std::chrono::microseconds back(VolumeRule::history);
+  TM_TRY(const std::vector<HourRead> hours,
+         hours_read(parts_.store, {job, UtcMicros(now.get() - back.count()), ended_before}));
+  VolumeRule& volume =
+      volumes_.try_emplace(job, VolumeRule(std::move(zone), spec.schedule.off)).first->second;
+  for (const HourRead& hour : hours)
+    volume.read(hour);
+  return {};
+}
+
+// An hour is over when all that began in it has ended, and nothing of it can come any more.
+void AlertRules::judge_volumes(const JobsOpen& open) {
+  for (auto& [job, volume] : volumes_) {
+    UtcMicros until(open.at.get() - std::chrono::microseconds(overlap).count());
+    const auto run = open.runs.find(job);
+    if (run != open.runs.end()) until = std::min(until, run->second.started_at);
+    volume.pass(until);
+  }
 }
 
 // A comparison by hand makes good what one before it found, so those that failed are asked for

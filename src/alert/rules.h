@@ -5,7 +5,7 @@
 // find the same. What is found of the server itself is told by each.
 //
 // Owned by who serves; outlives its runs. look() and set_jobs() from one thread each, the observer
-// from any. Memory: some runs of each job.
+// from any. Memory: some runs of each job, and of up to 2,000 what they read in ten weeks.
 #pragma once
 
 #include <chrono>
@@ -24,6 +24,7 @@
 #include "alert/alert.h"
 #include "alert/job_memory.h"
 #include "alert/server_rules.h"
+#include "alert/volume_rule.h"
 #include "base/cancel.h"
 #include "observe/run_event.h"
 #include "schedule/job_times.h"
@@ -54,6 +55,9 @@ struct AlertRulesOptions {
   std::chrono::milliseconds look_soon{500};
   std::chrono::milliseconds turn{60'000};
 };
+
+// It has times, follows others or watches something.
+bool runs_by_itself(const JobSpec& job);
 
 // What is open at one look, by job.
 struct JobsOpen {
@@ -95,8 +99,12 @@ class AlertRules final : public RunObserver {
   Status look_at_project();
   Result<bool> take_turn();
   void take_up_jobs();
+  void forget(const JobName& job);
   Status learn();
-  Status learn_begins(UtcMicros since);
+  Status learn_begins(UtcMicros now, UtcMicros since);
+  Status learn_volume(const JobName& job, UtcMicros now, UtcMicros ended_before);
+  void learn(const EndedRun& run);
+  void judge_volumes(const JobsOpen& open);
   Status learn_comparisons(UtcMicros since, const std::vector<JobName>& begun);
   Result<JobsOpen> find_open();
   Status look_at_fires(const JobsOpen& open);
@@ -117,6 +125,7 @@ class AlertRules final : public RunObserver {
   void find_drift(const Watched& job, const JobMemory& memory, UtcMicros now,
                   std::vector<Alert>& found) const;
   void find_different(const Watched& job, std::vector<Alert>& found) const;
+  void find_volume(const Watched& job, std::vector<Alert>& found) const;
   std::chrono::milliseconds start_within(const JobSpec& job) const;
 
   const AlertRulesParts parts_;
@@ -130,6 +139,7 @@ class AlertRules final : public RunObserver {
   UtcMicros ended_until_{};  // memory_ knows what ended until then
   std::set<std::pair<UtcMicros, RunId>> ended_lately_;
   std::map<JobName, FailedComparison> different_;
+  std::unordered_map<JobName, VolumeRule> volumes_;
   std::optional<std::chrono::nanoseconds> turn_until_;  // nothing: another has it
   std::vector<Alert> of_server_;                        // as they were found last
 

@@ -16,6 +16,7 @@ constexpr std::array rules{
     AlertRule{"data_stale", &Rules::data_stale, "stale-data.md"},
     AlertRule{"watermark_held", &Rules::watermark_held, "watermark-held.md"},
     AlertRule{"quarantine", &Rules::quarantine, "quarantine.md"},
+    AlertRule{"volume", &Rules::volume, "volume.md"},
     AlertRule{"schema_drift", &Rules::schema_drift, "schema-drift.md"},
     AlertRule{"verify_differs", &Rules::verify_differs, "verify-differs.md"},
     AlertRule{"breaker_open", &Rules::breaker_open, "connection-rests.md"},
@@ -42,7 +43,7 @@ ConfigSpec<AlertRulesSpec> rules_spec() {
   ConfigSpec<AlertRulesSpec> spec("rules",
                                   "Which states are told, and from when on: see [What is "
                                   "told](../alerts-rules.md).",
-                                  "{watermark_held: {above: 1h}}");
+                                  "{watermark_held: {above: 1h}, volume: {off: true}}");
   const auto add = [&](AlertRuleSettings Rules::* member, Settings settings) {
     std::string name = settings.doc()->name;
     std::string description = settings.doc()->description;
@@ -77,6 +78,8 @@ ConfigSpec<AlertRulesSpec> rules_spec() {
                                          "watermark."),
                                     {.default_text = "30m", .description = "From when on."}));
   add(&Rules::quarantine, rule("quarantine", "A job refuses more than its `alert_above`."));
+  add(&Rules::volume,
+      rule("volume", "A job reads far more or fewer rows than it does at such a time."));
   Settings drift = rule("schema_drift", "The columns of a job's source are others than before.");
   drift.field("keep", &AlertRuleSettings::keep, config::duration(),
               {.default_text = "1d",

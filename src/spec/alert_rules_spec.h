@@ -33,6 +33,7 @@ struct AlertRulesSpec {
   AlertRuleSettings data_stale;
   AlertRuleSettings watermark_held;
   AlertRuleSettings quarantine;
+  AlertRuleSettings volume;
   AlertRuleSettings schema_drift;
   AlertRuleSettings verify_differs;
   AlertRuleSettings breaker_open;

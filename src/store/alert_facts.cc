@@ -260,19 +260,20 @@ Result<std::set<JobName>> compared_since(SqlDatabase& database, UtcMicros since)
   return found;
 }
 
-Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const JobName& job, UtcMicros from,
-                                         UtcMicros until) {
+Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const HoursAsked& asked) {
   std::map<std::int64_t, std::int64_t> hours;
   TM_CHECK(database.read([&](SqlSession& session) -> Status {
     hours.clear();
-    const std::string id = job_id_of(job).get();
+    const std::string id = job_id_of(asked.job).get();
+    const std::string ended_before = to_text(asked.ended_before);
     // Those that read something come from an index that has no others; of the hours between them it
     // is only asked whether there was a run.
-    TM_TRY(auto rows,
-           session.prepare("SELECT run_start, rows_read FROM etl_runs WHERE job_id = ? AND status "
-                           "<> 'skipped' AND status = 'success' AND kind = 'run' AND run_start >= "
-                           "? AND run_start < ?"));
-    rows.bind_text(0, id).bind_text(1, to_text(from)).bind_text(2, to_text(until));
+    TM_TRY(
+        auto rows,
+        session.prepare("SELECT run_start, rows_read FROM etl_runs WHERE job_id = ? AND run_start "
+                        ">= ? AND run_end < ? AND status <> 'skipped' AND status = 'success' AND "
+                        "kind = 'run'"));
+    rows.bind_text(0, id).bind_text(1, to_text(asked.from)).bind_text(2, ended_before);
     while (true) {
       TM_TRY(const bool has_row, rows.step());
       if (!has_row) break;
@@ -280,10 +281,10 @@ Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const JobName& j
       hours[at.get() / hour_us] += rows.int64_at(1);
     }
     TM_TRY(auto idle, session.prepare("SELECT run_start FROM etl_runs WHERE job_id = ? AND "
-                                      "run_start >= ? AND run_start < ? AND status = 'skipped' "
+                                      "run_start >= ? AND run_end < ? AND status = 'skipped' "
                                       "ORDER BY run_start LIMIT 1"));
-    for (UtcMicros at = from; at < until;) {
-      idle.bind_text(0, id).bind_text(1, to_text(at)).bind_text(2, to_text(until));
+    for (UtcMicros at = asked.from; at < asked.ended_before;) {
+      idle.bind_text(0, id).bind_text(1, to_text(at)).bind_text(2, ended_before);
       TM_TRY(const bool has_row, idle.step());
       if (!has_row) break;
       TM_TRY(const UtcMicros began, parse_utc(idle.text_at(0)));

@@ -86,10 +86,13 @@ struct HourRead {
   std::int64_t hour = 0;  // since 1970, in UTC, in which the runs began
   std::int64_t rows = 0;
 };
-// In their order, from `from` on and before `until`. Hours in which nothing was read are among
-// them.
-Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const JobName& job, UtcMicros from,
-                                         UtcMicros until);
+struct HoursAsked {
+  JobName job;
+  UtcMicros from;          // runs that began then or later,
+  UtcMicros ended_before;  // and ended before
+};
+// In their order. Hours in which runs found nothing are among them.
+Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const HoursAsked& asked);
 
 // Whose turn it is to do what one of several processes does for all: the holder's until `ttl` from
 // now, where nobody else has it, or who had it is silent or gone. True: it is the holder's.
