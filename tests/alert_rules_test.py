@@ -8,7 +8,9 @@ import signal
 import threading
 import unittest
 
+from support.project import PROJECT_YAML
 from support.served import READ, Served
+from support.temporary_postgres import TemporaryPostgres
 
 BROKEN = READ.replace("NAME", "a").replace("\nto:", "\nrules: {small: nothing < 10}\nto:")
 
@@ -65,6 +67,25 @@ class AlertRules(Served):
         self.wait_for_line("the files were changed")
         self.assertEqual(0, self.project.call("run", "a").code)
         self.wait_for_line("alert run_failed of job:a is over")
+        self.stop()
+
+    def test_what_a_plan_said_is_known_after_a_start(self):
+        """By the time of the data, not of the run; and which columns came."""
+        server = self.enterContext(TemporaryPostgres())
+        server.sql("create table items (id integer primary key, changed_at timestamptz not null)")
+        server.sql("insert into items values (1, now()), (2, now())")
+        self.project.write("tidemark.yaml", PROJECT_YAML.replace("sqlite: shop.db",
+                           f"postgres: 'host=127.0.0.1 port={server.port} dbname=postgres user=postgres'"))
+        self.project.job("items", "from: {connection: shop, table: items, watermark: changed_at}\n"
+                                  "to: {connection: warehouse, table: items, key: id}\n"
+                                  "every: 7d\nslo: {freshness: 2s}\n")
+        self.assertEqual(0, self.project.call("run", "items").code)
+        server.sql("alter table items add column note text")
+        server.sql("insert into items values (3, now(), 'x')")
+        self.assertEqual(0, self.project.call("run", "items").code)
+        self.serve()
+        self.assertIn("has loaded nothing that is newer than", self.wait_for_line("alert data_stale of job:items"))
+        self.assertIn("column `note` (VARCHAR) is new", self.wait_for_line("alert schema_drift of job:items"))
         self.stop()
 
     def test_data_that_is_older_than_was_promised_is_told(self):
