@@ -61,7 +61,7 @@ tidemark_folder(alert LINK schedule)
 tidemark_folder(api LINK schedule verify telemetry access drivers/http)
 
 # 11
-tidemark_folder(cli LINK api CLI11::CLI11)
+tidemark_folder(cli LINK api alert CLI11::CLI11)
 
 # 12
 tidemark_folder(app LINK api cli connectors/duckdb connectors/files connectors/mysql connectors/postgres connectors/sqlite)

@@ -12,6 +12,7 @@
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/serve_api.h"
+#include "cli/serve_rules.h"
 #include "cli/service_socket.h"
 #include "cli/status_command.h"
 #include "env/process.h"
@@ -190,8 +191,11 @@ class Served {
     if (workspace_->store_unasked()) return *workspace_->store_unasked();
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
-    workspace_->watch_runs(metrics_);
     TM_TRY(store_, workspace_->store());
+    TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, nullptr,
+                                     [&](const std::string& text) { log_.say(text); }));
+    watchers_.emplace(std::vector<RunObserver*>{&metrics_, &rules_->watcher()});
+    workspace_->watch_runs(*watchers_);
     if (workspace_->project().stage.shared) {
       TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,
                                                   call_.around.files, call_.around.randomness));
@@ -217,6 +221,7 @@ class Served {
                        [&](const ServiceNote& note) {
                          log_.tell(note);
                          metrics_.note(note);
+                         rules_->note(note);
                        },
                        [&](const std::string& text) { log_.say(text); }};
     parts.delayed = [&](std::chrono::milliseconds delay) { metrics_.delayed(delay); };
@@ -256,6 +261,7 @@ class Served {
                                    [&](const std::string& text) { log_.say(text); },
                                    [&](std::int64_t edit) { wait_for_look(edit); }};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
+    rules_->start(service, *workspace_, jobs);
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
                          api_ ? " at " + api_->address() : ""));
 
@@ -268,6 +274,7 @@ class Served {
     const Status served = service.serve(stop_);
     stop_.request();
     watcher.join();
+    rules_->stop();
     // All that goes on has the same time to end.
     if (api_) api_->stop(drain_left());
     commands->stop(drain_left());
@@ -449,6 +456,7 @@ class Served {
     TM_CHECK(keep_jobs(*store_, edited, workspace_->project(), call_.around.clock));
     TM_CHECK(service.set_jobs(edited));
     if (api_) api_->set_jobs(edited);
+    rules_->set_jobs(edited);
     log_.say(fmt::format("serving {} jobs: the files were changed", edited.size()));
     return {};
   }
@@ -460,6 +468,8 @@ class Served {
   // Progress of many runs at a time is for `status`, not for lines.
   RunSigns progress_;
   Cancel stop_;
+  std::unique_ptr<ServedRules> rules_;
+  std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
   std::optional<SharedStage> stage_;       // where all servers reach it

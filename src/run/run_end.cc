@@ -55,4 +55,16 @@ std::optional<std::int64_t> data_until(const JobPlan& plan) {
   return until;
 }
 
+PlanSigns signs_of(const JobPlan& plan) {
+  PlanSigns signs;
+  const auto until = data_until(plan);
+  if (until) signs.data_until = UtcMicros(*until);
+  for (const PreparedStream& stream : plan.streams) {
+    signs.is_held = signs.is_held || stream.plan.bound.is_held;
+    for (const DriftEntry& entry : stream.plan.drift)
+      signs.drift += (signs.drift.empty() ? "" : "; ") + describe(entry.change);
+  }
+  return signs;
+}
+
 }  // namespace tidemark

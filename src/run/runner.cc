@@ -351,6 +351,7 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   }
   start.guarantee = planned->guarantee;
   start.plan_json = to_json(plan_document(*planned), JsonLayout::compact);
+  start.signs = signs_of(*planned);
   std::vector<StreamMark> marks;
   for (const PreparedStream& stream : planned->streams) {
     const StreamPlan& plan = stream.plan;

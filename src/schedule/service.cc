@@ -257,6 +257,7 @@ Status Service::serve(const Cancel& stop) {
   for (int number = 0; options_.works && number < options_.limits.running_max; ++number)
     workers_.emplace_back([this] { work(); });
   while (!stop.requested()) {
+    stepped_ = parts_.clock.monotonic().count();
     Status looked = look();
     if (!looked.ok()) fail(std::move(looked).error());
     std::unique_lock lock(mutex_);
@@ -264,6 +265,7 @@ Status Service::serve(const Cancel& stop) {
     changed_.wait_for(lock, store_is_away_ ? store_looks_every
                                            : std::min<nanoseconds>(until_next(), looks_every));
   }
+  stepped_ = -1;
   std::unique_lock lock(mutex_);
   leaving_ = true;
   changed_.notify_all();

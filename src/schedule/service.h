@@ -155,6 +155,9 @@ class Service {
   // The run is to end, for that reason, and is not tried again; false: it does not go on here. From
   // any thread.
   bool cancel(const RunId& run, const std::string& why);
+  // When its loop made its last step, on the clock that only goes forward; nothing: it does not
+  // serve. From any thread; waits for nothing, whatever the loop does.
+  std::optional<std::chrono::nanoseconds> stepped_at() const;
   // Runs at a time.
   int places() const { return options_.limits.running_max; }
 
@@ -320,7 +323,8 @@ class Service {
   std::atomic<bool> follow_anew_ = false;   // what jobs follow is to be asked of the store
   std::atomic<std::int64_t> ahead_us_ = 0;  // of the store's clock
   std::atomic<std::int64_t> in_touch_since_ = 0;
-  std::atomic<std::int64_t> lived_ = -1;  // when it said so last, in nanoseconds; -1: never yet
+  std::atomic<std::int64_t> stepped_ = -1;  // in nanoseconds; -1: it does not serve
+  std::atomic<std::int64_t> lived_ = -1;    // when it said so last, in nanoseconds; -1: never yet
 
   std::mutex tell_mutex_;
   Looks looks_;  // serve()'s thread

@@ -73,6 +73,11 @@ ServiceNow Service::now() {
   return found;
 }
 
+std::optional<std::chrono::nanoseconds> Service::stepped_at() const {
+  const std::int64_t stepped = stepped_;
+  return stepped < 0 ? std::nullopt : std::optional(std::chrono::nanoseconds(stepped));
+}
+
 bool Service::cancel(const RunId& run, const std::string& why) {
   const std::lock_guard lock(mutex_);
   for (const auto& [key, fire] : open_) {

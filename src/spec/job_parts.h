@@ -27,6 +27,7 @@ ValueSpec<DayOrMoment> day_or_moment_value();     // job_schedule.cc
 ValueSpec<RetrySpec> retries_value();             // job_schedule.cc
 ValueSpec<VerifySpec> verify_value();             // job_schedule.cc
 ValueSpec<WhenSpec> when_value();                 // job_when.cc
+ValueSpec<SloSpec> slo_value();                   // slo_spec.cc
 
 // A day such as `2026-12-24`, since 1970; nothing where there is no such day.
 std::optional<std::int64_t> day_of(const std::string& text);

@@ -20,6 +20,7 @@
 #include "env/clock.h"
 #include "model/window.h"
 #include "spec/location.h"
+#include "spec/slo_spec.h"
 
 namespace tidemark {
 
@@ -353,6 +354,7 @@ struct JobSpec {
   TargetSpec to;
   ScheduleSpec schedule;
   std::optional<VerifySpec> verify;
+  std::optional<SloSpec> slo;
 };
 
 }  // namespace tidemark

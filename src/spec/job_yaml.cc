@@ -43,6 +43,7 @@ struct RawJob {
   std::optional<WhenSpec> when;
   std::optional<std::chrono::milliseconds> timeout;
   std::optional<VerifySpec> verify;
+  std::optional<SloSpec> slo;
 };
 
 // What is watched has no times that others could change.
@@ -92,6 +93,11 @@ void check_schedule(const RawJob& job, ReadContext& context) {
     context.fault(job.on_day_off->at, "the job has no days off", "add `calendar` or `days_off`");
   }
   const bool waits = job.every || job.cron;
+  if (job.slo && job.slo->start && !waits && !job.when && job.after.all.empty() &&
+      job.after.any.empty()) {
+    context.fault(job.slo->start_at, "the job does not run by itself, so no run of it is due",
+                  "add `every`, `cron`, `after` or `when`, or remove start");
+  }
   for (const Location* at : {job.after.wait ? &job.after.wait->at : nullptr,
                              job.after.late ? &job.after.late->at : nullptr}) {
     if (at == nullptr || waits) continue;
@@ -252,6 +258,10 @@ void add_schedule_fields(ConfigSpec<RawJob>& spec) {
              {.default_note = "never by itself",
               .description = "When source and target are compared by themselves.",
               .example = "{every: 7d, budget: 30m}"})
+      .field("slo", &RawJob::slo, slo_value(),
+             {.default_note = "nothing is promised",
+              .description = "How fresh, how fast and how punctual the job is to be.",
+              .example = "{freshness: 1h}"})
       .field("enabled", &RawJob::enabled, config::boolean(),
              {.default_text = "true",
               .description =
@@ -370,6 +380,7 @@ ReadJob read_job(const YamlDocument& document, ReadContext& context) {
   spec.schedule.timeout = raw.timeout;
   spec.verify = std::move(raw.verify);
   if (spec.verify) spec.verify->schedule.timezone = spec.schedule.timezone;
+  spec.slo = raw.slo;
   if (!spec.to.load_declared) spec.to.load = default_load(spec);
   return job;
 }

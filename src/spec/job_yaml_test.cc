@@ -160,6 +160,26 @@ TEST(JobYaml, ReadsTheSchedule) {
             std::chrono::seconds(5));
 }
 
+TEST(JobYaml, ReadsWhatItPromises) {
+  EXPECT_FALSE(job_of(job_with(good_from, good_to)).slo);
+  const JobSpec job = job_of(job_with(good_from, good_to,
+                                      "every: 1h\n"
+                                      "slo: {freshness: 90m, duration: 10m, start: 30s, "
+                                      "objective: 99.5%}\n"));
+  ASSERT_TRUE(job.slo);
+  EXPECT_EQ(job.slo->freshness, std::chrono::minutes(90));
+  EXPECT_EQ(job.slo->duration, std::chrono::minutes(10));
+  EXPECT_EQ(job.slo->start, std::chrono::seconds(30));
+  EXPECT_DOUBLE_EQ(job.slo->objective, 0.995);
+  EXPECT_EQ(job.slo->at, (Location{4, 6}));
+  EXPECT_EQ(job.slo->start_at, (Location{4, 45}));
+  const JobSpec small = job_of(job_with(good_from, good_to, "slo: {freshness: 1d}\n"));
+  ASSERT_TRUE(small.slo);
+  EXPECT_FALSE(small.slo->duration || small.slo->start);
+  EXPECT_DOUBLE_EQ(small.slo->objective, 0.99);
+  EXPECT_EQ(small.slo->start_at.line, 0);
+}
+
 TEST(JobYaml, ReadsRules) {
   const JobSpec job = job_of(job_with(good_from, good_to,
                                       "rules:\n"

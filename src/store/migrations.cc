@@ -362,6 +362,21 @@ CREATE TABLE etl_api_answers (
 CREATE INDEX etl_api_answers_begun ON etl_api_answers (begun_at);
 )sql";
 
+// What the rules of alerts ask of runs, and whose turn it is to ask. A server of before leaves it
+// empty, and nothing is told of its runs' plans.
+constexpr std::string_view version_18 = R"sql(
+ALTER TABLE etl_runs ADD COLUMN watermark_held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_runs ADD COLUMN data_until TEXT;
+ALTER TABLE etl_runs ADD COLUMN drift TEXT;
+CREATE INDEX etl_runs_ended ON etl_runs (run_end, run_id) WHERE run_end IS NOT NULL;
+CREATE INDEX etl_runs_drifted ON etl_runs (job_id, run_start) WHERE drift IS NOT NULL;
+CREATE TABLE etl_turns (
+  what TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Up to 7 every store was a file of one server, beside which nobody goes on.
 constexpr std::array steps_of_store{
     Migration{1, version_1},       Migration{2, version_2},       Migration{3, version_3},
@@ -369,7 +384,7 @@ constexpr std::array steps_of_store{
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
     Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
-    Migration{19, version_19, 12}};
+    Migration{18, version_18, 12}, Migration{19, version_19, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.

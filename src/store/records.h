@@ -121,6 +121,13 @@ struct PlannedStream {
   std::string memory;  // of the source, for the next run; empty: what is there stays
 };
 
+// What of a plan is worth knowing of the job when its run has ended.
+struct PlanSigns {
+  bool is_held = false;                 // something in the source holds its watermark
+  std::optional<UtcMicros> data_until;  // as RunEnd::data_until, where the run ends well
+  std::string drift;                    // how the source's columns differ; empty: they do not
+};
+
 struct RunStart {
   RunId run;
   JobName job;
@@ -131,6 +138,7 @@ struct RunStart {
   std::optional<Guarantee> guarantee;   // empty: the run ended before it was known
   std::string plan_json;
   std::vector<PlannedStream> streams;
+  PlanSigns signs = {};
 };
 
 // One step of one stream.

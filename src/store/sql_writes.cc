@@ -282,7 +282,8 @@ Status begin_run(SqlSession& session, const RunStart& start, UtcMicros now) {
   TM_TRY(auto insert,
          session.prepare(
              "INSERT INTO etl_runs (run_id, job_id, run_start, status, state, guarantee, kind,"
-             " pid, plan_json, spec_hash) VALUES (?, ?, ?, 'running', ?, ?, ?, ?, ?, ?)"));
+             " pid, plan_json, spec_hash, watermark_held, data_until, drift) VALUES (?, ?, ?, "
+             "'running', ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
   UtcMicros started_at = now;
   if (start.started_at) {
     TM_TRY(started_at, session.by_store_clock(*start.started_at));
@@ -296,6 +297,12 @@ Status begin_run(SqlSession& session, const RunStart& start, UtcMicros now) {
                .bind_int64(6, start.pid)
                .bind_text(7, start.plan_json)
                .bind_text(8, start.spec_hash)
+               .bind_int64(9, start.signs.is_held ? 1 : 0)
+               .bind_optional_text(10, start.signs.data_until
+                                           ? std::optional(to_text(*start.signs.data_until))
+                                           : std::nullopt)
+               .bind_optional_text(
+                   11, start.signs.drift.empty() ? std::nullopt : std::optional(start.signs.drift))
                .run());
   TM_CHECK(
       insert_event(session, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
