@@ -333,13 +333,22 @@ CREATE INDEX etl_fires_free ON etl_fires (job_id, task, fire_time)
   WHERE owner = '' AND state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
+// What a run used, and up to when its data was loaded; nothing is known of runs of before.
+constexpr std::string_view version_20 = R"sql(
+ALTER TABLE etl_runs ADD COLUMN cpu_us INTEGER;
+ALTER TABLE etl_runs ADD COLUMN bytes_read INTEGER;
+ALTER TABLE etl_runs ADD COLUMN bytes_written INTEGER;
+ALTER TABLE etl_runs ADD COLUMN data_until TEXT;
+)sql";
+
 // Up to 7 every store was a file of one server, beside which nobody goes on.
 constexpr std::array steps_of_store{
     Migration{1, version_1},       Migration{2, version_2},       Migration{3, version_3},
     Migration{4, version_4},       Migration{5, version_5},       Migration{6, version_6},
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
-    Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12}};
+    Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
+    Migration{20, version_20, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.
