@@ -200,6 +200,8 @@ class LoadTxn {
   // Writes the LoadRow, moves the head by compare-and-set and commits. After `unknown` nothing may
   // be done before resolve() has answered.
   virtual Result<CommitOutcome> commit(const LoadRow& load) = 0;
+  // So far, to the target's server; nothing where there is none.
+  virtual std::int64_t bytes_sent() const { return 0; }
   // After `unknown`: whether the load is in. Waits, up to some seconds, until the target knows. An
   // Error: it cannot be asked now, and the load may be in or not.
   virtual Result<bool> resolve(const LoadRow& load, Cancel& cancel) = 0;

@@ -24,6 +24,21 @@ std::optional<std::int64_t> moment_of(const std::string& value, CursorShape shap
   return at.ok() ? std::optional(at->get()) : std::nullopt;
 }
 
+// Up to when all streams of the plan are loaded, where its run loads them, or has nothing to load;
+// times without a zone are taken as UTC. Nothing where one of them follows no time.
+std::optional<std::int64_t> data_until(const JobPlan& plan) {
+  std::optional<std::int64_t> until;
+  for (const PreparedStream& stream : plan.streams) {
+    const auto shape = stream.source ? stream.source->cursor_shape() : std::nullopt;
+    const std::optional<Position>& hi = stream.plan.bound.window.hi;
+    if (!shape || !hi || stream.plan.kind != LoadKind::window) return std::nullopt;
+    const auto at = moment_of(stream.source->cursor_value(*hi), *shape);
+    if (!at) return std::nullopt;
+    until = std::min(until.value_or(*at), *at);
+  }
+  return until;
+}
+
 }  // namespace
 
 RunEnd end_of(const RunRecord& run) {
@@ -39,20 +54,8 @@ RunEnd end_of(const RunRecord& run) {
   end.rows_rejected = run.rows_rejected.get();
   end.rows_deleted = run.rows_deleted.get();
   end.bytes_staged = run.bytes_staged;
+  if (run.data_until) end.data_until = run.data_until->get();
   return end;
-}
-
-std::optional<std::int64_t> data_until(const JobPlan& plan) {
-  std::optional<std::int64_t> until;
-  for (const PreparedStream& stream : plan.streams) {
-    const auto shape = stream.source ? stream.source->cursor_shape() : std::nullopt;
-    const std::optional<Position>& hi = stream.plan.bound.window.hi;
-    if (!shape || !hi || stream.plan.kind != LoadKind::window) return std::nullopt;
-    const auto at = moment_of(stream.source->cursor_value(*hi), *shape);
-    if (!at) return std::nullopt;
-    until = std::min(until.value_or(*at), *at);
-  }
-  return until;
 }
 
 PlanSigns signs_of(const JobPlan& plan) {

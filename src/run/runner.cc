@@ -15,6 +15,7 @@
 #include "run/lease.h"
 #include "run/older_target.h"
 #include "run/run_end.h"
+#include "run/run_meter.h"
 #include "run/stage_upkeep.h"
 #include "run/stream_run.h"
 
@@ -318,6 +319,8 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   start.started_at = parts_.clock.now_utc();
 
   TM_TRY(auto engine, parts_.engine.connect());
+  ProcessorShares alone;
+  RunMeter meter(parts_.shares == nullptr ? alone : *parts_.shares);
   parts_.tell(RunEvent{id, {job.name, StreamName("main")}, RunStep::plan, 0, 0, {}});
   Cancel stop(cancel);
   std::unique_ptr<Lease> lease;
@@ -333,8 +336,9 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   if (!planned.ok()) {
     const Error error = cancel.requested() ? cancel.check().error() : planned.error();
     if (error.code == "run.leased" || error.code == "run.lease_lost") return error;
-    TM_CHECK(
-        parts_.store.record_idle_run(record, start, finish(id, planning_outcome(error), error)));
+    RunFinish end = finish(id, planning_outcome(error), error);
+    end.used = meter.take();
+    TM_CHECK(parts_.store.record_idle_run(record, start, end));
     return told(id);
   }
 
@@ -367,12 +371,14 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
           RunEvent{id, stream.plan.id, RunStep::plan, 0, 0, note, stream.plan.bound.is_held});
   }
   if (is_idle(*planned)) {
-    TM_CHECK(parts_.store.record_idle_run(record, start, finish_idle(start, *planned)));
-    return told(id, data_until(*planned));
+    RunFinish end = finish_idle(start, *planned);
+    end.used = meter.take();
+    TM_CHECK(parts_.store.record_idle_run(record, start, end));
+    return told(id);
   }
 
   TM_CHECK(parts_.store.begin_run(start));
-  return advance(id, job, *planned, marks, {}, *engine, *lease, hand_over, stop);
+  return advance(id, job, *planned, marks, {}, *engine, *lease, hand_over, meter, stop);
 }
 
 // A run that changes hands has no lease for a moment, in which no other may load what is newer.
@@ -391,6 +397,8 @@ Status Runner::check_nothing_staged(const RunId& id, const JobName& job) {
 Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease& lease,
                                 const GoOn& how, Cancel& cancel) {
   TM_TRY(auto engine, parts_.engine.connect());
+  ProcessorShares alone;
+  RunMeter meter(parts_.shares == nullptr ? alone : *parts_.shares);
   std::vector<LeftStream> streams;
   std::vector<StreamMark> marks;
   Ended ended;
@@ -425,15 +433,14 @@ Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease
   for (PreparedStream& stream : planned->streams)
     stream.plan.fence = lease.token();
   return advance(left.run, job, *planned, marks, std::move(ended), *engine, lease, how.hand_over,
-                 cancel);
+                 meter, cancel);
 }
 
 Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& planned,
                                   const std::vector<StreamMark>& marks, Ended ended,
                                   duck::Connection& engine, Lease& lease, const HandOver* hand_over,
-                                  Cancel& stop) {
+                                  RunMeter& meter, Cancel& stop) {
   // Asked before the sources are done with.
-  const std::optional<std::int64_t> until = data_until(planned);
   const bool asks = hand_over != nullptr && may_change_hands(planned);
   std::optional<Error> first_error = std::move(ended.error);
   std::optional<std::string> watermark;
@@ -450,7 +457,7 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
     for (std::size_t at = 0; at < planned.streams.size(); ++at) {
       PreparedStream& stream = planned.streams[at];
       StreamRun& one = runs.emplace_back(parts_, id, job, stream, *planned.sink, engine, lease,
-                                         marks[at], hand_over);
+                                         marks[at], hand_over, meter);
       TM_CHECK(note(asks ? one.extract(stop) : one.execute(stop)));
       if (asks && stream.source && planned.streams.size() > 1) stream.source->rest();
     }
@@ -482,10 +489,10 @@ Result<RunRecord> Runner::advance(const RunId& id, const JobSpec& job, JobPlan& 
   remove_aged(id, loaded, *planned.sink, stop);
   RunFinish end = finish(id, worst_of(ended.states), std::move(first_error));
   end.watermark_snapshot = std::move(watermark);
+  end.used = meter.take();
   TM_CHECK(parts_.store.finish_run(end));
   lease.ended();
-  const bool is_loaded = end.outcome == RunState::done;
-  return told(id, is_loaded ? until : std::nullopt);
+  return told(id);
 }
 
 // A stage that stays costs space only, so what fails here is said and does not fail the run.
@@ -509,11 +516,9 @@ void RunnerParts::tell(const RunEnd& end) const {
   if (watcher != nullptr) watcher->ended(end);
 }
 
-Result<RunRecord> Runner::told(const RunId& id, std::optional<std::int64_t> data_until) {
+Result<RunRecord> Runner::told(const RunId& id) {
   TM_TRY(RunRecord record, record_of(id));
-  RunEnd told = end_of(record);
-  told.data_until = data_until;
-  parts_.tell(told);
+  parts_.tell(end_of(record));
   return record;
 }
 

@@ -29,6 +29,8 @@ namespace tidemark {
 
 class Lease;
 class Planner;
+class ProcessorShares;
+class RunMeter;
 struct BackfillRange;
 struct HandOver;
 
@@ -72,7 +74,8 @@ struct RunnerParts {
   Randomness& randomness;
   RunObserver& observer;
   Guards& guards;
-  RunObserver* watcher = nullptr;  // of all runs of this process; null: nobody
+  RunObserver* watcher = nullptr;     // of all runs of this process; null: nobody
+  ProcessorShares* shares = nullptr;  // of all runs of this process; null: each counts alone
 
   void tell(const RunEvent& event) const;
   void tell(const RunEnd& end) const;
@@ -128,14 +131,14 @@ class Runner {
   Result<RunRecord> advance(const RunId& id, const JobSpec& job, JobPlan& planned,
                             const std::vector<StreamMark>& marks, Ended ended,
                             duck::Connection& engine, Lease& lease, const HandOver* hand_over,
-                            Cancel& stop);
+                            RunMeter& meter, Cancel& stop);
   // `run.leased` where another run of the job is staged and not loaded.
   Status check_nothing_staged(const RunId& id, const JobName& job);
   // Stages that came of age, of streams that were loaded.
   void remove_aged(const RunId& id, const std::vector<StreamId>& loaded, Sink& sink, Cancel& stop);
   Result<RunRecord> record_of(const RunId& id);
   // The same of one that has just ended, told to who observes it.
-  Result<RunRecord> told(const RunId& id, std::optional<std::int64_t> data_until = std::nullopt);
+  Result<RunRecord> told(const RunId& id);
   // The same of one that goes on elsewhere, or later.
   Result<RunRecord> left(const RunId& id);
 

@@ -43,6 +43,7 @@ class ScriptedLoad : public LoadTxn {
   }
   Status quarantine(const StagedTable&, Supersedes, Cancel&) override { return {}; }
   Status close_refused(const StagedTable&, Cancel&) override { return {}; }
+  std::int64_t bytes_sent() const override { return 77; }
   Result<CommitOutcome> commit(const LoadRow& load) override {
     script_.commits.push_back(load);
     if (script_.lose_target_at_commit) script_.reachable = false;
@@ -263,6 +264,14 @@ TEST_F(RunnerTest, EachStepIsInTheStoreBeforeTheNext) {
   ASSERT_EQ(script_.commits.size(), 1U);
   EXPECT_EQ(script_.commits[0].rows, RowCount(3));
   EXPECT_EQ(store_->find_job(job_.name).value()->last_watermark, "3");
+}
+
+TEST_F(RunnerTest, WhatARunUsedIsKeptWithIt) {
+  const RunHistory history = run();
+  ASSERT_TRUE(history.run.use);
+  EXPECT_GT(history.run.use->cpu_us, 0);
+  EXPECT_GE(history.run.use->bytes_read, 3);
+  EXPECT_EQ(history.run.use->bytes_written, 77);
 }
 
 TEST_F(RunnerTest, ALostAnswerToCommitIsAskedOfTheLedgerAndFoundThere) {

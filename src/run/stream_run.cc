@@ -75,6 +75,7 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
   transition.stage_dir = stage_dir_;
   transition.error = error;
   transition.message = message;
+  transition.used = meter_.take();
   if (to == RunState::planned) {
     const StreamPlan& plan = prepared_.plan;
     transition.replanned = {plan.id.stream, plan.seq, plan.fence, plan.bound.window,
@@ -174,8 +175,12 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
          StageWriter::create(options, key, plan.input, plan.splits, parts_.files, cancel));
   const std::int64_t before = writer->rows_staged() + writer->rows_rejected();
   std::mutex shows;
+  std::int64_t bytes_shown = 0;
   const auto progress = [&](std::int64_t rows, std::int64_t bytes) {
     const std::lock_guard lock(shows);
+    // Fewer than before where a piece is read again, which the source then gives twice.
+    if (bytes > bytes_shown) meter_.add_read(bytes - bytes_shown);
+    bytes_shown = bytes;
     show(RunStep::extract, rows, bytes);
   };
   const auto read_again = [&](const Error& error) {
@@ -399,6 +404,7 @@ Status StreamRun::commit(LoadTxn& txn, const StagedRows& staged) {
                     plan.carried,
                     sweep_};
   TM_CHECK(lease_.held());
+  meter_.add_written(txn.bytes_sent());
   TM_TRY(const CommitOutcome outcome, txn.commit(row));
   may_be_in_ = true;
   if (outcome == CommitOutcome::unknown) TM_CHECK(resolve(txn, row));

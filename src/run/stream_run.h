@@ -13,6 +13,7 @@
 #include "run/hand_over.h"
 #include "run/lease.h"
 #include "run/refine.h"
+#include "run/run_meter.h"
 #include "run/runner.h"
 #include "stage/stage_writer.h"
 
@@ -22,7 +23,7 @@ class StreamRun {
  public:
   StreamRun(const RunnerParts& parts, const RunId& run, const JobSpec& job,
             PreparedStream& prepared, Sink& sink, duck::Connection& engine, const Lease& lease,
-            StreamMark mark, const HandOver* hand_over)
+            StreamMark mark, const HandOver* hand_over, RunMeter& meter)
       : parts_(parts),
         run_(run),
         job_(job),
@@ -31,7 +32,8 @@ class StreamRun {
         engine_(engine),
         lease_(lease),
         mark_(mark),
-        hand_over_(hand_over) {}
+        hand_over_(hand_over),
+        meter_(meter) {}
 
   // The Error that ended the stream, when it did not end well; the store has it too. Both halves.
   std::optional<Error> execute(Cancel& cancel);
@@ -82,6 +84,7 @@ class StreamRun {
   const Lease& lease_;
   StreamMark mark_;
   const HandOver* const hand_over_;  // nothing: the run stays with who began it
+  RunMeter& meter_;
   std::optional<StagedRows> staged_;
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;

@@ -230,7 +230,8 @@ Status Workspace::show_run(const RunId& id) {
 
 RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
   return {project(),     around_.connectors, store,    *held_->engine, around_.files,
-          around_.clock, around_.randomness, observer, *held_->guards, held_->watcher};
+          around_.clock, around_.randomness, observer, *held_->guards, held_->watcher,
+          &held_->shares};
 }
 
 Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observer,

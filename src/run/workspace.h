@@ -27,6 +27,7 @@
 #include "run/backfill_plan.h"
 #include "run/job_finder.h"
 #include "run/recovery.h"
+#include "run/run_meter.h"
 #include "run/runner.h"
 #include "run/stage_upkeep.h"
 #include "spec/connector_catalog.h"
@@ -186,6 +187,7 @@ class Workspace {
     std::unique_ptr<Guards> guards;
     std::unique_ptr<SharedGuards> shared_guards;  // where the store is PostgreSQL
     RunObserver* watcher = nullptr;               // of all runs; null: nobody
+    ProcessorShares shares;
   };
   std::shared_ptr<Held> held_;
   bool recovered_ = false;

@@ -377,6 +377,13 @@ CREATE TABLE etl_turns (
 ) STRICT, WITHOUT ROWID;
 )sql";
 
+// What a run used; nothing is known of runs of before.
+constexpr std::string_view version_20 = R"sql(
+ALTER TABLE etl_runs ADD COLUMN cpu_us INTEGER;
+ALTER TABLE etl_runs ADD COLUMN bytes_read INTEGER;
+ALTER TABLE etl_runs ADD COLUMN bytes_written INTEGER;
+)sql";
+
 // Up to 7 every store was a file of one server, beside which nobody goes on.
 constexpr std::array steps_of_store{
     Migration{1, version_1},       Migration{2, version_2},       Migration{3, version_3},
@@ -384,7 +391,7 @@ constexpr std::array steps_of_store{
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
     Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
-    Migration{18, version_18, 12}, Migration{19, version_19, 12}};
+    Migration{18, version_18, 12}, Migration{19, version_19, 12}, Migration{20, version_20, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.

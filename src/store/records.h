@@ -78,6 +78,22 @@ struct StreamCounts {
   friend bool operator==(const StreamCounts&, const StreamCounts&) = default;
 };
 
+// What a run used. The processor's time is its share of its processes', see run/run_meter.h; the
+// bytes are those of the values that came from the source, and those sent to the target's server.
+struct RunUse {
+  std::int64_t cpu_us = 0;
+  std::int64_t bytes_read = 0;
+  std::int64_t bytes_written = 0;
+
+  RunUse& operator+=(const RunUse& more) {
+    cpu_us += more.cpu_us;
+    bytes_read += more.bytes_read;
+    bytes_written += more.bytes_written;
+    return *this;
+  }
+  friend bool operator==(const RunUse&, const RunUse&) = default;
+};
+
 // What a worker believes about its stream; a transition is made only while the store agrees.
 struct StreamMark {
   RunState state = RunState::planned;
@@ -153,6 +169,7 @@ struct Transition {
   // A stream that is planned anew, from `retry_wait`: what was stored of its window before is
   // forgotten, and its counts begin at nothing.
   std::optional<PlannedStream> replanned;
+  RunUse used;  // by the run, since it was told last
   // For the event: what was done, for people, and a JSON document for programs.
   std::string message;
   std::string detail_json;
@@ -167,6 +184,7 @@ struct RunFinish {
   // Last steps of streams, made in the same transaction.
   std::vector<Transition> last_steps;
   std::string message;
+  RunUse used;  // since it was told last
 };
 
 // An Error as the store keeps it: `message` is its description with context.
@@ -212,6 +230,8 @@ struct RunRecord {
   std::int64_t attempt = 1;
   std::int64_t pid = 0;
   std::string plan_json;
+  std::optional<RunUse> use;  // so far; nothing: a version of before kept none
+  std::optional<UtcMicros> data_until;  // as RunEnd::data_until, of a run that ended well
   std::vector<StreamRecord> streams;
 
   // `running` until the run ended, whatever single streams came to.

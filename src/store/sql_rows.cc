@@ -11,7 +11,8 @@ const std::string_view select_runs =
     "r.rows_rejected,"
     " r.bytes_staged, r.state, r.error_code, r.error_fault, r.error_msg, r.error_hint, "
     "r.watermark_snapshot,"
-    " r.guarantee, r.attempt, r.pid, r.spec_hash, r.rows_deleted, r.error_retry FROM etl_runs r "
+    " r.guarantee, r.attempt, r.pid, r.spec_hash, r.rows_deleted, r.error_retry, r.cpu_us, "
+    "r.bytes_read, r.bytes_written, r.data_until FROM etl_runs r "
     "JOIN etl_jobs j "
     "USING (job_id) ";
 
@@ -186,6 +187,10 @@ Result<RunRecord> read_run(const SqlStatement& row) {
     for (const Retry retry : {Retry::never, Retry::backoff, Retry::reconnect}) {
       if (to_string(retry) == row.text_at(20)) run.error->retry = retry;
     }
+  }
+  if (!row.is_null(21)) run.use = RunUse{row.int64_at(21), row.int64_at(22), row.int64_at(23)};
+  if (run.ended_at) {
+    TM_TRY(run.data_until, optional_time_at(row, 24));
   }
   return run;
 }

@@ -71,7 +71,7 @@ Result<std::vector<RunState>> states_of(SqlSession& session, const RunId& run) {
 }
 
 // Brings the run's row in line with its streams: the worst state, the sums of the counts.
-Status refresh_run(SqlSession& session, const RunId& run) {
+Status refresh_run(SqlSession& session, const RunId& run, const RunUse& used) {
   TM_TRY(std::vector<RunState> states, states_of(session, run));
   TM_TRY(
       auto update,
@@ -79,13 +79,20 @@ Status refresh_run(SqlSession& session, const RunId& run) {
           "UPDATE etl_runs SET state = ?2, rows_read = s.rows_read, rows_loaded = s.rows_loaded,"
           " rows_rejected = s.rows_rejected, rows_deleted = s.rows_deleted,"
           " bytes_staged = s.bytes_staged,"
+          " cpu_us = coalesce(cpu_us, 0) + ?3, bytes_read = coalesce(bytes_read, 0) + ?4,"
+          " bytes_written = coalesce(bytes_written, 0) + ?5,"
           " attempt = CASE WHEN s.attempt > etl_runs.attempt THEN s.attempt ELSE etl_runs.attempt "
           "END"
           " FROM (SELECT sum(rows_read) AS rows_read, sum(rows_loaded) AS rows_loaded,"
           " sum(rows_rejected) AS rows_rejected, sum(rows_deleted) AS rows_deleted,"
           " sum(bytes_staged) AS bytes_staged,"
           " max(attempt) AS attempt FROM etl_run_streams WHERE run_id = ?1) s WHERE run_id = ?1"));
-  return update.bind_text(0, run.get()).bind_text(1, to_string(worst_of(states))).run();
+  return update.bind_text(0, run.get())
+      .bind_text(1, to_string(worst_of(states)))
+      .bind_int64(2, used.cpu_us)
+      .bind_int64(3, used.bytes_read)
+      .bind_int64(4, used.bytes_written)
+      .run();
 }
 
 Result<bool> run_is_open(SqlSession& session, const RunId& run) {
@@ -343,19 +350,20 @@ Result<StreamMark> plan_stream(SqlSession& session, const RunId& run, const Plan
                                UtcMicros now) {
   TM_CHECK(require_open(session, run));
   TM_CHECK(insert_stream(session, run, plan, now));
-  TM_CHECK(refresh_run(session, run));
+  TM_CHECK(refresh_run(session, run, RunUse{}));
   return StreamMark{RunState::planned, 1, plan.fence};
 }
 
 Result<StreamMark> transition(SqlSession& session, const Transition& step, UtcMicros now) {
   TM_CHECK(require_open(session, step.run));
   TM_TRY(StreamMark mark, move_stream(session, step, now));
-  TM_CHECK(refresh_run(session, step.run));
+  TM_CHECK(refresh_run(session, step.run, step.used));
   return mark;
 }
 
 Status finish_run(SqlSession& session, const RunFinish& finish, UtcMicros now) {
   TM_CHECK(require_open(session, finish.run));
+  RunUse used = finish.used;
   for (const Transition& step : finish.last_steps) {
     if (step.run != finish.run) {
       return internal_error("store.illegal_transition",
@@ -363,20 +371,28 @@ Status finish_run(SqlSession& session, const RunFinish& finish, UtcMicros now) {
     }
     TM_TRY(StreamMark mark, move_stream(session, step, now));
     static_cast<void>(mark);
+    used += step.used;
   }
   TM_TRY(std::vector<RunState> states, states_of(session, finish.run));
   TM_CHECK(check_outcome(finish, states));
-  if (!states.empty()) TM_CHECK(refresh_run(session, finish.run));
+  if (!states.empty()) TM_CHECK(refresh_run(session, finish.run, RunUse{}));
   TM_TRY(auto update,
          session.prepare("UPDATE etl_runs SET run_end = ?, status = ?, state = ?, error_code = ?,"
                          " error_fault = ?, error_msg = ?, error_hint = ?, watermark_snapshot = ?,"
-                         " error_retry = ? WHERE run_id = ? AND run_end IS NULL"));
+                         " error_retry = ?, data_until = CASE WHEN ? = 1 THEN data_until END, "
+                         "cpu_us = coalesce(cpu_us, 0) + ?,"
+                         " bytes_read = coalesce(bytes_read, 0) + ?,"
+                         " bytes_written = coalesce(bytes_written, 0) + ?"
+                         " WHERE run_id = ? AND run_end IS NULL"));
   update.bind_text(0, to_text(now)).bind_text(1, stored_status(status_of(finish.outcome)));
   bind_state(update, 2, finish.outcome);
   bind_error(update, 3, finish.error);
   update.bind_optional_text(7, finish.watermark_snapshot);
   if (finish.error) update.bind_text(8, to_string(finish.error->retry));
-  TM_CHECK(update.bind_text(9, finish.run.get()).run());
+  const bool is_well = finish.outcome == RunState::done || finish.outcome == RunState::skipped;
+  update.bind_int64(9, is_well ? 1 : 0);
+  update.bind_int64(10, used.cpu_us).bind_int64(11, used.bytes_read);
+  TM_CHECK(update.bind_int64(12, used.bytes_written).bind_text(13, finish.run.get()).run());
   TM_TRY(auto give_back,
          session.prepare("UPDATE etl_leases SET expires_at = NULL WHERE run_id = ?"));
   TM_CHECK(give_back.bind_text(0, finish.run.get()).run());

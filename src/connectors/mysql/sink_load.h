@@ -37,6 +37,8 @@ class MysqlLoad : public LoadTxn {
   Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
+  // Statements, with the rows in them.
+  std::int64_t bytes_sent() const override { return connection_->bytes_sent(); }
 
  private:
   Status begin(Cancel& cancel);

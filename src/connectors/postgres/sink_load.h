@@ -39,6 +39,8 @@ class PostgresLoad : public LoadTxn {
   Status close_refused(const StagedTable& rows, Cancel& cancel) override;
   Result<CommitOutcome> commit(const LoadRow& load) override;
   Result<bool> resolve(const LoadRow& load, Cancel& cancel) override;
+  // Of rows, by COPY.
+  std::int64_t bytes_sent() const override { return connection_->bytes_copied(); }
 
  private:
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);

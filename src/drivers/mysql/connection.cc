@@ -124,6 +124,9 @@ std::uint64_t Connection::session_id() const {
 const Flavour& Connection::flavour() const {
   return impl_->flavour;
 }
+std::int64_t Connection::bytes_sent() const {
+  return impl_->bytes_sent;
+}
 std::int64_t Connection::packet_bytes_max() const {
   return impl_->packet_bytes_max;
 }

@@ -173,6 +173,8 @@ class Connection {
   std::uint64_t session_id() const;
   const Flavour& flavour() const;
   std::int64_t packet_bytes_max() const;
+  // Of statements, since the session began.
+  std::int64_t bytes_sent() const;
   const std::string& database() const;
   // The session is gone; every call fails.
   bool lost() const;

@@ -114,6 +114,7 @@ Error Connection::Impl::loss() const {
 
 Result<Rows> Connection::Impl::ask(const std::string& sql, Cancel& cancel) {
   TM_CHECK(start(cancel));
+  bytes_sent += static_cast<std::int64_t>(sql.size());
   int failed = 0;
   drive([&] { return mysql_real_query_start(&failed, mysql, sql.data(), sql.size()); },
         [&](int came) { return mysql_real_query_cont(&failed, mysql, came); }, cancel);

@@ -36,6 +36,7 @@ struct Connection::Impl {
   ConnectOptions options;
   Flavour flavour;
   std::int64_t packet_bytes_max = 0;
+  std::int64_t bytes_sent = 0;
   bool lost = false;
   bool transaction = false;
   bool stop_asked = false;

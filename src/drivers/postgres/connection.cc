@@ -265,6 +265,9 @@ Side Connection::side() const {
 const std::shared_ptr<void>& Connection::admitted() const {
   return impl_->admitted;
 }
+std::int64_t Connection::bytes_copied() const {
+  return impl_->bytes_copied;
+}
 std::chrono::steady_clock::duration Connection::age() const {
   return std::chrono::steady_clock::now() - impl_->opened_at;
 }
@@ -369,6 +372,7 @@ Status CopyIn::put(std::string_view bytes, Cancel& cancel) {
       return session.connection_failure();
     }
     TM_CHECK(session.flush(cancel));
+    session.bytes_copied += static_cast<std::int64_t>(piece.size());
   }
   return {};
 }

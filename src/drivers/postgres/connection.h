@@ -189,6 +189,8 @@ class Connection {
   // The settings of `options` for a session that was cleaned; with those that every session has.
   Status set_up(const ConnectOptions& options, Cancel& cancel);
   std::chrono::steady_clock::duration age() const;
+  // That the server was given by copy_in(), since the session began.
+  std::int64_t bytes_copied() const;
   Side side() const;
 
  private:

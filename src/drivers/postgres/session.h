@@ -47,6 +47,7 @@ struct Connection::Impl {
   std::unordered_map<std::string, bool> asked;
   bool loses_prepared = false;  // a server did not know one that was prepared
   bool was_cleaned = false;     // so it will be again
+  std::int64_t bytes_copied = 0;
 
   ~Impl();
   // Not on a standby, which takes no `unlisten`, nor where the server does not say that it is none:
