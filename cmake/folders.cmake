@@ -55,7 +55,7 @@ tidemark_folder(verify LINK run)
 
 # 9
 tidemark_folder(telemetry LINK schedule drivers/prometheus)
-tidemark_folder(alert LINK schedule)
+tidemark_folder(alert LINK schedule access drivers/sodium)
 
 # 10
 tidemark_folder(api LINK schedule verify telemetry access drivers/http)
