@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/access_commands.h"
+#include "cli/alert_commands.h"
 #include "cli/backfill_command.h"
 #include "cli/backup_command.h"
 #include "cli/call.h"
@@ -322,6 +323,11 @@ const std::map<std::string, Command>& all_commands() {
       {"token list", {list_tokens, true}},
       {"token revoke", {revoke_token, true}},
       {"audit", {show_audit, true}},
+      {"alert list", {list_alerts, true}},
+      {"alert show", {show_alert, true}},
+      {"alert silence", {silence_alerts, true}},
+      {"alert unsilence", {unsilence_alerts, true}},
+      {"alert test", {test_channels, true}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};
