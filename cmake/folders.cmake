@@ -21,10 +21,11 @@ tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig:
 tidemark_folder(drivers/sodium LINK model env observe PkgConfig::sodium)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
 tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::crypto)
+tidemark_folder(drivers/smtp LINK model env observe PkgConfig::curl)
 tidemark_folder(drivers/prometheus LINK model env observe prometheus-cpp::core)
 
 # 3
-tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis)
+tidemark_folder(spec LINK drivers/http drivers/smtp drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis)
 tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/redis drivers/json drivers/hash drivers/sodium
   TEST_LINK postgres_server redis_server)
 
@@ -55,10 +56,10 @@ tidemark_folder(verify LINK run)
 
 # 9
 tidemark_folder(telemetry LINK schedule drivers/prometheus)
-tidemark_folder(alert LINK schedule)
+tidemark_folder(alert LINK schedule access drivers/http drivers/smtp drivers/json drivers/hash drivers/sodium)
 
 # 10
-tidemark_folder(api LINK schedule verify telemetry access drivers/http)
+tidemark_folder(api LINK schedule verify telemetry alert access drivers/http)
 
 # 11
 tidemark_folder(cli LINK api alert CLI11::CLI11)

@@ -118,7 +118,7 @@ class Service(unittest.TestCase):
                                  ("libyaml-cpp-dev", "libyaml-cpp0.7"), ("libssl-dev", "libssl3"),
                                  ("libabsl-dev", "libabsl20220623"), ("libzstd-dev", "libzstd1"),
                                  ("libxxhash-dev", "libxxhash0"), ("libsodium-dev", "libsodium23"),
-                                 ("libhiredis-dev", "libhiredis0.14"),
+                                 ("libhiredis-dev", "libhiredis0.14"), ("libcurl4-openssl-dev", "libcurl4"),
                                  ("prometheus-cpp-dev", "libprometheus-cpp-core1.0")):
             self.assertEqual(f'"{package}"' in build, library in image, f"{package} and {library}")
 

@@ -50,6 +50,7 @@ LIBRARIES = {
     "openssl/": "drivers/hash",
     "prometheus/": "drivers/prometheus",
     "sodium.h": "drivers/sodium",
+    "curl/": "drivers/smtp",
     "absl/": "drivers/zone",
     "CLI/": "cli",
 }

@@ -126,6 +126,7 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line, 
   const std::string wait = arguments.wait == "0ms" ? "" : arguments.wait;
   if (const auto fault = read("--wait", wait, line.wait)) return fault;
   if (const auto fault = read("--drain", arguments.drain, line.drain)) return fault;
+  if (const auto fault = read("--for", arguments.lasts, line.lasts)) return fault;
   if (arguments.expires == "never") {
     line.expires.reset();
   } else if (const auto fault = read("--expires", arguments.expires, line.expires)) {

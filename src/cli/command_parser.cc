@@ -558,6 +558,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_sources(*app, arguments.line);
   add_commands_of_the_stage(*app, arguments);
   add_commands_of_the_store(*app, arguments);
+  add_commands_of_alerts(*app, arguments);
   add_commands_of_access(*app, arguments);
   add_commands_of_jobs(*app, arguments);
   add_commands_about_the_program(*app, arguments.line);

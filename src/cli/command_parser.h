@@ -17,6 +17,7 @@ struct Arguments {
   std::string drain;
   std::string rate_share = "50%";
   std::string expires;
+  std::string lasts;
   std::string connection;
   std::string sql;
 };
@@ -35,6 +36,8 @@ void add_limit(CLI::App* command, CommandLine& line, const char* help);
 
 // `job`.
 void add_commands_of_jobs(CLI::App& app, Arguments& arguments);
+// `alert`.
+void add_commands_of_alerts(CLI::App& app, Arguments& arguments);
 // `token` and `audit`.
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
 

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "base/version.h"
 #include "cli/access_commands.h"
+#include "cli/alert_commands.h"
 #include "cli/backfill_command.h"
 #include "cli/backup_command.h"
 #include "cli/call.h"
@@ -337,6 +338,11 @@ const std::map<std::string, Command>& all_commands() {
       {"audit", {show_audit, true}},
       {"job export", {export_job, true}},
       {"job remove", {remove_job, true}},
+      {"alert list", {list_alerts, true}},
+      {"alert show", {show_alert, true}},
+      {"alert silence", {silence_alerts, true}},
+      {"alert unsilence", {unsilence_alerts, true}},
+      {"alert test", {test_channels, true}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};

@@ -46,9 +46,12 @@ struct CommandLine {
   std::string token_role = "viewer";        // of `token create`
   std::vector<std::string> token_jobs;      // of `token create`; empty: all
   std::optional<std::chrono::milliseconds> expires{std::chrono::hours(90 * 24)};  // nothing: never
-  std::vector<std::string> labels;                                                // of `serve`
-  std::optional<std::string> listen;                                              // of `serve`
-  std::string from_time;                                                          // of `schedule`
+  std::string alert_job;               // of `alert silence`; empty: all
+  std::string reason;                  // of `alert silence`
+  std::chrono::milliseconds lasts{0};  // of `alert silence`
+  std::vector<std::string> labels;     // of `serve`
+  std::optional<std::string> listen;   // of `serve`
+  std::string from_time;               // of `schedule`
   std::string to_time;
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
   std::optional<std::string> to_store;

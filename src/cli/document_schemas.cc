@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/schema_parts.h"
 #include "drivers/json/json.h"
 #include "model/window.h"
 #include "plan/schema_drift.h"
@@ -13,39 +14,10 @@
 
 namespace tidemark {
 
+using namespace schema;
+
 namespace {
 
-JsonValue typed(const char* type, const char* description) {
-  JsonValue schema;
-  schema.set("type", type);
-  if (*description != '\0') schema.set("description", description);
-  return schema;
-}
-JsonValue text(const char* description = "") {
-  return typed("string", description);
-}
-JsonValue integer(const char* description = "") {
-  return typed("integer", description);
-}
-JsonValue count(const char* description = "") {
-  return integer(description).set("minimum", 0);
-}
-JsonValue boolean(const char* description = "") {
-  return typed("boolean", description);
-}
-JsonValue instant(const char* description) {
-  return text(description).set("pattern", "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$");
-}
-JsonValue list(JsonValue items, const char* description = "") {
-  return typed("array", description).set("items", std::move(items));
-}
-JsonValue or_null(JsonValue schema) {
-  return JsonValue().set("anyOf", JsonArray{std::move(schema), JsonValue().set("type", "null")});
-}
-
-JsonValue words(JsonArray choices, const char* description) {
-  return JsonValue().set("enum", std::move(choices)).set("description", description);
-}
 JsonValue states(const char* description) {
   JsonArray choices;
   for (const RunState state : all_run_states())
@@ -79,17 +51,6 @@ JsonValue faults_of_errors() {
   using enum Fault;
   return words({to_string(user), to_string(source), to_string(target), to_string(internal)},
                "Who has to act.");
-}
-
-// An object whose members are all there and no others.
-JsonValue object(JsonObject members, const char* description = "") {
-  JsonArray names;
-  for (const JsonMember& member : members)
-    names.emplace_back(member.name);
-  return typed("object", description)
-      .set("properties", std::move(members))
-      .set("required", std::move(names))
-      .set("additionalProperties", false);
 }
 
 JsonValue window() {
@@ -445,6 +406,8 @@ JsonValue status() {
                                  {"p99_ms", count()},
                                  {"max_ms", count()}}))},
        {"running", list(run, "The first ten, as all lists here.")},
+       {"alerts", list(alert(), "That are open, newest first.")},
+       {"alerts_total", count("That are open.")},
        {"waiting", fire},
        {"to_retry", fire},
        {"resting", list(object({{"connection", text()},
@@ -512,14 +475,6 @@ JsonValue backfill() {
        {"parts", list(object(std::move(part)), "Empty in a list of backfills.")}});
 }
 
-ReferencePage page(const std::string& name, const char* title, const JsonValue& body) {
-  JsonValue schema;
-  schema.set("$schema", "https://json-schema.org/draft/2020-12/schema").set("title", title);
-  for (const JsonMember& member : *body.object())
-    schema.set(member.name, member.value);
-  return {"schemas/" + name + ".json", to_json(schema, JsonLayout::indented) + "\n"};
-}
-
 }  // namespace
 
 std::vector<ReferencePage> document_schemas() {
@@ -566,6 +521,11 @@ std::vector<ReferencePage> document_schemas() {
       page("init", "`tidemark init`: what was made", object({{"files", list(text())}})),
       page("version", "`tidemark version`",
            object({{"tidemark", text()}, {"engine", text("The version of DuckDB.")}})),
+      page("alert-list", "`tidemark alert list`: what is open, and who is told", alert_list()),
+      page("alert-show", "`tidemark alert show`: an alert", alert()),
+      page("alert-silence", "`tidemark alert silence`: the silence", silence()),
+      page("alert-unsilence", "`tidemark alert unsilence`: the silence that ended", silence()),
+      page("alert-test", "`tidemark alert test`: what came of it", channels_tried()),
       page("error", "What any command prints when it fails before it has a result",
            object({{"error", error()}})),
   };

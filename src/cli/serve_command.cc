@@ -11,6 +11,7 @@
 #include "cli/access_commands.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/serve_alerts.h"
 #include "cli/serve_api.h"
 #include "cli/serve_rules.h"
 #include "cli/service_socket.h"
@@ -211,6 +212,8 @@ class Served {
       cache->on_note([&](const std::string& text) { log_.say(text); });
 
     const ProjectSpec& project = workspace_->project();
+    TM_TRY(alerts_, ServedAlerts::start(project, call_.around,
+                                        [&](const std::string& text) { log_.say(text); }));
     ServiceParts parts{*store_,
                        call_.around.clock,
                        call_.around.randomness,
@@ -472,7 +475,8 @@ class Served {
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
-  std::optional<SharedStage> stage_;       // where all servers reach it
+  std::optional<SharedStage> stage_;  // where all servers reach it
+  std::unique_ptr<ServedAlerts> alerts_;
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
   bool settings_changed_ = false;          // written by the watcher, read after it

@@ -61,6 +61,7 @@ class Looker {
                  cache, *database_, status_lines_max,
                  {[this](const Task& task) { return tasks_.contains(task); }, digest_of(tasks_)}));
       keep_watched(page.store.watched);
+      TM_TRY(page.alerts, AlertTable(*database_).open());
       if (cache != nullptr) page.cache = cache->state();
     }
     if (service == nullptr) return page;

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "alert/documents.h"
+#include "alert/telling.h"
 #include "base/units.h"
 #include "cli/text_table.h"
 #include "env/process.h"
@@ -317,6 +319,12 @@ JsonValue status_document(const StatusPage& page) {
   json.set("followers", std::move(followers));
   json.set("failed", std::move(failed)).set("failed_total", store.failed_total);
   json.set("notes", std::move(notes));
+  JsonArray alerts;
+  for (const AlertRecord& alert : page.alerts.alerts) {
+    if (alerts.size() < status_lines_max)
+      alerts.push_back(alert_document(alert, page.alerts.silences));
+  }
+  json.set("alerts", std::move(alerts)).set("alerts_total", std::ssize(page.alerts.alerts));
   return json.set("next", std::move(next));
 }
 
@@ -363,6 +371,14 @@ std::string status_report(const StatusPage& page, int columns) {
   }
   add(with_total("failed, and none since has ended well", store.failed_total, store.failed.size()),
       failed);
+  TextTable alerts{{"severity", "rule", "since", "text"}, {}, {}};
+  for (const AlertRecord& alert : page.alerts.alerts) {
+    if (alerts.rows.size() == status_lines_max) break;
+    alerts.rows.push_back(
+        {alert.severity + (is_silent(alert, page.alerts.silences) ? ", silent" : ""), alert.rule,
+         ago(alert.since, store.at), first_line(alert.text)});
+  }
+  add(with_total("alerts", std::ssize(page.alerts.alerts), alerts.rows.size()), alerts);
   TextTable notes{{"jobs", "what their newest runs say"}, {}, {}};
   for (const auto& [note, jobs] : page.notes) {
     if (notes.rows.size() == status_lines_max) break;

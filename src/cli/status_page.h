@@ -11,6 +11,7 @@
 #include "drivers/json/json.h"
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
+#include "store/alert_table.h"
 #include "store/overview.h"
 #include "store/read_cache.h"
 
@@ -30,6 +31,7 @@ struct StatusPage {
   StoreOverview store;
   std::optional<ServerStatus> server;  // nothing: nobody serves
   std::optional<CacheState> cache;     // nothing: the project has none
+  AlertsThen alerts;                   // that are open
   std::unordered_map<RunId, RunSign> signs;
   std::map<std::string, std::vector<JobName>> notes;
   std::vector<DueFire> next;          // the next fires, in their order

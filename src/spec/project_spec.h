@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "spec/alert_spec.h"
 #include "spec/api_spec.h"
 #include "spec/calendar.h"
 #include "spec/location.h"
@@ -116,6 +117,7 @@ struct ProjectSpec {
   std::vector<CalendarSpec> calendars;
   std::optional<ApiSpec> api;               // nothing: nobody listens
   std::vector<ConnectionSpec> connections;  // in the order written
+  AlertSpec alerts;
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;
 };

@@ -6,6 +6,7 @@
 #include "base/units.h"
 #include "drivers/postgres/connection.h"
 #include "drivers/redis/address.h"
+#include "spec/alert_yaml.h"
 #include "spec/api_yaml.h"
 #include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
@@ -340,7 +341,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
       .field("api", &ProjectSpec::api, api_value(),
              {.default_note = "none",
               .description = "Where `tidemark serve` listens for requests over HTTP.",
-              .example = "{listen: \"127.0.0.1:8080\"}"});
+              .example = "{listen: \"127.0.0.1:8080\"}"})
+      .field("alerts", &ProjectSpec::alerts, alerts_value(),
+             {.default_note = "nobody is told",
+              .description = "To whom `tidemark serve` tells what is not as it should be, and how.",
+              .example = "{channels: {own: {webhook: https://hooks.example/tidemark}}}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {

@@ -333,6 +333,57 @@ CREATE INDEX etl_fires_free ON etl_fires (job_id, task, fire_time)
   WHERE owner = '' AND state IN ('waiting', 'running', 'retry_wait');
 )sql";
 
+// What a person is told of. A Tidemark of before neither opens alerts nor sends of them.
+constexpr std::string_view version_17 = R"sql(
+CREATE TABLE etl_alerts (
+  alert_id TEXT PRIMARY KEY,
+  rule TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  server TEXT NOT NULL,
+  severity TEXT NOT NULL,
+  job TEXT NOT NULL,
+  run TEXT NOT NULL,
+  text TEXT NOT NULL,
+  hint TEXT NOT NULL,
+  runbook TEXT NOT NULL,
+  since TEXT NOT NULL,
+  opened_at TEXT NOT NULL,
+  told_at TEXT NOT NULL,
+  away_since TEXT,
+  resolved_at TEXT
+) STRICT;
+CREATE UNIQUE INDEX etl_alerts_open ON etl_alerts (rule, subject, server)
+  WHERE resolved_at IS NULL;
+CREATE INDEX etl_alerts_by_time ON etl_alerts (opened_at);
+CREATE TABLE etl_alert_outbox (
+  message_id TEXT PRIMARY KEY,
+  alert_id TEXT NOT NULL,
+  channel TEXT NOT NULL,
+  what TEXT NOT NULL,
+  made_at TEXT NOT NULL,
+  due_at TEXT NOT NULL,
+  attempts INTEGER NOT NULL,
+  last_error TEXT NOT NULL,
+  claimed_by TEXT NOT NULL,
+  claimed_until TEXT,
+  state TEXT NOT NULL,
+  ended_at TEXT
+) STRICT;
+CREATE INDEX etl_alert_outbox_waiting ON etl_alert_outbox (channel, due_at)
+  WHERE state = 'waiting';
+CREATE INDEX etl_alert_outbox_by_alert ON etl_alert_outbox (alert_id);
+CREATE TABLE etl_silences (
+  silence_id TEXT PRIMARY KEY,
+  rule TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  job TEXT NOT NULL,
+  until TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  made_by TEXT NOT NULL,
+  made_at TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Jobs whose text stands here and not in a file, with their versions; without a text: taken out. A
 // server of before does not know them, and leaves their fires alone. And what requests with a key
 // were answered, so that a service that was started again does not do them again.
@@ -391,7 +442,8 @@ constexpr std::array steps_of_store{
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
     Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
-    Migration{18, version_18, 12}, Migration{19, version_19, 12}, Migration{20, version_20, 12}};
+    Migration{17, version_17, 12}, Migration{18, version_18, 12}, Migration{19, version_19, 12},
+    Migration{20, version_20, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.

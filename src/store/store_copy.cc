@@ -9,13 +9,14 @@
 namespace tidemark {
 namespace {
 
-constexpr std::array<std::string_view, 22> tables{
+constexpr std::array<std::string_view, 25> tables{
     "etl_jobs",         "etl_job_texts",    "etl_runs",      "etl_run_streams",
     "run_events",       "etl_leases",       "etl_servers",   "etl_source_memory",
     "etl_proofs",       "etl_fires",        "etl_backfills", "etl_backfill_parts",
     "etl_guard_shares", "etl_shared_stage", "etl_changes",   "etl_tokens",
     "etl_audit",        "etl_project",      "etl_secrets",   "etl_stored_jobs",
-    "etl_api_answers",  "etl_turns"};
+    "etl_api_answers",  "etl_turns",        "etl_alerts",    "etl_alert_outbox",
+    "etl_silences"};
 
 // Few enough for the parameters of one statement anywhere.
 constexpr std::size_t rows_at_a_time = 100;

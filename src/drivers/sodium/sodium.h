@@ -57,4 +57,10 @@ std::optional<Secret> unseal(const Key& key, std::string_view sealed, std::strin
 std::string to_hex(std::string_view bytes);
 std::optional<std::string> from_hex(std::string_view digits);
 
+// 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view bytes);
+// With `+`, `/` and padding, as signatures over HTTP are written.
+std::string to_base64(std::string_view bytes);
+std::optional<std::string> from_base64(std::string_view text);
+
 }  // namespace tidemark
