@@ -193,7 +193,9 @@ class Served {
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
     TM_TRY(store_, workspace_->store());
-    TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, nullptr,
+    TM_TRY(alerts_, ServedAlerts::start(workspace_->project(), call_.around,
+                                        [&](const std::string& text) { log_.say(text); }));
+    TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, &alerts_->board(),
                                      [&](const std::string& text) { log_.say(text); }));
     watchers_.emplace(std::vector<RunObserver*>{&metrics_, &rules_->watcher()});
     workspace_->watch_runs(*watchers_);
@@ -212,8 +214,6 @@ class Served {
       cache->on_note([&](const std::string& text) { log_.say(text); });
 
     const ProjectSpec& project = workspace_->project();
-    TM_TRY(alerts_, ServedAlerts::start(project, call_.around,
-                                        [&](const std::string& text) { log_.say(text); }));
     ServiceParts parts{*store_,
                        call_.around.clock,
                        call_.around.randomness,
@@ -471,12 +471,12 @@ class Served {
   // Progress of many runs at a time is for `status`, not for lines.
   RunSigns progress_;
   Cancel stop_;
-  std::unique_ptr<ServedRules> rules_;
+  std::unique_ptr<ServedAlerts> alerts_;
+  std::unique_ptr<ServedRules> rules_;  // tells them
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
   std::optional<SharedStage> stage_;  // where all servers reach it
-  std::unique_ptr<ServedAlerts> alerts_;
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
   bool settings_changed_ = false;          // written by the watcher, read after it

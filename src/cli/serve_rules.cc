@@ -56,7 +56,7 @@ Result<std::unique_ptr<ServedRules>> ServedRules::open(
                               [rules = served.get()] { return rules->sight(); },
                               std::move(say)};
   served->rules_ =
-      std::make_unique<AlertRules>(parts, AlertRulesSpec::defaults(), std::move(options));
+      std::make_unique<AlertRules>(parts, project.alerts.rules, std::move(options));
   return served;
 }
 

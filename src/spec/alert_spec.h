@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "spec/alert_rules_spec.h"
 #include "spec/location.h"
 
 namespace tidemark {
@@ -71,6 +72,7 @@ struct AlertSpec {
   std::chrono::milliseconds group_wait{15'000};
   std::chrono::milliseconds resolve_after{60'000};
   std::chrono::milliseconds repeat{4 * 3'600'000};
+  AlertRulesSpec rules = AlertRulesSpec::defaults();
 };
 
 }  // namespace tidemark

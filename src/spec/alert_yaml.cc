@@ -320,7 +320,12 @@ ValueSpec<AlertSpec> alerts_value() {
              {.default_text = "4h",
               .description = "How often it is told again that a critical alert is still open. At "
                              "least 1m.",
-              .example = "12h"});
+              .example = "12h"})
+      .field("rules", &AlertSpec::rules, alert_rules_value(),
+             {.default_text = "{}",
+              .description = "Which states are told, and from when on: see [What is "
+                             "told](../alerts-rules.md).",
+              .example = "{watermark_held: {above: 1h}, volume: {off: true}}"});
   spec.check(check_alerts);
   return config::object(std::move(spec));
 }
