@@ -87,13 +87,14 @@ bench: build ## Measure loads end to end
 docs: build ## Write the generated pages of docs/
 	tools/docs
 
-soak: ## Kill servers of one store for five minutes; compare all fire times of 130 years
+soak: ## Kill servers of one store for five minutes; compare all fire times of 130 years; a new key for 10,000 secrets
 	tools/deps system --tests
 	tools/deps fetch
 	$(MAKE) build/dev/build.ninja
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	TIDEMARK_SERVERS_SECONDS=300 python3 tests/servers_test.py Killed
 	TIDEMARK_SCHEDULE=2026:1 python3 tests/schedule_oracle_test.py
+	TIDEMARK_SECRETS=10000 python3 tests/secret_test.py Rotation
 
 model: ## Check the model of the runs with more faults at once (half an hour)
 	tools/deps system --model

@@ -24,13 +24,13 @@ tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::cr
 tidemark_folder(drivers/prometheus LINK model env observe prometheus-cpp::core)
 
 # 3
-tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis)
+tidemark_folder(spec LINK drivers/yaml drivers/json drivers/hash drivers/zone drivers/postgres drivers/redis drivers/http)
 tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/redis drivers/json drivers/hash drivers/sodium
   TEST_LINK postgres_server redis_server)
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
-tidemark_folder(access LINK spec store drivers/sodium)
+tidemark_folder(access LINK spec store drivers/sodium drivers/http)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5
@@ -47,7 +47,7 @@ tidemark_folder(stage LINK connect drivers/duckdb)
 tidemark_folder(plan LINK transform quality stage)
 
 # 7
-tidemark_folder(run LINK plan)
+tidemark_folder(run LINK plan access)
 
 # 8
 tidemark_folder(schedule LINK run)

@@ -33,8 +33,9 @@ struct CommandText {
 CLI::App* add_command(CLI::App& app, CommandLine& line, const CommandText& text);
 void add_limit(CLI::App* command, CommandLine& line, const char* help);
 
-// `token` and `audit`.
+// `token` and `audit`; `secret`.
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
+void add_commands_of_secrets(CLI::App& app, CommandLine& line);
 
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);

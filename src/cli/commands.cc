@@ -19,6 +19,7 @@
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/schedule_command.h"
+#include "cli/secret_commands.h"
 #include "cli/serve_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
@@ -322,6 +323,10 @@ const std::map<std::string, Command>& all_commands() {
       {"token list", {list_tokens, true}},
       {"token revoke", {revoke_token, true}},
       {"audit", {show_audit, true}},
+      {"secret set", {set_secret, false}},
+      {"secret list", {list_secrets, false}},
+      {"secret remove", {remove_secret, false}},
+      {"secret rotate", {rotate_secrets, false}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};

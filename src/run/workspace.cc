@@ -10,6 +10,7 @@
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
 #include "run/project_cache.h"
+#include "run/project_secrets.h"
 #include "run/project_store.h"
 #include "run/shared_stage.h"
 #include "store/noted_database.h"
@@ -107,7 +108,18 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
 Status Workspace::load(const std::filesystem::path& dir) {
   TM_TRY(auto connection, held_->engine->connect());
   EngineSqlCheck check(*connection);
-  loaded_ = load_project(dir, around_.catalog, &check);
+  const bool first = held_->secrets == nullptr;
+  if (first) held_->secrets = std::make_shared<ProjectSecrets>(around_.files, around_.clock);
+  // Weak, since it holds the store's own password, which asks by this too.
+  const auto ask = [held = std::weak_ptr(held_->secrets)](SecretPlace place,
+                                                          const std::string& name) {
+    const auto secrets = held.lock();
+    if (secrets == nullptr)
+      return Result<Secret>(internal_error("secret.no_store", "the project is closed"));
+    return secrets->get(place, name);
+  };
+  loaded_ = load_project(dir, around_.catalog, &check, {}, ask);
+  if (first) held_->secrets->take(loaded_.project);
   return {};
 }
 

@@ -37,6 +37,7 @@
 
 namespace tidemark {
 
+class ProjectSecrets;
 class Workspace;
 
 // Of a project, for what is this machine's: the lock, the socket, what is spilled.
@@ -81,6 +82,8 @@ class Workspace {
   const ProjectSpec& project() const { return loaded_.project; }
   const std::vector<JobSpec>& jobs() const { return loaded_.jobs; }
   const Faults& faults() const { return loaded_.faults; }
+  // The files that secrets of tidemark.yaml are read from.
+  const std::vector<std::filesystem::path>& secret_files() const { return loaded_.secret_files; }
   const Clock& clock() const { return around_.clock; }
   // What a backfill of the job would do. Changes nothing, but where the project has a store it is
   // asked.
@@ -171,6 +174,7 @@ class Workspace {
   LoadedProject loaded_;
   // What there is once in a process of a project.
   struct Held {
+    std::shared_ptr<ProjectSecrets> secrets;  // asked by all that connects, so it goes last
     std::optional<OwnerLock> lock;
     std::unique_ptr<ReadCache> cache;  // hears of the store's writes, so it outlives the store
     std::unique_ptr<SqlStore> store;

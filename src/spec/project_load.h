@@ -21,16 +21,18 @@ struct LoadedProject {
   ProjectSpec project;
   // By name. With faults some are incomplete: use them only when there are none.
   std::vector<JobSpec> jobs;
-  Faults faults;  // sorted
+  Faults faults;                                    // sorted
+  std::vector<std::filesystem::path> secret_files;  // that secrets are read from
 
   const JobSpec* find_job(std::string_view name) const;
   std::vector<std::string> job_names() const;
 };
 
 // `sql_check` may be null: SQL is then taken as it is. Without `environment` the process's own is
-// read.
+// read. `secrets` is asked when a connection is used, never here; it lives as long as the project.
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
-                           SqlCheck* sql_check, EnvironmentLookup environment = {});
+                           SqlCheck* sql_check, EnvironmentLookup environment = {},
+                           SecretLookup secrets = {});
 
 // A job from texts that were kept of it, as LoadedProject would have it. Whether its connections
 // are still there is for who uses them. Faults of the texts are in the Error.
