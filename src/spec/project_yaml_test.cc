@@ -61,6 +61,19 @@ TEST(ProjectYaml, TheKeyOfSecretsIsInAFileOrAVariable) {
   EXPECT_FALSE(loaded.project.audit);
 }
 
+TEST(ProjectYaml, ProxiesAreNetworks) {
+  TestProject project;
+  const auto with = [&](const std::string& proxies) -> TestProject& {
+    return project.write("tidemark.yaml", "api: {proxies: " + proxies +
+                                              "}\nconnections: {warehouse: {duckdb: w.duckdb}}\n");
+  };
+  EXPECT_THAT(with("[10.1.0.0/16, \"::1\"]").load().project.api->proxies,
+              ElementsAre("10.1.0.0/16", "::1"));
+  EXPECT_THAT(with("127.0.0.1").load().project.api->proxies, ElementsAre("127.0.0.1"));
+  EXPECT_THAT(with("[proxy.example]").faults(),
+              ElementsAre("tidemark.yaml:1:17: `proxy.example` is no network"));
+}
+
 TEST(ProjectYaml, ReadsEverything) {
   TestProject project;
   project.set("SHOP_PASSWORD", "s3cret").set("HOST", "db.example").write("secrets/pin", "1234\n");
