@@ -87,7 +87,7 @@ bench: build ## Measure loads end to end
 docs: build ## Write the generated pages of docs/
 	tools/docs
 
-soak: ## Kill servers of one store for five minutes; make up requests for 15; compare fire times of 130 years
+soak: ## Kill servers of one store for five minutes; make up requests for 15; compare fire times of 130 years; a new key for 10,000 secrets
 	tools/deps system --tests
 	tools/deps fetch default test
 	$(MAKE) build/dev/build.ninja
@@ -95,6 +95,7 @@ soak: ## Kill servers of one store for five minutes; make up requests for 15; co
 	TIDEMARK_API_SECONDS=900 TIDEMARK_API_SEED=$$(date +%j) python3 tests/api_schema_test.py
 	TIDEMARK_SERVERS_SECONDS=300 python3 tests/servers_test.py Killed
 	TIDEMARK_SCHEDULE=2026:1 python3 tests/schedule_oracle_test.py
+	TIDEMARK_SECRETS=10000 python3 tests/secret_test.py Rotation
 
 model: ## Check the model of the runs with more faults at once (half an hour)
 	tools/deps system --model

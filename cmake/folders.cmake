@@ -31,7 +31,7 @@ tidemark_folder(store LINK drivers/sqlite drivers/postgres drivers/redis drivers
 
 # 4
 tidemark_folder(connect LINK spec store drivers/duckdb)
-tidemark_folder(access LINK spec store drivers/sodium)
+tidemark_folder(access LINK spec store drivers/sodium drivers/http)
 tidemark_folder(connect/conformance TESTING LINK connect)
 
 # 5
@@ -48,7 +48,7 @@ tidemark_folder(stage LINK connect drivers/duckdb)
 tidemark_folder(plan LINK transform quality stage)
 
 # 7
-tidemark_folder(run LINK plan)
+tidemark_folder(run LINK plan access)
 
 # 8
 tidemark_folder(schedule LINK run)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Secrets of connections are in nothing that Tidemark prints, writes or starts.
 
-Every connection here has a password that is found again wherever it turns up: as it is, in a URL, in quotes, in
+Every connection here has a password, in a variable, a file, the store or Vault, that is found again wherever it turns up: as it is, in a URL, in quotes, in
 base64, in hexadecimal. All of the program's output, every file of its project and what /proc shows of it are searched.
 
 The program is $TIDEMARK_BINARY, default build/dev/tidemark.
@@ -17,12 +17,15 @@ import secrets
 import signal
 import socket
 import struct
+import subprocess
 import threading
 import time
 import unittest
 
-from support.project import Project, call
+from support.project import BINARY, Project, call, program_environment
+from support.sealed_secrets import SealedSecrets, keys_of
 from support.temporary_postgres import TemporaryPostgres
+from support.vault_server import VaultServer
 
 COUNT = 100
 # What a URL, a connection text, SQL, YAML, JSON and a shell read in their own way.
@@ -98,27 +101,44 @@ class CanaryTest(unittest.TestCase):
         self.canaries = [Canary(number) for number in range(COUNT)]
         self.env = {}
         self.outputs = []
+        self.token = Canary(COUNT)
+        self.vault = self.enterContext(VaultServer(self.token.core))
+        self.env["VAULT_TOKEN"] = self.token.core
         self.project = self.enterContext(Project(self.settings()))
         for number, canary in enumerate(self.canaries):
-            if number % 2:
+            if number % 4 == 1:
                 path = self.project.write(f"secrets/p{number}", canary.value + "\n")
                 path.chmod(0o600)
+            elif number % 4 == 3:
+                self.vault.secrets[f"c{number}"] = {"password": canary.value}
+        self.keep({f"c{number}": canary.value for number, canary in enumerate(self.canaries) if number % 4 == 2})
         self.server.sql("".join(
             f"drop role if exists u{number}; create role u{number} login superuser password $pw${canary.value}$pw$;"
             for number, canary in enumerate(self.canaries[:10])))
         self.server.sql("drop table if exists orders; create table orders (id int primary key, paid text);"
                         "insert into orders values (1, 'yes'), (2, 'maybe'), (3, 'no')", "shop")
 
+    def keep(self, values):
+        """In the store; the first by the command, which makes the key."""
+        name = next(iter(values))
+        done = subprocess.run([str(BINARY), "secret", "set", name], input=values.pop(name).encode(), cwd=self.project.dir,
+                              env={**program_environment(), **self.env}, capture_output=True, timeout=60, check=False)
+        self.assertEqual((0, b""), (done.returncode, done.stderr))
+        self.outputs.append((f"secret set {name}", done.stdout))
+        state = self.project.dir / ".tidemark"
+        SealedSecrets(state / "store.db").add(values, keys_of(state / "secret.key")[0])
+
     def password(self, number):
-        """Half of them in the environment, half in files."""
-        if number % 2:
-            return f'"${{file:secrets/p{number}}}"'
+        """A quarter of them in the environment, in files, in the store, in Vault."""
+        kept = (None, f"${{file:secrets/p{number}}}", f"${{secret:c{number}}}", f"${{vault:kv/c{number}#password}}")[number % 4]
+        if kept:
+            return f'"{kept}"'
         self.env[f"CANARY_{number}"] = self.canaries[number].value
         return f'"${{env:CANARY_{number}}}"'
 
     def settings(self):
         """The first ten log in; then a wrong password, a server that repeats it, one that is not there."""
-        lines = ["connections:", "  landing: {files: data}", "  warehouse: {duckdb: warehouse.duckdb}"]
+        lines = [f"secrets: {{vault: {{address: '{self.vault.address}', token: '${{env:VAULT_TOKEN}}'}}}}", "connections:", "  landing: {files: data}", "  warehouse: {duckdb: warehouse.duckdb}"]
         for number in range(COUNT):
             port = self.server.port
             if number >= 40:
@@ -135,13 +155,13 @@ class CanaryTest(unittest.TestCase):
         return done
 
     def jobs(self):
-        for number in (0, 1, 10, 11, 40, 41, 70, 71):
+        for number in (0, 1, 2, 3, 10, 11, 40, 41, 42, 43, 70, 71):
             self.project.job(f"j{number}", f"from: {{connection: c{number}, table: orders}}\n"
                              "rules: {paid_is_known: \"paid in ('yes', 'no')\"}\n"
                              f"to: {{connection: warehouse, table: t{number}}}\n")
 
     def check_nothing_is_in(self, name, data):
-        found = [number for number, canary in enumerate(self.canaries) if canary.found_in(data)]
+        found = [number for number, canary in enumerate([*self.canaries, self.token]) if canary.found_in(data)]
         self.assertEqual([], found, f"secrets in {name}")
 
     def check(self):
@@ -167,9 +187,9 @@ class CanaryTest(unittest.TestCase):
         self.jobs()
         token = self.ask("token", "create", "ci", "--role", "admin").out.strip()
         self.outputs.pop()  # the only place where it is shown
-        for number in (0, 1):
+        for number in (0, 1, 2, 3):
             self.assertEqual(0, self.ask("run", f"j{number}").code, self.outputs[-1])
-        for number in (10, 11, 40, 41, 70, 71):
+        for number in (10, 11, 40, 41, 42, 43, 70, 71):
             done = self.ask("run", f"j{number}", "--json")
             self.assertEqual(1 if number >= 40 else done.code, done.code, self.outputs[-1])
             self.assertNotEqual(0, done.code)
@@ -179,7 +199,8 @@ class CanaryTest(unittest.TestCase):
                         ["quarantine", "j1", "--json"], ["verify", "j0"], ["query", "c1", "select 1"],
                         ["query", "c11", "select 1"], ["query", "c41", "select 1"], ["query", "c1", "select wrong"],
                         ["query", "c1", "select * from pg_stat_activity"], ["schema", "project"], ["stage", "list"],
-                        ["source", "prepare", "c1", "orders"], ["audit", "--json"], ["token", "list", "--json"]):
+                        ["source", "prepare", "c1", "orders"], ["audit", "--json"], ["doctor"], ["secret", "list"],
+                        ["secret", "list", "--json"], ["secret", "rotate"], ["token", "list", "--json"]):
             self.ask(*command)
         for run in call("runs", "--json", cwd=self.project.dir, env=self.env).json:
             self.ask("show", run["run_id"])
@@ -209,7 +230,7 @@ class CanaryTest(unittest.TestCase):
 
     def test_a_service_and_what_is_seen_of_it(self):
         self.jobs()
-        for number in (0, 11, 41):
+        for number in (0, 2, 3, 11, 41):
             with (self.project.dir / f"jobs/j{number}.yaml").open("a") as file:
                 file.write("every: 1s\n")
         served = self.project.start("serve", "--json", env=self.env)

@@ -58,7 +58,9 @@ class Access {
   // The same where it can be told without waiting for anything; else nothing.
   virtual std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
                                                          std::string_view peer) = 0;
-  // Kept for the audit log, before the answer goes out where something was changed.
+  // Kept for the audit log, before the answer goes out where something was changed. What was
+  // refused (401, 403, 429) is kept within a minute or so, with others that are alike, and this
+  // does not wait for the store then.
   virtual Status note(const Deed& deed) = 0;
 };
 

@@ -13,7 +13,6 @@ namespace {
 constexpr std::chrono::milliseconds read_again_after{1'000};
 // How exactly a token's last use is known.
 constexpr std::chrono::minutes use_told_every{1};
-constexpr std::chrono::minutes refusals_within{1};
 constexpr std::size_t name_length_max = 100;
 constexpr std::size_t jobs_max = 100;
 
@@ -175,28 +174,11 @@ void StoreAccess::remember_use(const TokenRecord& token, UtcMicros now) {
   used_.insert(token.id);
 }
 
-bool StoreAccess::is_over_the_limit(const Deed& deed, std::int64_t& left_out) {
-  const bool is_refusal = deed.status == 401 || deed.status == 403 || deed.status == 429;
-  if (!is_refusal) return false;
-  const std::lock_guard guard(mutex_);
-  if (clock_.monotonic() - refusals_since_ >= refusals_within) {
-    left_out = std::max<std::int64_t>(0, refusals_ - refusals_max);
-    refusals_since_ = clock_.monotonic();
-    refusals_ = 0;
-  }
-  return ++refusals_ > refusals_max;
-}
-
 Status StoreAccess::note(const Deed& deed) {
-  std::int64_t left_out = 0;
-  if (is_over_the_limit(deed, left_out)) return {};
-  if (left_out > 0) {
-    AuditEntry more;
-    more.what = "access.refused";
-    more.on = std::to_string(left_out) + " more";
-    TM_CHECK(log_.append(more));
-  }
-  return log_.append(entry_of(deed));
+  const bool is_refusal = deed.status == 401 || deed.status == 403 || deed.status == 429;
+  if (!is_refusal) return log_.append(entry_of(deed));
+  refused_.add(deed);
+  return {};
 }
 
 Result<MadeToken> StoreAccess::make(const NewToken& token, Deed by) {

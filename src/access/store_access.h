@@ -18,6 +18,7 @@
 
 #include "access/access.h"
 #include "access/lockout.h"
+#include "access/refusal_log.h"
 #include "access/token_text.h"
 #include "base/secret.h"
 #include "store/audit_log.h"
@@ -25,9 +26,6 @@
 #include "store/token_table.h"
 
 namespace tidemark {
-
-// How long the entries of the audit log are kept.
-inline constexpr std::chrono::hours audit_kept_for{400 * 24};
 
 struct NewToken {
   std::string name;
@@ -44,8 +42,6 @@ struct MadeToken {
 class StoreAccess final : public Access {
  public:
   static constexpr std::chrono::milliseconds seen_within{2'000};
-  // Accounts of what was refused: more in a minute are counted, and the next one says how many.
-  static constexpr int refusals_max = 600;
 
   // Brings the store to this version. `audit`: how long its entries are kept. The clock outlives
   // what is returned.
@@ -61,6 +57,8 @@ class StoreAccess final : public Access {
   std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
                                                  std::string_view peer) override;
   Status note(const Deed& deed) override;
+  // Writes what was refused so far, without waiting for its minute.
+  Status write_refusals() { return refused_.write(); }
 
   // `by` is who does it; what it says of `what` and `on` is set here. `user.bad_token` where the
   // name or a pattern cannot be one.
@@ -82,28 +80,27 @@ class StoreAccess final : public Access {
         clock_(clock),
         table_(*database_),
         log_(*database_, audit),
-        lockout_(clock) {}
+        lockout_(clock),
+        refused_(log_) {}
   Result<Principal> enter_by(const Known& all, std::string_view bearer, std::string_view peer);
   bool is_younger(const Known* than, std::chrono::milliseconds age) const;
   Result<std::shared_ptr<const Known>> known();
   std::shared_ptr<const Known> newest() const;
   Status read_again();
   void remember_use(const TokenRecord& token, UtcMicros now);
-  bool is_over_the_limit(const Deed& deed, std::int64_t& left_out);
 
   std::unique_ptr<SqlDatabase> database_;
   const Clock& clock_;
   TokenTable table_;
   AuditLog log_;
   Lockout lockout_;
+  RefusalLog refused_;
 
   std::timed_mutex reading_;  // whoever reads the tokens again
   mutable std::mutex mutex_;
   // Shared, since it is read while the next is put into its place. The rest is guarded by mutex_.
   std::shared_ptr<const Known> known_;
   std::set<std::string> used_;  // tokens, since the store was told
-  std::chrono::nanoseconds refusals_since_{};
-  std::int64_t refusals_ = 0;
 };
 
 }  // namespace tidemark

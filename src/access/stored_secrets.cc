@@ -36,11 +36,6 @@ std::string bound_to(const char* what, const SealedSecret& secret) {
 constexpr const char* for_key = "key";
 constexpr const char* for_value = "value";
 
-Error unknown(const std::string& name) {
-  return user_error("secret.unknown", "there is no secret `" + name + "` in the store",
-                    "set it: `tidemark secret set " + name + "`");
-}
-
 Error wrong_key(const SealedSecret& secret, const KeyRing& ring, const KeyRingFile& file) {
   const std::string wanted =
       "the secret `" + secret.record.name + "` is sealed with key " + secret.record.key;
@@ -77,11 +72,21 @@ Result<std::unique_ptr<StoredSecrets>> StoredSecrets::open(std::unique_ptr<SqlDa
       new StoredSecrets(std::move(database), std::move(place), files));
 }
 
+Error StoredSecrets::unknown(const std::string& name) {
+  return user_error("secret.unknown", "there is no secret `" + name + "` in the store",
+                    "set it: `tidemark secret set " + name + "`");
+}
+
 // First the row, then the keys: a key stands in the file before anything is sealed with it.
 Result<Secret> StoredSecrets::get(const std::string& name) {
-  TM_TRY(const std::optional<SealedSecret> found, table_.find(name));
+  TM_TRY(std::optional<SealedSecret> found, table_.find(name));
   if (!found) return unknown(name);
   TM_TRY(const KeyRing ring, ring_.read());
+  // The key may have been exchanged twice since the row was read.
+  if (ring.find(found->record.key) == nullptr) {
+    TM_TRY(found, table_.find(name));
+    if (!found) return unknown(name);
+  }
   TM_TRY(const Key own, own_key(*found, ring, ring_));
   auto value = unseal(own, found->sealed.sealed, bound_to(for_value, *found));
   if (!value) return damaged(name);

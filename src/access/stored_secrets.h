@@ -37,6 +37,8 @@ class StoredSecrets {
   static Result<std::unique_ptr<StoredSecrets>> open(std::unique_ptr<SqlDatabase> database,
                                                      KeyPlace place, Files& files);
 
+  // What get() says where there is none, `secret.unknown`.
+  static Error unknown(const std::string& name);
   // `secret.unknown`; `secret.no_key` and `secret.wrong_key` say which key is wanted;
   // `secret.damaged` where the row is not as it was sealed.
   Result<Secret> get(const std::string& name);

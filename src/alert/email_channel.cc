@@ -66,7 +66,7 @@ class EmailChannel final : public Channel {
     server.port = email.port;
     server.tls = tls_of(email.tls);
     server.user = email.user;
-    server.password = email.password;
+    TM_TRY(server.password, email.password.now());
     server.deadline = spec_.deadline;
     server.may_connect = [&](const std::string& address) -> Status {
       const auto parsed = IpAddress::parse(address);

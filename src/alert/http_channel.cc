@@ -5,6 +5,7 @@
 
 #include "alert/channel.h"
 #include "drivers/http/http_client.h"
+#include "drivers/http/url.h"
 #include "drivers/sodium/sodium.h"
 
 namespace tidemark {
@@ -53,12 +54,13 @@ JsonValue slack_document(const AlertMessage& message) {
   return JsonValue().set("text", title + "\n" + text).set("blocks", JsonArray{std::move(block)});
 }
 
-JsonValue pagerduty_event(const ChannelSpec& spec, const AlertMessage& message,
+JsonValue pagerduty_event(const Secret& routing_key, const AlertMessage& message,
                           const AlertNotice& notice) {
   const AlertRecord& alert = notice.alert;
   const bool is_over = notice.kind == MessageKind::resolved;
   JsonValue event;
-  event.set("routing_key", spec.key.reveal()).set("event_action", is_over ? "resolve" : "trigger");
+  event.set("routing_key", routing_key.reveal())
+      .set("event_action", is_over ? "resolve" : "trigger");
   event.set("dedup_key", key_of(message, alert)).set("client", "Tidemark");
   if (is_over) return event;
   JsonValue details;
@@ -93,8 +95,9 @@ class HttpChannel final : public Channel {
     const std::string seconds = std::to_string(clock_.now_utc().get() / micros);
     std::vector<HttpHeader> headers{{"webhook-id", message.id}, {"webhook-timestamp", seconds}};
     if (!spec_.key.empty()) {
+      TM_TRY(const Secret key, spec_.key.now());
       headers.push_back(
-          {"webhook-signature", signature_of(spec_.key.reveal(), message.id, seconds, body)});
+          {"webhook-signature", signature_of(key.reveal(), message.id, seconds, body)});
     }
     return post(body, std::move(headers), cancel);
   }
@@ -103,13 +106,14 @@ class HttpChannel final : public Channel {
   // An event for each alert; those that have arrived already change nothing.
   Status send_events(const AlertMessage& message, const Cancel& cancel) {
     const auto until = clock_.monotonic() + spec_.deadline;
+    TM_TRY(const Secret key, spec_.key.now());
     for (AlertNotice notice : message.notices) {
       if (clock_.monotonic() >= until) return late();
-      TM_CHECK(post(to_json(pagerduty_event(spec_, message, notice)), {}, cancel));
+      TM_CHECK(post(to_json(pagerduty_event(key, message, notice)), {}, cancel));
       if (!message.is_test) continue;
       // Nobody is to be woken by a test for long.
       notice.kind = MessageKind::resolved;
-      TM_CHECK(post(to_json(pagerduty_event(spec_, message, notice)), {}, cancel));
+      TM_CHECK(post(to_json(pagerduty_event(key, message, notice)), {}, cancel));
     }
     return {};
   }
@@ -120,10 +124,22 @@ class HttpChannel final : public Channel {
                         Retry::backoff);
   }
 
+  // An address that is a secret is not known before it is used.
+  Status check_scheme(const std::string& address) const {
+    TM_TRY(const Url url, Url::parse(address));
+    if (url.is_https || !spec_.networks.empty()) return {};
+    return user_error("alert.plain_http",
+                      "what goes to `" + url.shown() + "` is read by everybody on the way",
+                      "give it an address of https; one of http is for networks that `networks` "
+                      "names");
+  }
+
   Status post(const std::string& body, std::vector<HttpHeader> headers, const Cancel& cancel) {
     HttpCall call;
     call.method = "POST";
-    call.url = spec_.url.empty() ? std::string(pagerduty_url) : spec_.url.reveal();
+    TM_TRY(const Secret url, spec_.url.now());
+    call.url = url.empty() ? std::string(pagerduty_url) : url.reveal();
+    TM_CHECK(check_scheme(call.url));
     call.headers = std::move(headers);
     call.headers.push_back({"content-type", "application/json"});
     call.headers.push_back({"user-agent", "Tidemark"});

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <utility>
 
+#include "api/client_address.h"
 #include "api/problem.h"
 #include "drivers/hash/hash.h"
 #include "drivers/json/utf8.h"
@@ -88,7 +89,7 @@ std::string Api::id_of(const HttpRequest& head) {
 // are.
 Result<Api::Entered> Api::enter(const HttpRequest& head, std::string& allow) {
   return enter_as(head, allow, [&](const std::string& bearer) {
-    return parts_.access.enter(bearer, head.peer);
+    return parts_.access.enter(bearer, client_of(head));
   });
 }
 
@@ -96,7 +97,7 @@ std::optional<Result<Api::Entered>> Api::enter_at_once(const HttpRequest& head,
                                                        std::string& allow) {
   bool is_known = true;
   auto entered = enter_as(head, allow, [&](const std::string& bearer) -> Result<Principal> {
-    auto who = parts_.access.enter_at_once(bearer, head.peer);
+    auto who = parts_.access.enter_at_once(bearer, client_of(head));
     is_known = who.has_value();
     return is_known ? *std::move(who) : Result<Principal>(Principal{});
   });
@@ -136,6 +137,21 @@ Result<Api::Entered> Api::enter_as(
   return entered;
 }
 
+std::string Api::client_of(const HttpRequest& raw) const {
+  return client_address(raw, parts_.proxies);
+}
+
+void Api::note_refusal(const Error& error, const HttpRequest& raw, const std::string& id) {
+  if (!error.code.starts_with("access.")) return;
+  Deed deed;
+  deed.request = id;
+  deed.peer = client_of(raw);
+  deed.what = error.code;
+  deed.status = status_of(error);
+  // It is refused either way.
+  static_cast<void>(parts_.access.note(deed));
+}
+
 Status Api::check_role(const Entered& entered, const HttpRequest& raw, const std::string& id) {
   const Route& route = *entered.route;
   if (!route.role || entered.who.may(*route.role)) return {};
@@ -164,6 +180,7 @@ HttpAdmission Api::admit(const HttpRequest& head) {
     return admission;
   }
   const std::string id = id_of(head);
+  note_refusal(entered->error(), head, id);
   HttpResponse response = problem(entered->error(), id);
   if (response.status == 405) response.headers.push_back({"Allow", allow});
   admission.refusal = complete(std::move(response), head, id);
@@ -188,12 +205,19 @@ void Api::handle(HttpExchange& exchange) {
   };
   // It was let in once; a token may have been revoked since.
   const auto entered = enter(raw, allow);
-  if (!entered.ok()) return answer(problem(entered.error(), id));
+  if (!entered.ok()) {
+    note_refusal(entered.error(), raw, id);
+    return answer(problem(entered.error(), id));
+  }
   if (entered->route == nullptr) return answer({204, {}, {}});
   const Status may = check_role(*entered, raw, id);
   if (!may.ok()) return answer(problem(may.error(), id));
   const auto request = read(raw, *entered, id);
-  if (!request.ok()) return answer(problem(request.error(), id));
+  if (!request.ok()) {
+    const int status = status_of(request.error());
+    if (status == 403) static_cast<void>(note(*entered, raw, id, status));
+    return answer(problem(request.error(), id));
+  }
   if (!entered->route->stream) return answer(perform(*entered, *request, raw));
   if (raw.method == "HEAD") return answer({200, {{"Content-Type", "text/event-stream"}}, {}});
   const Status streamed = entered->route->stream(*request, exchange);
@@ -205,7 +229,7 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   ApiRequest request;
   request.id = id;
   request.who = entered.who;
-  request.peer = raw.peer;
+  request.peer = client_of(raw);
   request.path = entered.match.path;
   request.pattern = entered.route->pattern;
   const auto header = [&](std::string_view name) {
@@ -293,7 +317,7 @@ Status Api::note(const Entered& entered, const HttpRequest& raw, const std::stri
   deed.request = id;
   deed.token = entered.who.token;
   deed.name = entered.who.name;
-  deed.peer = raw.peer;
+  deed.peer = client_of(raw);
   deed.what = *entered.route->deed == '\0' ? entered.route->operation : entered.route->deed;
   deed.on = object_of(entered.match.path);
   deed.status = status;

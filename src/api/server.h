@@ -15,6 +15,7 @@
 #include "access/access.h"
 #include "api/kept_answers.h"
 #include "api/router.h"
+#include "drivers/http/address_rules.h"
 #include "drivers/http/http.h"
 #include "env/randomness.h"
 
@@ -26,6 +27,7 @@ struct ApiParts {
   Randomness& randomness;  // safe from any thread
   KeptAnswers& answers;
   std::function<void(const std::string&)> say;  // to the log; from any thread
+  std::vector<IpNetwork> proxies = {};          // that say whose a request is
 };
 
 class Api {
@@ -56,6 +58,9 @@ class Api {
   Result<Entered> enter_as(const HttpRequest& head, std::string& allow,
                            const std::function<Result<Principal>(const std::string&)>& who);
   Status check_role(const Entered& entered, const HttpRequest& raw, const std::string& id);
+  // Of a request that ends with this error before it is known what it is.
+  void note_refusal(const Error& error, const HttpRequest& raw, const std::string& id);
+  std::string client_of(const HttpRequest& raw) const;
   Result<ApiRequest> read(const HttpRequest& request, const Entered& entered,
                           const std::string& id);
   HttpResponse perform(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);

@@ -16,7 +16,8 @@ namespace {
 // Tokens are names of roles: `viewer`, or `viewer:orders` for one job alone.
 class FakeAccess final : public Access {
  public:
-  Result<Principal> enter(std::string_view bearer, std::string_view) override {
+  Result<Principal> enter(std::string_view bearer, std::string_view peer) override {
+    asked_from.emplace_back(peer);
     const std::string text(bearer);
     const std::size_t colon = text.find(':');
     const auto role = role_named(text.substr(0, colon));
@@ -35,6 +36,7 @@ class FakeAccess final : public Access {
                  : Status();
   }
   std::vector<Deed> deeds;
+  std::vector<std::string> asked_from;
   bool fails = false;
 
  private:
@@ -285,6 +287,41 @@ TEST_F(ApiTest, ARequestThatIsSaidAgainIsDoneOnce) {
   EXPECT_EQ(code(start("a b")), "api.bad_key");
   clock_.advance(std::chrono::hours(25));
   EXPECT_NE(start("k1").body, first.body);
+}
+
+TEST_F(ApiTest, WhoComesWithoutATokenIsNoted) {
+  EXPECT_EQ(ask("GET", "/v1/count", "").status, 401);
+  EXPECT_EQ(ask("GET", "/v1/nothing", "stranger").status, 401);
+  EXPECT_EQ(ask("GET", "/v1/nothing").status, 404);
+  EXPECT_EQ(ask("GET", "/v1/count", "viewer:orders").status, 403);
+  ASSERT_EQ(access_.deeds.size(), 3U);
+  EXPECT_EQ(access_.deeds[0].what, "access.denied");
+  EXPECT_EQ(access_.deeds[0].status, 401);
+  EXPECT_EQ(access_.deeds[0].peer, "127.0.0.1");
+  EXPECT_EQ(access_.deeds[1].what, "access.denied");
+  EXPECT_EQ(access_.deeds[2].what, "count");
+  EXPECT_EQ(access_.deeds[2].token, "id-viewer:orders");
+  EXPECT_EQ(access_.deeds[2].status, 403);
+}
+
+TEST_F(ApiTest, AProxySaysWhoseARequestIs) {
+  HttpRequest request = asking("POST", "/v1/jobs/orders/runs", "operator");
+  request.headers.push_back({"x-forwarded-for", "198.51.100.7"});
+  EXPECT_EQ(ask(request).status, 202);
+  Api behind(ApiParts{access_,
+                      clock_,
+                      randomness_,
+                      answers_,
+                      [](const std::string&) {},
+                      {IpNetwork::parse("127.0.0.0/8").value()}},
+             routes());
+  FakeExchange exchange(request);
+  behind.handlers().handle(exchange);
+  ASSERT_EQ(access_.deeds.size(), 2U);
+  EXPECT_EQ(access_.deeds[0].peer, "127.0.0.1") << "anybody can write the header";
+  EXPECT_EQ(access_.deeds[1].peer, "198.51.100.7");
+  EXPECT_EQ(asked_.back().peer, "198.51.100.7");
+  EXPECT_EQ(access_.asked_from.back(), "198.51.100.7");
 }
 
 TEST_F(ApiTest, WhatAnotherTryMayChangeIsTriedAgain) {

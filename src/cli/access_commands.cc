@@ -55,7 +55,7 @@ Result<std::unique_ptr<StoreAccess>> open_access(const Call& call, const Workspa
   const ProjectSpec& project = workspace.project();
   TM_TRY(auto database,
          open_store_database(project.store, project.root, call.around.files, call.around.clock));
-  return StoreAccess::open(std::move(database), audit_kept_for, call.around.clock);
+  return StoreAccess::open(std::move(database), project.audit, call.around.clock);
 }
 
 // A command is done by whoever may read the project's folder; over the service's socket, that is

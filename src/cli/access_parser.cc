@@ -49,9 +49,48 @@ void add_commands_of_access(CLI::App& app, Arguments& arguments) {
       add_command(app, line,
                   {.name = "audit",
                    .about = "Show who did what: commands that change something, and the API",
-                   .more = "Newest first. Kept for 400 days.",
+                   .more = "Newest first. `audit:` in tidemark.yaml says how long it is kept.",
                    .example = "audit --limit 100"});
   add_limit(audit, line, "How many, 1 to 1000; default: 20");
+}
+
+void add_commands_of_secrets(CLI::App& app, CommandLine& line) {
+  CLI::App* secret = app.add_subcommand("secret", "Keep the secrets of connections in the store");
+  secret->group("Commands");
+  secret->require_subcommand(1);
+  secret->footer(
+      "`password: ${secret:NAME}` in tidemark.yaml uses one. Each is sealed with a key of its own, "
+      "and\nthat with the project's key, which is not in the store: `secrets:` in tidemark.yaml "
+      "says where.");
+  const auto named = [&](CLI::App* command) {
+    command->add_option("NAME", line.names, "The secret's name")
+        ->type_name("")
+        ->expected(1)
+        ->required();
+  };
+  named(add_command(
+      *secret, line,
+      {.name = "set",
+       .about = "Keep a secret, or another value of it",
+       .more = "The value comes on stdin, or is asked for on a terminal, where it is not shown; "
+               "one line end\nat its end is left out. Connections that are made from now on use "
+               "it.",
+       .example = "secret set shop_password < FILE"}));
+  add_command(*secret, line,
+              {.name = "list",
+               .about = "List the secrets: names and versions, no values",
+               .more = "Nothing shows a value.",
+               .example = "secret list"});
+  named(add_command(
+      *secret, line,
+      {.name = "remove", .about = "Forget a secret", .example = "secret remove shop_password"}));
+  add_command(*secret, line,
+              {.name = "rotate",
+               .about = "Seal all secrets with a new key, while they are used",
+               .more = "Where some are not sealed with the first key of the key's file yet, with "
+                       "that one: so one that\nwas stopped goes on. The file keeps the key before. "
+                       "With a key in the environment, put the new\none before the old.",
+               .example = "secret rotate"});
 }
 
 }  // namespace tidemark

@@ -561,6 +561,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_of_alerts(*app, arguments);
   add_commands_of_access(*app, arguments);
   add_commands_of_jobs(*app, arguments);
+  add_commands_of_secrets(*app, arguments.line);
   add_commands_about_the_program(*app, arguments.line);
   return app;
 }

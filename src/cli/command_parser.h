@@ -38,8 +38,9 @@ void add_limit(CLI::App* command, CommandLine& line, const char* help);
 void add_commands_of_jobs(CLI::App& app, Arguments& arguments);
 // `alert`.
 void add_commands_of_alerts(CLI::App& app, Arguments& arguments);
-// `token` and `audit`.
+// `token` and `audit`; `secret`.
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
+void add_commands_of_secrets(CLI::App& app, CommandLine& line);
 
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);

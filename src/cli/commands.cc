@@ -22,6 +22,7 @@
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/schedule_command.h"
+#include "cli/secret_commands.h"
 #include "cli/serve_command.h"
 #include "cli/source_commands.h"
 #include "cli/stage_commands.h"
@@ -343,6 +344,10 @@ const std::map<std::string, Command>& all_commands() {
       {"alert silence", {silence_alerts, true}},
       {"alert unsilence", {unsilence_alerts, true}},
       {"alert test", {test_channels, true}},
+      {"secret set", {set_secret, false}},
+      {"secret list", {list_secrets, false}},
+      {"secret remove", {remove_secret, false}},
+      {"secret rotate", {rotate_secrets, false}},
       {"stage list", {list_stages, true}},
       {"stage verify", {verify_stages, true}},
       {"stage clean", {clean_stages, true}}};

@@ -242,6 +242,14 @@ JsonValue audit() {
               "Newest first.");
 }
 
+JsonValue stored_secret() {
+  return object({{"name", text()},
+                 {"version", integer("1, 2, 3, ... each time it is set.").set("minimum", 1)},
+                 {"key", text("The id of the key that it is sealed with.")},
+                 {"set_by", text()},
+                 {"set_at", instant("UTC.")}});
+}
+
 JsonValue stage_clean() {
   return object({{"removed", list(judged_stage())},
                  {"bytes_freed", count()},
@@ -512,6 +520,13 @@ std::vector<ReferencePage> document_schemas() {
                    {"text", text()}})),
       page("job-remove", "`tidemark job remove`: what was taken out of the store",
            object({{"job", text()}, {"version", integer("The last one that was in.")}})),
+      page("secret-set", "`tidemark secret set`: what is kept now", stored_secret()),
+      page("secret-list", "`tidemark secret list`: all secrets, no values", list(stored_secret())),
+      page("secret-remove", "`tidemark secret remove`: what is gone", object({{"name", text()}})),
+      page("secret-rotate", "`tidemark secret rotate`: what was done",
+           object({{"key", text("The id of the key that seals now.")},
+                   {"is_new", boolean("Whether it was made for this.")},
+                   {"sealed", count("Secrets that were sealed again.")}})),
       page("connection-show", "`tidemark connection show`: limits, state and sessions",
            connections()),
       page("backup", "`tidemark backup`: what was copied", copied()),

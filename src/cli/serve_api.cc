@@ -151,6 +151,7 @@ std::map<JobName, UtcMicros> ended_well(SqlDatabase& store, const Service::Jobs&
 struct Listening {
   ListenAddress address;
   std::optional<TlsFiles> tls;
+  std::vector<IpNetwork> proxies;
 };
 
 // Nothing: nobody asked for it.
@@ -161,7 +162,11 @@ Result<std::optional<Listening>> where(const ServedParts& parts) {
   TM_TRY(const ListenAddress address,
          ListenAddress::parse(parts.line.listen.value_or(api.listen.value)));
   TM_CHECK(check_listen(address, api.tls));
-  Listening listening{address, std::nullopt};
+  Listening listening{address, std::nullopt, {}};
+  for (const std::string& text : api.proxies) {
+    TM_TRY(const IpNetwork network, IpNetwork::parse(text));
+    listening.proxies.push_back(network);
+  }
   const auto file = [&](const std::string& path) {
     return (parts.workspace.project().root / path).string();
   };
@@ -204,7 +209,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   TM_TRY(parts->store,
          open_store_database(project.store, project.root, around.files, around.clock));
   TM_TRY(auto tokens, open_store_database(project.store, project.root, around.files, around.clock));
-  TM_TRY(parts->access, StoreAccess::open(std::move(tokens), audit_kept_for, around.clock));
+  TM_TRY(parts->access, StoreAccess::open(std::move(tokens), project.audit, around.clock));
   parts->answers = std::make_unique<KeptAnswers>(*parts->store);
   parts->jobs.set(jobs);
   served.metrics.set_jobs(jobs, ended_well(*parts->store, jobs));
@@ -231,9 +236,9 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
         if (edited.faults.empty()) served.wait_for_look(edited.edit);
         return edited;
       }});
-  parts->api = std::make_unique<Api>(
-      ApiParts{*parts->access, around.clock, around.randomness, *parts->answers, served.say},
-      all_routes(*parts->context));
+  parts->api = std::make_unique<Api>(ApiParts{*parts->access, around.clock, around.randomness,
+                                              *parts->answers, served.say, listening->proxies},
+                                     all_routes(*parts->context));
   HttpServerOptions options;
   options.address = listening->address.host;
   options.port = listening->address.port;

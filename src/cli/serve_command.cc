@@ -472,11 +472,11 @@ class Served {
   RunSigns progress_;
   Cancel stop_;
   std::unique_ptr<ServedAlerts> alerts_;
-  std::unique_ptr<ServedRules> rules_;  // tells them
+  std::unique_ptr<ServedRules> rules_;   // tells them
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
-  std::optional<SharedStage> stage_;  // where all servers reach it
+  std::optional<SharedStage> stage_;       // where all servers reach it
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
   bool settings_changed_ = false;          // written by the watcher, read after it

@@ -55,8 +55,7 @@ Result<std::unique_ptr<ServedRules>> ServedRules::open(
                               [rules = served.get()] { return rules->service_->stepped_at(); },
                               [rules = served.get()] { return rules->sight(); },
                               std::move(say)};
-  served->rules_ =
-      std::make_unique<AlertRules>(parts, project.alerts.rules, std::move(options));
+  served->rules_ = std::make_unique<AlertRules>(parts, project.alerts.rules, std::move(options));
   return served;
 }
 

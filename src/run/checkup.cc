@@ -97,6 +97,7 @@ Status Checkup::look_at(const std::vector<const ConnectionSpec*>& connections, C
 Status Checkup::look_at_all(Cancel& cancel) {
   machine();
   folder();
+  secret_files();
   owner();
   TM_CHECK(store());
   volumes();
@@ -151,6 +152,16 @@ void Checkup::folder() {
                "chmod go= " + path.string() + ": it holds the store, and rows of sources"};
   }
   tell_(finding);
+}
+
+void Checkup::secret_files() {
+  for (const fs::path& path : workspace_.secret_files()) {
+    struct stat about{};
+    if (::stat(path.c_str(), &about) != 0 || (about.st_mode & (S_IRGRP | S_IROTH)) == 0) continue;
+    tell_({Kind::warning, "file " + path.string(), "it holds a secret, and others may read it",
+           "chmod go= " + path.string() +
+               ": its owner alone needs it, unless a container is given it so"});
+  }
 }
 
 void Checkup::owner() {

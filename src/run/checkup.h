@@ -46,6 +46,7 @@ class Checkup {
  private:
   void machine();
   void folder();
+  void secret_files();
   void owner();
   Status store();
   void volumes();

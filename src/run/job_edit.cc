@@ -48,7 +48,7 @@ Faults faults_with(const JobEditParts& parts, duck::Connection& engine,
                    const std::vector<StoredJobText>& texts) {
   EngineSqlCheck check(engine);
   return load_project(
-             parts.project.root, parts.catalog, &check, {},
+             parts.project.root, parts.catalog, &check, {}, {},
              [&](const ProjectSpec&) -> Result<std::vector<StoredJobText>> { return texts; })
       .faults;
 }

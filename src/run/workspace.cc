@@ -12,6 +12,7 @@
 #include "run/engine_sql_check.h"
 #include "run/job_edit.h"
 #include "run/project_cache.h"
+#include "run/project_secrets.h"
 #include "run/project_store.h"
 #include "run/shared_stage.h"
 #include "store/noted_database.h"
@@ -87,14 +88,27 @@ Result<std::unique_ptr<Workspace>> Workspace::open(const Surroundings& around,
 Status Workspace::load(const std::filesystem::path& dir) {
   TM_TRY(auto connection, held_->engine->connect());
   EngineSqlCheck check(*connection);
+  const bool first = held_->secrets == nullptr;
+  if (first) held_->secrets = std::make_shared<ProjectSecrets>(around_.files, around_.clock);
+  // Weak, since it holds the store's own password, which asks by this too.
+  const auto ask = [held = std::weak_ptr(held_->secrets)](SecretPlace place,
+                                                          const std::string& name) {
+    const auto secrets = held.lock();
+    if (secrets == nullptr)
+      return Result<Secret>(internal_error("secret.no_store", "the project is closed"));
+    return secrets->get(place, name);
+  };
   const auto stored = [&](const ProjectSpec& project) -> Result<std::vector<StoredJobText>> {
+    // The store may need one of its secrets.
+    if (first) held_->secrets->take(project);
     // A service's store is where it was when the service began.
     const ProjectSpec& of = around_.owner == nullptr ? project : around_.owner->project();
     TM_TRY(const StoredJobs jobs, stored_jobs_of(of, around_.files, around_.clock));
     stored_edit_ = jobs.edit;
     return texts_of(jobs);
   };
-  loaded_ = load_project(dir, around_.catalog, &check, {}, stored);
+  loaded_ = load_project(dir, around_.catalog, &check, {}, ask, stored);
+  if (first) held_->secrets->take(loaded_.project);
   return {};
 }
 

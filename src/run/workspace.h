@@ -39,6 +39,7 @@
 
 namespace tidemark {
 
+class ProjectSecrets;
 class Workspace;
 
 // Of a project, for what is this machine's: the lock, the socket, what is spilled.
@@ -87,6 +88,8 @@ class Workspace {
   const std::optional<Error>& store_unasked() const { return loaded_.store_unasked; }
   // How often those were edited when they were read.
   std::int64_t stored_edit() const { return stored_edit_; }
+  // The files that secrets of tidemark.yaml are read from.
+  const std::vector<std::filesystem::path>& secret_files() const { return loaded_.secret_files; }
   const Clock& clock() const { return around_.clock; }
   // What a backfill of the job would do. Changes nothing, but where the project has a store it is
   // asked.
@@ -180,6 +183,7 @@ class Workspace {
   std::int64_t stored_edit_ = 0;
   // What there is once in a process of a project.
   struct Held {
+    std::shared_ptr<ProjectSecrets> secrets;  // asked by all that connects, so it goes last
     std::optional<OwnerLock> lock;
     std::unique_ptr<ReadCache> cache;  // hears of the store's writes, so it outlives the store
     std::unique_ptr<SqlStore> store;

@@ -54,7 +54,7 @@ std::optional<ChangedProject> JobWatch::look() {
   const auto texts = [&](const ProjectSpec&) -> Result<std::vector<StoredJobText>> {
     return texts_of(*stored);
   };
-  return ChangedProject{load_project(root_, catalog_, nullptr, {}, texts), changed};
+  return ChangedProject{load_project(root_, catalog_, nullptr, {}, {}, texts), changed};
 }
 
 }  // namespace tidemark

@@ -136,7 +136,8 @@ void check_channel(const RawChannel& channel, const YamlNode& node, ReadContext&
   }
   const bool is_within = channel.networks.has_value();
   if (channel.webhook) check_url(channel.webhook->value, is_within, channel.webhook->at, context);
-  if (channel.slack)
+  // What stands elsewhere is looked at when it is used.
+  if (channel.slack && channel.slack->value.written().empty())
     check_url(channel.slack->value.reveal(), is_within, channel.slack->at, context);
   if (channel.url) check_url(channel.url->value, is_within, channel.url->at, context);
   if (channel.url && !channel.pagerduty)

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "spec/location.h"
@@ -18,6 +19,7 @@ struct ApiTls {
 struct ApiSpec {
   Located<std::string> listen{"127.0.0.1:8080", {}};
   std::optional<ApiTls> tls;
+  std::vector<std::string> proxies;  // networks of proxies that say whose a request is
 };
 
 // An address of this machine to listen on, as it is written: `HOST:PORT`, `[::1]:PORT`.

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "drivers/http/address_rules.h"
 #include "spec/config_spec.h"
 
 namespace tidemark {
@@ -20,6 +21,18 @@ ValueSpec<ApiTls> tls_value() {
                                  &ApiTls::is_off);
 }
 
+ValueSpec<std::string> network_value() {
+  const ValueSpec<std::string> text = config::text("a network as 10.1.0.0/16");
+  return {text.doc,
+          [text](const YamlNode& node, ReadContext& context, ValueName name, std::string& out) {
+            if (!text.read(node, context, name, out)) return false;
+            const auto network = IpNetwork::parse(out);
+            if (!network.ok())
+              context.fault(node.at, network.error().message, network.error().hint);
+            return network.ok();
+          }};
+}
+
 }  // namespace
 
 ValueSpec<ApiSpec> api_value() {
@@ -34,7 +47,14 @@ ValueSpec<ApiSpec> api_value() {
       .field("tls", &ApiSpec::tls, tls_value(),
              {.default_note = "none",
               .description = "TLS 1.2 or later, with this certificate; or `off`.",
-              .example = "{certificate: tls.crt, key: tls.key}"});
+              .example = "{certificate: tls.crt, key: tls.key}"})
+      .field("proxies", &ApiSpec::proxies,
+             config::list_or_one(network_value(), "a network, or a list of them"),
+             {.default_note = "none",
+              .description = "Addresses or networks of proxies before it. Of a request that comes "
+                             "from one, `X-Forwarded-For` says whose it is, for the audit log and "
+                             "for who is locked out; from anybody else that header says nothing.",
+              .example = "[10.1.0.0/16, \"::1\"]"});
   spec.check([](const ApiSpec& api, const YamlNode& node, ReadContext& context) {
     const YamlNode* listen = node.find("listen");
     const YamlPosition at = listen == nullptr ? node.at : listen->at;

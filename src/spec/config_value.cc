@@ -101,22 +101,23 @@ ValueSpec<std::optional<std::string>> text_or_null() {
 ValueSpec<Secret> secret() {
   ValueDoc doc{
       .shape = ValueShape::text, .phrase = "a reference such as ${env:NAME}", .secret = true};
-  return {doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, Secret& out) {
-            if (node.kind != YamlKind::scalar || node.text.empty())
-              return wrong_value(node, context, name, doc);
-            if (!References::found_in(node.text)) {
-              // The value is not repeated: this message goes to logs.
-              context.fault(
-                  node.at, name + " is a secret and must not be written in the file",
-                  "write ${env:NAME} and set that variable, or ${file:PATH}; change the secret if "
-                  "this file was ever shared");
-              return false;
-            }
-            std::optional<std::string> resolved = context.resolve(node);
-            if (!resolved) return false;
-            out = Secret(*std::move(resolved));
-            return true;
-          }};
+  return {
+      doc, [doc](const YamlNode& node, ReadContext& context, ValueName name, Secret& out) {
+        if (node.kind != YamlKind::scalar || node.text.empty())
+          return wrong_value(node, context, name, doc);
+        if (!References::found_in(node.text)) {
+          // The value is not repeated: this message goes to logs.
+          context.fault(
+              node.at, name + " is a secret and must not be written in the file",
+              "write ${env:NAME} and set that variable, ${file:PATH}, or ${secret:NAME}; change "
+              "the secret if this file was ever shared");
+          return false;
+        }
+        std::optional<Secret> resolved = context.resolve_secret(node);
+        if (!resolved) return false;
+        out = *std::move(resolved);
+        return true;
+      }};
 }
 
 ValueSpec<bool> boolean() {

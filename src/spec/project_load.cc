@@ -140,11 +140,11 @@ std::vector<std::string> LoadedProject::job_names() const {
 }
 
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
-                           SqlCheck* sql_check, EnvironmentLookup environment,
+                           SqlCheck* sql_check, EnvironmentLookup environment, SecretLookup secrets,
                            const StoredJobTexts& stored) {
   LoadedProject loaded;
   Faults& faults = loaded.faults;
-  const References references(dir, std::move(environment));
+  const References references(dir, std::move(environment), std::move(secrets));
 
   // Without a readable list of connections every name in every job would look unknown.
   bool connections_known = false;
@@ -157,6 +157,7 @@ LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCata
     const bool broken = !document->faults().empty();
     if (!broken || document->root().kind != YamlKind::null) {
       loaded.project = read_project(*document, context, catalog);
+      loaded.secret_files = context.secret_files();
     }
     connections_known = !broken && !loaded.project.connections.empty();
   }

@@ -32,7 +32,8 @@ struct LoadedProject {
   ProjectSpec project;
   // By name. With faults some are incomplete: use them only when there are none.
   std::vector<JobSpec> jobs;
-  Faults faults;  // sorted
+  Faults faults;                                    // sorted
+  std::vector<std::filesystem::path> secret_files;  // that secrets are read from
   // Why the store could not be asked for the jobs that stand there; they are not among `jobs` then.
   std::optional<Error> store_unasked;
 
@@ -41,11 +42,12 @@ struct LoadedProject {
 };
 
 // `sql_check` may be null: SQL is then taken as it is. Without `environment` the process's own is
-// read. `stored` is asked where tidemark.yaml says which store it is; of two jobs with one name
-// that of the file counts.
+// read. `secrets` is asked when a connection is used, never here; it lives as long as the project.
+// `stored` is asked where tidemark.yaml says which store it is; of two jobs with one name that of
+// the file counts.
 LoadedProject load_project(const std::filesystem::path& dir, const ConnectorCatalog& catalog,
                            SqlCheck* sql_check, EnvironmentLookup environment = {},
-                           const StoredJobTexts& stored = {});
+                           SecretLookup secrets = {}, const StoredJobTexts& stored = {});
 
 // A job from texts that were kept of it, as LoadedProject would have it. Whether its connections
 // are still there is for who uses them. Faults of the texts are in the Error.

@@ -19,6 +19,7 @@
 #include "spec/calendar.h"
 #include "spec/location.h"
 #include "spec/quiet_hours.h"
+#include "spec/secrets_spec.h"
 
 namespace tidemark {
 
@@ -107,7 +108,9 @@ struct ProjectSpec {
   StoreSpec store;
   std::optional<CacheSpec> cache;
   StageSpec stage;
+  SecretsSpec secrets;
   std::optional<std::chrono::milliseconds> history;  // how long runs are kept; nothing: forever
+  std::optional<std::chrono::milliseconds> audit;    // the same of the audit log
   std::chrono::milliseconds lease{};
   std::int64_t memory_bytes = 0;
   std::int64_t segment_bytes = 0;

@@ -10,6 +10,7 @@
 #include "spec/api_yaml.h"
 #include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
+#include "spec/secrets_yaml.h"
 
 namespace tidemark {
 
@@ -158,6 +159,11 @@ ValueSpec<StoreSpec> store_value() {
               .example = "tidemark_sales"});
   spec.check([](const StoreSpec& store, const YamlNode& node, ReadContext& context) {
     check_store(store.place, node, context);
+    const YamlNode* password = node.find("password");
+    if (password != nullptr && References::names(password->text, SecretPlace::store)) {
+      context.fault(password->at, "the store's own password cannot stand in the store",
+                    "write ${env:NAME}, ${file:PATH} or ${vault:MOUNT/PATH#FIELD}");
+    }
     const YamlNode* schema = node.find("schema");
     if (schema != nullptr && !is_word(store.schema)) {
       context.fault(schema->at, "`" + store.schema + "` cannot be the schema of a store",
@@ -291,6 +297,12 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                   "Where runs keep what they extracted, until the data is loaded and for replay. "
                   "A folder, one for each project.",
               .example = ".tidemark/stage"})
+      .field("secrets", &ProjectSpec::secrets, secrets_value(),
+             {.default_text = "{key_file: .tidemark/secret.key}",
+              .description = "The key of the secrets that stand in the store, for "
+                             "`${secret:NAME}`, and Vault, for `${vault:MOUNT/PATH#FIELD}`. See "
+                             "[Secrets](../secrets.md).",
+              .example = "{key_env: TIDEMARK_KEY}"})
       .field("stage_keep", &ProjectSpec::stage, gone_value<StageSpec>(config::duration().doc),
              {.deprecated = "write `stage: {keep: 30d}`"})
       .field(
@@ -301,6 +313,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
                "run of each job, the last that loaded each stream, what is blocked, and runs "
                "that refused rows stay; one that staged rows at least as long as its stage.",
            .example = "365d"})
+      .field("audit", &ProjectSpec::audit, keep_value(),
+             {.default_text = "400d",
+              .description = "How long the audit log is kept: who did what by a command or over "
+                             "the network. See [Who may do what](../access.md).",
+              .example = "forever"})
       .field("lease", &ProjectSpec::lease, config::duration(),
              {.default_text = "30s",
               .description =
@@ -347,6 +364,7 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
               .description = "To whom `tidemark serve` tells what is not as it should be, and how.",
               .example = "{channels: {own: {webhook: https://hooks.example/tidemark}}}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
+    check_secrets(project.secrets, node, context);
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {
       context.fault(lease->at, "`lease` must be from 1s to 1h",

@@ -46,9 +46,38 @@ TEST(ProjectYaml, TheStageIsAFolderOrAMapping) {
   EXPECT_EQ(stage_of("{path: elsewhere, keep: forever}").keep, std::nullopt);
 }
 
+TEST(ProjectYaml, TheKeyOfSecretsIsInAFileOrAVariable) {
+  TestProject project;
+  project.write("tidemark.yaml", "connections: {warehouse: {duckdb: w.duckdb}}\n");
+  EXPECT_EQ(project.load().project.secrets.key_file, ".tidemark/secret.key");
+  EXPECT_EQ(project.load().project.audit, std::chrono::hours(400 * 24));
+  project.write("tidemark.yaml",
+                "secrets: {key_env: KEY}\naudit: forever\n"
+                "connections: {warehouse: {duckdb: w.duckdb}}\n");
+  const LoadedProject loaded = project.load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  EXPECT_EQ(loaded.project.secrets.key_env, "KEY");
+  EXPECT_FALSE(loaded.project.secrets.vault);
+  EXPECT_FALSE(loaded.project.audit);
+}
+
+TEST(ProjectYaml, ProxiesAreNetworks) {
+  TestProject project;
+  const auto with = [&](const std::string& proxies) -> TestProject& {
+    return project.write("tidemark.yaml", "api: {proxies: " + proxies +
+                                              "}\nconnections: {warehouse: {duckdb: w.duckdb}}\n");
+  };
+  EXPECT_THAT(with("[10.1.0.0/16, \"::1\"]").load().project.api->proxies,
+              ElementsAre("10.1.0.0/16", "::1"));
+  EXPECT_THAT(with("127.0.0.1").load().project.api->proxies, ElementsAre("127.0.0.1"));
+  EXPECT_THAT(with("[proxy.example]").faults(),
+              ElementsAre("tidemark.yaml:1:17: `proxy.example` is no network"));
+}
+
 TEST(ProjectYaml, ReadsEverything) {
   TestProject project;
   project.set("SHOP_PASSWORD", "s3cret").set("HOST", "db.example").write("secrets/pin", "1234\n");
+  std::filesystem::permissions(project.root() / "secrets/pin", std::filesystem::perms::owner_read);
   project.write(
       "tidemark.yaml",
       "store: postgres://tidemark@db/tidemark\n"
@@ -81,11 +110,12 @@ TEST(ProjectYaml, ReadsEverything) {
   const FakePostgres& config = *shop.config.get<FakePostgres>();
   EXPECT_EQ(config.dsn.value, "host=db.example dbname=shop user=${etl");
   EXPECT_EQ(config.dsn.written, shop.shown);
-  EXPECT_EQ(config.password.reveal(), "s3cret");
+  EXPECT_EQ(config.password.now()->reveal(), "s3cret");
   EXPECT_EQ(shop.guard.rows_per_second, 50000);
   EXPECT_EQ(shop.guard.connections, 4);
   EXPECT_EQ(shop.guard.replica, "host=replica.example");
-  EXPECT_EQ(spec.find_connection("other")->config.get<FakePostgres>()->password.reveal(), "a1234");
+  EXPECT_EQ(spec.find_connection("other")->config.get<FakePostgres>()->password.now()->reveal(),
+            "a1234");
   EXPECT_FALSE(spec.find_connection("other")->guard.rows_per_second);
   EXPECT_EQ(spec.find_connection("warehouse")->config.get<FakePath>()->path, "warehouse.duckdb");
   EXPECT_EQ(spec.find_connection("nowhere"), nullptr);
@@ -101,7 +131,7 @@ TEST(ProjectYaml, ACacheHasItsPasswordBesideIt) {
   EXPECT_EQ(loaded.faults.print(), "");
   ASSERT_TRUE(loaded.project.cache);
   EXPECT_EQ(loaded.project.cache->address, "redis://etl@cache:7000/2");
-  EXPECT_EQ(loaded.project.cache->password.reveal(), "s3cret");
+  EXPECT_EQ(loaded.project.cache->password.now()->reveal(), "s3cret");
   project.write("tidemark.yaml", "cache: redis://cache\nconnections: {w: {duckdb: w.duckdb}}\n");
   EXPECT_EQ(project.load().project.cache->address, "redis://cache");
   project.write("tidemark.yaml", "connections: {w: {duckdb: w.duckdb}}\n");
@@ -118,7 +148,7 @@ TEST(ProjectYaml, AStoreInPostgresHasItsPasswordAndSchemaBesideIt) {
   EXPECT_EQ(loaded.faults.print(), "");
   const StoreSpec& store = loaded.project.store;
   EXPECT_EQ(store.place, "host=db dbname=t user=u");
-  EXPECT_EQ(store.password.reveal(), "s3cret");
+  EXPECT_EQ(store.password.now()->reveal(), "s3cret");
   EXPECT_EQ(store.schema, "sales");
   EXPECT_FALSE(store.sqlite_path());
 }
@@ -228,8 +258,8 @@ INSTANTIATE_TEST_SUITE_P(
                   shop("postgres: x, password: \"${env:NOPE}\""),
                   {"2:33: the environment variable `NOPE` is not set"}},
         FaultCase{"bad_reference",
-                  shop("postgres: \"${vault:x}\""),
-                  {"2:20: `${vault:x}` is no reference"}},
+                  shop("postgres: \"${safe:x}\""),
+                  {"2:20: `${safe:x}` is no reference"}},
         FaultCase{"open_reference", shop("postgres: \"${env:x\""), {"2:20: a `${` is not closed"}},
         FaultCase{"dsn_with_password",
                   shop("postgres: host=a password=hunter2"),

@@ -39,6 +39,24 @@ std::optional<std::string> ReadContext::resolve(const YamlNode& scalar) {
   return std::nullopt;
 }
 
+std::optional<Secret> ReadContext::resolve_secret(const YamlNode& scalar) {
+  if (parts_.references == nullptr) {
+    fault(scalar.at, "a secret works in tidemark.yaml only",
+          "put what needs it into the connection");
+    return std::nullopt;
+  }
+  const Status checked = parts_.references->check_secret(scalar.text);
+  if (!checked.ok()) {
+    fault(scalar.at, checked.error().message, checked.error().hint);
+    return std::nullopt;
+  }
+  for (std::filesystem::path& file : parts_.references->files_of(scalar.text))
+    secret_files_.push_back(std::move(file));
+  return Secret::asked_for(scalar.text, [references = *parts_.references, text = scalar.text]() {
+    return references.resolve_secret(text);
+  });
+}
+
 std::optional<SqlText> ReadContext::sql_text(const YamlNode& scalar, bool may_be_file) {
   if (may_be_file && scalar.text.find_first_of(" \t\r\n") == std::string::npos)
     return sql_file(scalar);

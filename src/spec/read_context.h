@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "drivers/yaml/document.h"
 #include "spec/fault.h"
@@ -44,6 +45,13 @@ class ReadContext {
   // A text with its references resolved; nothing, and a fault, where that fails.
   std::optional<std::string> resolve(const YamlNode& scalar);
 
+  // The same of a secret, which is asked for when it is used: a missing variable or file is a fault
+  // now.
+  std::optional<Secret> resolve_secret(const YamlNode& scalar);
+
+  // The files that secrets are read from, absolute or from where the process stands.
+  const std::vector<std::filesystem::path>& secret_files() const { return secret_files_; }
+
   // The SQL files that were read, by their paths in the project.
   const JobTexts& sql_files() const { return sql_files_; }
 
@@ -64,6 +72,7 @@ class ReadContext {
 
   Parts parts_;
   JobTexts sql_files_;
+  std::vector<std::filesystem::path> secret_files_;
 };
 
 }  // namespace tidemark

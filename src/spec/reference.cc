@@ -101,7 +101,8 @@ std::string project_page(const ConnectorCatalog& catalog) {
       "\nIn this file `${env:NAME}` stands for an environment variable and `${file:PATH}` for the "
       "content of a file "
       "(relative to the project); `$${` stands for the text `${`. A secret must be written as such "
-      "a reference.\n";
+      "a reference, or as `${secret:NAME}`, which the store keeps: see "
+      "[Secrets](../secrets.md).\n";
   return text;
 }
 

@@ -72,7 +72,7 @@ TEST(StoredFile, OfAStoreThatCannotBeAskedNoneIsKnown) {
   TestProject project;
   project.with_connections().write("jobs/a.yaml", copy_job("a"));
   const LoadedProject loaded =
-      load_project(project.root(), fake_catalog(), nullptr, {},
+      load_project(project.root(), fake_catalog(), nullptr, {}, {},
                    [](const ProjectSpec&) -> Result<std::vector<StoredJobText>> {
                      return internal_error("store.busy", "the store does not answer");
                    });

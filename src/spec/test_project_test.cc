@@ -109,7 +109,7 @@ LoadedProject TestProject::load() const {
         if (found == environment_.end()) return std::nullopt;
         return found->second;
       },
-      [this](const ProjectSpec&) -> Result<std::vector<StoredJobText>> { return stored_; });
+      {}, [this](const ProjectSpec&) -> Result<std::vector<StoredJobText>> { return stored_; });
 }
 
 std::vector<std::string> TestProject::faults() const {

@@ -334,7 +334,7 @@ CREATE INDEX etl_fires_free ON etl_fires (job_id, task, fire_time)
 )sql";
 
 // What a person is told of. A Tidemark of before neither opens alerts nor sends of them.
-constexpr std::string_view version_17 = R"sql(
+constexpr std::string_view version_16 = R"sql(
 CREATE TABLE etl_alerts (
   alert_id TEXT PRIMARY KEY,
   rule TEXT NOT NULL,
@@ -384,10 +384,25 @@ CREATE TABLE etl_silences (
 ) STRICT;
 )sql";
 
+// What the rules of alerts ask of runs, and whose turn it is to ask. A server of before leaves it
+// empty, and nothing is told of its runs' plans.
+constexpr std::string_view version_17 = R"sql(
+ALTER TABLE etl_runs ADD COLUMN watermark_held INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE etl_runs ADD COLUMN data_until TEXT;
+ALTER TABLE etl_runs ADD COLUMN drift TEXT;
+CREATE INDEX etl_runs_ended ON etl_runs (run_end, run_id) WHERE run_end IS NOT NULL;
+CREATE INDEX etl_runs_drifted ON etl_runs (job_id, run_start) WHERE drift IS NOT NULL;
+CREATE TABLE etl_turns (
+  what TEXT PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until_at TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+)sql";
+
 // Jobs whose text stands here and not in a file, with their versions; without a text: taken out. A
 // server of before does not know them, and leaves their fires alone. And what requests with a key
 // were answered, so that a service that was started again does not do them again.
-constexpr std::string_view version_19 = R"sql(
+constexpr std::string_view version_18 = R"sql(
 CREATE TABLE etl_stored_jobs (
   name TEXT NOT NULL,
   version INTEGER NOT NULL,
@@ -413,23 +428,8 @@ CREATE TABLE etl_api_answers (
 CREATE INDEX etl_api_answers_begun ON etl_api_answers (begun_at);
 )sql";
 
-// What the rules of alerts ask of runs, and whose turn it is to ask. A server of before leaves it
-// empty, and nothing is told of its runs' plans.
-constexpr std::string_view version_18 = R"sql(
-ALTER TABLE etl_runs ADD COLUMN watermark_held INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE etl_runs ADD COLUMN data_until TEXT;
-ALTER TABLE etl_runs ADD COLUMN drift TEXT;
-CREATE INDEX etl_runs_ended ON etl_runs (run_end, run_id) WHERE run_end IS NOT NULL;
-CREATE INDEX etl_runs_drifted ON etl_runs (job_id, run_start) WHERE drift IS NOT NULL;
-CREATE TABLE etl_turns (
-  what TEXT PRIMARY KEY,
-  holder TEXT NOT NULL,
-  until_at TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-)sql";
-
 // What a run used; nothing is known of runs of before.
-constexpr std::string_view version_20 = R"sql(
+constexpr std::string_view version_19 = R"sql(
 ALTER TABLE etl_runs ADD COLUMN cpu_us INTEGER;
 ALTER TABLE etl_runs ADD COLUMN bytes_read INTEGER;
 ALTER TABLE etl_runs ADD COLUMN bytes_written INTEGER;
@@ -442,8 +442,8 @@ constexpr std::array steps_of_store{
     Migration{7, version_7},       Migration{8, version_8},       Migration{9, version_9},
     Migration{10, version_10},     Migration{11, version_11, 10}, Migration{12, version_12},
     Migration{13, version_13, 12}, Migration{14, version_14, 12}, Migration{15, version_15, 12},
-    Migration{17, version_17, 12}, Migration{18, version_18, 12}, Migration{19, version_19, 12},
-    Migration{20, version_20, 12}};
+    Migration{16, version_16, 12}, Migration{17, version_17, 12}, Migration{18, version_18, 12},
+    Migration{19, version_19, 12}};
 
 #ifdef TIDEMARK_FAILPOINTS
 // With one step more, as a later Tidemark would have it: TIDEMARK_STORE_STEP, see env/failpoints.h.

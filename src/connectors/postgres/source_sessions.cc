@@ -11,7 +11,9 @@ constexpr std::chrono::minutes age_max{10};
 constexpr const char* name_of_idle = "tidemark idle";
 
 std::string key_of(const ConnectOptions& options) {
-  std::string key = options.conninfo + '\0' + options.password.reveal();
+  const Secret& password = options.password;
+  std::string key = options.conninfo + '\0' +
+                    (password.written().empty() ? password.reveal() : password.written());
   for (const auto& [name, value] : options.settings)
     key += '\0' + name + '=' + value;
   return key;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 namespace tidemark {
 namespace {
@@ -48,6 +49,17 @@ constexpr Special specials_v6[] = {
     {"2002::", 16, "an address of a tunnel"},
     {"3fff::", 20, "an address for documents"},
 };
+
+// Where clouds tell their machines what they are and may: whoever reaches these has credentials.
+constexpr const char* metadata[] = {
+    "169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200",
+    "192.0.0.192",     "fd00:ec2::254", "fd00:ec2::23",   "fd20:ce::254",
+};
+
+bool is_metadata(const IpAddress& address) {
+  return std::any_of(std::begin(metadata), std::end(metadata),
+                     [&](const char* one) { return address == *IpAddress::parse(one); });
+}
 
 // Where every other address of IPv6 that is in use stands.
 constexpr const char* global_v6 = "2000::";
@@ -104,31 +116,38 @@ std::optional<std::string_view> special_use(const IpAddress& address) {
   return std::nullopt;
 }
 
+Result<IpNetwork> IpNetwork::parse(const std::string& text) {
+  const std::size_t slash = text.find('/');
+  const auto address = IpAddress::parse(text.substr(0, slash));
+  if (!address) return bad_network(text);
+  const int bits_max = address->is_v4() ? bits_v4 : bits_v6;
+  int bits = bits_max;
+  if (slash != std::string::npos) {
+    const char* const begin = text.data() + slash + 1;
+    const char* const end = text.data() + text.size();
+    const auto [stop, failed] = std::from_chars(begin, end, bits);
+    if (failed != std::errc() || stop != end || bits < 0 || bits > bits_max)
+      return bad_network(text);
+  }
+  return IpNetwork{*address, bits};
+}
+
 Result<AddressRules> AddressRules::allowing(const std::vector<std::string>& networks) {
   AddressRules rules;
   for (const std::string& text : networks) {
-    const std::size_t slash = text.find('/');
-    const auto address = IpAddress::parse(text.substr(0, slash));
-    if (!address) return bad_network(text);
-    const int bits_max = address->is_v4() ? bits_v4 : bits_v6;
-    int bits = bits_max;
-    if (slash != std::string::npos) {
-      const char* const begin = text.data() + slash + 1;
-      const char* const end = text.data() + text.size();
-      const auto [stop, failed] = std::from_chars(begin, end, bits);
-      if (failed != std::errc() || stop != end || bits < 0 || bits > bits_max)
-        return bad_network(text);
-    }
-    rules.allowed_.push_back({*address, bits});
+    TM_TRY(const IpNetwork network, IpNetwork::parse(text));
+    rules.allowed_.push_back(network);
   }
   return rules;
 }
 
 Status AddressRules::check(const IpAddress& address, const std::string& host) const {
   const auto what = special_use(address);
+  const bool is_alone = is_metadata(address);
   const bool is_allowed =
-      !what || std::any_of(allowed_.begin(), allowed_.end(), [&](const Network& network) {
-        return address.is_in(network.address, network.bits);
+      !what || std::any_of(allowed_.begin(), allowed_.end(), [&](const IpNetwork& network) {
+        return network.has(address) &&
+               (!is_alone || network.bits == (address.is_v4() ? bits_v4 : bits_v6));
       });
   if (is_allowed) return {};
   const std::string text = address.text();

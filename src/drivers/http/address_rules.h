@@ -32,6 +32,15 @@ class IpAddress {
   std::array<std::uint8_t, 16> bytes_{};  // four of IPv4
 };
 
+struct IpNetwork {
+  IpAddress address;
+  int bits = 0;
+
+  // `10.1.0.0/16`, or one address. User fault `http.bad_network`.
+  static Result<IpNetwork> parse(const std::string& text);
+  bool has(const IpAddress& one) const { return one.is_in(address, bits); }
+};
+
 // What an address that is not one of the Internet is, as `a loopback address`; nothing for others.
 std::optional<std::string_view> special_use(const IpAddress& address);
 
@@ -39,18 +48,15 @@ class AddressRules {
  public:
   // Every address of the Internet.
   AddressRules() = default;
-  // And those of these networks: `10.1.0.0/16`, or one address. User fault `http.bad_network`.
+  // And those of these networks, as IpNetwork reads them. Where a cloud tells its machines their
+  // credentials must be named itself: a network around it does not allow it.
   static Result<AddressRules> allowing(const std::vector<std::string>& networks);
 
   // User fault `http.address_refused`; `host` is the name that led to the address.
   Status check(const IpAddress& address, const std::string& host) const;
 
  private:
-  struct Network {
-    IpAddress address;
-    int bits = 0;
-  };
-  std::vector<Network> allowed_;
+  std::vector<IpNetwork> allowed_;
 };
 
 }  // namespace tidemark

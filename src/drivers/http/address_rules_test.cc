@@ -100,6 +100,16 @@ TEST(AddressRulesTest, AllowsWhatTheProjectNames) {
   EXPECT_FALSE(check(*odd, "10.127.255.255").ok());
 }
 
+TEST(AddressRulesTest, CredentialsOfACloudAreAllowedByNameAlone) {
+  const auto around =
+      AddressRules::allowing({"169.254.0.0/16", "fc00::/7", "100.64.0.0/10", "0.0.0.0/0", "::/0"});
+  for (const std::string text : {"169.254.169.254", "::ffff:a9fe:a9fe", "169.254.170.2",
+                                 "100.100.100.200", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254"})
+    EXPECT_FALSE(check(*around, text).ok()) << text;
+  EXPECT_TRUE(check(*around, "169.254.169.253").ok());
+  EXPECT_TRUE(check(*AddressRules::allowing({"169.254.169.254"}), "169.254.169.254").ok());
+}
+
 TEST(AddressRulesTest, RefusesNetworksThatAreNone) {
   for (const std::string text : {"", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x",
                                  "localhost", "::/129", "10.0.0.0/8/8", "0x7f.0.0.1"}) {

@@ -74,6 +74,8 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   static const bool library_ready = mysql_library_init(0, nullptr, nullptr) == 0;
   auto impl = std::make_unique<Impl>();
   impl->options = options;
+  // Held as long as the session: to stop what runs in it takes another one.
+  TM_TRY(impl->options.password, options.password.now());
   if (options.admit) {
     TM_TRY(impl->admitted, options.admit(cancel));
   }

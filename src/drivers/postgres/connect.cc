@@ -108,14 +108,12 @@ ServerMessage handshake_message(PGconn* conn, const Secret& password) {
   return message;
 }
 
-Status handshake(PGconn* conn, const ConnectOptions& options,
-                 std::chrono::steady_clock::time_point deadline, Cancel& cancel) {
-  const Side side = options.side;
+Status handshake(PGconn* conn, const Secret& password,
+                 std::chrono::steady_clock::time_point deadline, Side side, Cancel& cancel) {
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
   while (true) {
     if (state == PGRES_POLLING_OK) return {};
-    if (state == PGRES_POLLING_FAILED)
-      return classify(handshake_message(conn, options.password), side);
+    if (state == PGRES_POLLING_FAILED) return classify(handshake_message(conn, password), side);
     TM_CHECK(cancel.check());
     if (std::chrono::steady_clock::now() > deadline) {
       return classify({"08001", "the server did not answer in time", {}, {}}, side);
@@ -207,7 +205,8 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   };
   const std::string encoding = "UTF8";
   const std::string fallback = "tidemark";
-  set("password", options.password.reveal());
+  TM_TRY(const Secret password, options.password.now());
+  set("password", password.reveal());
   set("application_name", options.application_name);
   set("fallback_application_name", fallback);
   set("client_encoding", encoding);
@@ -226,9 +225,10 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   const auto deadline = std::chrono::steady_clock::now() +
                         (timeout_s > 0 ? std::chrono::seconds(timeout_s) : std::chrono::hours(24));
   if (PQstatus(impl->conn) == CONNECTION_BAD) {
-    return classify(handshake_message(impl->conn, options.password), options.side);
+    return classify(handshake_message(impl->conn, password), options.side);
   }
-  if (Status shaken = handshake(impl->conn, options, deadline, cancel); !shaken.ok()) {
+  if (Status shaken = handshake(impl->conn, password, deadline, options.side, cancel);
+      !shaken.ok()) {
     Error error = std::move(shaken).error();
     if (PQconnectionNeedsPassword(impl->conn) != 0) {
       error.fault = Fault::user;

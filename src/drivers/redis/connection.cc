@@ -119,11 +119,12 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
     return impl->failure();
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
   const std::string database = std::to_string(address.database);
+  TM_TRY(const Secret password, options.password.now());
   std::vector<Command> greeting;
-  if (!options.password.empty()) {
+  if (!password.empty()) {
     greeting.push_back({"AUTH"});
     if (!address.user.empty()) greeting.back().push_back(address.user);
-    greeting.back().push_back(options.password.reveal());
+    greeting.back().push_back(password.reveal());
   }
   greeting.push_back({"SELECT", database});
   TM_TRY(const std::vector<Reply> replies, connection->ask(greeting));
@@ -131,7 +132,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
     if (reply.kind != Reply::Kind::refusal) continue;
     // It may repeat what it was sent.
     Reply told = reply;
-    told.text = redact(told.text, options.password);
+    told.text = redact(told.text, password);
     return refused(told);
   }
   return connection;

@@ -1,0 +1,52 @@
+"""A server that answers as HashiCorp Vault does, as far as Tidemark asks it: KV version 2."""
+
+import http.server
+import json
+import threading
+
+
+class VaultServer:
+    """`secrets` is {path: {field: value}} of the engine `kv`; `token` is the only one that may read."""
+
+    def __init__(self, token):
+        self.token = token
+        self.secrets = {}
+        self.sealed = False
+        self.asked = []  # (path, token)
+        vault = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                vault.asked.append((self.path, self.headers["X-Vault-Token"]))
+                status, document = vault.answer(self.path, self.headers["X-Vault-Token"])
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self.server.server_port}"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def answer(self, path, token):
+        if self.sealed:
+            return 503, {"errors": ["Vault is sealed"]}
+        if token != self.token:
+            return 403, {"errors": [f"permission denied for {token}"]}
+        fields = self.secrets.get(path.removeprefix("/v1/kv/data/"))
+        if fields is None:
+            return 404, {"errors": []}
+        return 200, {"data": {"data": fields, "metadata": {"version": 1, "destroyed": False, "deletion_time": ""}}}
