@@ -3,11 +3,14 @@
 the role that it names. The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
+import contextlib
 import inspect
 import pathlib
 import re
 import runpy
+import sqlite3
 import subprocess
+import time
 import unittest
 
 import yaml
@@ -20,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 # A job that stands in the store, and what is asked of it.
 KEPT = "from: {connection: shop, table: orders}\nto: {connection: warehouse, table: kept, load: full}\n"
 EDITS = ("put_job", "delete_job", "list_job_versions", "get_job_version")
+NOON = "2026-11-23T12:00:00.000000Z"
 DOCUMENT = yaml.safe_load((ROOT / "docs/api/openapi.yaml").read_text())
 
 
@@ -59,7 +63,8 @@ class Routes(ServedApi):
     def setUp(self):
         super().setUp()
         self.project.write("tidemark.yaml", f"connections:\n  shop: {{postgres: \"{self.server.conninfo('postgres')}\"}}\n"
-                                            "  warehouse: {duckdb: warehouse.duckdb}\n")
+                                            "  warehouse: {duckdb: warehouse.duckdb}\n"
+                                            "alerts: {channels: {nowhere: {command: [\"true\"]}}}\n")
         self.project.job("orders", "from: {connection: shop, table: orders, watermark: day}\n"
                                    "rules: {positive: n >= 0}\n"
                                    "to: {connection: warehouse, table: orders, load: upsert, key: [id]}\nevery: 1h\n")
@@ -71,6 +76,11 @@ class Routes(ServedApi):
         made = self.ask("POST", "/v1/jobs/orders/backfills", "operator", self.body_of("start_backfill"))
         self.assertEqual(201, made.status, made.body)
         self.backfill = made.json["backfill_id"]
+        with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db", timeout=20)) as store, store:
+            store.execute("insert into etl_alerts (alert_id, rule, subject, server, severity, job, run, text, hint, "
+                          "runbook, since, opened_at, told_at) values ('a1', 'data_stale', 'job:orders', '', "
+                          "'warning', 'orders', '', 'it is old', '', '', ?1, ?1, ?1)", (NOON,))
+        self.silence = self.ask("POST", "/v1/silences", "operator", self.body_of("create_silence")).json["id"]
 
     def headers_of(self, operation):
         return {"put_job": {"If_Match": '"v1"'}, "delete_job": {"If_Match": '"v2"'}}.get(operation, {})
@@ -79,6 +89,7 @@ class Routes(ServedApi):
         return {"start_backfill": {"from": "2026-01-01", "to": "2026-01-03", "by": "1d"},
                 "query_connection": {"sql": "select 1 as one"},
                 "put_job": {"text": KEPT + "enabled: false\n"},
+                "create_silence": {"rule": "data_*", "for": "1h", "reason": "they move"},
                 "create_token": {"name": "made", "role": "viewer", "expires": "1d"}}.get(operation)
 
     def path_of(self, path, operation=None):
@@ -88,7 +99,8 @@ class Routes(ServedApi):
     def names(self, operation=None):
         return {"job": "kept" if operation in EDITS else "orders", "version": "1", "run": self.run_id,
                 "backfill": self.backfill, "operation": self.run_id, "connection": "warehouse",
-                "token": self.token("gone", "viewer")}
+                "token": self.token("gone", "viewer"),
+                "alert": "a1", "silence": self.silence}
 
     def test_each_answers_as_the_document_says(self):
         for method, path, operation in operations():
@@ -152,6 +164,16 @@ class Routes(ServedApi):
         self.assertEqual((404, "user.no_job"), (refused.exception.status, refused.exception.code))
         with self.assertRaises(TypeError):
             client.get_job()
+
+    def test_a_token_for_some_jobs_sees_their_alerts_alone(self):
+        for jobs, seen in (("ord*", ["a1"]), ("sales_*", [])):
+            self.token("some", "operator", jobs)
+            time.sleep(2.1)
+            self.assertEqual(seen, [one["id"] for one in self.ask("GET", "/v1/alerts", "some").json["alerts"]])
+            self.assertEqual([], self.ask("GET", "/v1/alerts", "some").json["silences"])
+            self.assertEqual(200 if seen else 404, self.ask("GET", "/v1/alerts/a1", "some").status)
+            self.assertEqual(403, self.ask("POST", "/v1/silences", "some", self.body_of("create_silence")).status)
+        self.assertEqual(1, len(self.ask("GET", "/v1/alerts").json["silences"]))
 
     def test_the_document_is_served_as_it_is(self):
         answer = self.ask("GET", "/v1/openapi.yaml", "viewer")

@@ -38,6 +38,9 @@ constexpr std::array code_statuses{
     // What is asked for is not there.
     CodeStatus{"run.unknown", 404},
     CodeStatus{"token.unknown", 404},
+    CodeStatus{"alert.unknown", 404},
+    CodeStatus{"alert.unknown_channel", 404},
+    CodeStatus{"silence.unknown", 404},
     CodeStatus{"audit.bad_cursor", 400},
     CodeStatus{"backfill.unknown", 404},
     CodeStatus{"user.no_job", 404},

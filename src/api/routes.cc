@@ -17,7 +17,7 @@ constexpr std::chrono::seconds answer_max{60};
 std::vector<Route> all_routes(const ApiContext& context) {
   std::vector<Route> routes;
   for (auto* part : {service_routes, job_routes, job_edit_routes, run_routes, operation_routes,
-                     backfill_routes, stage_routes, access_routes}) {
+                     backfill_routes, stage_routes, access_routes, alert_routes}) {
     for (Route& route : part(context))
       routes.push_back(std::move(route));
   }

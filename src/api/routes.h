@@ -53,6 +53,7 @@ std::vector<Route> operation_routes(const ApiContext& context);
 std::vector<Route> backfill_routes(const ApiContext& context);
 std::vector<Route> stage_routes(const ApiContext& context);
 std::vector<Route> access_routes(const ApiContext& context);
+std::vector<Route> alert_routes(const ApiContext& context);
 
 using Handler = Answer (*)(const ApiContext&, const ApiRequest&);
 std::function<Answer(const ApiRequest&)> handled_by(const ApiContext& context, Handler handler);
