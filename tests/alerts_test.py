@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Alerts of a service that runs, told over real channels: servers that fail, hang and close, commands that hang, and
-a service that is killed between two steps. What the rules would find is put into the store.
+a service that is killed between two steps. What rules would find is put into the store, but where a run fails.
 """
 
 import base64
@@ -14,11 +14,13 @@ import time
 import unittest
 
 from support.project import PROJECT_YAML
-from support.served import Served
+from support.served import READ, Served
 from support.told import Hook, hooks
 
 COLUMNS = ("alert_id, rule, subject, server, severity, job, run, text, hint, runbook, since, opened_at, told_at, "
            "away_since, resolved_at")
+
+BROKEN = READ.replace("NAME", "a").replace("\nto:", "\nrules: {small: nothing < 10}\nto:")
 
 
 def now():
@@ -84,6 +86,22 @@ class AlertsTest(Served):
         times = [at for _, _, _, at in requests]
         gaps = [after - before for before, after in zip(times, times[1:])]
         self.assertTrue(gaps[0] >= 0.9 and gaps[1] >= 1.9 and gaps[2] >= 3.9, gaps)
+
+    def test_a_run_that_fails_is_told_and_then_that_it_is_over(self):
+        with Hook() as hook:
+            self.settings("alerts:\n  group_wait: 1s\n  resolve_after: 1s\n  channels:\n"
+                          f'    ops: {{webhook: "{hook.url()}", networks: 127.0.0.1}}\n')
+            self.job("a")
+            self.project.job("a", BROKEN + "every: 1s\n")
+            self.serve()
+            hook.wait_for(1)
+            told = hook.documents()[0]
+            self.assertEqual(("run_failed", ["job:a"]), (told["rule"], [one["subject"] for one in told["alerts"]]))
+            run = told["alerts"][0]["run_id"]
+            self.assertEqual("failed", self.project.call("show", run, "--json").json["status"])
+            self.job("a")
+            self.wait_for(lambda: hook.documents()[-1]["alerts"][0]["state"] == "resolved", 60)
+            self.assertEqual([told["alerts"][0]["id"]] * 2, [document["alerts"][0]["id"] for document in hook.documents()])
 
     def test_what_was_claimed_when_the_service_was_killed_arrives(self):
         with Hook(["hang", 200]) as hook:
@@ -203,6 +221,8 @@ class AlertsTest(Served):
         self.project.write("key", "secret-key")
         self.assertIn("did you mean `ops`",
                       faults("alerts: {channels: {ops: {command: [a]}}, send: [{to: [opps]}]}\n"))
+        self.assertIn("there is no rule `run_faild`; did you mean `run_failed`?",
+                      faults("alerts: {channels: {ops: {command: [a]}}, send: [{to: [ops], rules: [run_faild]}]}\n"))
         self.assertIn("read by everybody", faults('alerts: {channels: {ops: {webhook: "http://hooks.example/x"}}}\n'))
         self.assertIn("of one kind", faults("alerts: {channels: {ops: {deadline: 10s}}}\n"))
         self.assertIn("of one kind",

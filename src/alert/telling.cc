@@ -11,8 +11,9 @@ bool is_for(const AlertRoute& route, const AlertRecord& alert) {
   if (route.critical_only && alert.severity != "critical") return false;
   if (route.jobs && (alert.job.empty() || !is_like(*route.jobs, alert.job))) return false;
   return route.rules.empty() ||
-         std::any_of(route.rules.begin(), route.rules.end(),
-                     [&](const std::string& rule) { return is_like(rule, alert.rule); });
+         std::any_of(route.rules.begin(), route.rules.end(), [&](const Located<std::string>& rule) {
+           return is_like(rule.value, alert.rule);
+         });
 }
 
 bool is_told(const AlertSpec& spec, const ChannelSpec& channel, const AlertRecord& alert) {

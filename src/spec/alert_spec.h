@@ -61,8 +61,8 @@ struct ChannelSpec {
 // What of all is told to some channels.
 struct AlertRoute {
   std::vector<Located<std::string>> to;
-  std::vector<std::string> rules;   // with `*`; empty: all
-  std::optional<std::string> jobs;  // with `*`; nothing: all, and what is not one job's
+  std::vector<Located<std::string>> rules;  // with `*`; empty: all
+  std::optional<std::string> jobs;          // with `*`; nothing: all, and what is not one job's
   bool critical_only = false;
 };
 

@@ -255,7 +255,7 @@ ConfigSpec<AlertRoute> route_spec() {
              config::list_or_one(config::name("the name of a channel"), "a list of channels"),
              {.required = true, .description = "The channels.", .example = "[ops]"})
       .field("rules", &AlertRoute::rules,
-             config::list_or_one(config::text("a rule"), "a list of rules"),
+             config::list_or_one(config::located(config::text("a rule")), "a list of rules"),
              {.default_note = "all",
               .description = "Only what these rules find, with `*` for any text.",
               .example = "[run_failed, data_*]"})
@@ -271,6 +271,16 @@ ConfigSpec<AlertRoute> route_spec() {
   return spec;
 }
 
+void check_rule(const Located<std::string>& name, ReadContext& context) {
+  if (name.value.find('*') != std::string::npos) return;
+  std::vector<std::string> known{"channel_down"};
+  for (const AlertRule& rule : alert_rules())
+    known.emplace_back(rule.name);
+  if (std::find(known.begin(), known.end(), name.value) != known.end()) return;
+  context.fault(name.at, "there is no rule `" + name.value + "`" + did_you_mean(name.value, known),
+                "docs/alerts-rules.md names all; `*` stands for any text");
+}
+
 void check_alerts(const AlertSpec& alerts, const YamlNode& node, ReadContext& context) {
   std::set<std::string> names;
   for (const ChannelSpec& channel : alerts.channels)
@@ -282,6 +292,8 @@ void check_alerts(const AlertSpec& alerts, const YamlNode& node, ReadContext& co
       context.fault(to.at, "there is no channel `" + to.value + "`" + did_you_mean(to.value, known),
                     "name one of `channels`");
     }
+    for (const Located<std::string>& rule : route.rules)
+      check_rule(rule, context);
   }
   const YamlNode* const repeat = node.find("repeat");
   if (repeat != nullptr && alerts.repeat < repeat_min) {
