@@ -103,6 +103,27 @@ class AlertsTest(Served):
             self.wait_for(lambda: hook.documents()[-1]["alerts"][0]["state"] == "resolved", 60)
             self.assertEqual([told["alerts"][0]["id"]] * 2, [document["alerts"][0]["id"] for document in hook.documents()])
 
+    def test_pagerduty_gets_an_event_for_each_alert(self):
+        with Hook([202]) as hook:
+            self.project.write("key", "the-routing-key\n")
+            self.channels(f'pager: {{pagerduty: "${{file:key}}", url: "{hook.url("/v2/enqueue")}", networks: 127.0.0.1}}')
+            self.begin()
+            self.find("a", "pager")
+            self.find("b", "pager", severity="warning")
+            hook.wait_for(2)
+            self.wait_for(lambda: set(self.states().values()) == {"sent"})
+            events = hook.documents()
+            self.assertEqual({("the-routing-key", "trigger")},
+                             {(event["routing_key"], event["event_action"]) for event in events})
+            self.assertEqual({("a failed", "critical"), ("b failed", "warning")},
+                             {(event["payload"]["summary"], event["payload"]["severity"]) for event in events})
+            self.assertEqual(2, len({event["dedup_key"] for event in events}))
+            tried = self.project.call("alert", "test", "pager")
+            self.assertEqual((0, "pager: sent\n"), (tried.code, tried.out), tried.err)
+            begun, over = hook.documents()[2:]
+            self.assertEqual(("trigger", "resolve"), (begun["event_action"], over["event_action"]))
+            self.assertEqual(begun["dedup_key"], over["dedup_key"])
+
     def test_what_was_claimed_when_the_service_was_killed_arrives(self):
         with Hook(["hang", 200]) as hook:
             self.channels(f'ops: {{webhook: "{hook.url()}", networks: 127.0.0.1}}')
