@@ -36,6 +36,8 @@ void add_limit(CLI::App* command, CommandLine& line, const char* help);
 // `token` and `audit`.
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
 
+void add_report(CLI::App& app, CommandLine& line);
+
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);
 

@@ -17,6 +17,7 @@
 #include "spec/api_spec.h"
 #include "spec/calendar.h"
 #include "spec/location.h"
+#include "spec/price_spec.h"
 #include "spec/quiet_hours.h"
 
 namespace tidemark {
@@ -115,6 +116,7 @@ struct ProjectSpec {
   std::vector<PoolSpec> pools;
   std::vector<CalendarSpec> calendars;
   std::optional<ApiSpec> api;               // nothing: nobody listens
+  std::optional<PriceSpec> prices;          // nothing: nobody asks what runs cost
   std::vector<ConnectionSpec> connections;  // in the order written
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;

@@ -340,7 +340,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
       .field("api", &ProjectSpec::api, api_value(),
              {.default_note = "none",
               .description = "Where `tidemark serve` listens for requests over HTTP.",
-              .example = "{listen: \"127.0.0.1:8080\"}"});
+              .example = "{listen: \"127.0.0.1:8080\"}"})
+      .field("prices", &ProjectSpec::prices, prices_value(),
+             {.default_note = "nothing costs anything",
+              .description = "What processor time and bytes cost, to tell what runs cost.",
+              .example = "{currency: EUR, cpu_hour: 0.04, gb_read: 0.01}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     const YamlNode* lease = node.find("lease");
     if (lease != nullptr && (project.lease < lease_min || project.lease > lease_max)) {
