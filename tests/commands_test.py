@@ -185,7 +185,7 @@ class Running(Cli):
         self.with_readings()
         document = self.good("run", "readings", "--json").json
         self.assertEqual(list(document), ["run_id", "job", "status", "state", "guarantee", "started_at", "ended_at",
-                                          "duration_ms", "attempt", "streams", "error"])
+                                          "duration_ms", "attempt", "data_until", "used", "streams", "error"])
         self.assertEqual([document["job"], document["status"], document["state"], document["attempt"], document["error"]],
                          ["readings", "success", "done", 1, None])
         stream = document["streams"][0]

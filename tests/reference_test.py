@@ -168,7 +168,7 @@ class JsonDocumentsTest(unittest.TestCase):
         self.assertEqual(6, len(self.document("runs", "runs")))
         self.assertEqual(2, len(self.document("runs", "runs", "orders", "--limit", "2")))
         shown = self.document("show", "show", run["run_id"])
-        self.assertEqual({**run, "events": shown["events"]}, shown)
+        self.assertEqual({**run, "cost": None, "events": shown["events"]}, shown)
         self.document("show", "show", failed["run_id"])
         self.assertIn("status", self.document("replay", "replay", run["run_id"]))
 

@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "telemetry/job_report.h"
+
 namespace tidemark {
 
 namespace {
@@ -23,6 +25,22 @@ JsonValue stream_document(const StreamRecord& stream) {
       .set("rows_deleted", stream.counts.rows_deleted.get())
       .set("bytes_staged", stream.counts.bytes_staged);
   return json.set("error", stored_error(stream.error));
+}
+
+JsonValue use_document(const RunUse& use) {
+  JsonValue json;
+  json.set("cpu_ms", use.cpu_us / 1000).set("bytes_read", use.bytes_read);
+  return json.set("bytes_written", use.bytes_written);
+}
+
+JsonValue cost_document(const RunRecord& run, const PriceSpec& prices) {
+  constexpr int digits = 9;
+  const Money cost = cost_of(*run.use, run.bytes_staged, prices);
+  const std::int64_t rows = run.rows_loaded.get();
+  JsonValue json;
+  json.set("amount", cost.text(digits)).set("currency", prices.currency);
+  return json.set("per_million_rows",
+                  rows == 0 ? JsonValue() : JsonValue(cost.per_million(rows).text(digits)));
 }
 
 JsonValue cell(const duck::Answer& answer, std::size_t row, std::size_t column) {
@@ -55,6 +73,8 @@ JsonValue run_document(const RunRecord& run) {
                               ? JsonValue((run.ended_at->get() - run.started_at.get()) / 1000)
                               : JsonValue());
   json.set("attempt", run.attempt);
+  json.set("data_until", run.data_until ? JsonValue(to_text(*run.data_until)) : JsonValue());
+  json.set("used", run.use ? use_document(*run.use) : JsonValue());
   JsonArray streams;
   for (const StreamRecord& stream : run.streams)
     streams.push_back(stream_document(stream));
@@ -70,8 +90,9 @@ JsonValue event_document(const EventRecord& event) {
   return item.set("message", event.message);
 }
 
-JsonValue history_document(const RunHistory& history) {
+JsonValue history_document(const RunHistory& history, const std::optional<PriceSpec>& prices) {
   JsonValue json = run_document(history.run);
+  json.set("cost", prices && history.run.use ? cost_document(history.run, *prices) : JsonValue());
   JsonArray events;
   for (const EventRecord& event : history.events)
     events.push_back(event_document(event));

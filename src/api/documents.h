@@ -5,13 +5,15 @@
 #include "drivers/json/json.h"
 #include "plan/plan_document.h"
 #include "spec/fault.h"
+#include "spec/price_spec.h"
 #include "store/records.h"
 
 namespace tidemark {
 
 JsonValue run_document(const RunRecord& run);
 JsonValue event_document(const EventRecord& event);
-JsonValue history_document(const RunHistory& history);
+// With what it cost, where there are prices.
+JsonValue history_document(const RunHistory& history, const std::optional<PriceSpec>& prices);
 JsonValue error_document(const Error& error);
 JsonValue faults_document(const Faults& faults);
 // Integers beyond 2^53 and decimals are strings; NULL is null.

@@ -84,9 +84,9 @@ Answer get_run(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const RunRecord run, find_run(context, request));
   auto history = whole_run(context.store, run.run);
   if (!history.ok() && history.error().code == "run.unknown")
-    return json_answer(200, history_document({run, {}}));
+    return json_answer(200, history_document({run, {}}, context.project.prices));
   if (!history.ok()) return history.error();
-  return json_answer(200, history_document(*history));
+  return json_answer(200, history_document(*history, context.project.prices));
 }
 
 Result<std::int64_t> last_event(const ApiRequest& request) {

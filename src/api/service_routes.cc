@@ -106,6 +106,15 @@ Answer get_schedule(const ApiContext& context, const ApiRequest& request) {
   return schedule_of(context, request, {});
 }
 
+Answer get_report(const ApiContext& context, const ApiRequest& request) {
+  CommandWords arguments({"report"});
+  arguments.value("--week", request.asked("week"))
+      .value("--from", request.asked("from"))
+      .value("--to", request.asked("to"))
+      .value("--job", request.asked("job"));
+  return answer_of(context, request, arguments.with());
+}
+
 Answer get_job_schedule(const ApiContext& context, const ApiRequest& request) {
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
@@ -208,6 +217,14 @@ std::vector<Route> service_routes(const ApiContext& context) {
        handled_by(context, validate_project)},
       {"GET", "/v1/schedule", "get_schedule", viewer, Reach::each, times, 0,
        handled_by(context, get_schedule)},
+      {"GET",
+       "/v1/report",
+       "get_report",
+       viewer,
+       Reach::project,
+       {"week", "from", "to", "job"},
+       0,
+       handled_by(context, get_report)},
       {"GET", "/v1/jobs/{job}/schedule", "get_job_schedule", viewer, Reach::job, times, 0,
        handled_by(context, get_job_schedule)},
       {"GET",

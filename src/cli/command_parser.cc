@@ -553,6 +553,7 @@ std::unique_ptr<CLI::App> make_parser(Arguments& arguments) {
   add_commands_that_look(*app, arguments);
   add_schedule(*app, arguments.line);
   add_serve(*app, arguments);
+  add_report(*app, arguments.line);
   add_status(*app, arguments.line);
   add_commands_of_connections(*app, arguments.line);
   add_commands_of_sources(*app, arguments.line);

@@ -42,6 +42,8 @@ void add_commands_of_alerts(CLI::App& app, Arguments& arguments);
 void add_commands_of_access(CLI::App& app, Arguments& arguments);
 void add_commands_of_secrets(CLI::App& app, CommandLine& line);
 
+void add_report(CLI::App& app, CommandLine& line);
+
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);
 

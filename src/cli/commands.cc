@@ -19,6 +19,8 @@
 #include "cli/progress.h"
 #include "cli/reference_folder.h"
 #include "cli/refused_rows.h"
+#include "cli/report_command.h"
+#include "cli/report_page.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
 #include "cli/schedule_command.h"
@@ -208,9 +210,10 @@ int show(const Call& call) {
     TM_TRY(Store * store, workspace->store());
     TM_TRY(RunHistory history, store->get_run(RunId(call.line.names.front())));
     if (call.line.json) {
-      call.print_json(history_document(history));
+      call.print_json(history_document(history, workspace->project().prices));
     } else {
       call.print(history_report(history));
+      call.print(use_line(history.run, workspace->project().prices));
     }
     return exit_done;
   }();
@@ -322,6 +325,7 @@ const std::map<std::string, Command>& all_commands() {
       {"verify", {verify, true}},
       {"backfill", {backfill, true}},
       {"schedule", {schedule, false}},
+      {"report", {report, true}},
       {"serve", {serve, false}},
       {"status", {status, true}},
       {"schema", {schema, false}},

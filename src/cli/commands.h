@@ -53,6 +53,8 @@ struct CommandLine {
   std::optional<std::string> listen;   // of `serve`
   std::string from_time;               // of `schedule`
   std::string to_time;
+  std::string week;                       // of `report`
+  std::string job_pattern;                // of `report`; empty: all
   std::optional<std::string> from_store;  // of `store migrate`; nothing: what tidemark.yaml says
   std::optional<std::string> to_store;
   std::optional<std::string> schema;

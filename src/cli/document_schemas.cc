@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "cli/report_schema.h"
 #include "cli/schema_parts.h"
 #include "drivers/json/json.h"
 #include "model/window.h"
@@ -81,17 +82,24 @@ JsonObject run_members() {
                                            "not loaded, or found by a sweep.")},
                     {"bytes_staged", count("Bytes of the stage's segments.")},
                     {"error", or_null(error())}};
-  return {{"run_id", text()},
-          {"job", text()},
-          {"status", statuses()},
-          {"state", states("The worst state of the streams.")},
-          {"guarantee", or_null(guarantees())},
-          {"started_at", instant("UTC.")},
-          {"ended_at", or_null(instant("UTC; null: running, or its process died."))},
-          {"duration_ms", or_null(count())},
-          {"attempt", integer("From 1.")},
-          {"streams", list(object(std::move(stream)))},
-          {"error", or_null(error())}};
+  return {
+      {"run_id", text()},
+      {"job", text()},
+      {"status", statuses()},
+      {"state", states("The worst state of the streams.")},
+      {"guarantee", or_null(guarantees())},
+      {"started_at", instant("UTC.")},
+      {"ended_at", or_null(instant("UTC; null: running, or its process died."))},
+      {"duration_ms", or_null(count())},
+      {"attempt", integer("From 1.")},
+      {"data_until", or_null(instant("Up to when the data is loaded, on its own time; null: "
+                                     "nothing was, or its watermark is no time."))},
+      {"used", or_null(object({{"cpu_ms", count("Processor time.")},
+                               {"bytes_read", count("Of the values that came from the source.")},
+                               {"bytes_written", count("Sent to the target's server.")}},
+                              "null: a version of before kept none."))},
+      {"streams", list(object(std::move(stream)))},
+      {"error", or_null(error())}};
 }
 
 JsonValue history() {
@@ -102,6 +110,11 @@ JsonValue history() {
                    {"state_from", or_null(states("The state before."))},
                    {"state_to", or_null(states("The state after."))},
                    {"message", text()}};
+  members.push_back(
+      {"cost", or_null(object({{"amount", text("Exact to nine digits.")},
+                               {"currency", text()},
+                               {"per_million_rows", or_null(text("null: no row was loaded."))}},
+                              "By the prices of now; null: there are none."))});
   members.push_back({"events", list(object(std::move(event)))});
   return object(std::move(members));
 }
@@ -505,6 +518,7 @@ std::vector<ReferencePage> document_schemas() {
       page("backfill", "`tidemark backfill`: one with its parts, or `backfill list`: all of them",
            one_or_many_backfills),
       page("status", "`tidemark status`: what goes on now", status()),
+      page("report", "`tidemark report`: what jobs did, kept and cost", report_schema()),
       page("schedule", "`tidemark schedule`: when jobs run by themselves", schedules()),
       page("stage-list", "`tidemark stage list`: what stands, and why", stage_list()),
       page("stage-verify", "`tidemark stage verify`: what is not as it was staged", stage_verify()),

@@ -27,18 +27,6 @@ struct Listed {
   std::vector<UtcMicros> times;
 };
 
-// A day, or a moment, of UTC.
-Result<UtcMicros> moment(const char* option, const std::string& text) {
-  const bool day = text.size() == std::string_view("2026-01-01").size();
-  auto read = parse_utc(day ? text + "T00:00:00Z" : text);
-  // Nobody knows the zones of later years.
-  static const UtcMicros end = *parse_utc("2400-01-01T00:00:00Z");
-  if (read.ok() && read->get() < end.get()) return read;
-  return user_error(
-      "user.usage", fmt::format("{}: `{}` is no moment", option, text),
-      "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z, before the year 2400");
-}
-
 Result<Listed> list(const JobSpec& job, FireTask what, UtcMicros from, std::optional<UtcMicros> to,
                     std::size_t limit) {
   const ScheduleSpec& schedule = what == FireTask::run ? job.schedule : job.verify->schedule;
@@ -218,6 +206,17 @@ std::vector<std::pair<const JobSpec*, FireTask>> tasks_of(const std::vector<cons
 }
 
 }  // namespace
+
+Result<UtcMicros> moment(const char* option, const std::string& text) {
+  const bool day = text.size() == std::string_view("2026-01-01").size();
+  auto read = parse_utc(day ? text + "T00:00:00Z" : text);
+  // Nobody knows the zones of later years.
+  static const UtcMicros end = *parse_utc("2400-01-01T00:00:00Z");
+  if (read.ok() && read->get() < end.get()) return read;
+  return user_error(
+      "user.usage", fmt::format("{}: `{}` is no moment", option, text),
+      "write a day, 2026-11-22, or a moment of UTC, 2026-11-22T14:00:00Z, before the year 2400");
+}
 
 int schedule(const Call& call) {
   auto outcome = [&]() -> Result<int> {

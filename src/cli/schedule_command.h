@@ -7,4 +7,7 @@ namespace tidemark {
 
 int schedule(const Call& call);
 
+// What an option says: a day, or a moment, of UTC.
+Result<UtcMicros> moment(const char* option, const std::string& text);
+
 }  // namespace tidemark

@@ -18,6 +18,7 @@
 #include "spec/api_spec.h"
 #include "spec/calendar.h"
 #include "spec/location.h"
+#include "spec/price_spec.h"
 #include "spec/quiet_hours.h"
 #include "spec/secrets_spec.h"
 
@@ -119,6 +120,7 @@ struct ProjectSpec {
   std::vector<PoolSpec> pools;
   std::vector<CalendarSpec> calendars;
   std::optional<ApiSpec> api;               // nothing: nobody listens
+  std::optional<PriceSpec> prices;          // nothing: nobody asks what runs cost
   std::vector<ConnectionSpec> connections;  // in the order written
   AlertSpec alerts;
 

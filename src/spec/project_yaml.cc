@@ -362,7 +362,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
       .field("alerts", &ProjectSpec::alerts, alerts_value(),
              {.default_note = "nobody is told",
               .description = "To whom `tidemark serve` tells what is not as it should be, and how.",
-              .example = "{channels: {own: {webhook: https://hooks.example/tidemark}}}"});
+              .example = "{channels: {own: {webhook: https://hooks.example/tidemark}}}"})
+      .field("prices", &ProjectSpec::prices, prices_value(),
+             {.default_note = "nothing costs anything",
+              .description = "What processor time and bytes cost, to tell what runs cost.",
+              .example = "{currency: EUR, cpu_hour: 0.04, gb_read: 0.01}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     check_secrets(project.secrets, node, context);
     const YamlNode* lease = node.find("lease");

@@ -121,6 +121,24 @@ TEST(ProjectYaml, ReadsEverything) {
   EXPECT_EQ(spec.find_connection("nowhere"), nullptr);
 }
 
+TEST(ProjectYaml, PricesAreTakenAsTheyAreWritten) {
+  TestProject project;
+  const LoadedProject loaded =
+      project
+          .write("tidemark.yaml",
+                 "connections: {w: {duckdb: w.duckdb}}\n"
+                 "prices: {currency: EUR, cpu_hour: 0.04, gb_read: \"0.1\", gb_written: 2}\n")
+          .load();
+  EXPECT_EQ(loaded.faults.print(), "");
+  const std::optional<PriceSpec>& prices = loaded.project.prices;
+  ASSERT_TRUE(prices);
+  EXPECT_EQ(prices->currency, "EUR");
+  EXPECT_EQ(prices->cpu_hour.billionths(), 40'000'000);
+  EXPECT_EQ(prices->gb_read.billionths(), 100'000'000);
+  EXPECT_EQ(prices->gb_staged.billionths(), 0);
+  EXPECT_EQ(prices->gb_written.billionths(), 2'000'000'000);
+}
+
 TEST(ProjectYaml, ACacheHasItsPasswordBesideIt) {
   TestProject project;
   project.set("SHOP_PASSWORD", "s3cret");
@@ -199,6 +217,16 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"little_memory",
                   with("memory: 1KB"),
                   {"1:9: `memory` must be at least 32MB: the engine needs that much itself"}},
+        FaultCase{"prices_of_nothing",
+                  with("prices: {cpu_hour: 0.04}"),
+                  {"1:9: the key `currency` of `prices` is missing"}},
+        FaultCase{"price_below_nothing",
+                  with("prices: {currency: EUR, gb_read: -1}"),
+                  {"1:34: `gb_read` must be a price such as 0.04, not `-1`"}},
+        FaultCase{"currency",
+                  with("prices: {currency: euro}"),
+                  {"1:20: `currency` must be the three letters of a currency, such as EUR, not "
+                   "`euro`"}},
         FaultCase{"no_segment", with("segment: 0MB"), {"1:10: `segment` must be at least 1KB"}},
         FaultCase{"shrink",
                   with("shrink_limit: 120%"),

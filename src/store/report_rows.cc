@@ -1,0 +1,150 @@
+#include "store/report_rows.h"
+
+#include <map>
+#include <utility>
+
+#include "store/sql_rows.h"
+
+namespace tidemark {
+namespace {
+
+bool ended_well(const ReportedRun& run) {
+  return run.state == RunState::done || run.state == RunState::skipped;
+}
+
+Result<std::optional<UtcMicros>> time_at(const SqlStatement& row, int column) {
+  if (row.is_null(column)) return std::optional<UtcMicros>();
+  TM_TRY(const UtcMicros at, parse_utc(row.text_at(column)));
+  return std::optional(at);
+}
+
+Status add_runs(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& found) {
+  TM_TRY(auto rows, session.prepare(std::string(sql_rows::select_runs) +
+                                    "WHERE r.job_id = ? AND r.run_start < ?"
+                                    " ORDER BY r.run_start DESC, r.run_id DESC"));
+  rows.bind_text(0, job_id_of(found.job).get()).bind_text(1, to_text(to));
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return {};
+    TM_TRY(const RunRecord run, sql_rows::read_run(rows));
+    found.runs.push_back({run.kind, run.started_at, run.ended_at, run.state, run.rows_read,
+                          run.rows_loaded, run.rows_rejected, run.bytes_staged, run.use,
+                          run.data_until});
+    const ReportedRun& last = found.runs.back();
+    if (last.ended_at && *last.ended_at <= from && ended_well(last)) return {};
+  }
+}
+
+// The steps of one stream of one run, from the times at which it came to its states.
+class StepTimes {
+ public:
+  explicit StepTimes(std::vector<ReportedStep>& steps) : steps_(steps) {}
+
+  void came_to(RunState state, UtcMicros at) {
+    switch (state) {
+      case RunState::extracting:
+        extracting_ = at;
+        break;
+      case RunState::staged:
+        if (!staged_) add("extract", extracting_, at);
+        staged_ = at;
+        break;
+      case RunState::checked:
+        add("transform", staged_, at);
+        break;
+      case RunState::loading:
+        loading_ = at;
+        break;
+      case RunState::committed:
+        add("load", loading_, at);
+        add("ingest", extracting_, at);
+        break;
+      default:  // takes no time of a step
+        break;
+    }
+  }
+
+ private:
+  void add(const char* step, const std::optional<UtcMicros>& since, UtcMicros until) {
+    if (since) steps_.push_back({step, until.get() - since->get()});
+  }
+
+  std::vector<ReportedStep>& steps_;
+  std::optional<UtcMicros> extracting_;
+  std::optional<UtcMicros> staged_;
+  std::optional<UtcMicros> loading_;
+};
+
+Status add_steps(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& found) {
+  TM_TRY(auto rows, session.prepare("SELECT e.run_id, e.stream, e.state_to, e.at FROM etl_runs r"
+                                    " JOIN run_events e ON e.run_id = r.run_id"
+                                    " WHERE r.job_id = ? AND r.run_start >= ? AND r.run_start < ?"
+                                    " AND r.status <> 'skipped' AND e.stream <> ''"
+                                    " AND e.state_to IS NOT NULL ORDER BY e.run_id, e.number"));
+  rows.bind_text(0, job_id_of(found.job).get())
+      .bind_text(1, to_text(from))
+      .bind_text(2, to_text(to));
+  std::string run;
+  std::map<std::string, StepTimes> streams;
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return {};
+    if (run != rows.text_at(0)) {
+      run = rows.text_at(0);
+      streams.clear();
+    }
+    const auto state = parse_run_state(rows.text_at(2));
+    if (!state) return internal_error("store.unreadable", "the store holds a state that is none");
+    TM_TRY(const UtcMicros at, parse_utc(rows.text_at(3)));
+    streams.try_emplace(std::string(rows.text_at(1)), found.steps)
+        .first->second.came_to(*state, at);
+  }
+}
+
+Status add_fires(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& found) {
+  TM_TRY(auto rows,
+         session.prepare("SELECT f.fire_time, f.state, r.run_start FROM etl_fires f"
+                         " LEFT JOIN etl_runs r ON r.run_id = f.run_id WHERE f.job_id = ?"
+                         " AND f.task = 'run' AND f.fire_time >= ? AND f.fire_time < ?"));
+  rows.bind_text(0, job_id_of(found.job).get())
+      .bind_text(1, to_text(from))
+      .bind_text(2, to_text(to));
+  while (true) {
+    TM_TRY(const bool has_row, rows.step());
+    if (!has_row) return {};
+    ReportedFire fire;
+    TM_TRY(fire.due, parse_utc(rows.text_at(0)));
+    const auto state = fire_state(rows.text_at(1));
+    if (!state) return internal_error("store.unreadable", "the store holds a fire that is none");
+    fire.state = *state;
+    TM_TRY(fire.began, time_at(rows, 2));
+    found.fires.push_back(fire);
+  }
+}
+
+}  // namespace
+
+Status jobs_in(SqlDatabase& database, UtcMicros from, UtcMicros to,
+               const std::function<bool(const JobName&)>& wanted,
+               const std::function<void(ReportedJob)>& take) {
+  std::vector<ReportedJob> found;
+  TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    found.clear();
+    TM_TRY(const std::vector<JobRecord> jobs, sql_rows::list_jobs(session));
+    for (const JobRecord& job : jobs) {
+      if (!wanted(job.name)) continue;
+      ReportedJob one;
+      one.job = job.name;
+      TM_CHECK(add_runs(session, from, to, one));
+      TM_CHECK(add_steps(session, from, to, one));
+      TM_CHECK(add_fires(session, from, to, one));
+      found.push_back(std::move(one));
+    }
+    return {};
+  }));
+  for (ReportedJob& one : found)
+    take(std::move(one));
+  return {};
+}
+
+}  // namespace tidemark
