@@ -2,37 +2,12 @@
 
 #include <utility>
 
+#include "cli/schema_parts.h"
+
 namespace tidemark {
 namespace {
 
-JsonValue typed(const char* type, const char* description = "") {
-  JsonValue schema;
-  schema.set("type", type);
-  if (*description != '\0') schema.set("description", description);
-  return schema;
-}
-
-JsonValue count(const char* description = "") {
-  return typed("integer", description).set("minimum", 0);
-}
-
-JsonValue or_null(JsonValue schema) {
-  return JsonValue().set("anyOf", JsonArray{std::move(schema), typed("null")});
-}
-
-JsonValue list(JsonValue items, const char* description = "") {
-  return typed("array", description).set("items", std::move(items));
-}
-
-JsonValue object(JsonObject members) {
-  JsonArray names;
-  for (const JsonMember& member : members)
-    names.emplace_back(member.name);
-  return typed("object")
-      .set("properties", std::move(members))
-      .set("required", std::move(names))
-      .set("additionalProperties", false);
-}
+using namespace schema;
 
 JsonObject counts() {
   return {{"runs", count("That began in the time.")},
@@ -46,8 +21,8 @@ JsonObject counts() {
           {"bytes_staged", count("Of the stages' segments.")},
           {"bytes_written", count("Sent to targets' servers.")},
           {"runs_without_use", count("Of which it is not known what they used.")},
-          {"cost", or_null(typed("string", "Exact to nine digits; null: there are no prices."))},
-          {"cost_per_million_rows", or_null(typed("string", "Of rows loaded."))}};
+          {"cost", or_null(text("Exact to nine digits; null: there are no prices."))},
+          {"cost_per_million_rows", or_null(text("Of rows loaded."))}};
 }
 
 JsonValue promise() {
@@ -70,16 +45,16 @@ JsonValue promise() {
 
 JsonValue report_schema() {
   JsonObject job = counts();
-  job.push_back({"job", typed("string")});
-  job.push_back({"steps", list(object({{"step", typed("string")},
-                                       {"times", count()},
-                                       {"p50_ms", count()},
-                                       {"p95_ms", count()}}))});
+  job.push_back({"job", text()});
+  job.push_back(
+      {"steps",
+       list(object(
+           {{"step", text()}, {"times", count()}, {"p50_ms", count()}, {"p95_ms", count()}}))});
   job.push_back({"promises", list(promise())});
-  job.push_back({"days_without_runs", list(typed("string"), "Days of UTC.")});
-  return object({{"from", typed("string", "UTC.")},
-                 {"to", typed("string", "UTC; itself left out.")},
-                 {"currency", or_null(typed("string"))},
+  job.push_back({"days_without_runs", list(text(), "Days of UTC.")});
+  return object({{"from", text("UTC.")},
+                 {"to", text("UTC; itself left out.")},
+                 {"currency", or_null(text())},
                  {"jobs", list(object(std::move(job)), "The worst first.")},
                  {"all", object(counts())}});
 }
