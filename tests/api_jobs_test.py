@@ -42,6 +42,24 @@ class JobsTest(ServedApi):
         self.assertEqual(("done", 3), (done["state"], done["result"]["streams"][0]["rows_loaded"]))
         self.assertIn("job.put", [deed["what"] for deed in self.get("/v1/audit")["deeds"]])
 
+    def test_a_job_reads_no_file_that_is_no_sql(self):
+        self.project.write("secrets/password", "hunter2")
+        for name in ("secrets/password", ".tidemark/secret.key", "tidemark.yaml"):
+            refused = self.put("made", MADE + f"transform: [{{sql: {name}}}]\n", If_None_Match="*")
+            self.assertEqual(422, refused.status, refused.body)
+            self.assertIn(b"is not the name of a file with SQL", refused.body)
+            self.assertNotIn(b"hunter2", refused.body)
+
+    def test_nothing_is_edited_while_the_project_has_faults(self):
+        self.new()
+        good = (self.project.dir / "tidemark.yaml").read_text()
+        self.project.write("tidemark.yaml", good + "workers: none\n")
+        refused = self.put("made", "nonsense: true\n", If_Match='"v1"')
+        self.assertEqual(422, refused.status, refused.body)
+        self.assertIn(b"tidemark.yaml", refused.body)
+        self.project.write("tidemark.yaml", good)
+        self.assertEqual(1, self.get("/v1/jobs/made")["version"])
+
     def test_every_command_sees_it(self):
         self.new()
         self.stop(signal.SIGKILL)

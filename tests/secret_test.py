@@ -205,6 +205,19 @@ class Vault(StoredAndKept):
         self.project.write("token", "s.next-canary")
         self.good("run", "orders")
 
+    def test_the_stores_password_may_be_there_too(self):
+        self.server.sql("create database kept")
+        self.project.write("tidemark.yaml", f"secrets: {{vault: {{address: \"{self.vault.address}\", "
+                           "token: \"${file:token}\"}}\n"
+                           f"store: {{postgres: host=127.0.0.1 port={self.server.port} dbname=kept user=etl, "
+                           "password: \"${vault:kv/sales/shop#password}\"}\n"
+                           "connections:\n  warehouse: {duckdb: warehouse.duckdb}\n"
+                           f"  shop: {{postgres: host=127.0.0.1 port={self.server.port} dbname=shop user=etl, "
+                           "password: \"${secret:shop}\"}\n")
+        code, _, err = self.give(PASSWORD, "secret", "set", "shop")
+        self.assertEqual(0, code, err)
+        self.good("run", "orders")
+
     def test_what_is_the_matter_is_told(self):
         self.vault.sealed = True
         self.refused("Vault is sealed")

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include "env/own_dir.h"
+
 namespace tidemark {
 namespace {
 
@@ -137,7 +139,7 @@ Result<KeyRing> KeyRingFile::change(const std::function<Result<bool>(KeyRing&)>&
     return user_error("secret.no_key", where() + " holds no key that can be used",
                       "set it to 64 hexadecimal digits, as `openssl rand -hex 32` prints them");
   }
-  TM_CHECK(files_.make_dirs_durably(place_.file.parent_path()));
+  TM_CHECK(make_own_dir(files_, place_.file.parent_path()));
   const std::filesystem::path lock_file = place_.file.string() + ".lock";
   const Descriptor lock(::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (lock.get() < 0 || ::flock(lock.get(), LOCK_EX) != 0)

@@ -93,6 +93,20 @@ Result<Secret> StoredSecrets::get(const std::string& name) {
   return *std::move(value);
 }
 
+// A first key is made for a first secret. Where there are some, theirs is elsewhere: beside a new
+// one they would be lost one by one.
+Result<KeyRing> StoredSecrets::ring_to_seal() {
+  TM_TRY(KeyRing ring, ring_.read());
+  if (!ring.empty()) return ring;
+  TM_TRY(const std::vector<SecretRecord> there, table_.list());
+  if (there.empty()) return ring_.read_or_make();
+  return user_error("secret.no_key",
+                    "the store has secrets that are sealed with key " + there.front().key +
+                        ", and there is no key in " + ring_.where(),
+                    "bring the key's file from where they were set (`secrets:` in tidemark.yaml "
+                    "says where it is), or remove them: `tidemark secret remove NAME`");
+}
+
 Result<SecretRecord> StoredSecrets::set(const std::string& name, const Secret& value,
                                         const Deed& by) {
   if (!is_secret_name(name)) {
@@ -103,7 +117,7 @@ Result<SecretRecord> StoredSecrets::set(const std::string& name, const Secret& v
     return user_error("user.bad_secret", "a secret has 1 byte to 64 KiB",
                       "give it on stdin: `tidemark secret set " + name + " < FILE`");
   }
-  TM_TRY(const KeyRing ring, ring_.read_or_make());
+  TM_TRY(const KeyRing ring, ring_to_seal());
   return table_.put(
       name, by.name,
       [&](const std::string& project, std::int64_t version) -> Result<Sealed> {
@@ -126,7 +140,7 @@ Result<std::vector<SecretRecord>> StoredSecrets::list() {
 
 Result<Rotation> StoredSecrets::rotate(const Deed& by, Cancel& cancel) {
   Rotation rotation;
-  TM_TRY(KeyRing ring, ring_.read_or_make());
+  TM_TRY(KeyRing ring, ring_to_seal());
   TM_TRY(const auto left, table_.not_sealed_by(ring.sealing().id(), 1));
   if (left.empty()) {
     const std::string before = ring.sealing().id();

@@ -54,6 +54,7 @@ class StoredSecrets {
  private:
   StoredSecrets(std::unique_ptr<SqlDatabase> database, KeyPlace place, Files& files)
       : database_(std::move(database)), table_(*database_), ring_(std::move(place), files) {}
+  Result<KeyRing> ring_to_seal();
   Result<std::int64_t> seal_all(const KeyRing& ring, Cancel& cancel);
 
   std::unique_ptr<SqlDatabase> database_;

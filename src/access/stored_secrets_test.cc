@@ -177,6 +177,10 @@ TEST_F(StoredSecretsTest, StoreAndKeyOpenElsewhere) {
   ASSERT_FALSE(without.ok());
   EXPECT_EQ(without.error().code, "secret.no_key");
   EXPECT_NE(without.error().message.find("none.key"), std::string::npos);
+  // Beside a new key those that are there would be lost.
+  EXPECT_EQ(secrets_->set("other", Secret("x"), by()).error().code, "secret.no_key");
+  EXPECT_EQ(secrets_->rotate(by(), cancel_).error().code, "secret.no_key");
+  EXPECT_FALSE(fs::exists(elsewhere / "none.key"));
 
   ::setenv("TIDEMARK_TEST_KEY", std::string(64, 'a').c_str(), 1);
   secrets_ = open_in(elsewhere, {{}, "TIDEMARK_TEST_KEY"});

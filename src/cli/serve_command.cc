@@ -245,6 +245,9 @@ class Served {
     const Service::Jobs jobs = shared(workspace_->jobs());
     TM_CHECK(keep_jobs(*store_, jobs, project, call_.around.clock));
     TM_CHECK(service.set_jobs(jobs));
+    TM_TRY(const auto edits,
+           open_store_database(project.store, project.root, around.files, call_.around.clock));
+    // Nothing may fail from here on that is not stopped by what is begun: it uses the service.
     TM_TRY(const auto commands,
            CommandServer::start(
                project.root, [&](const CommandLine& line, Cancel& cancel, Output& output) {
@@ -268,8 +271,6 @@ class Served {
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
                          api_ ? " at " + api_->address() : ""));
 
-    TM_TRY(const auto edits,
-           open_store_database(project.store, project.root, around.files, call_.around.clock));
     std::thread watcher([&] {
       watch(service, *edits);
       stopped_at_ = call_.around.clock.monotonic();

@@ -62,6 +62,12 @@ Result<Faults> new_faults(const JobEditParts& parts, const JobEdit& edit, const 
   TM_TRY(const auto engine, parts.engine.connect());
   Faults faults = faults_with(parts, *engine, texts);
   if (faults.empty()) return faults;
+  // Where the project itself cannot be read jobs of the store are not looked at.
+  Faults of_project;
+  for (const SpecFault& fault : faults.list()) {
+    if (fault.file == parts.project.file) of_project.add(fault);
+  }
+  if (!of_project.empty()) return of_project;
   const Faults before = faults_with(parts, *engine, texts_of(all));
   Faults brought;
   for (const SpecFault& fault : faults.list()) {

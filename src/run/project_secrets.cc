@@ -34,27 +34,39 @@ Result<Secret> ProjectSecrets::get(SecretPlace place, const std::string& name) {
   return stored == nullptr ? StoredSecrets::unknown(name) : stored->get(name);
 }
 
+// Both are opened without the mutex: the password of the store, and the token for Vault, may be
+// asked for here.
 Result<StoredSecrets*> ProjectSecrets::stored() {
-  const std::lock_guard guard(mutex_);
-  TM_ASSERT(project_.has_value());
-  if (stored_ == nullptr) {
-    // Who only asks makes no store.
-    TM_TRY(const bool is_there, has_project_store(project_->store, project_->root));
-    if (!is_there) return static_cast<StoredSecrets*>(nullptr);
-    TM_TRY(stored_, open_secrets(*project_, files_, clock_));
+  const ProjectSpec project = known();
+  {
+    const std::lock_guard guard(mutex_);
+    if (stored_ != nullptr) return stored_.get();
   }
+  // Who only asks makes no store.
+  TM_TRY(const bool is_there, has_project_store(project.store, project.root));
+  if (!is_there) return static_cast<StoredSecrets*>(nullptr);
+  TM_TRY(auto opened, open_secrets(project, files_, clock_));
+  const std::lock_guard guard(mutex_);
+  if (stored_ == nullptr) stored_ = std::move(opened);
   return stored_.get();
 }
 
 Result<const Vault*> ProjectSecrets::vault() {
+  const ProjectSpec project = known();
+  TM_ASSERT(project.secrets.vault.has_value());
   const std::lock_guard guard(mutex_);
-  TM_ASSERT(project_.has_value() && project_->secrets.vault.has_value());
   if (vault_ == nullptr) {
-    VaultSpec spec = *project_->secrets.vault;
-    if (!spec.ca.empty()) spec.ca = (project_->root / spec.ca).string();
+    VaultSpec spec = *project.secrets.vault;
+    if (!spec.ca.empty()) spec.ca = (project.root / spec.ca).string();
     TM_TRY(vault_, Vault::make(std::move(spec), clock_));
   }
   return static_cast<const Vault*>(vault_.get());
+}
+
+ProjectSpec ProjectSecrets::known() {
+  const std::lock_guard guard(mutex_);
+  TM_ASSERT(project_.has_value());
+  return *project_;
 }
 
 }  // namespace tidemark

@@ -36,6 +36,7 @@ class ProjectSecrets {
   Result<Secret> get(SecretPlace place, const std::string& name);
 
  private:
+  ProjectSpec known();
   Result<StoredSecrets*> stored();  // null while there is no store
   Result<const Vault*> vault();
 

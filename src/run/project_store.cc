@@ -1,5 +1,6 @@
 #include "run/project_store.h"
 
+#include "env/own_dir.h"
 #include "store/postgres_database.h"
 #include "store/postgres_look.h"
 #include "store/sqlite_database.h"
@@ -35,7 +36,7 @@ Result<std::unique_ptr<SqlDatabase>> open_store_database(const StoreSpec& store,
                                                          const std::filesystem::path& root,
                                                          Files& files, const Clock& clock) {
   if (const auto file = store_file(store, root)) {
-    TM_CHECK(files.make_dirs_durably(file->parent_path()));
+    TM_CHECK(make_own_dir(files, file->parent_path()));
     return open_sqlite_database(*file, clock);
   }
   return open_postgres_database(postgres_options(store), clock);

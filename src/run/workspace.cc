@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "env/own_dir.h"
 #include "env/process.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
@@ -123,14 +124,8 @@ Status Workspace::claim(const std::string& command, std::chrono::milliseconds wa
   wait_ = wait;
   if (held_->lock) return {};
   const std::filesystem::path folder = project().root / state_folder;
-  std::error_code code;
-  const bool is_new = !std::filesystem::exists(folder, code);
-  TM_CHECK(around_.files.make_dirs_durably(folder));
   // It holds the store, with what tokens and secrets are known by, and stages with rows.
-  if (is_new) {
-    std::filesystem::permissions(folder, std::filesystem::perms::owner_all, code);
-    if (code) return file_error("keep from others", folder, code.value());
-  }
+  TM_CHECK(make_own_dir(around_.files, folder));
   TM_TRY(OwnerLock lock,
          OwnerLock::acquire(folder, {::getpid(), {}, command}, wait, around_.clock, cancel));
   held_->lock.emplace(std::move(lock));
@@ -252,6 +247,8 @@ Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observ
                           Cancel& cancel) {
   TM_ASSERT(held_->lock.has_value());
   if (recovered_) return {};
+  // Jobs that stand there and are not known are not gone.
+  if (store_unasked()) return *store_unasked();
   if (project().stage.shared && around_.owner == nullptr) {
     TM_TRY(Store * store, this->store());
     TM_TRY(const SharedStage stage,
@@ -331,6 +328,8 @@ Result<std::vector<std::filesystem::path>> Workspace::refused_files(const JobNam
 }
 
 Result<StageSurvey> Workspace::survey_stages(const StageFilter& filter, Cancel& cancel) {
+  // Jobs that stand there and are not known are not gone.
+  if (store_unasked()) return *store_unasked();
   Store* history = nullptr;
   if (has_store()) {
     TM_TRY(history, store());

@@ -57,6 +57,17 @@ TEST(OwnSql, AFileOfTheEnginesSqlIsCheckedInItsOwnPlace) {
               ElementsAre("jobs/orders.sql:2:6: this is not valid SQL: `wrong` is wrong"));
 }
 
+TEST(OwnSql, AFileThatIsNoSqlIsNotRead) {
+  for (const std::string name : {"secrets/password", ".hidden/a.sql", "jobs/../.hidden/a.sql"}) {
+    TestProject project;
+    write_job(project, "{connection: lake, query: " + name + "}");
+    project.write("secrets/password", "hunter2").write(".hidden/a.sql", "hunter2");
+    const std::vector<std::string> faults = faults_of(project);
+    ASSERT_EQ(faults.size(), 1U) << name;
+    EXPECT_EQ(faults.front().find("hunter2"), std::string::npos) << faults.front();
+  }
+}
+
 TEST(OwnSql, StepsAndRulesAreTheEnginesWhateverTheSource) {
   TestProject project;
   write_job(project, "{connection: shop, query: select 1}",

@@ -74,6 +74,16 @@ std::optional<SqlText> ReadContext::sql_file(const YamlNode& scalar) {
           "keep SQL files in the project folder");
     return std::nullopt;
   }
+  // A text may come from somebody who has not the folder, and what is no SQL is quoted in faults.
+  const bool is_hidden = std::any_of(name.begin(), name.end(), [](const auto& part) {
+    return part.native().starts_with('.') && part != ".";
+  });
+  if (parts_.texts == nullptr && (name.extension() != ".sql" || is_hidden)) {
+    fault(scalar.at, "`" + scalar.text + "` is not the name of a file with SQL",
+          "such a name ends in `.sql`, and no part of it begins with a dot; SQL written here "
+          "directly needs a blank in it");
+    return std::nullopt;
+  }
   // A job that stands in the store reads what it would read as a file.
   const std::filesystem::path folder =
       is_stored_file(parts_.file) ? "jobs" : std::filesystem::path(parts_.file).parent_path();
