@@ -35,6 +35,7 @@ class JobsTest(ServedApi):
         made = self.new()
         self.assertEqual("/v1/jobs/made", made.headers["Location"])
         self.assertEqual((1, MADE, "editor"), tuple(made.json[word] for word in ("version", "text", "by")))
+        self.assertTrue(made.json["served"])
         job = self.get("/v1/jobs/made")
         self.assertEqual(("store", 1, MADE), (job["place"], job["version"], job["text"]))
         self.assertEqual(["made", "orders"], [job["job"] for job in self.get("/v1/jobs")["jobs"]])
@@ -138,7 +139,7 @@ class JobsTest(ServedApi):
 
     def test_what_was_wrong_before_does_not_hinder(self):
         self.project.write("jobs/broken.yaml", "from: nothing\n")
-        self.new()
+        self.assertFalse(self.new().json["served"])  # until the file is mended
         self.assertEqual(2, self.command("validate").code)
         self.assertEqual(1, self.get("/v1/jobs/made/versions")["versions"][0]["version"])
 
@@ -161,7 +162,9 @@ class JobsTest(ServedApi):
         self.new()
         self.assertEqual((428, "api.no_if_match"), self.refusal("DELETE", "/v1/jobs/made", If_None_Match="*"))
         self.assertEqual((412, "user.job_changed"), self.refusal("DELETE", "/v1/jobs/made", If_Match='"v7"'))
-        self.assertEqual(204, self.ask("DELETE", "/v1/jobs/made", "editor", If_Match='"v1"').status)
+        gone = self.ask("DELETE", "/v1/jobs/made", "editor", If_Match='"v1"')
+        self.assertEqual(200, gone.status, gone.body)
+        self.assertEqual((2, None, True), tuple(gone.json[word] for word in ("version", "text", "served")))
         self.assertEqual((404, "user.no_job"), self.refusal("GET", "/v1/jobs/made"))
         self.assertEqual((404, "user.no_job"), self.refusal("DELETE", "/v1/jobs/made", If_Match='"v1"'))
         self.assertEqual([True, False], [one["is_out"] for one in self.get("/v1/jobs/made/versions")["versions"]])

@@ -46,6 +46,8 @@ struct Deed {
   std::string what;  // as `run.start`
   std::string on;    // as a job's name; empty: the project
   int status = 0;    // of HTTP; 0: a command
+  // For want of a token, a role or a right: nothing was done.
+  bool is_refusal = false;
 };
 
 // Any thread; blocking, but who was let in lately is known without the store.
@@ -58,9 +60,9 @@ class Access {
   // The same where it can be told without waiting for anything; else nothing.
   virtual std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
                                                          std::string_view peer) = 0;
-  // Kept for the audit log, before the answer goes out where something was changed. What was
-  // refused (401, 403, 429) is kept within a minute or so, with others that are alike, and this
-  // does not wait for the store then.
+  // Kept for the audit log, before the answer goes out where something was changed. A refusal is
+  // kept within a minute or so, with others that are alike, and this does not wait for the store
+  // then.
   virtual Status note(const Deed& deed) = 0;
 };
 

@@ -175,8 +175,7 @@ void StoreAccess::remember_use(const TokenRecord& token, UtcMicros now) {
 }
 
 Status StoreAccess::note(const Deed& deed) {
-  const bool is_refusal = deed.status == 401 || deed.status == 403 || deed.status == 429;
-  if (!is_refusal) return log_.append(entry_of(deed));
+  if (!deed.is_refusal) return log_.append(entry_of(deed));
   refused_.add(deed);
   return {};
 }

@@ -254,12 +254,25 @@ TEST_F(StoreAccessTest, EverythingIsAccountedFor) {
   EXPECT_EQ(entries[2].on, "ci " + made.record.id);
 }
 
+TEST_F(StoreAccessTest, WhatIsARefusalIsSaidAndNotReadFromTheStatus) {
+  ASSERT_TRUE(access_->note({"r", "t1", "ci", here, "run.start", "orders", 429}).ok());
+  ASSERT_EQ(access_->audit({.limit = 10})->size(), 1U) << "a deed is there at once";
+  ASSERT_TRUE(access_->note({"r", "t1", "ci", here, "get_job", "secret", 404, true}).ok());
+  EXPECT_EQ(access_->audit({.limit = 10})->size(), 1U) << "a refusal waits";
+  ASSERT_TRUE(access_->write_refusals().ok());
+  const auto entries = access_->audit({.limit = 10}).value();
+  const AuditEntry* const refused = entry_on(entries, "get_job secret, 1 time");
+  ASSERT_NE(refused, nullptr);
+  EXPECT_EQ(refused->what, "access.refused");
+  EXPECT_EQ(refused->status, 404);
+}
+
 TEST_F(StoreAccessTest, AFloodOfRefusalsIsOneEntryOfThoseThatAreAlike) {
-  Deed denied{"r", "", "", here, "access.denied", "", 401};
+  Deed denied{"r", "", "", here, "access.denied", "", 401, true};
   const int before = asked_;
   for (int i = 0; i < 5'000; ++i)
     ASSERT_TRUE(access_->note(denied).ok());
-  Deed role{"r", "t1", "ci", here, "run.start", "orders", 403};
+  Deed role{"r", "t1", "ci", here, "run.start", "orders", 403, true};
   ASSERT_TRUE(access_->note(role).ok());
   EXPECT_EQ(asked_, before) << "nobody waits for the store";
   ASSERT_TRUE(access_->write_refusals().ok());
@@ -279,7 +292,7 @@ TEST_F(StoreAccessTest, AFloodOfRefusalsIsOneEntryOfThoseThatAreAlike) {
 
 TEST_F(StoreAccessTest, RefusalsOfManyAddressesAreCountedTogether) {
   for (int i = 0; i < 1'000; ++i) {
-    const Deed denied{"", "", "", "2001:db8::" + std::to_string(i), "access.denied", "", 401};
+    const Deed denied{"", "", "", "2001:db8::" + std::to_string(i), "access.denied", "", 401, true};
     ASSERT_TRUE(access_->note(denied).ok());
   }
   access_ = open();  // the end of the one before writes what is left
@@ -289,7 +302,7 @@ TEST_F(StoreAccessTest, RefusalsOfManyAddressesAreCountedTogether) {
 }
 
 TEST_F(StoreAccessTest, RefusalsThatCannotBeWrittenAreKept) {
-  const Deed denied{"", "", "", here, "access.denied", "", 401};
+  const Deed denied{"", "", "", here, "access.denied", "", 401, true};
   ASSERT_TRUE(access_->note(denied).ok());
   is_down_ = true;
   EXPECT_FALSE(access_->write_refusals().ok());

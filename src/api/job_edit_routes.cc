@@ -16,6 +16,10 @@ JsonValue document(const StoredJob& job) {
   return json.set("by", job.set_by).set("at", to_text(job.set_at));
 }
 
+JsonValue edited_document(const EditedJob& edited) {
+  return document(edited.job).set("served", edited.is_served);
+}
+
 HttpResponse tagged(HttpResponse response, const StoredJob& job) {
   response.headers.push_back({"ETag", version_tag(job.version)});
   return response;
@@ -86,7 +90,7 @@ Answer put_job(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(edit.of, version_edited(context, request, true));
   TM_TRY(const EditedJob edited, context.edit_job(edit));
   if (!edited.faults.empty()) return faulty(request, edited);
-  const JsonValue json = document(edited.job);
+  const JsonValue json = edited_document(edited);
   if (*edit.of != 0) return tagged(json_answer(200, json), edited.job);
   return tagged(made_answer(201, "/v1/jobs/" + edit.job, json), edited.job);
 }
@@ -98,7 +102,7 @@ Answer delete_job(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(edit.of, version_edited(context, request, false));
   TM_TRY(const EditedJob edited, context.edit_job(edit));
   if (!edited.faults.empty()) return faulty(request, edited);
-  return HttpResponse{204, {}, {}};
+  return json_answer(200, edited_document(edited));
 }
 
 Answer list_job_versions(const ApiContext& context, const ApiRequest& request) {

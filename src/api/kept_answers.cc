@@ -25,6 +25,11 @@ StoredAnswer stored(const HttpResponse& response) {
           response.body};
 }
 
+// A run, which was perhaps not begun. A fault promises none.
+bool is_promise(const StoredAnswer& answer) {
+  return answer.status < 400;
+}
+
 Error in_progress() {
   return user_error("api.in_progress",
                     "the request with that Idempotency-Key is being done at this moment",
@@ -50,16 +55,18 @@ Result<KeptAnswers::Begun> KeptAnswers::decide(const AnswerKey& key, const Asked
                       "the Idempotency-Key `" + key.key + "` was sent with another request",
                       "send another key with each request, and the same only with the same");
   if (done_now_.contains(key)) return in_progress();
-  // A run that was promised, and perhaps not begun.
-  const bool is_left = found.owner_is_gone && asked.begins_run;
-  if (before.answer && !is_left) return Begun{response_of(*before.answer), {}, false};
-  if (!before.answer && before.owner != me && !found.owner_is_gone && !found.is_old)
-    return in_progress();
+  // Of an owner elsewhere nobody is certain that it is gone: one that is old counts as gone, also
+  // where it answered. What it promised is looked for then, and not begun where it is there.
+  const bool is_left = before.owner != me && (found.owner_is_gone || found.is_old);
+  if (before.answer && !(is_left && asked.begins_run && is_promise(*before.answer)))
+    return Begun{response_of(*before.answer), {}, false};
+  if (!before.answer && before.owner != me && !is_left) return in_progress();
   if (!asked.begins_run)
     return user_error("api.unknown_outcome",
                       "the service ended while the request with that Idempotency-Key was done",
                       "look whether it was, and send it with another key where it was not");
-  TM_CHECK(table_.take_over(key, me));
+  TM_TRY(const bool is_mine, table_.take_over(key, before.owner, me));
+  if (!is_mine) return in_progress();  // another process was quicker
   return Begun{{}, before.id, true};
 }
 

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "api/route.h"
+
 namespace tidemark {
 namespace {
 
@@ -34,6 +36,7 @@ constexpr std::array code_statuses{
     // Who asks.
     CodeStatus{"access.denied", 401},
     CodeStatus{"access.locked", 429},
+    CodeStatus{other_job_code, 404},
     CodeStatus{"access.", 403},
     // What is asked for is not there.
     CodeStatus{"run.unknown", 404},
@@ -143,12 +146,14 @@ std::string_view status_words(int status) {
 namespace {
 
 JsonValue document(int status, const Error& error, std::string_view request_id) {
+  // Nobody is told that a job is there which its token is not for.
+  const std::string code = error.code == other_job_code ? "user.no_job" : error.code;
   JsonArray context;
   for (const std::string& what : error.context)
     context.emplace_back(what);
   JsonValue json;
   json.set("type", "about:blank").set("title", status_words(status)).set("status", status);
-  json.set("detail", error.message).set("code", error.code).set("fault", to_string(error.fault));
+  json.set("detail", error.message).set("code", code).set("fault", to_string(error.fault));
   json.set("hint", error.hint).set("context", std::move(context));
   return json.set("request_id", request_id);
 }

@@ -49,7 +49,9 @@ Result<std::string> ApiRequest::word(const char* name,
 
 Status check_job(const Principal& who, const std::string& job) {
   if (who.is_for(job)) return {};
-  return no_job(job);
+  Error refused = no_job(job);
+  refused.code = other_job_code;
+  return refused;
 }
 
 Error no_job(const std::string& job) {

@@ -78,7 +78,9 @@ struct Route {
   bool takes_yaml = false;
 };
 
-// A job that a token is not for is to it as if it were not there: `user.no_job`.
+// A job that a token is not for is to it as if it were not there: its client is told
+// `user.no_job`. The code here is another, so that it stands in the audit log as refused.
+inline constexpr const char* other_job_code = "access.other_job";
 Status check_job(const Principal& who, const std::string& job);
 Error no_job(const std::string& job);
 

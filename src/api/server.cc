@@ -62,6 +62,11 @@ bool is_settled(int status) {
   return status < 500 && status != 401 && status != 403 && status != 409 && status != 429;
 }
 
+// For want of a token, a role or a right.
+bool is_refusal(const Error& error) {
+  return error.code.starts_with("access.");
+}
+
 // Whom or what a deed was on, for the audit log.
 std::string object_of(const std::map<std::string, std::string>& path) {
   return path.empty() ? std::string() : path.begin()->second;
@@ -142,12 +147,13 @@ std::string Api::client_of(const HttpRequest& raw) const {
 }
 
 void Api::note_refusal(const Error& error, const HttpRequest& raw, const std::string& id) {
-  if (!error.code.starts_with("access.")) return;
+  if (!is_refusal(error)) return;
   Deed deed;
   deed.request = id;
   deed.peer = client_of(raw);
   deed.what = error.code;
   deed.status = status_of(error);
+  deed.is_refusal = true;
   // It is refused either way.
   static_cast<void>(parts_.access.note(deed));
 }
@@ -160,7 +166,7 @@ Status Api::check_role(const Entered& entered, const HttpRequest& raw, const std
       "the token `" + entered.who.token + "` is of a " + std::string(to_string(entered.who.role)) +
           ", and this takes the role " + std::string(to_string(*route.role)),
       "ask who has the role, or for a token that has it");
-  TM_CHECK(note(entered, raw, id, status_of(refused)));
+  TM_CHECK(note(entered, raw, id, status_of(refused), true));
   return refused;
 }
 
@@ -214,9 +220,9 @@ void Api::handle(HttpExchange& exchange) {
   if (!may.ok()) return answer(problem(may.error(), id));
   const auto request = read(raw, *entered, id);
   if (!request.ok()) {
-    const int status = status_of(request.error());
-    if (status == 403) static_cast<void>(note(*entered, raw, id, status));
-    return answer(problem(request.error(), id));
+    const Error& error = request.error();
+    if (is_refusal(error)) static_cast<void>(note(*entered, raw, id, status_of(error), true));
+    return answer(problem(error, id));
   }
   if (!entered->route->stream) return answer(perform(*entered, *request, raw));
   if (raw.method == "HEAD") return answer({200, {{"Content-Type", "text/event-stream"}}, {}});
@@ -305,14 +311,15 @@ Api::Answered Api::answer(const Entered& entered, const ApiRequest& asked, const
   auto answered = entered.route->answer(request);
   HttpResponse response =
       answered.ok() ? *std::move(answered) : problem(answered.error(), request.id);
-  if (*entered.route->deed == '\0') return {std::move(response), {}};
+  const bool is_refused = !answered.ok() && is_refusal(answered.error());
+  if (*entered.route->deed == '\0' && !is_refused) return {std::move(response), {}};
   // Who did what is kept before anybody is told that it was done.
-  Status noted = note(entered, raw, request.id, response.status);
+  Status noted = note(entered, raw, request.id, response.status, is_refused);
   return {std::move(response), std::move(noted)};
 }
 
-Status Api::note(const Entered& entered, const HttpRequest& raw, const std::string& id,
-                 int status) {
+Status Api::note(const Entered& entered, const HttpRequest& raw, const std::string& id, int status,
+                 bool is_refused) {
   Deed deed;
   deed.request = id;
   deed.token = entered.who.token;
@@ -321,6 +328,7 @@ Status Api::note(const Entered& entered, const HttpRequest& raw, const std::stri
   deed.what = *entered.route->deed == '\0' ? entered.route->operation : entered.route->deed;
   deed.on = object_of(entered.match.path);
   deed.status = status;
+  deed.is_refusal = is_refused;
   parts_.say("request " + id + ": " + deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " +
              deed.name + ": " + std::to_string(status));
   Status noted = parts_.access.note(deed);

@@ -102,6 +102,7 @@ class ApiTest : public testing::Test {
     return {{"GET", "/health/live", "live", std::nullopt, Reach::each, {}, 0, same},
             {"GET", "/v1/jobs/{job}", "get_job", Role::viewer, Reach::job, {"limit"}, 0, same},
             {"GET", "/v1/count", "count", Role::viewer, Reach::project, {}, 0, say},
+            {"GET", "/v1/fails", "fails", Role::viewer, Reach::each, {}, 0, begin},
             start};
   }
   HttpRequest asking(const std::string& method, const std::string& target,
@@ -196,6 +197,7 @@ TEST_F(ApiTest, ARoleThatMayNotIsRefusedAndNoted) {
   EXPECT_EQ(access_.deeds[0].what, "run.start");
   EXPECT_EQ(access_.deeds[0].on, "orders");
   EXPECT_EQ(access_.deeds[0].status, 403);
+  EXPECT_TRUE(access_.deeds[0].is_refusal);
   EXPECT_TRUE(asked_.empty());
 }
 
@@ -204,7 +206,26 @@ TEST_F(ApiTest, ATokenForSomeJobsSeesNoOthersAndNotTheProject) {
   const HttpResponse other = ask("GET", "/v1/jobs/secret", "viewer:orders");
   EXPECT_EQ(other.status, 404);
   EXPECT_EQ(code(other), "user.no_job");
+  EXPECT_EQ(other.body.find("access."), std::string::npos);
+  ASSERT_EQ(access_.deeds.size(), 1U) << "the log knows it, the client does not";
+  EXPECT_EQ(access_.deeds[0].what, "get_job");
+  EXPECT_EQ(access_.deeds[0].on, "secret");
+  EXPECT_EQ(access_.deeds[0].status, 404);
+  EXPECT_TRUE(access_.deeds[0].is_refusal);
   EXPECT_EQ(code(ask("GET", "/v1/count", "viewer:orders")), "access.other_jobs");
+}
+
+TEST_F(ApiTest, WhatAHandlerRefusesIsNotedAndWhatIsNotThereIsNot) {
+  Principal who;
+  who.jobs = {"orders"};
+  fail_with_ = check_job(who, "secret").error();
+  EXPECT_EQ(code(ask("GET", "/v1/fails")), "user.no_job");
+  ASSERT_EQ(access_.deeds.size(), 1U);
+  EXPECT_EQ(access_.deeds[0].what, "fails");
+  EXPECT_TRUE(access_.deeds[0].is_refusal);
+  fail_with_ = no_job("nobodys");
+  EXPECT_EQ(code(ask("GET", "/v1/fails")), "user.no_job");
+  EXPECT_EQ(access_.deeds.size(), 1U);
 }
 
 TEST_F(ApiTest, PathsAndMethodsThatAreNotThereSayWhatIs) {
@@ -297,6 +318,7 @@ TEST_F(ApiTest, WhoComesWithoutATokenIsNoted) {
   ASSERT_EQ(access_.deeds.size(), 3U);
   EXPECT_EQ(access_.deeds[0].what, "access.denied");
   EXPECT_EQ(access_.deeds[0].status, 401);
+  EXPECT_TRUE(access_.deeds[0].is_refusal);
   EXPECT_EQ(access_.deeds[0].peer, "127.0.0.1");
   EXPECT_EQ(access_.deeds[1].what, "access.denied");
   EXPECT_EQ(access_.deeds[2].what, "count");
@@ -343,6 +365,7 @@ TEST_F(ApiTest, WhoDidWhatIsNotedBeforeItIsAnswered) {
   EXPECT_EQ(deed.token, "id-operator");
   EXPECT_EQ(deed.peer, "127.0.0.1");
   EXPECT_EQ(deed.status, 202);
+  EXPECT_FALSE(deed.is_refusal);
   access_.fails = true;
   const HttpResponse response = start("k2");
   EXPECT_EQ(response.status, 503);

@@ -233,7 +233,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
         TM_TRY(EditedJob edited, edit_job({served.workspace.project(), served.around.catalog,
                                            served.workspace.engine(), *store},
                                           edit));
-        if (edited.faults.empty()) served.wait_for_look(edited.edit);
+        if (edited.faults.empty()) edited.is_served = served.wait_for_look(edited.edit);
         return edited;
       }});
   parts->api = std::make_unique<Api>(ApiParts{*parts->access, around.clock, around.randomness,

@@ -32,8 +32,8 @@ struct ServedParts {
   ServiceMetrics& metrics;
   const Cancel& stop;  // the service leaves
   std::function<void(const std::string&)> say;
-  // Blocks until that edit of a job in the store is served, or has to wait.
-  std::function<void(std::int64_t edit)> wait_for_look;
+  // Blocks until that edit of a job in the store is served, or has to wait: false.
+  std::function<bool(std::int64_t edit)> wait_for_look;
 };
 
 // Owned by who serves. The methods from one thread each.

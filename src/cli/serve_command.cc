@@ -265,7 +265,7 @@ class Served {
                                    metrics_,
                                    stop_,
                                    [&](const std::string& text) { log_.say(text); },
-                                   [&](std::int64_t edit) { wait_for_look(edit); }};
+                                   [&](std::int64_t edit) { return wait_for_look(edit); }};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     rules_->start(service, *workspace_, jobs);
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
@@ -405,6 +405,7 @@ class Served {
     const ProjectSpec& project = workspace_->project();
     JobWatch watch(project, call_.around.catalog, edits, workspace_->stored_edit());
     bool settings = false;
+    bool is_faulty = false;                // as the files are now
     std::optional<Service::Jobs> untaken;  // what the store could not be told yet
     std::chrono::nanoseconds pause = watch_pause_min;
     while (!stop_.requested()) {
@@ -415,14 +416,15 @@ class Served {
           watch_pause_min, (call_.around.clock.monotonic() - begun) * watch_pause_of_look);
       if (!changed) {
         if (untaken && take_up(service, *untaken).ok()) untaken.reset();
-        looked_at_ = watch.edited();
+        has_looked(watch.edited(), !is_faulty && !untaken);
         continue;
       }
       settings = settings || changed->settings;  // also of a look at which there were faults
-      if (!changed->loaded.faults.empty()) {
+      is_faulty = !changed->loaded.faults.empty();
+      if (is_faulty) {
         log_.say("the project's files have faults; all stays as it was\n" +
                  changed->loaded.faults.print());
-        looked_at_ = watch.edited();
+        has_looked(watch.edited(), false);
         continue;
       }
       if (settings) {
@@ -436,7 +438,7 @@ class Served {
       untaken = taken.ok() ? std::nullopt : std::optional(edited);
       if (!taken.ok())
         log_.say("the change is taken up when the store answers: " + taken.error().describe());
-      looked_at_ = watch.edited();
+      has_looked(watch.edited(), taken.ok());
     }
   }
 
@@ -448,12 +450,20 @@ class Served {
       call_.around.clock.sleep(watch_rest);
   }
 
-  // Until what was edited in the store is served, or is known to have to wait. From any thread.
-  void wait_for_look(std::int64_t edit) {
+  // In this order: who sees that it was looked at sees then whether it is served.
+  void has_looked(std::int64_t edit, bool is_served) {
+    if (is_served) served_edit_ = edit;
+    looked_at_ = edit;
+  }
+
+  // Until what was edited in the store is served: true; or is known to have to wait. From any
+  // thread.
+  bool wait_for_look(std::int64_t edit) {
     asked_to_look_ = true;
     const auto until = call_.around.clock.monotonic() + wait_for_look_max;
     while (!stop_.requested() && looked_at_ < edit && call_.around.clock.monotonic() < until)
       call_.around.clock.sleep(watch_rest);
+    return served_edit_ >= edit;
   }
 
   Status take_up(Service& service, const Service::Jobs& edited) {
@@ -483,6 +493,7 @@ class Served {
   bool settings_changed_ = false;          // written by the watcher, read after it
   std::atomic<std::int64_t> looked_at_{
       0};  // the edit of the store's jobs that the watcher has seen
+  std::atomic<std::int64_t> served_edit_{0};  // the last one that is served
   std::atomic<bool> asked_to_look_{false};
 };
 

@@ -34,8 +34,9 @@ struct JobEdit {
 
 struct EditedJob {
   StoredJob job;
-  std::int64_t edit = 0;  // of all jobs
-  Faults faults;          // that the edit would bring; where there are some, nothing was stored
+  std::int64_t edit = 0;   // of all jobs
+  Faults faults;           // that the edit would bring; where there are some, nothing was stored
+  bool is_served = false;  // a service that made the edit works by it already
 };
 
 struct JobEditParts {

@@ -7,30 +7,25 @@ UtcMicros before(UtcMicros now, std::chrono::microseconds by) {
   return UtcMicros(now.get() - by.count());
 }
 
-// What is past its time, and the oldest where there are too many.
-Status make_room(SqlSession& session, UtcMicros now) {
+Status forget_old(SqlSession& session, UtcMicros now) {
   TM_TRY(auto old, session.prepare("DELETE FROM etl_api_answers WHERE begun_at < ?"));
-  TM_CHECK(old.bind_text(0, to_text(before(now, AnswerTable::kept_for))).run());
-  TM_TRY(auto rows, session.prepare("SELECT count(*) FROM etl_api_answers"));
-  TM_TRY(const bool has_row, rows.step());
-  const std::int64_t many = has_row ? rows.int64_at(0) - AnswerTable::kept_max + 1 : 0;
+  return old.bind_text(0, to_text(before(now, AnswerTable::kept_for))).run();
+}
+
+// For one more of that token: its oldest answers go, and those of others stay. What is not answered
+// yet stays too: without it nobody could tell whether it was done.
+Status make_room(SqlSession& session, const std::string& token, std::int64_t keep) {
+  TM_TRY(auto rows, session.prepare("SELECT count(*) FROM etl_api_answers WHERE token_id = ? AND "
+                                    "status IS NOT NULL"));
+  TM_TRY(const bool has_row, rows.bind_text(0, token).step());
+  const std::int64_t many = has_row ? rows.int64_at(0) - keep + 1 : 0;
   if (many <= 0) return {};
-  TM_TRY(auto oldest,
-         session.prepare("SELECT token_id, answer_key FROM etl_api_answers ORDER BY begun_at, "
-                         "token_id, answer_key LIMIT ?"));
-  oldest.bind_int64(0, many);
-  std::vector<AnswerKey> gone;
-  while (true) {
-    TM_TRY(const bool more, oldest.step());
-    if (!more) break;
-    gone.push_back({std::string(oldest.text_at(0)), std::string(oldest.text_at(1))});
-  }
-  for (const AnswerKey& key : gone) {
-    TM_TRY(auto forget, session.prepare("DELETE FROM etl_api_answers WHERE token_id = ? AND "
-                                        "answer_key = ?"));
-    TM_CHECK(forget.bind_text(0, key.token).bind_text(1, key.key).run());
-  }
-  return {};
+  TM_TRY(
+      auto oldest,
+      session.prepare("DELETE FROM etl_api_answers WHERE token_id = ?1 AND answer_key IN (SELECT "
+                      "answer_key FROM etl_api_answers WHERE token_id = ?1 AND status IS NOT "
+                      "NULL ORDER BY begun_at, answer_key LIMIT ?2)"));
+  return oldest.bind_text(0, token).bind_int64(1, many).run();
 }
 
 Result<std::optional<AskedRequest>> find(SqlSession& session, const AnswerKey& key) {
@@ -71,11 +66,12 @@ Result<BegunRequest> AnswerTable::begin(const AnswerKey& key, const AskedRequest
   TM_CHECK(database_.write([&](SqlSession& session) -> Status {
     begun = {};
     TM_TRY(const UtcMicros now, session.now());
-    TM_CHECK(make_room(session, now));
+    TM_CHECK(forget_old(session, now));
     TM_TRY(auto found, find(session, key));
     begun.is_new = !found;
     begun.request = found ? *std::move(found) : asked;
     if (begun.is_new) {
+      TM_CHECK(make_room(session, key.token, keep_));
       begun.request.begun_at = now;
       return insert(session, key, begun.request);
     }
@@ -97,8 +93,26 @@ Status AnswerTable::run(const std::string& sql, const AnswerKey& key,
   });
 }
 
-Status AnswerTable::take_over(const AnswerKey& key, const std::string& owner) {
-  return run("UPDATE etl_api_answers SET owner = ?3, status = NULL", key, {owner});
+// Several may find at the same moment that it was left: one of them has it.
+Result<bool> AnswerTable::take_over(const AnswerKey& key, const std::string& before,
+                                    const std::string& owner) {
+  bool is_taken = false;
+  TM_CHECK(database_.write([&](SqlSession& session) -> Status {
+    is_taken = false;
+    TM_TRY(const UtcMicros now, session.now());
+    TM_TRY(auto statement,
+           session.prepare("UPDATE etl_api_answers SET owner = ?4, begun_at = ?5, status = NULL "
+                           "WHERE token_id = ?1 AND answer_key = ?2 AND owner = ?3"));
+    TM_CHECK(statement.bind_text(0, key.token)
+                 .bind_text(1, key.key)
+                 .bind_text(2, before)
+                 .bind_text(3, owner)
+                 .bind_text(4, to_text(now))
+                 .run());
+    is_taken = session.changed_rows() == 1;
+    return {};
+  }));
+  return is_taken;
 }
 
 Status AnswerTable::keep(const AnswerKey& key, const StoredAnswer& answer) {

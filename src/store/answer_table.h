@@ -49,16 +49,18 @@ struct BegunRequest {
 class AnswerTable {
  public:
   static constexpr std::chrono::hours kept_for{24};
-  static constexpr std::int64_t kept_max = 10'000;
+  static constexpr std::int64_t kept_max = 10'000;  // of a token; those not answered yet beside it
   // A request is answered within this time, or its process is gone or stuck.
   static constexpr std::chrono::minutes answered_within{5};
 
-  explicit AnswerTable(SqlDatabase& database) : database_(database) {}
+  explicit AnswerTable(SqlDatabase& database, std::int64_t keep = kept_max)
+      : database_(database), keep_(keep) {}
 
   // What stands there under the key: `asked` where nothing did. Durable when this returns.
   Result<BegunRequest> begin(const AnswerKey& key, const AskedRequest& asked);
-  // It is done by another process from now on.
-  Status take_over(const AnswerKey& key, const std::string& owner);
+  // It is done by `owner` from now on, as if it were begun now. False, and nothing is changed,
+  // where it is not `before`'s any more.
+  Result<bool> take_over(const AnswerKey& key, const std::string& before, const std::string& owner);
   Status keep(const AnswerKey& key, const StoredAnswer& answer);
   // It may be said again, and is done then.
   Status forget(const AnswerKey& key);
@@ -67,6 +69,7 @@ class AnswerTable {
   Status run(const std::string& sql, const AnswerKey& key, const std::vector<std::string>& values);
 
   SqlDatabase& database_;
+  std::int64_t keep_;
 };
 
 }  // namespace tidemark
