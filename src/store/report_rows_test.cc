@@ -45,6 +45,7 @@ class ReportRowsTest : public StoreFixture {
     start.run = RunId(run);
     start.job = JobName("orders");
     start.streams.push_back({StreamName("main"), Seq(1), Fence(1), Window{}, ""});
+    start.signs.data_until = UtcMicros(1'700'000'000'000'000);
     ASSERT_TRUE(store_->begin_run(start).ok());
     StreamMark mark{RunState::planned, 1, Fence(1)};
     mark = step(run, mark, RunState::extracting);
@@ -58,7 +59,6 @@ class ReportRowsTest : public StoreFixture {
     finish.run = RunId(run);
     finish.outcome = RunState::done;
     finish.used = {4, 0, 0};
-    finish.data_until = UtcMicros(1'700'000'000'000'000);
     ASSERT_TRUE(store_->finish_run(finish).ok());
   }
   std::vector<ReportedJob> look(UtcMicros from, UtcMicros to) {
