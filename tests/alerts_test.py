@@ -199,6 +199,7 @@ class AlertsTest(Served):
             self.assertEqual(["they move"], [silence["reason"] for silence in listed["silences"]])
             self.assertEqual([("ops", 1)], [(one["name"], one["waiting"]) for one in listed["channels"]])
             self.assertIn("silent", self.project.call("alert", "list").out)
+            self.assertIn("and 1 more", self.project.call("alert", "list", "--limit", "1").out)
             status = self.project.call("status", "--json").json
             self.assertEqual((2, {"orders": True, "sales": False}),
                              (status["alerts_total"], {one["id"]: one["silent"] for one in status["alerts"]}))

@@ -18,7 +18,8 @@ class Channel {
  public:
   virtual ~Channel() = default;
   // It has arrived when this ends well; after an error it may have. Ends within the channel's
-  // deadline, or soon after a cancel. No error holds a secret, or much of what the other side said.
+  // deadline, where it takes several requests within twice that, or soon after a cancel. No error
+  // holds a secret, or much of what the other side said.
   virtual Status send(const AlertMessage& message, const Cancel& cancel) = 0;
 };
 

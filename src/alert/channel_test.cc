@@ -120,6 +120,30 @@ TEST_F(ChannelTest, WhatHangsEndsWithItsDeadline) {
   EXPECT_EQ(send(one, message()).error().code, "http.timeout");
 }
 
+TEST_F(ChannelTest, AnIncidentIsOneWhicheverServerTellsOfIt) {
+  testing::ScriptedServer server({accepted_, accepted_, accepted_});
+  ChannelSpec one = spec(ChannelKind::pagerduty, server.url());
+  one.key = Secret("routing");
+  AlertMessage told = message();
+  AlertNotice& notice = told.notices.front();
+  notice.alert.server = "here/1/2/3";
+  ASSERT_TRUE(send(one, told).ok());
+  notice.alert.server = "elsewhere/4/5/6";
+  notice.kind = MessageKind::resolved;
+  ASSERT_TRUE(send(one, told).ok());
+  // The next of the same rule and subject is another.
+  notice.alert.id = "a2";
+  notice.kind = MessageKind::firing;
+  ASSERT_TRUE(send(one, told).ok());
+  std::vector<std::string> keys;
+  for (const std::string& request : server.requests())
+    keys.emplace_back(*body_of(request).find("dedup_key")->string());
+  ASSERT_EQ(keys.size(), 3U);
+  EXPECT_EQ(keys[0], "tidemark/shop/run_failed/job:orders/a1");
+  EXPECT_EQ(keys[1], keys[0]);
+  EXPECT_EQ(keys[2], "tidemark/shop/run_failed/job:orders/a2");
+}
+
 TEST_F(ChannelTest, ToSlackNothingBecomesALinkOrACallOfAll) {
   testing::ScriptedServer server({accepted_});
   const Status sent =

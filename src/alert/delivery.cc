@@ -9,8 +9,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Besides the channel's deadline: until the store knows what came of it.
+// Until the store knows what came of it. Of several requests the last may begin just before the
+// deadline, and have as long again.
 constexpr milliseconds claim_margin{30'000};
+constexpr int deadlines_at_most = 2;
 
 milliseconds again_in(int attempts) {
   constexpr int doublings_max = 20;
@@ -25,7 +27,8 @@ UtcMicros before(UtcMicros at, std::chrono::microseconds by) {
 }  // namespace
 
 Result<bool> Delivery::send_one(const Cancel& cancel) {
-  OutboxClaim claim{name_, parts_.server, deadline_ + claim_margin, group_max, {}};
+  OutboxClaim claim{
+      name_, parts_.server, deadlines_at_most * deadline_ + claim_margin, group_max, {}};
   // That it is over is told also of what is silent: who was told waits for it.
   claim.is_held_back = [](const OutboxMessage& message, const AlertsThen& then) {
     return message.kind != MessageKind::resolved && is_silent(message.alert, then.silences);
@@ -48,21 +51,22 @@ Result<bool> Delivery::send_one(const Cancel& cancel) {
 
 Status Delivery::note_failure(const OutboxGroup& group, const Error& error) {
   int attempts = 1;
-  UtcMicros oldest = group.now;
+  UtcMicros failing_since = group.now;
   for (const OutboxMessage& message : group.messages) {
     attempts = std::max(attempts, message.attempts + 1);
-    oldest = std::min(oldest, message.made_at);
+    failing_since = std::min(failing_since, message.failing_since.value_or(group.now));
   }
   const UtcMicros given_up_before = before(group.now, give_up_after);
-  TM_CHECK(table_.failed(group.messages,
-                         {parts_.server, error.message, again_in(attempts), given_up_before}));
-  if (attempts == 1 || oldest < given_up_before) {
+  TM_CHECK(
+      table_.failed(group, {parts_.server, error.message, again_in(attempts), given_up_before}));
+  if (attempts == 1 || failing_since < given_up_before) {
     parts_.say("alerts do not reach the channel `" + name_ + "`" +
                (attempts == 1 ? ", and are sent again: " : ", and are given up: ") +
                error.describe());
   }
-  if (oldest > before(group.now, down_after)) return {};
-  return parts_.board.channel_is_down(name_, error.message);
+  if (failing_since > before(group.now, down_after)) return {};
+  // Its words may be another system's, and the alert goes to others still.
+  return parts_.board.channel_is_down(name_, error.code);
 }
 
 }  // namespace tidemark

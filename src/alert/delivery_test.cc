@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "alert/board_fixture_test.h"
@@ -21,6 +22,8 @@ struct Script {
   std::atomic<bool> fails = false;
   std::atomic<bool> hangs = false;
   std::atomic<int> sent = 0;
+  std::atomic<int> failed = 0;
+  std::function<void()> meanwhile;
   std::vector<AlertMessage> messages;
 };
 
@@ -31,7 +34,11 @@ class ScriptedChannel final : public Channel {
     while (script_.hangs && !cancel.requested())
       std::this_thread::sleep_for(milliseconds(5));
     TM_CHECK(cancel.check());
-    if (script_.fails) return target_error("alert.refused", "no", Retry::backoff);
+    if (script_.meanwhile) script_.meanwhile();
+    if (script_.fails) {
+      ++script_.failed;
+      return target_error("alert.refused", "words of another", Retry::backoff);
+    }
     script_.messages.push_back(message);
     ++script_.sent;
     return {};
@@ -141,7 +148,12 @@ TEST_F(DeliveryTest, AChannelThatIsDownForLongIsAnAlert) {
   send_all(*pager);
   ASSERT_EQ(good.messages.size(), 1U);
   EXPECT_EQ(good.messages.front().notices.front().alert.subject, "channel:ops");
-  EXPECT_NE(good.messages.front().notices.front().alert.text.find("no"), std::string::npos);
+  // What the other side said goes nowhere but into the log.
+  const std::string& text = good.messages.front().notices.front().alert.text;
+  EXPECT_NE(text.find("alert.refused"), std::string::npos) << text;
+  EXPECT_EQ(text.find("words of another"), std::string::npos) << text;
+  ASSERT_FALSE(said_.empty());
+  EXPECT_NE(said_.front().find("words of another"), std::string::npos);
   // It is given up in the end, and not before.
   clock_.advance(hours(23));
   EXPECT_EQ(send_all(*ops), 1);
@@ -178,6 +190,85 @@ TEST_F(DeliveryTest, ASilenceHoldsBackUntilItEnds) {
   EXPECT_EQ(send_all(*ops), 0);
   clock_.advance(hours(1));
   EXPECT_EQ(send_all(*ops), 1);
+}
+
+TEST_F(DeliveryTest, WhatASilenceHeldBackIsTriedForItsTime) {
+  const auto one = board();
+  Script script;
+  script.fails = true;
+  const auto ops = delivery(*one, script);
+  SilenceRecord silence;
+  silence.rule = "run_failed";
+  ASSERT_TRUE(AlertTable(*database_).silence(silence, hours(30), {}).ok());
+  hold(*one, {alert("run_failed", "orders")});
+  clock_.advance(hours(29));
+  EXPECT_EQ(send_all(*ops), 0);
+  clock_.advance(hours(1));
+  EXPECT_EQ(send_all(*ops), 1);
+  // Neither is it given up, nor the channel down for long.
+  EXPECT_EQ(open_alerts().size(), 1U);
+  script.fails = false;
+  clock_.advance(seconds(1));
+  EXPECT_EQ(send_all(*ops), 1);
+  EXPECT_EQ(script.sent, 1);
+}
+
+TEST_F(DeliveryTest, OfAChannelThatIsDownManyMessagesAreNotTriedInALoop) {
+  const auto one = board();
+  Script script;
+  script.fails = true;
+  const auto ops = delivery(*one, script);
+  std::vector<Alert> many;
+  for (int job = 0; job < 25; ++job)
+    many.push_back(alert("run_failed", "job" + std::to_string(job)));
+  hold(*one, many);
+  clock_.advance(seconds(15));
+  // Not send_all(): that would not end where this is wrong.
+  EXPECT_TRUE(ops->send_one(cancel_).value());
+  EXPECT_FALSE(ops->send_one(cancel_).value());
+  clock_.advance(seconds(1));
+  EXPECT_TRUE(ops->send_one(cancel_).value());
+  EXPECT_FALSE(ops->send_one(cancel_).value());
+  EXPECT_EQ(script.failed, 2);
+  script.fails = false;
+  clock_.advance(seconds(2));
+  EXPECT_EQ(send_all(*ops), 2);
+  std::size_t told = 0;
+  for (const AlertMessage& message : script.messages)
+    told += message.notices.size();
+  EXPECT_EQ(told, 25U);
+}
+
+TEST_F(DeliveryTest, NobodyElseHasItForTwiceTheDeadline) {
+  const auto one = board();
+  Script script;
+  const auto ops = delivery(*one, script);
+  hold(*one, {alert("run_failed", "orders")});
+  clock_.advance(seconds(15));
+  script.meanwhile = [&] {
+    clock_.advance(2 * spec_.channels.front().deadline);
+    EXPECT_EQ(take("ops"), "");
+  };
+  EXPECT_EQ(send_all(*ops), 1);
+  EXPECT_EQ(script.sent, 1);
+}
+
+TEST_F(DeliveryTest, OldAlertsAreForgottenWithoutChannels) {
+  spec_.channels.clear();
+  const auto one = board();
+  hold(*one, {alert("run_failed", "orders")});
+  hold(*one, {});
+  clock_.advance(minutes(2));
+  hold(*one, {});
+  AlertTable table(*database_);
+  ASSERT_EQ(table.list({true, 10})->total, 1);
+  clock_.advance(hours(24 * 91));
+  const Dispatcher dispatcher(parts(*one), {});
+  const auto begun = std::chrono::steady_clock::now();
+  while (table.list({true, 10})->total > 0 &&
+         std::chrono::steady_clock::now() - begun < seconds(20))
+    std::this_thread::sleep_for(milliseconds(5));
+  EXPECT_EQ(table.list({true, 10})->total, 0);
 }
 
 TEST_F(DeliveryTest, WhatIsBrokenOffIsSentByTheNext) {

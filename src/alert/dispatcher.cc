@@ -33,7 +33,9 @@ void Dispatcher::look() {
   for (int turn = 0;; ++turn) {
     if (turn % looks_between_forgets == 0) note(table_.forget());
     if (turn % looks_between_repeats == 0) note(parts_.board.repeat());
-    auto due = table_.due_channels();
+    // Without channels it only forgets and resolves.
+    auto due = deliveries_.empty() ? Result<std::vector<std::string>>(std::vector<std::string>())
+                                   : table_.due_channels();
     note(due.ok() ? Status() : Status(due.error()));
     std::unique_lock lock(mutex_);
     if (due.ok()) due_ = {due->begin(), due->end()};

@@ -1,5 +1,6 @@
-// Dispatcher: sends what the outbox of a project has, as long as it lives. A thread for each
-// channel, so that one that is slow or dead delays no other, and one that looks what is due.
+// Dispatcher: sends what the outbox of a project has, as long as it lives, and has the store forget
+// old alerts, with channels and without. A thread for each channel, so that one that is slow or
+// dead delays no other, and one that looks what is due.
 //
 // Of several servers each message is sent by one. Owned by the service, which it never holds up;
 // what it borrows outlives it.

@@ -42,10 +42,6 @@ JsonValue document_of(const AlertMessage& message, const AlertNotice& notice) {
   return json.set("hint", alert.hint).set("runbook", text_or_null(alert.runbook));
 }
 
-std::string host_of(const std::string& server) {
-  return server.substr(0, server.find('/'));
-}
-
 }  // namespace
 
 AlertMessage message_of(const std::vector<OutboxMessage>& messages, const std::string& project,
@@ -137,8 +133,8 @@ std::string text_of(const AlertMessage& message) {
 }
 
 std::string key_of(const AlertMessage& message, const AlertRecord& alert) {
-  std::string key = "tidemark/" + message.project + "/" + alert.rule + "/" + alert.subject;
-  if (!alert.server.empty()) key += "/" + host_of(alert.server);
+  const std::string key =
+      "tidemark/" + message.project + "/" + alert.rule + "/" + alert.subject + "/" + alert.id;
   return key.size() <= key_max ? key : "tidemark/" + sha256_hex(key);
 }
 

@@ -1,5 +1,6 @@
 #include "alert/store_board.h"
 
+#include <algorithm>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -59,17 +60,16 @@ class Decision {
     const bool is_news = !record.away_since;
     if (is_news) record.away_since = then_.now;
     if (later(*record.away_since, resolve_after) <= then_.now) {
-      record.resolved_at = then_.now;
-      changes_.ends.push_back(
-          {record.id, later(then_.now, spec_.group_wait), is_silent(record, then_.silences)});
-    } else if (!is_news) {
-      return;
+      end(std::move(record));
+    } else if (is_news) {
+      changes_.put.push_back(std::move(record));
     }
-    changes_.put.push_back(std::move(record));
   }
-  // Without a word.
-  void drop(AlertRecord record) {
+  // Whoever keeps account of each alert learns that this one is over.
+  void end(AlertRecord record) {
     record.resolved_at = then_.now;
+    changes_.ends.push_back(
+        {record.id, later(then_.now, spec_.group_wait), is_silent(record, then_.silences)});
     changes_.put.push_back(std::move(record));
   }
   void tell(AlertRecord record, MessageKind kind) {
@@ -86,12 +86,20 @@ class Decision {
   AlertChanges changes_;
 };
 
-Alert of_channel(const std::string& channel, const std::string& why) {
+constexpr std::string_view channel_subject = "channel:";
+
+bool has_channel(const AlertSpec& spec, const std::string& subject) {
+  return std::any_of(spec.channels.begin(), spec.channels.end(), [&](const ChannelSpec& channel) {
+    return subject == std::string(channel_subject) + channel.name.value;
+  });
+}
+
+Alert of_channel(const std::string& channel, const std::string& code) {
   Alert alert;
-  alert.key = {std::string(channel_down), "channel:" + channel};
+  alert.key = {std::string(channel_down), std::string(channel_subject) + channel};
   alert.severity = AlertSeverity::critical;
-  alert.text = "alerts do not reach the channel `" + channel + "`: " + why;
-  alert.hint = "`tidemark alert test " + channel + "` tries it";
+  alert.text = "alerts do not reach the channel `" + channel + "`: `" + code + "`";
+  alert.hint = "`tidemark alert test " + channel + "` tries it and says why";
   alert.runbook = "channel-down.md";
   return alert;
 }
@@ -114,9 +122,9 @@ Status StoreBoard::holds(AlertScope scope, const std::vector<Alert>& now) {
           continue;
         const auto held = left.find({record.rule, record.subject});
         if (held == left.end()) {
-          // Where this server has the same, what is over is not the state.
+          // Where this server has the same, it may not come back.
           if (!is_own && by_key.contains({record.rule, record.subject})) {
-            decision.drop(record);
+            decision.end(record);
           } else {
             decision.miss(record, spec_.resolve_after);
           }
@@ -136,6 +144,10 @@ Status StoreBoard::repeat() {
   return table_.change([&](const AlertsThen& then, const AlertTable::IsGone&) {
     Decision decision(spec_, then);
     for (const AlertRecord& record : then.alerts) {
+      if (record.rule == channel_down && !has_channel(spec_, record.subject)) {
+        decision.end(record);
+        continue;
+      }
       const bool is_due = record.severity == "critical" && !record.away_since &&
                           later(record.told_at, spec_.repeat) <= then.now;
       if (is_due && !is_silent(record, then.silences) && !channels_of(spec_, record).empty())
@@ -145,9 +157,9 @@ Status StoreBoard::repeat() {
   });
 }
 
-Status StoreBoard::channel_is_down(const std::string& channel, const std::string& why) {
+Status StoreBoard::channel_is_down(const std::string& channel, const std::string& code) {
   return table_.change([&](const AlertsThen& then, const AlertTable::IsGone&) {
-    Alert alert = of_channel(channel, why);
+    Alert alert = of_channel(channel, code);
     Decision decision(spec_, then);
     for (const AlertRecord& record : then.alerts) {
       if (AlertKey{record.rule, record.subject} != alert.key) continue;
@@ -164,7 +176,7 @@ Status StoreBoard::channel_is_up(const std::string& channel) {
   return table_.change([&](const AlertsThen& then, const AlertTable::IsGone&) {
     Decision decision(spec_, then);
     for (const AlertRecord& record : then.alerts) {
-      if (record.rule == channel_down && record.subject == "channel:" + channel)
+      if (record.rule == channel_down && record.subject == std::string(channel_subject) + channel)
         decision.miss(record, std::chrono::milliseconds(0));
     }
     return decision.take();

@@ -23,10 +23,12 @@ class StoreBoard final : public AlertBoard {
       : table_(database), spec_(std::move(spec)), server_(std::move(server)) {}
 
   Status holds(AlertScope scope, const std::vector<Alert>& now) override;
-  // Puts what is open, critical and was not told for long into the outbox again.
+  // Puts what is open, critical and was not told for long into the outbox again. That a channel is
+  // down which the project has no more is over.
   Status repeat();
-  // That a channel cannot be reached, or can again. The same again changes nothing.
-  Status channel_is_down(const std::string& channel, const std::string& why);
+  // That a channel cannot be reached, by the code of its error, or can again. The same again
+  // changes nothing.
+  Status channel_is_down(const std::string& channel, const std::string& code);
   Status channel_is_up(const std::string& channel);
 
  private:

@@ -153,7 +153,7 @@ TEST_F(StoreBoardTest, TheNextStartOfAServerTakesOverWhatItHad) {
 }
 
 TEST_F(StoreBoardTest, AChannelThatIsDownIsToldOverTheOthers) {
-  spec_.send.push_back({{{"ops", {}}}, {"run_failed"}, {}, false});
+  spec_.send.push_back({{{"ops", {}}}, {{"run_failed", {}}}, {}, false});
   const auto one = board();
   ASSERT_TRUE(one->channel_is_down("ops", "no answer").ok());
   ASSERT_TRUE(one->channel_is_down("ops", "no answer").ok());
@@ -167,6 +167,47 @@ TEST_F(StoreBoardTest, AChannelThatIsDownIsToldOverTheOthers) {
   EXPECT_TRUE(open_alerts().empty());
   clock_.advance(seconds(15));
   EXPECT_EQ(take("pager"), "resolved channel:ops; ");
+}
+
+TEST_F(StoreBoardTest, AChannelThatIsThereNoMoreIsNotDown) {
+  ASSERT_TRUE(board()->channel_is_down("ops", "http.timeout").ok());
+  ASSERT_TRUE(board()->channel_is_down("pager", "http.timeout").ok());
+  ASSERT_TRUE(board()->repeat().ok());
+  EXPECT_EQ(open_alerts().size(), 2U);
+  clock_.advance(seconds(1));  // messages go in the order of their times
+  spec_.channels.erase(spec_.channels.begin());
+  ASSERT_TRUE(board()->repeat().ok());
+  ASSERT_EQ(open_alerts().size(), 1U);
+  EXPECT_EQ(open_alerts().front().subject, "channel:pager");
+  clock_.advance(seconds(15));
+  EXPECT_EQ(take("pager"), "firing channel:ops; resolved channel:ops; ");
+}
+
+// Who knows alerts by their ids has one that would stay open otherwise.
+TEST_F(StoreBoardTest, WhatAServerThatIsGoneHadEndsWithAWord) {
+  ASSERT_TRUE(database_
+                  ->write([](SqlSession& session) {
+                    return session.execute(
+                        "INSERT INTO etl_servers (owner, role, labels, places, leaves, "
+                        "started_at, seen_at) VALUES ('elsewhere/1/2/3', 'all', '', 1, 0, "
+                        "'2026-11-22T00:00:00.000000Z', '2026-11-22T00:00:00.000000Z')");
+                  })
+                  .ok());
+  const auto mine = board();
+  const std::vector<Alert> full{alert("disk_low", "stage")};
+  hold(*board("elsewhere/1/2/3"), full, AlertScope::server);
+  hold(*mine, full, AlertScope::server);
+  clock_.advance(seconds(15));
+  take();
+  ASSERT_TRUE(
+      database_
+          ->write([](SqlSession& session) { return session.execute("DELETE FROM etl_servers"); })
+          .ok());
+  hold(*mine, full, AlertScope::server);
+  ASSERT_EQ(open_alerts().size(), 1U);
+  EXPECT_EQ(open_alerts().front().server, this_process());
+  clock_.advance(seconds(15));
+  EXPECT_EQ(take(), "resolved job:stage; ");
 }
 
 }  // namespace

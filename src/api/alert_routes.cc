@@ -36,19 +36,20 @@ Answer list_alerts(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const int limit, request.number("limit", page_usual, 1, page_max));
   TM_TRY(const std::string state, request.word("state", {"open", "all"}));
   AlertTable table(context.store);
-  // Who sees some sees the newest of these.
-  TM_TRY(const AlertsThen then, table.list({state == "all", page_max}));
+  AlertTable::Filter filter{state == "all", limit};
+  if (!request.who.jobs.empty())
+    filter.is_wanted = [&](const AlertRecord& alert) { return is_for(request.who, alert); };
+  TM_TRY(const AlertsThen then, table.list(filter));
   JsonArray alerts;
-  for (const AlertRecord& alert : then.alerts) {
-    if (std::ssize(alerts) == limit) break;
-    if (is_for(request.who, alert)) alerts.push_back(alert_document(alert, then.silences));
-  }
+  for (const AlertRecord& alert : then.alerts)
+    alerts.push_back(alert_document(alert, then.silences));
   JsonArray silences;
   for (const SilenceRecord& silence : then.silences) {
     if (request.who.jobs.empty()) silences.push_back(silence_document(silence));
   }
-  return json_answer(
-      200, JsonValue().set("alerts", std::move(alerts)).set("silences", std::move(silences)));
+  JsonValue json;
+  json.set("alerts", std::move(alerts)).set("alerts_total", then.total);
+  return json_answer(200, json.set("silences", std::move(silences)));
 }
 
 Answer get_alert(const ApiContext& context, const ApiRequest& request) {

@@ -5,6 +5,7 @@
 
 #include "alert/channel.h"
 #include "alert/documents.h"
+#include "alert/store_board.h"
 #include "alert/telling.h"
 #include "base/nearest.h"
 #include "cli/serve_alerts.h"
@@ -71,7 +72,8 @@ JsonValue document_of(const Listed& listed, const std::vector<ChannelSpec>& chan
   for (const ChannelSpec& channel : channels)
     ways.push_back(channel_document(channel, listed.states));
   JsonValue json;
-  json.set("alerts", std::move(alerts)).set("silences", std::move(silences));
+  json.set("alerts", std::move(alerts)).set("alerts_total", listed.then.total);
+  json.set("silences", std::move(silences));
   return json.set("channels", std::move(ways));
 }
 
@@ -89,6 +91,8 @@ std::string text_of(const Listed& listed) {
                              second_of(silence.until), silence.made_by, silence.reason});
   }
   std::string text = alerts.rows.empty() ? "no alerts\n" : print_table(alerts);
+  const std::int64_t hidden = listed.then.total - std::ssize(listed.then.alerts);
+  if (hidden > 0) text += "and " + std::to_string(hidden) + " more: `--limit` shows them\n";
   if (!silences.rows.empty()) text += "\n" + print_table(silences);
   for (const ChannelState& state : listed.states) {
     if (state.attempts == 0) continue;
@@ -114,6 +118,17 @@ Result<SilenceRecord> silence_of(AlertTable& table, const CommandLine& line) {
     return alert.error();
   }
   return silence;
+}
+
+// So that the alert that they are down does not wait for the next message.
+Status note_up(const Call& call, const Workspace& workspace,
+               const std::vector<std::string>& channels) {
+  if (channels.empty() || !workspace.has_store()) return {};
+  TM_TRY(const auto database, open_store(call, workspace));
+  StoreBoard board(*database, workspace.project().alerts, this_process());
+  for (const std::string& channel : channels)
+    TM_CHECK(board.channel_is_up(channel));
+  return {};
 }
 
 Result<std::vector<const ChannelSpec*>> channels_named(const Call& call, const AlertSpec& spec) {
@@ -234,11 +249,13 @@ int test_channels(const Call& call) {
     JsonArray documents;
     std::string text;
     bool all_good = true;
+    std::vector<std::string> up;
     for (const ChannelSpec* const channel : channels) {
       auto made = make_channel(*channel, call.around.clock);
       const Status sent = made.ok() ? (*made)->send(message, call.cancel) : Status(made.error());
       TM_CHECK(call.cancel.check());
       all_good = all_good && sent.ok();
+      if (sent.ok()) up.push_back(channel->name.value);
       JsonValue json;
       json.set("channel", channel->name.value).set("kind", to_string(channel->kind));
       json.set("sent", sent.ok());
@@ -253,6 +270,7 @@ int test_channels(const Call& call) {
     } else {
       call.print(text);
     }
+    TM_CHECK(note_up(call, *workspace, up));
     return all_good ? exit_done : exit_failed;
   }();
   return outcome.ok() ? *outcome : fail(call, outcome.error());

@@ -48,6 +48,7 @@ JsonValue alert_list() {
               {"attempts", count("That failed, of the one of them that was tried most often.")},
               {"last_error", or_null(text("Why; null: none of them was tried."))}});
   return object({{"alerts", list(alert(), "Newest first.")},
+                 {"alerts_total", count("How many those are, of which `alerts` has the newest.")},
                  {"silences", list(silence(), "Those that have not ended.")},
                  {"channels", list(std::move(channel), "Those of tidemark.yaml.")}});
 }

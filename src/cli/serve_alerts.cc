@@ -24,7 +24,6 @@ Result<std::unique_ptr<ServedAlerts>> ServedAlerts::start(
   TM_TRY(auto database,
          open_store_database(project.store, project.root, around.files, around.clock));
   std::unique_ptr<ServedAlerts> served(new ServedAlerts(std::move(database), project.alerts));
-  if (project.alerts.channels.empty()) return served;
   const DeliveryParts parts{*served->database_, served->board_, this_process(),
                             project_name(project), std::move(say)};
   TM_TRY(auto deliveries, deliveries_of(project.alerts, parts, around.clock));

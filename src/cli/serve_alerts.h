@@ -17,7 +17,8 @@ std::string project_name(const ProjectSpec& project);
 class ServedAlerts {
  public:
   // Over a connection of its own with the store, which has its tables. Sends where there are
-  // channels. Errors: those of make_channel(), and of the store.
+  // channels, and forgets old alerts also where there are none. Errors: those of make_channel(),
+  // and of the store.
   static Result<std::unique_ptr<ServedAlerts>> start(const ProjectSpec& project,
                                                      const Surroundings& around,
                                                      std::function<void(const std::string&)> say);
@@ -29,7 +30,7 @@ class ServedAlerts {
 
   std::unique_ptr<SqlDatabase> database_;
   StoreBoard board_;
-  std::unique_ptr<Dispatcher> dispatcher_;  // nothing: nobody is told
+  std::unique_ptr<Dispatcher> dispatcher_;
 };
 
 }  // namespace tidemark

@@ -90,6 +90,7 @@ Result<AlertsThen> read_open(SqlSession& session) {
                                     "ORDER BY opened_at DESC, alert_id"));
   TM_TRY(then.alerts, alerts_of(rows));
   TM_TRY(then.silences, silences_where(session, "WHERE until > ?", to_text(then.now)));
+  then.total = std::ssize(then.alerts);
   return then;
 }
 
@@ -172,7 +173,8 @@ MessageKind kind_of(std::string_view text) {
 }
 
 constexpr std::string_view select_messages =
-    "SELECT message_id, what, attempts, made_at, claimed_by, claimed_until, etl_alerts.";
+    "SELECT message_id, what, attempts, made_at, claimed_by, claimed_until, failing_since, "
+    "etl_alerts.";
 
 std::string messages_sql(const std::string& where) {
   std::string columns(alert_columns);
@@ -202,7 +204,8 @@ Result<std::vector<Waiting>> read_waiting(SqlSession& session, SqlStatement& row
     TM_TRY(const auto until, time_at(rows, 5));
     one.is_claimed =
         !rows.text_at(4).empty() && until && *until > now && !session.is_gone(rows.text_at(4));
-    TM_TRY(one.message.alert, alert_at(rows, 6));
+    TM_TRY(one.message.failing_since, time_at(rows, 6));
+    TM_TRY(one.message.alert, alert_at(rows, 7));
     all.push_back(std::move(one));
   }
 }
@@ -219,7 +222,8 @@ Status run_for_each(SqlSession& session, const std::vector<OutboxMessage>& messa
   return {};
 }
 
-// Those that may be sent; the others are due later.
+// Those that may be sent; the others are due later, and no failure of before counts against them
+// then.
 Result<std::vector<Waiting>> not_held_back(SqlSession& session, std::vector<Waiting> all,
                                            const OutboxClaim& claim, const AlertsThen& then) {
   std::vector<Waiting> sendable;
@@ -232,8 +236,8 @@ Result<std::vector<Waiting>> not_held_back(SqlSession& session, std::vector<Wait
     }
   }
   TM_CHECK(run_for_each(session, held,
-                        "UPDATE etl_alert_outbox SET due_at = ?2 WHERE message_id = ?1 AND due_at "
-                        "< ?2",
+                        "UPDATE etl_alert_outbox SET due_at = ?2, failing_since = NULL WHERE "
+                        "message_id = ?1 AND due_at < ?2",
                         {to_text(later(then.now, held_back_for))}));
   return sendable;
 }
@@ -242,7 +246,7 @@ Result<OutboxGroup> take(SqlSession& session, const OutboxClaim& claim) {
   AlertsThen then;
   TM_TRY(then.now, session.now());
   TM_TRY(then.silences, silences_where(session, "WHERE until > ?", to_text(then.now)));
-  OutboxGroup group{{}, then.now};
+  OutboxGroup group{{}, then.now, claim.channel};
   TM_TRY(auto due, session.prepare(messages_sql("due_at <= ?2 ORDER BY due_at, message_id")));
   due.bind_text(0, claim.channel).bind_text(1, to_text(then.now));
   TM_TRY(std::vector<Waiting> candidates, read_waiting(session, due, then.now));
@@ -271,6 +275,50 @@ Result<OutboxGroup> take(SqlSession& session, const OutboxClaim& claim) {
   return group;
 }
 
+// What waits besides a group that has failed: it is due with the group, and what of it was due when
+// the group was claimed has failed as well. What is held back was due later than that.
+Status put_off_with(SqlSession& session, const OutboxGroup& group, const std::string& now,
+                    const std::string& due) {
+  TM_TRY(auto update,
+         session.prepare("UPDATE etl_alert_outbox SET due_at = ?3, failing_since = CASE WHEN "
+                         "due_at <= ?4 THEN coalesce(failing_since, ?5) ELSE failing_since END "
+                         "WHERE state = 'waiting' AND claimed_by = '' AND channel = ?1 AND due_at "
+                         "< ?3 AND EXISTS (SELECT 1 FROM etl_alerts WHERE etl_alerts.alert_id = "
+                         "etl_alert_outbox.alert_id AND rule = ?2)"));
+  return update.bind_text(0, group.channel)
+      .bind_text(1, group.messages.front().alert.rule)
+      .bind_text(2, due)
+      .bind_text(3, to_text(group.now))
+      .bind_text(4, now)
+      .run();
+}
+
+Status give_up(SqlSession& session, const OutboxGroup& group, const std::string& now,
+               UtcMicros before) {
+  TM_TRY(auto update,
+         session.prepare("UPDATE etl_alert_outbox SET state = 'given_up', ended_at = ?3 WHERE "
+                         "state = 'waiting' AND claimed_by = '' AND channel = ?1 AND failing_since "
+                         "< ?4 AND EXISTS (SELECT 1 FROM etl_alerts WHERE etl_alerts.alert_id = "
+                         "etl_alert_outbox.alert_id AND rule = ?2)"));
+  return update.bind_text(0, group.channel)
+      .bind_text(1, group.messages.front().alert.rule)
+      .bind_text(2, now)
+      .bind_text(3, to_text(before))
+      .run();
+}
+
+// The newest of those that are wanted, and how many these are.
+Status read_wanted(SqlStatement& rows, const AlertTable::Filter& filter, AlertsThen& then) {
+  while (true) {
+    TM_TRY(const bool more, rows.step());
+    if (!more) return {};
+    TM_TRY(AlertRecord alert, alert_at(rows, 0));
+    if (!filter.is_wanted(alert)) continue;
+    ++then.total;
+    if (std::ssize(then.alerts) < filter.limit) then.alerts.push_back(std::move(alert));
+  }
+}
+
 }  // namespace
 
 std::string_view to_string(MessageKind kind) {
@@ -290,12 +338,22 @@ Result<AlertsThen> AlertTable::open() {
 Result<AlertsThen> AlertTable::list(const Filter& filter) {
   AlertsThen then;
   TM_CHECK(database_.read([&](SqlSession& session) -> Status {
+    then = {};
     TM_TRY(then.now, session.now());
-    TM_TRY(auto rows, session.prepare("SELECT " + std::string(alert_columns) + " FROM etl_alerts " +
-                                      (filter.all ? "" : "WHERE resolved_at IS NULL ") +
-                                      "ORDER BY opened_at DESC, alert_id LIMIT ?"));
-    rows.bind_int64(0, filter.limit);
-    TM_TRY(then.alerts, alerts_of(rows));
+    const std::string from =
+        std::string(" FROM etl_alerts ") + (filter.all ? "" : "WHERE resolved_at IS NULL ");
+    TM_TRY(auto rows, session.prepare("SELECT " + std::string(alert_columns) + from +
+                                      "ORDER BY opened_at DESC, alert_id" +
+                                      (filter.is_wanted ? "" : " LIMIT ?")));
+    if (filter.is_wanted) {
+      TM_CHECK(read_wanted(rows, filter, then));
+    } else {
+      rows.bind_int64(0, filter.limit);
+      TM_TRY(then.alerts, alerts_of(rows));
+      TM_TRY(auto counted, session.prepare("SELECT count(*)" + from));
+      TM_TRY(const bool has_row, counted.step());
+      then.total = has_row ? counted.int64_at(0) : 0;
+    }
     TM_TRY(then.silences, silences_where(session, "WHERE until > ?", to_text(then.now)));
     return {};
   }));
@@ -418,18 +476,20 @@ Status AlertTable::sent(const std::vector<OutboxMessage>& messages) {
   });
 }
 
-Status AlertTable::failed(const std::vector<OutboxMessage>& messages,
-                          const OutboxFailure& failure) {
+Status AlertTable::failed(const OutboxGroup& group, const OutboxFailure& failure) {
+  if (group.messages.empty()) return {};
   return database_.write([&](SqlSession& session) -> Status {
-    TM_TRY(const UtcMicros now, session.now());
-    return run_for_each(
-        session, messages,
-        "UPDATE etl_alert_outbox SET attempts = attempts + 1, last_error = ?3, due_at = ?4, state "
-        "= CASE WHEN made_at < ?5 THEN 'given_up' ELSE state END, ended_at = CASE WHEN made_at < "
-        "?5 THEN ?6 ELSE ended_at END, claimed_by = '', claimed_until = NULL WHERE message_id = ?1 "
-        "AND claimed_by = ?2 AND state = 'waiting'",
-        {failure.by, failure.error, to_text(later(now, failure.again_in)),
-         to_text(failure.given_up_before), to_text(now)});
+    TM_TRY(const UtcMicros at, session.now());
+    const std::string now = to_text(at);
+    const std::string due = to_text(later(at, failure.again_in));
+    TM_CHECK(run_for_each(session, group.messages,
+                          "UPDATE etl_alert_outbox SET attempts = attempts + 1, last_error = ?3, "
+                          "due_at = ?4, failing_since = coalesce(failing_since, ?5), claimed_by = "
+                          "'', claimed_until = NULL WHERE message_id = ?1 AND claimed_by = ?2 AND "
+                          "state = 'waiting'",
+                          {failure.by, failure.error, due, now}));
+    TM_CHECK(put_off_with(session, group, now, due));
+    return give_up(session, group, now, failure.given_up_before);
   });
 }
 

@@ -54,6 +54,7 @@ struct AlertsThen {
   std::vector<AlertRecord> alerts;      // newest first
   std::vector<SilenceRecord> silences;  // that have not ended, the first to end first
   UtcMicros now{};
+  std::int64_t total = 0;  // how many alerts there are, of which `alerts` may have the newest only
 };
 
 enum class MessageKind { firing, resolved, repeat };
@@ -88,6 +89,7 @@ struct OutboxMessage {
   MessageKind kind = MessageKind::firing;
   int attempts = 0;  // that failed
   UtcMicros made_at{};
+  std::optional<UtcMicros> failing_since;  // nothing: it has not failed since it may be sent
   AlertRecord alert;
 };
 
@@ -96,6 +98,7 @@ struct OutboxMessage {
 struct OutboxGroup {
   std::vector<OutboxMessage> messages;
   UtcMicros now{};
+  std::string channel;
 };
 
 struct OutboxClaim {
@@ -112,7 +115,7 @@ struct OutboxFailure {
   std::string by;  // who had claimed them
   std::string error;
   std::chrono::milliseconds again_in{};
-  UtcMicros given_up_before{};  // what was made before that is not tried again
+  UtcMicros given_up_before{};  // what has failed since before that is not tried again
 };
 
 // Of a channel: what waits, and what came of it last.
@@ -129,6 +132,8 @@ class AlertTable {
   struct Filter {
     bool all = false;
     int limit = 1000;
+    // Nothing: all. Pure; what it does not want is neither listed nor counted.
+    std::function<bool(const AlertRecord&)> is_wanted = nullptr;
   };
   // Whether that server certainly lives no more.
   using IsGone = std::function<bool(const std::string& server)>;
@@ -158,8 +163,10 @@ class AlertTable {
   Result<OutboxGroup> claim(const OutboxClaim& claim);
   // They have arrived. Idempotent.
   Status sent(const std::vector<OutboxMessage>& messages);
-  // They have not. Nothing happens to those that are somebody else's by now.
-  Status failed(const std::vector<OutboxMessage>& messages, const OutboxFailure& failure);
+  // They have not. What else waits of that channel and rule waits with them, so that what is more
+  // than one group is not tried group by group without end. Nothing happens to those that are
+  // somebody else's by now.
+  Status failed(const OutboxGroup& group, const OutboxFailure& failure);
   // Nobody's again, as if they had not been claimed.
   Status release(const std::vector<OutboxMessage>& messages, const std::string& by);
   // Those that have something waiting, by name.

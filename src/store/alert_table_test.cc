@@ -160,9 +160,7 @@ TEST_P(AlertTableTest, WhatIsGivenBackIsThereAgain) {
 TEST_P(AlertTableTest, WhatFailedWaitsAndIsGivenUpInTheEnd) {
   open("a");
   const OutboxGroup group = claim();
-  ASSERT_TRUE(
-      table_->failed(group.messages, {this_process(), "no answer", std::chrono::hours(1), {}})
-          .ok());
+  ASSERT_TRUE(table_->failed(group, {this_process(), "no answer", std::chrono::hours(1), {}}).ok());
   EXPECT_TRUE(claim().messages.empty());
   const std::vector<ChannelState> states = table_->channel_states().value();
   ASSERT_EQ(states.size(), 1U);
@@ -175,17 +173,61 @@ TEST_P(AlertTableTest, WhatFailedWaitsAndIsGivenUpInTheEnd) {
   EXPECT_EQ(words_of(both), "firing a, firing b, ");
   EXPECT_EQ(both.messages.front().attempts, 1);
   const UtcMicros after(both.now.get() + 1'000'000);
-  ASSERT_TRUE(
-      table_->failed(both.messages, {this_process(), "no answer", milliseconds(0), after}).ok());
+  ASSERT_TRUE(table_->failed(both, {this_process(), "no answer", milliseconds(0), after}).ok());
   EXPECT_TRUE(table_->channel_states()->empty());
   EXPECT_TRUE(claim().messages.empty());
+}
+
+TEST_P(AlertTableTest, WhatIsMoreThanAGroupWaitsWithIt) {
+  for (int number = 10; number < 35; ++number)
+    open("a" + std::to_string(number));
+  open("other", "data_stale");
+  const OutboxGroup group = claim();
+  ASSERT_EQ(group.messages.size(), 10U);
+  ASSERT_TRUE(table_->failed(group, {this_process(), "no answer", std::chrono::hours(1), {}}).ok());
+  // Of another rule, it is due as before.
+  EXPECT_EQ(words_of(claim()), "firing other, ");
+  EXPECT_TRUE(claim().messages.empty());
+}
+
+TEST_P(AlertTableTest, WhatWasHeldBackHasNotFailedMeanwhile) {
+  open("a");
+  ASSERT_TRUE(table_->failed(claim(), {this_process(), "no", milliseconds(0), {}}).ok());
+  const auto held = table_->claim({"ops", this_process(), std::chrono::minutes(1), 10,
+                                   [](const OutboxMessage& message, const AlertsThen&) {
+                                     EXPECT_TRUE(message.failing_since.has_value());
+                                     return true;
+                                   }});
+  EXPECT_TRUE(held->messages.empty());
+  open("b");  // takes it along
+  const OutboxGroup both = claim();
+  ASSERT_EQ(words_of(both), "firing a, firing b, ");
+  EXPECT_FALSE(both.messages.front().failing_since.has_value());
+  EXPECT_EQ(both.messages.front().attempts, 1);
+}
+
+TEST_P(AlertTableTest, AListSaysHowManyThereAre) {
+  for (const char* const id : {"a", "b", "c"})
+    open(id);
+  const AlertsThen newest = table_->list({false, 2}).value();
+  EXPECT_EQ(newest.alerts.size(), 2U);
+  EXPECT_EQ(newest.total, 3);
+  // The limit is of what is wanted, not of what is looked at.
+  const auto is_wanted = [](const AlertRecord& record) { return record.job != "c"; };
+  const AlertsThen wanted = table_->list({false, 1, is_wanted}).value();
+  ASSERT_EQ(wanted.alerts.size(), 1U);
+  EXPECT_EQ(wanted.alerts.front().id, "b");
+  EXPECT_EQ(wanted.total, 2);
+  resolve("a");
+  EXPECT_EQ(table_->list({false, 1})->total, 2);
+  EXPECT_EQ(table_->list({true, 1})->total, 3);
 }
 
 TEST_P(AlertTableTest, AFailureOfWhoLostTheClaimChangesNothing) {
   open("a");
   const OutboxGroup first = claim(gone_process());
   ASSERT_EQ(words_of(claim()), "firing a, ");
-  ASSERT_TRUE(table_->failed(first.messages, {gone_process(), "late", milliseconds(0), {}}).ok());
+  ASSERT_TRUE(table_->failed(first, {gone_process(), "late", milliseconds(0), {}}).ok());
   EXPECT_TRUE(claim().messages.empty());
 }
 

@@ -364,6 +364,7 @@ CREATE TABLE etl_alert_outbox (
   due_at TEXT NOT NULL,
   attempts INTEGER NOT NULL,
   last_error TEXT NOT NULL,
+  failing_since TEXT,
   claimed_by TEXT NOT NULL,
   claimed_until TEXT,
   state TEXT NOT NULL,
