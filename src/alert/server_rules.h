@@ -32,7 +32,15 @@ struct ServerSight {
   std::vector<std::pair<std::string, VolumeSpace>> volumes;  // for what: `stage`, `store`, `spill`
 };
 
-// Since when each state holds is kept from look to look. One thread.
+// What is remembered of a state from one look to the next.
+struct HeldState {
+  Alert alert;
+  UtcMicros seen;  // last
+  bool is_told = false;
+};
+
+// Since when each state holds is kept from look to look. A connection that is tried once, or free
+// for a moment, is not over it: what is seen no more holds on for two minutes. One thread.
 class ServerRules {
  public:
   ServerRules(std::string server, const AlertRulesSpec& rules)
@@ -48,7 +56,7 @@ class ServerRules {
  private:
   const std::string server_;
   const AlertRulesSpec rules_;
-  std::map<AlertKey, UtcMicros> since_;  // whatever held at the last look, told or not
+  std::map<AlertKey, HeldState> held_;  // whatever held at the last look, told or not
 };
 
 }  // namespace tidemark

@@ -11,13 +11,14 @@ namespace {
 using std::chrono::minutes;
 using std::chrono::seconds;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 // Of each state of the server itself.
 class ServerRulesTest : public RulesTest {
  protected:
   void rest(const char* connection) {
-    sight_.resting.push_back({connection, UtcMicros(0), "five times no answer"});
+    sight_.resting.push_back({connection, UtcMicros(0), "no answer of 10.0.0.7"});
   }
   void set_volume(const char* use, std::int64_t free) {
     sight_.volumes = {{use, {"/mnt/data", free, 1'000'000}}};
@@ -33,10 +34,31 @@ TEST_F(ServerRulesTest, AConnectionThatRestsIsToldAfterAMinuteUntilItAnswers) {
   EXPECT_EQ(kept("breaker_open")[0].key.subject, "connection:shop");
   EXPECT_EQ(kept("breaker_open")[0].since, since);
   EXPECT_EQ(kept("breaker_open")[0].severity, AlertSeverity::critical);
+  EXPECT_THAT(kept("breaker_open")[0].text + kept("breaker_open")[0].hint,
+              Not(HasSubstr("10.0.0.7")))
+      << "what a driver says stays here";
   sight_.resting.clear();
+  clock_.advance(minutes(1));
+  EXPECT_THAT(told("breaker_open"), SizeIs(1)) << "one run tries it";
+  rest("shop");
+  clock_.advance(seconds(15));
+  ASSERT_THAT(told("breaker_open"), SizeIs(1));
+  EXPECT_EQ(kept("breaker_open")[0].since, since) << "in vain";
+  sight_.resting.clear();
+  clock_.advance(minutes(2));
   EXPECT_THAT(told("breaker_open"), SizeIs(0));
   rest("shop");
   EXPECT_THAT(told("breaker_open"), SizeIs(0)) << "it rests anew";
+}
+
+TEST_F(ServerRulesTest, ATrialInTheFirstMinuteNeitherTellsNorResets) {
+  rest("shop");
+  EXPECT_THAT(told("breaker_open"), SizeIs(0));
+  sight_.resting.clear();
+  clock_.advance(minutes(1));
+  EXPECT_THAT(told("breaker_open"), SizeIs(0)) << "it was not told before";
+  rest("shop");
+  EXPECT_THAT(told("breaker_open"), SizeIs(1));
 }
 
 TEST_F(ServerRulesTest, ASourceThatHoldsItsRunsBackIsToldAfterAWhile) {
@@ -47,6 +69,8 @@ TEST_F(ServerRulesTest, ASourceThatHoldsItsRunsBackIsToldAfterAWhile) {
   EXPECT_THAT(kept("guard_block")[0].text, HasSubstr("`slow` is slow, so it is read at 10%"));
   EXPECT_THAT(kept("guard_block")[1].text, HasSubstr("`full` has no session left for 3 that wait"));
   sight_.connections = {{"shop", 0, 1}, {"slow", 0, 0.5}, {"full", 0, 1}};
+  EXPECT_THAT(told("guard_block"), SizeIs(2)) << "for a moment only";
+  clock_.advance(minutes(2));
   EXPECT_THAT(told("guard_block"), SizeIs(0));
 }
 
@@ -61,6 +85,20 @@ TEST_F(ServerRulesTest, AVolumeThatFillsIsToldAndCriticalWhenNothingIsLeft) {
   set_volume("stage", 29'999);
   ASSERT_THAT(told("disk"), SizeIs(1));
   EXPECT_EQ(kept("disk")[0].severity, AlertSeverity::critical);
+  const std::string text = kept("disk")[0].text;
+  EXPECT_THAT(text, HasSubstr("2% of"));
+  set_volume("stage", 25'000);
+  ASSERT_THAT(told("disk"), SizeIs(1));
+  EXPECT_EQ(kept("disk")[0].text, text) << "not anew for each byte";
+  set_volume("stage", 39'999);
+  ASSERT_THAT(told("disk"), SizeIs(1));
+  EXPECT_EQ(kept("disk")[0].severity, AlertSeverity::critical) << "it swings";
+  set_volume("stage", 40'001);
+  ASSERT_THAT(told("disk"), SizeIs(1));
+  EXPECT_EQ(kept("disk")[0].severity, AlertSeverity::warning);
+  set_volume("stage", 39'999);
+  ASSERT_THAT(told("disk"), SizeIs(1));
+  EXPECT_EQ(kept("disk")[0].severity, AlertSeverity::warning);
   set_volume("stage", 500'000);
   EXPECT_THAT(told("disk"), SizeIs(0));
   settings_.disk.below = 0.8;
