@@ -40,6 +40,44 @@ TEST_F(JobRulesTest, ARunThatFailedIsToldUntilOneEndsWell) {
   EXPECT_THAT(told("run_failed"), SizeIs(0)) << "one that found nothing new ended well";
 }
 
+TEST_F(JobRulesTest, APartOfABackfillNeitherMendsNorAddsToWhatFailed) {
+  JobSpec& job = add_job("orders");
+  job.slo.emplace();
+  job.slo->freshness = hours(2);
+  const auto backfilled = [&](RunState state) {
+    clock_.advance(second);
+    run("orders", state, state == RunState::failed ? "target.full" : "", {}, RunKind::backfill);
+  };
+  run("orders", RunState::done);
+  EXPECT_THAT(told("run_failed"), SizeIs(0));
+  clock_.advance(minute);
+  const UtcMicros failed_at = clock_.now_utc();
+  run("orders", RunState::failed, "source.gone");
+  run("orders", RunState::failed, "source.gone");
+  clock_.advance(hours(2));
+  backfilled(RunState::failed);
+  for (int number = 0; number < 50; ++number)
+    backfilled(RunState::done);
+  for (const bool is_new : {false, true}) {
+    if (is_new) start_anew();
+    ASSERT_THAT(told("run_failed"), SizeIs(1)) << is_new;
+    EXPECT_THAT(kept("run_failed")[0].text, HasSubstr("`source.gone`, 2 times in a row"));
+    EXPECT_EQ(kept("run_failed")[0].since, failed_at);
+    EXPECT_THAT(kept("data_stale"), SizeIs(1)) << is_new;
+  }
+  clock_.advance(second);
+  run("orders", RunState::done);
+  EXPECT_THAT(told("run_failed"), SizeIs(0));
+  EXPECT_THAT(kept("data_stale"), SizeIs(0));
+  backfilled(RunState::failed);
+  ASSERT_THAT(told("run_failed"), SizeIs(1)) << "it is told where nothing else is";
+  EXPECT_THAT(kept("run_failed")[0].text, HasSubstr("`target.full`; it is not"));
+  start_anew();
+  EXPECT_THAT(told("run_failed"), SizeIs(1));
+  backfilled(RunState::done);
+  EXPECT_THAT(told("run_failed"), SizeIs(0));
+}
+
 TEST_F(JobRulesTest, OfAnErrorNoWordIsTold) {
   add_job("orders");
   const RunId id = begin_run("orders");

@@ -19,6 +19,8 @@ constexpr int ended_at_a_time = 2'000;
 constexpr int open_max = 10'000;
 // Ten weeks of an hourly job take some 70 KB.
 constexpr std::size_t volumes_max = 2'000;
+constexpr std::size_t volumes_at_a_time = 20;  // of one look
+constexpr std::size_t begun_at_a_time = 20;
 constexpr const char* turn_name = "alerts";
 const UtcMicros never(std::numeric_limits<std::int64_t>::max());
 
@@ -78,7 +80,8 @@ void AlertRules::look_until(const Cancel& stop) {
       }
       is_soon_ = false;
     }
-    const Status found = look();
+    const Status found = look(stop);
+    if (stop.requested()) break;
     looked = parts_.clock.monotonic();
     if (found.ok()) {
       said.clear();
@@ -92,10 +95,10 @@ void AlertRules::look_until(const Cancel& stop) {
       give_turn_back(parts_.store, {turn_name, options_.server, options_.turn});
 }
 
-Status AlertRules::look() {
+Status AlertRules::look(const Cancel& stop) {
   take_up_jobs();
   const Status server = look_at_server();
-  TM_CHECK(look_at_project());
+  TM_CHECK(look_at_project(stop));
   return server;
 }
 
@@ -129,6 +132,7 @@ void AlertRules::take_up_jobs() {
   jobs_ = std::move(jobs);
   std::erase_if(memory_, [&](const auto& one) { return !jobs_.contains(one.first); });
   std::erase_if(volumes_, [&](const auto& one) { return !jobs_.contains(one.first); });
+  std::erase_if(volumes_to_learn_, [&](const JobName& one) { return !jobs_.contains(one); });
 }
 
 void AlertRules::forget(const JobName& job) {
@@ -150,13 +154,13 @@ Status AlertRules::look_at_server() {
   return parts_.board.holds(AlertScope::server, found);
 }
 
-Status AlertRules::look_at_project() {
+Status AlertRules::look_at_project(const Cancel& stop) {
   TM_TRY(const bool has_turn, take_turn());
   if (!has_turn) {
     memory_.clear();
     return {};
   }
-  TM_CHECK(learn());
+  TM_CHECK(learn(stop));
   TM_TRY(const JobsOpen open, find_open());
   TM_CHECK(look_at_fires(open));
   judge_volumes(open);
@@ -178,7 +182,7 @@ Result<bool> AlertRules::take_turn() {
   return is_mine;
 }
 
-Status AlertRules::learn() {
+Status AlertRules::learn(const Cancel& stop) {
   TM_TRY(const UtcMicros now, time_of(parts_.store));
   // By a clock that went back what ends next would be of before.
   if (now < ended_until_) memory_.clear();
@@ -187,15 +191,32 @@ Status AlertRules::learn() {
     ended_lately_.clear();
     different_.clear();
     volumes_.clear();
+    volumes_to_learn_.clear();
   }
   const UtcMicros since(ended_until_.get() - std::chrono::microseconds(overlap).count());
-  TM_CHECK(learn_begins(now, since));
+  Begun begun;
+  Status learned = learn_all(now, since, stop, begun);
+  if (learned.ok()) return learned;
+  // Of these not all is known.
+  for (const JobName& job : begun.memories)
+    forget(job);
+  for (const JobName& job : begun.volumes) {
+    volumes_.erase(job);
+    volumes_to_learn_.insert(job);
+  }
+  return learned;
+}
+
+Status AlertRules::learn_all(UtcMicros now, UtcMicros since, const Cancel& stop, Begun& begun) {
+  TM_CHECK(learn_begins(since, stop, begun));
+  TM_CHECK(learn_volumes(now, since, stop, begun));
   EndedAsked asked{since, RunId(), ended_at_a_time};
   while (true) {
+    TM_CHECK(stop.check());
     TM_TRY(const std::vector<EndedRun> runs, runs_ended(parts_.store, asked));
     for (const EndedRun& run : runs) {
-      if (!ended_lately_.emplace(run.ended_at, run.run).second) continue;
-      learn(run);
+      const bool is_known = !ended_lately_.emplace(run.ended_at, run.run).second;
+      learn(run, is_known, begun);
     }
     if (!runs.empty()) {
       asked.since = runs.back().ended_at;
@@ -210,33 +231,50 @@ Status AlertRules::learn() {
   return {};
 }
 
-void AlertRules::learn(const EndedRun& run) {
+// What is known by an earlier look is new to a job that begins at this one.
+void AlertRules::learn(const EndedRun& run, bool is_known, const Begun& begun) {
   const auto memory = memory_.find(run.job);
-  if (memory != memory_.end()) memory->second.ended(run);
+  if (memory != memory_.end() && (!is_known || begun.memories.contains(run.job)))
+    memory->second.ended(run);
   const auto volume = volumes_.find(run.job);
-  if (volume != volumes_.end() && run.kind == RunKind::run && run.is_well())
+  if (volume != volumes_.end() && (!is_known || begun.volumes.contains(run.job)) &&
+      run.kind == RunKind::run && run.is_well())
     volume->second.read({hour_of(run.started_at), run.rows_read});
 }
 
-// Of jobs that are new here. What ended at `since` or later may come again, and is known then.
-Status AlertRules::learn_begins(UtcMicros now, UtcMicros since) {
+// Of jobs that are new here. What ended at `since` or later is read with what ended lately.
+Status AlertRules::learn_begins(UtcMicros since, const Cancel& stop, Begun& begun) {
   std::vector<JobName> unknown;
   for (const auto& [name, job] : jobs_) {
     if (!memory_.contains(name)) unknown.push_back(name);
   }
   TM_CHECK(learn_comparisons(since, unknown));
-  if (unknown.empty()) return {};
-  TM_TRY(const std::vector<EndedRun> runs, runs_to_begin_with(parts_.store, unknown));
-  for (const JobName& name : unknown)
-    TM_CHECK(learn_volume(name, now, since));
-  for (const JobName& name : unknown)
-    memory_.try_emplace(name);
-  for (const EndedRun& run : runs) {
-    if (run.ended_at < since) {
-      memory_.at(run.job).ended(run);
-    } else if (ended_lately_.emplace(run.ended_at, run.run).second) {
-      learn(run);
+  std::vector<JobName> some;
+  for (std::size_t at = 0; at < unknown.size(); at += some.size()) {
+    TM_CHECK(stop.check());
+    const auto from = unknown.begin() + static_cast<std::ptrdiff_t>(at);
+    some.assign(from,
+                from + static_cast<std::ptrdiff_t>(std::min(begun_at_a_time, unknown.size() - at)));
+    TM_TRY(const std::vector<EndedRun> runs, runs_to_begin_with(parts_.store, some));
+    begun.memories.insert(some.begin(), some.end());
+    volumes_to_learn_.insert(some.begin(), some.end());
+    for (const JobName& name : some)
+      memory_.try_emplace(name);
+    for (const EndedRun& run : runs) {
+      if (run.ended_at < since) memory_.at(run.job).ended(run);
     }
+  }
+  return {};
+}
+
+// Each takes a while, and what holds of a job otherwise is not to wait for it.
+Status AlertRules::learn_volumes(UtcMicros now, UtcMicros since, const Cancel& stop, Begun& begun) {
+  while (!volumes_to_learn_.empty() && begun.volumes.size() < volumes_at_a_time) {
+    TM_CHECK(stop.check());
+    const JobName job = *volumes_to_learn_.begin();
+    TM_CHECK(learn_volume(job, now, since));
+    volumes_to_learn_.erase(job);
+    if (volumes_.contains(job)) begun.volumes.insert(job);
   }
   return {};
 }

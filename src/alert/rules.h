@@ -74,8 +74,10 @@ class AlertRules final : public RunObserver {
   // What is served from now on.
   void set_jobs(const Service::Jobs& jobs);
   // One look, now; blocks on the store. After an error nothing is told of what could not be looked
-  // at, and the next look makes up for it.
-  Status look();
+  // at, and the next look makes up for it. The first one of many jobs takes long, and ends early
+  // once `stop` is requested. What a job reads in ten weeks is learned of some jobs at each look,
+  // so that the other rules do not wait for it.
+  Status look(const Cancel& stop = Cancel());
   // Looks now and then until `stop`, and gives the turn back.
   void look_until(const Cancel& stop);
 
@@ -96,14 +98,21 @@ class AlertRules final : public RunObserver {
 
   void look_soon();
   Status look_at_server();
-  Status look_at_project();
+  Status look_at_project(const Cancel& stop);
   Result<bool> take_turn();
   void take_up_jobs();
   void forget(const JobName& job);
-  Status learn();
-  Status learn_begins(UtcMicros now, UtcMicros since);
+  // The jobs of which this look learns all anew.
+  struct Begun {
+    std::set<JobName> memories;
+    std::set<JobName> volumes;
+  };
+  Status learn(const Cancel& stop);
+  Status learn_all(UtcMicros now, UtcMicros since, const Cancel& stop, Begun& begun);
+  Status learn_begins(UtcMicros since, const Cancel& stop, Begun& begun);
+  Status learn_volumes(UtcMicros now, UtcMicros since, const Cancel& stop, Begun& begun);
   Status learn_volume(const JobName& job, UtcMicros now, UtcMicros ended_before);
-  void learn(const EndedRun& run);
+  void learn(const EndedRun& run, bool is_known, const Begun& begun);
   void judge_volumes(const JobsOpen& open);
   Status learn_comparisons(UtcMicros since, const std::vector<JobName>& begun);
   Result<JobsOpen> find_open();
@@ -140,6 +149,7 @@ class AlertRules final : public RunObserver {
   std::set<std::pair<UtcMicros, RunId>> ended_lately_;
   std::map<JobName, FailedComparison> different_;
   std::unordered_map<JobName, VolumeRule> volumes_;
+  std::set<JobName> volumes_to_learn_;
   std::optional<std::chrono::nanoseconds> turn_until_;  // nothing: another has it
   std::vector<Alert> of_server_;                        // as they were found last
 

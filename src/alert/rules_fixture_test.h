@@ -143,8 +143,8 @@ class RulesTest : public ::testing::Test {
   }
   // One that took no time.
   RunId run(const std::string& job, RunState state, const char* code = "",
-            const PlanSigns& signs = {}) {
-    const RunId id = begin_run(job, signs);
+            const PlanSigns& signs = {}, RunKind kind = RunKind::run) {
+    const RunId id = begin_run(job, signs, kind);
     end_run(id, state, code);
     return id;
   }

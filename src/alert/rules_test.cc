@@ -115,6 +115,31 @@ TEST_F(AlertRulesTest, AnEndIsKnownByItsTimeAlsoWhereItWasWrittenLate) {
   EXPECT_THAT(told("run_failed"), SizeIs(1));
 }
 
+TEST_F(AlertRulesTest, AnEditSoonAfterAnEndForgetsNothing) {
+  JobSpec& job = add_job("orders");
+  add_job("customers");
+  run("orders", RunState::failed, "source.gone");
+  EXPECT_THAT(told("run_failed"), SizeIs(1));
+  run("orders", RunState::failed, "source.gone");
+  ASSERT_THAT(told("run_failed"), SizeIs(1));
+  job.content_hash = "edited";
+  rules().set_jobs({specs_.begin(), specs_.end()});
+  ASSERT_THAT(told("run_failed"), SizeIs(1));
+  EXPECT_THAT(kept("run_failed")[0].text, HasSubstr("2 times in a row"));
+  ASSERT_THAT(told("run_failed"), SizeIs(1));
+  EXPECT_THAT(kept("run_failed")[0].text, HasSubstr("2 times in a row")) << "each counts once";
+}
+
+TEST_F(AlertRulesTest, ALookThatIsBrokenOffTellsNothingAndTheNextOneAll) {
+  add_job("orders");
+  run("orders", RunState::failed, "source.gone");
+  Cancel stop;
+  stop.request();
+  EXPECT_EQ(rules().look(stop).error().code, "run.cancelled");
+  EXPECT_FALSE(board_.told.contains(AlertScope::project));
+  EXPECT_THAT(told("run_failed"), SizeIs(1));
+}
+
 TEST_F(AlertRulesTest, AClockThatWentBackForgetsNothing) {
   add_job("orders");
   run("orders", RunState::failed, "source.gone");

@@ -56,11 +56,12 @@ Result<std::vector<EndedRun>> read(SqlStatement& rows) {
 }
 
 // Each of them goes back along an index of the job's runs to the first that fits.
-const std::array<std::string, 6>& begins() {
+const std::array<std::string, 9>& begins() {
   static const std::string newest = "WHERE r.job_id = ? AND r.run_end IS NOT NULL ";
   static const std::string order = "ORDER BY r.run_start DESC, r.run_id DESC LIMIT ";
   static const std::string some = std::to_string(runs_of_begin);
   static const std::string well = "status IN ('success', 'skipped') ";
+  static const std::string own = "AND r.kind IN ('run', 'full') ";
   const auto first_behind = [](const std::string& good) {
     return "AND r.run_start > coalesce((SELECT n.run_start FROM etl_runs n WHERE n.job_id = "
            "r.job_id AND n.run_end IS NOT NULL AND " +
@@ -68,13 +69,18 @@ const std::array<std::string, 6>& begins() {
            "ORDER BY n.run_start DESC, n.run_id DESC LIMIT 1), '') ORDER BY r.run_start, "
            "r.run_id LIMIT 1";
   };
-  static const std::array<std::string, 6> all{
+  static const std::array<std::string, 9> all{
       newest + order + some,
       newest + "AND r.status <> 'skipped' " + order + some,
       newest + "AND r." + well + order + "1",
       newest + "AND r.state IN ('failed', 'blocked') " + first_behind("n." + well),
       newest + "AND r.watermark_held = 1 " + first_behind("n.watermark_held = 0 AND n." + well),
       newest + "AND r.drift IS NOT NULL " + order + "1",
+      // Between the job's own runs there may be any number of a backfill's.
+      newest + own + order + some,
+      newest + own + "AND r." + well + order + "1",
+      newest + own + "AND r.state IN ('failed', 'blocked') " +
+          first_behind("n.kind IN ('run', 'full') AND n." + well),
   };
   return all;
 }
@@ -280,18 +286,22 @@ Result<std::vector<HourRead>> hours_read(SqlDatabase& database, const HoursAsked
       TM_TRY(const UtcMicros at, parse_utc(rows.text_at(0)));
       hours[at.get() / hour_us] += rows.int64_at(1);
     }
-    TM_TRY(auto idle, session.prepare("SELECT run_start FROM etl_runs WHERE job_id = ? AND "
-                                      "run_start >= ? AND run_end < ? AND status = 'skipped' "
-                                      "ORDER BY run_start LIMIT 1"));
-    for (UtcMicros at = asked.from; at < asked.ended_before;) {
-      idle.bind_text(0, id).bind_text(1, to_text(at)).bind_text(2, ended_before);
+    // Goes along an index from the first run of an hour to the first behind that hour.
+    const std::string first_idle =
+        "SELECT min(r.run_start) FROM etl_runs r WHERE r.job_id = ? AND r.run_end < ? AND r.status "
+        "= 'skipped' AND r.run_start ";
+    TM_TRY(auto idle,
+           session.prepare("WITH RECURSIVE idle(at) AS (" + first_idle + ">= ? UNION ALL SELECT (" +
+                           first_idle +
+                           "> substr(i.at, 1, 13) || ':59:59.999999Z') FROM idle i WHERE i.at IS "
+                           "NOT NULL) SELECT at FROM idle WHERE at IS NOT NULL"));
+    idle.bind_text(0, id).bind_text(1, ended_before).bind_text(2, to_text(asked.from));
+    idle.bind_text(3, id).bind_text(4, ended_before);
+    while (true) {
       TM_TRY(const bool has_row, idle.step());
       if (!has_row) break;
       TM_TRY(const UtcMicros began, parse_utc(idle.text_at(0)));
-      TM_CHECK(idle.run());  // to its end, to be bound again
-      const std::int64_t hour = began.get() / hour_us;
-      hours.try_emplace(hour, 0);
-      at = UtcMicros((hour + 1) * hour_us);
+      hours.try_emplace(began.get() / hour_us, 0);
     }
     return {};
   }));

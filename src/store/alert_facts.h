@@ -36,7 +36,9 @@ struct EndedRun {
 
 // Of each of these jobs its newest runs, the newest that were not idle, the newest ones that ended
 // well and whose columns differed, and those with which what holds now began: the first that did
-// not end well since, the first that was held since; each once, in the order of their begins.
+// not end well since, the first that was held since; of its own runs (`run`, `full`) the newest,
+// the newest that ended well and the first that did not since. Each once, in the order of their
+// begins.
 Result<std::vector<EndedRun>> runs_to_begin_with(SqlDatabase& database,
                                                  const std::vector<JobName>& jobs);
 // How many of a job's newest runs those are, of those that were not idle too.

@@ -99,6 +99,29 @@ TEST_P(AlertFactsTest, TheBeginKnowsSinceWhenHoweverFarThatIsBack) {
   EXPECT_EQ(found.back(), "other");
 }
 
+TEST_P(AlertFactsTest, AnHourInWhichRunsFoundNothingIsThereOnce) {
+  idle("orders", "r1");
+  pass(std::chrono::hours(2));
+  for (int number = 2; number < 6; ++number)
+    idle("orders", "r" + std::to_string(number));
+  failed("orders", "r6");
+  idle("customers", "other");
+  const UtcMicros at = now();
+  const UtcMicros before(at.get() - 86'400'000'000);
+  const auto hours = hours_read(*database_now_, {JobName("orders"), before, at});
+  ASSERT_TRUE(hours.ok()) << hours.error().describe();
+  // The server's own clock may come to another hour between two of them.
+  ASSERT_GE(hours->size(), 2u);
+  ASSERT_LE(hours->size(), 3u);
+  EXPECT_GE(hours->back().hour - hours->front().hour, 2);
+  EXPECT_LT((*hours)[0].hour, (*hours)[1].hour);
+  EXPECT_EQ(hours->front().rows + hours->back().rows, 0);
+  const UtcMicros later(at.get() - 3'600'000'000);
+  const auto some = hours_read(*database_now_, {JobName("orders"), later, at});
+  ASSERT_TRUE(some.ok()) << some.error().describe();
+  EXPECT_EQ(some->size(), hours->size() - 1) << "the first is further back";
+}
+
 TEST_P(AlertFactsTest, WhatEndedIsReadInPiecesAndOnce) {
   const UtcMicros since = now();
   for (int number = 0; number < 5; ++number)
