@@ -125,6 +125,9 @@ class Report(unittest.TestCase):
             self.assertIn("is no week", self.report("--week", wrong, code=2).err)
         self.assertIn("--week says", self.report("--week", "2026-W01", "--from", "2026-01-01", code=2).err)
         self.assertIn("turn them round", self.report("--from", "2026-01-02", "--to", "2026-01-01", code=2).err)
+        self.report("--from", "2025-01-01", "--to", "2026-02-05")
+        for long in (("--from", "2025-01-01", "--to", "2026-02-06"), ("--from", "0000-01-01")):
+            self.assertIn("more than 400 days", self.report(*long, code=2).err)
 
     def test_a_project_without_a_run(self):
         found = self.report("--json").json

@@ -11,6 +11,8 @@ namespace tidemark {
 namespace {
 
 constexpr std::int64_t day_us = 86'400'000'000;
+// A year, and a month to compare it with. Of each job it takes memory for its runs and its days.
+constexpr std::int64_t days_max = 400;
 
 // The Monday of a week as ISO 8601 counts them: the first has the year's first Thursday in it.
 Result<UtcMicros> monday_of(const std::string& week) {
@@ -50,6 +52,12 @@ Result<ReportStretch> stretch_of(const Call& call) {
   }
   if (stretch.to <= stretch.from)
     return user_error("user.usage", "--to is not after --from", "turn them round");
+  if (stretch.to.get() - stretch.from.get() > days_max * day_us) {
+    return user_error("user.usage",
+                      "from " + to_text(stretch.from) + " to " + to_text(stretch.to) +
+                          " it is more than 400 days",
+                      "ask for less time, and for the rest of it apart");
+  }
   return stretch;
 }
 
@@ -76,7 +84,7 @@ Result<ReportPage> page_of(const Call& call, Workspace& workspace) {
     JobReport report = report_of(job, slo, project.prices, page.stretch);
     if (report.runs > 0 || found != jobs.end()) page.jobs.push_back(std::move(report));
   };
-  TM_CHECK(jobs_in(*database, page.stretch.from, page.stretch.end(), wanted, take));
+  TM_CHECK(jobs_in(*database, page.stretch.from, page.stretch.end(), wanted, take, call.cancel));
   worst_first(page.jobs);
   return page;
 }

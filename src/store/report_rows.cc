@@ -8,10 +8,6 @@
 namespace tidemark {
 namespace {
 
-bool ended_well(const ReportedRun& run) {
-  return run.state == RunState::done || run.state == RunState::skipped;
-}
-
 Result<std::optional<UtcMicros>> time_at(const SqlStatement& row, int column) {
   if (row.is_null(column)) return std::optional<UtcMicros>();
   TM_TRY(const UtcMicros at, parse_utc(row.text_at(column)));
@@ -31,7 +27,8 @@ Status add_runs(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& 
                           run.rows_loaded, run.rows_rejected, run.bytes_staged, run.use,
                           run.data_until});
     const ReportedRun& last = found.runs.back();
-    if (last.ended_at && *last.ended_at <= from && ended_well(last)) return {};
+    const bool tells_how_new = last.ended_well() && (last.data_until || last.is_own());
+    if (tells_how_new && *last.ended_at <= from) return {};
   }
 }
 
@@ -126,24 +123,25 @@ Status add_fires(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob&
 
 Status jobs_in(SqlDatabase& database, UtcMicros from, UtcMicros to,
                const std::function<bool(const JobName&)>& wanted,
-               const std::function<void(ReportedJob)>& take) {
-  std::vector<ReportedJob> found;
+               const std::function<void(ReportedJob)>& take, const Cancel& cancel) {
+  std::vector<JobRecord> jobs;
   TM_CHECK(database.read([&](SqlSession& session) -> Status {
-    found.clear();
-    TM_TRY(const std::vector<JobRecord> jobs, sql_rows::list_jobs(session));
-    for (const JobRecord& job : jobs) {
-      if (!wanted(job.name)) continue;
-      ReportedJob one;
+    TM_TRY(jobs, sql_rows::list_jobs(session));
+    return {};
+  }));
+  for (const JobRecord& job : jobs) {
+    if (!wanted(job.name)) continue;
+    TM_CHECK(cancel.check());
+    ReportedJob one;
+    TM_CHECK(database.read([&](SqlSession& session) -> Status {
+      one = ReportedJob();
       one.job = job.name;
       TM_CHECK(add_runs(session, from, to, one));
       TM_CHECK(add_steps(session, from, to, one));
-      TM_CHECK(add_fires(session, from, to, one));
-      found.push_back(std::move(one));
-    }
-    return {};
-  }));
-  for (ReportedJob& one : found)
+      return add_fires(session, from, to, one);
+    }));
     take(std::move(one));
+  }
   return {};
 }
 

@@ -1,7 +1,7 @@
 // What the store knows of a job in a stretch of time, for a report: its runs, when their steps
 // were done, and how late its fires began.
 //
-// Read in one snapshot by jobs_in(); values only. Blocking; any thread.
+// Read by jobs_in(), each job in a snapshot of its own; values only. Blocking; any thread.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/cancel.h"
 #include "store/records.h"
 #include "store/sql_session.h"
 
@@ -27,6 +28,12 @@ struct ReportedRun {
   std::int64_t bytes_staged = 0;
   std::optional<RunUse> use;
   std::optional<UtcMicros> data_until;
+
+  bool ended_well() const {
+    return ended_at && (state == RunState::done || state == RunState::skipped);
+  }
+  // It brings the job's target up to where its source is; others do a part of it once more.
+  bool is_own() const { return kind == RunKind::run || kind == RunKind::full; }
 };
 
 // How long a stream of a run took for a step.
@@ -44,16 +51,16 @@ struct ReportedFire {
 struct ReportedJob {
   JobName job;
   // Newest first: those that began in the stretch, then those of before up to the newest that had
-  // ended well when it began, so that it is known what the target had then.
+  // ended well when it began and tells how new the target's data was then.
   std::vector<ReportedRun> runs;
   std::vector<ReportedStep> steps;
   std::vector<ReportedFire> fires;
 };
 
-// Each job that the store knows and `wanted` takes, one after the other, by name. The tables are of
-// this version.
+// Each job that the store knows and `wanted` takes, by name, one after the other: no more than one
+// is in memory. Fails with `run.cancelled` between two of them. The tables are of this version.
 Status jobs_in(SqlDatabase& database, UtcMicros from, UtcMicros to,
                const std::function<bool(const JobName&)>& wanted,
-               const std::function<void(ReportedJob)>& take);
+               const std::function<void(ReportedJob)>& take, const Cancel& cancel);
 
 }  // namespace tidemark

@@ -40,12 +40,13 @@ class ReportRowsTest : public StoreFixture {
     return moved.ok() ? *moved : mark;
   }
   // A run of `orders` through all its steps, each of which uses something.
-  void load(const char* run) {
+  void load(const char* run, RunKind kind = RunKind::run, bool has_time = true) {
     RunStart start;
+    start.kind = kind;
     start.run = RunId(run);
     start.job = JobName("orders");
     start.streams.push_back({StreamName("main"), Seq(1), Fence(1), Window{}, ""});
-    start.signs.data_until = UtcMicros(1'700'000'000'000'000);
+    if (has_time) start.signs.data_until = UtcMicros(1'700'000'000'000'000);
     ASSERT_TRUE(store_->begin_run(start).ok());
     StreamMark mark{RunState::planned, 1, Fence(1)};
     mark = step(run, mark, RunState::extracting);
@@ -65,7 +66,7 @@ class ReportRowsTest : public StoreFixture {
     std::vector<ReportedJob> found;
     const Status looked = jobs_in(
         *database_now_, from, to, [](const JobName& job) { return job.get() != "customers"; },
-        [&](ReportedJob job) { found.push_back(std::move(job)); });
+        [&](ReportedJob job) { found.push_back(std::move(job)); }, Cancel());
     EXPECT_TRUE(looked.ok()) << (looked.ok() ? "" : looked.error().describe());
     return found;
   }
@@ -121,6 +122,34 @@ TEST_P(ReportRowsTest, OfBeforeItHasTheLastRunThatEndedWell) {
   EXPECT_EQ(jobs.front().runs.front().ended_at, from);
   EXPECT_TRUE(jobs.front().steps.empty());
   EXPECT_TRUE(jobs.front().fires.empty());
+}
+
+TEST_P(ReportRowsTest, ARepairOfBeforeDoesNotHideTheRunThatTellsHowNewTheDataIs) {
+  load("one", RunKind::run, false);
+  pass(seconds(100));
+  load("mended", RunKind::repair, false);
+  pass(seconds(100));
+  const UtcMicros from(store_->get_run(RunId("mended"))->run.ended_at->get() + 1);
+  const std::vector<ReportedJob> jobs = look(from, far_away);
+  ASSERT_EQ(jobs.size(), 1u);
+  ASSERT_EQ(jobs.front().runs.size(), 2u);
+  EXPECT_EQ(jobs.front().runs.front().kind, RunKind::repair);
+  EXPECT_EQ(jobs.front().runs.back().kind, RunKind::run);
+}
+
+TEST_P(ReportRowsTest, ItEndsBetweenTwoJobsWhereItIsCancelled) {
+  Cancel cancel;
+  std::vector<std::string> taken;
+  const Status looked = jobs_in(
+      *database_now_, long_ago, far_away, [](const JobName&) { return true; },
+      [&](const ReportedJob& job) {
+        taken.push_back(job.job.get());
+        cancel.request();
+      },
+      cancel);
+  ASSERT_FALSE(looked.ok());
+  EXPECT_EQ(looked.error().code, "run.cancelled");
+  EXPECT_THAT(taken, UnorderedElementsAre("customers"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Systems, ReportRowsTest,

@@ -14,25 +14,17 @@ std::int64_t in_us(std::chrono::milliseconds time) {
   return std::chrono::microseconds(time).count();
 }
 
-bool ended_well(const ReportedRun& run) {
-  return run.ended_at && (run.state == RunState::done || run.state == RunState::skipped);
-}
-
-// Of a job without data time: the source as it stood when a run began to look at it.
-bool shows_source(const ReportedRun& run) {
-  return run.kind == RunKind::run || run.kind == RunKind::full;
-}
-
 std::vector<FreshFrom> points_of(const std::vector<ReportedRun>& newest_first) {
   const bool has_data_time =
       std::any_of(newest_first.begin(), newest_first.end(),
                   [](const ReportedRun& run) { return run.data_until.has_value(); });
   std::vector<FreshFrom> points;
   for (const ReportedRun& run : newest_first) {
-    if (!ended_well(run)) continue;
+    if (!run.ended_well()) continue;
     if (run.data_until) {
       points.push_back({*run.ended_at, *run.data_until});
-    } else if (!has_data_time && shows_source(run)) {
+    } else if (!has_data_time && run.is_own()) {
+      // The source as it stood when the run began to look at it.
       points.push_back({*run.ended_at, run.started_at});
     }
   }
@@ -47,9 +39,10 @@ Kept durations_kept(const std::vector<ReportedRun>& runs, UtcMicros from,
   Kept kept;
   for (const ReportedRun& run : runs) {
     if (run.started_at < from || !run.ended_at || run.state == RunState::cancelled) continue;
+    if (!run.is_own()) continue;
     ++kept.measured;
     const std::int64_t took = run.ended_at->get() - run.started_at.get();
-    if (ended_well(run) && took <= in_us(target)) ++kept.kept;
+    if (run.ended_well() && took <= in_us(target)) ++kept.kept;
   }
   return kept;
 }
