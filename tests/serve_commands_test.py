@@ -23,7 +23,7 @@ def without_what_differs(text):
     """Ids, times and how long things took are another each time."""
     text = re.sub(r"\b(?=[a-z]*[0-9])[0-9a-z]{16}\b", "ID", text)
     text = re.sub(r"\d{4}-\d\d-\d\d[T ][0-9:.]+Z?", "TIME", text)
-    text = re.sub(r'("duration_ms": )\d+', r"\1N", text)
+    text = re.sub(r'("(duration|cpu)_ms": )\d+', r"\1N", text)
     text = re.sub(r"[0-9.]+ (ms|s)\b", "N s", text)
     # Columns are as wide as what stands in them.
     return re.sub(r"  +", "  ", re.sub(r"-{3,}", "---", text))
