@@ -107,8 +107,10 @@ TEST_F(ChannelTest, AnAddressWithinIsRefusedUnlessItIsNamed) {
   testing::ScriptedServer server({accepted_});
   ChannelSpec one = spec(ChannelKind::webhook, server.url());
   one.networks.clear();
+  EXPECT_EQ(send(one, message()).error().code, "alert.plain_http");
+  one.url = Secret("https" + server.url().substr(std::string("http").size()));
   EXPECT_EQ(send(one, message()).error().code, "http.address_refused");
-  one.url = Secret("http://169.254.169.254/latest/meta-data");
+  one.url = Secret("https://169.254.169.254/latest/meta-data");
   EXPECT_EQ(send(one, message()).error().code, "http.address_refused");
   EXPECT_TRUE(server.requests().empty());
 }
