@@ -265,7 +265,12 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   if (!type || !is_type(*type, "application/json"))
     return user_error("api.not_json", "the body is no JSON, as its Content-Type says",
                       "send JSON, with `Content-Type: application/json`");
-  TM_TRY(request.body, parse_json(raw.body));
+  auto body = parse_json(raw.body);
+  if (!body.ok()) {
+    return user_error("json.invalid", "the body cannot be read: " + body.error().message,
+                      "send one JSON object, as UTF-8");
+  }
+  request.body = *std::move(body);
   return request;
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "drivers/json/json.h"
+#include "drivers/json/utf8.h"
 
 namespace tidemark {
 namespace {
@@ -144,8 +145,11 @@ Error invalid(std::string_view text, std::size_t position, const std::string& wh
   std::size_t line_start = before.rfind('\n');
   std::size_t column =
       before.size() - (line_start == std::string_view::npos ? 0 : line_start + 1) + 1;
+  // What it stands near to may be half a character.
+  const std::string_view told =
+      is_utf8(why) ? std::string_view(why) : std::string_view(why).substr(0, why.find(" near "));
   return internal_error("json.invalid", "JSON, line " + std::to_string(line) + ", column " +
-                                            std::to_string(column) + ": " + why);
+                                            std::to_string(column) + ": " + std::string(told));
 }
 
 }  // namespace

@@ -100,6 +100,14 @@ TEST(Json, KnowsUtf8) {
   }
 }
 
+TEST(JsonParse, WhatItSaysOfBytesIsText) {
+  for (const char* bytes : {"\xa7", "\xc3\xa9", "{\"a\": \xff\xfe}"}) {
+    const auto refused = parse_json(bytes);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_TRUE(is_utf8(refused.error().message)) << refused.error().message;
+  }
+}
+
 TEST(JsonParse, NamesLineAndColumn) {
   auto broken = parse_json("{\n  \"a\": 1,\n  \"b\": x\n}");
   ASSERT_FALSE(broken.ok());
