@@ -230,7 +230,7 @@ struct RunRecord {
   std::int64_t attempt = 1;
   std::int64_t pid = 0;
   std::string plan_json;
-  std::optional<RunUse> use;  // so far; nothing: a version of before kept none
+  std::optional<RunUse> use;            // so far; nothing: a version of before kept none
   std::optional<UtcMicros> data_until;  // as RunEnd::data_until, of a run that ended well
   std::vector<StreamRecord> streams;
 
