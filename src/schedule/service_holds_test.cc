@@ -248,7 +248,7 @@ TEST_F(ServiceHoldsTest, JobsThatCouldNotBeTakenUpAreSoWithTheNextTry) {
   ASSERT_TRUE(service.set_jobs({}).ok());
   serve_for(service, milliseconds(4000), [&](Service& one) {
     // What it cannot do without a store is done by then.
-    while (!one.now().since)
+    while (!one.stepped_at())
       std::this_thread::sleep_for(milliseconds(1));
     away_ = true;
     EXPECT_FALSE(one.set_jobs({every, watches}).ok());
