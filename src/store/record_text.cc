@@ -167,6 +167,10 @@ void list(Archive& archive, StoredError& error) {
   choice(archive, error.retry, Retry::reconnect);
 }
 template <class Archive>
+void list(Archive& archive, RunUse& use) {
+  all(archive, use.cpu_us, use.bytes_read, use.bytes_written);
+}
+template <class Archive>
 void list(Archive& archive, StreamMark& mark) {
   choice(archive, mark.state, RunState::blocked);
   all(archive, mark.version, mark.fence);
@@ -182,7 +186,8 @@ void list(Archive& archive, RunRecord& run) {
   choice(archive, run.state, RunState::blocked);
   all(archive, run.run, run.job, run.spec_hash, run.started_at, run.ended_at, run.rows_read,
       run.rows_loaded, run.rows_rejected, run.rows_deleted, run.bytes_staged, run.error,
-      run.watermark_snapshot, run.guarantee, run.attempt, run.pid, run.plan_json, run.streams);
+      run.watermark_snapshot, run.guarantee, run.attempt, run.pid, run.plan_json, run.use,
+      run.data_until, run.streams);
 }
 template <class Archive>
 void list(Archive& archive, LeaseRecord& lease) {

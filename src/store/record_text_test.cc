@@ -25,6 +25,8 @@ RunRecord full_run() {
   run.attempt = 8;
   run.pid = 9;
   run.plan_json = "{}";
+  run.use = RunUse{22, 23, 24};
+  run.data_until = UtcMicros(25);
   StreamRecord stream;
   stream.stream = StreamName("main");
   stream.seq = Seq(10);
@@ -94,6 +96,9 @@ TEST(RecordText, WhatWentInComesOut) {
   EXPECT_EQ(run.streams[0].window, full_run().streams[0].window);
   EXPECT_EQ(run.streams[0].counts, full_run().streams[0].counts);
   EXPECT_EQ(run.rows_deleted, RowCount(6));
+  EXPECT_EQ(run.data_until, UtcMicros(25));
+  ASSERT_TRUE(run.use.has_value());
+  EXPECT_EQ(run.use->bytes_written, 24);
   EXPECT_EQ(back->running[0].lease->expires_at, UtcMicros(6));
   EXPECT_FALSE(back->running[1].lease);
   EXPECT_EQ(back->watched[0].seen_at, UtcMicros(16));
