@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "env/process.h"
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -21,9 +20,7 @@ class AlertFactsTest : public StoreFixture {
   void SetUp() override {
     StoreFixture::SetUp();
     add_jobs({"orders", "customers"});
-    database_now_ = GetParam() == System::sqlite
-                        ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                        : open_postgres_database(options(), system_clock_).value();
+    database_now_ = open_database();
   }
   void TearDown() override {
     database_now_.reset();

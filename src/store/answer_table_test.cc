@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -13,8 +12,7 @@ class AnswerTableTest : public StoreFixture {
  protected:
   void SetUp() override {
     StoreFixture::SetUp();
-    own_ = GetParam() == System::sqlite ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                                        : open_postgres_database(options(), system_clock_).value();
+    own_ = open_database();
     table_.emplace(*own_);
   }
   void TearDown() override {

@@ -7,8 +7,6 @@
 #include <optional>
 #include <thread>
 
-#include "store/postgres_database.h"
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -22,10 +20,7 @@ constexpr seconds ttl{30};
 class GuardSharesTest : public StoreFixture {
  protected:
   std::unique_ptr<GuardShares> process(const std::string& name) {
-    auto database = GetParam() == System::sqlite ? open_sqlite_database(dir_ / "store.db", clock_)
-                                                 : open_postgres_database(options(), system_clock_);
-    EXPECT_TRUE(database.ok()) << database.error().describe();
-    auto shares = GuardShares::open(std::move(database).value(), name, ttl);
+    auto shares = GuardShares::open(open_database(), name, ttl);
     EXPECT_TRUE(shares.ok()) << shares.error().describe();
     return std::move(shares).value();
   }

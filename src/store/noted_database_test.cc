@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "store/overview.h"
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -67,9 +66,7 @@ class NotedDatabaseTest : public StoreFixture {
     CountingServer::Counts counts;
     {
       ReadCache cache(std::make_unique<CountingServer>(counts), "a", system_clock_, randomness_);
-      auto database = GetParam() == System::sqlite
-                          ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                          : open_postgres_database(options(), system_clock_).value();
+      auto database = open_database();
       auto store = SqlStore::open(note_writes(std::move(database), cache)).value();
       work(*store);
     }

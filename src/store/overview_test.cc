@@ -5,7 +5,6 @@
 #include <set>
 #include <vector>
 
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -16,9 +15,7 @@ class OverviewTest : public StoreFixture {
   void SetUp() override {
     StoreFixture::SetUp();
     add_jobs({"orders", "customers"});
-    database_now_ = GetParam() == System::sqlite
-                        ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                        : open_postgres_database(options(), system_clock_).value();
+    database_now_ = open_database();
   }
   void TearDown() override {
     database_now_.reset();

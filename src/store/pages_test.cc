@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -13,9 +12,7 @@ class PagesTest : public StoreFixture {
   void SetUp() override {
     StoreFixture::SetUp();
     add_jobs({"orders", "customers", "idle"});
-    pages_ = GetParam() == System::sqlite
-                 ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                 : open_postgres_database(options(), system_clock_).value();
+    pages_ = open_database();
   }
   void TearDown() override {
     pages_.reset();

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -20,9 +19,7 @@ class ReportRowsTest : public StoreFixture {
   void SetUp() override {
     StoreFixture::SetUp();
     add_jobs({"customers", "orders"});
-    database_now_ = GetParam() == System::sqlite
-                        ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                        : open_postgres_database(options(), system_clock_).value();
+    database_now_ = open_database();
   }
   void TearDown() override {
     database_now_.reset();

@@ -39,10 +39,7 @@ class StoreCopyTest : public StoreFixture {
     from_.reset();
     StoreFixture::TearDown();
   }
-  std::unique_ptr<SqlDatabase> target() {
-    return GetParam() == System::sqlite ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                                        : open_postgres_database(options(), system_clock_).value();
-  }
+  std::unique_ptr<SqlDatabase> target() { return open_database(); }
 
   static constexpr int runs = 250;
   std::unique_ptr<SqlDatabase> from_;

@@ -11,7 +11,9 @@
 #include <memory>
 #include <string>
 
+#include "store/postgres_database.h"
 #include "store/sql_store.h"
+#include "store/sqlite_database.h"
 
 namespace tidemark {
 
@@ -50,6 +52,13 @@ class StoreFixture : public ::testing::TestWithParam<System> {
                                               : SqlStore::open_postgres(options(), system_clock_);
     EXPECT_TRUE(store.ok()) << (store.ok() ? "" : store.error().describe());
     return std::move(store).value();
+  }
+  // A database of its own with the same data, beneath any store.
+  std::unique_ptr<SqlDatabase> open_database() {
+    auto database = GetParam() == System::sqlite ? open_sqlite_database(dir_ / "store.db", clock_)
+                                                 : open_postgres_database(options(), system_clock_);
+    EXPECT_TRUE(database.ok()) << (database.ok() ? "" : database.error().describe());
+    return std::move(database).value();
   }
   PostgresStoreOptions options() const {
     PostgresStoreOptions options;

@@ -6,7 +6,6 @@
 #include <thread>
 
 #include "store/migrations.h"
-#include "store/sqlite_database.h"
 #include "store/store_fixture_test.h"
 
 namespace tidemark {
@@ -20,9 +19,7 @@ class AccessTablesTest : public StoreFixture {
  protected:
   void SetUp() override {
     StoreFixture::SetUp();
-    database_of_tables_ = GetParam() == System::sqlite
-                              ? open_sqlite_database(dir_ / "store.db", clock_).value()
-                              : open_postgres_database(options(), system_clock_).value();
+    database_of_tables_ = open_database();
   }
   void TearDown() override {
     database_of_tables_.reset();

@@ -3,10 +3,11 @@
 import base64
 import socketserver
 import ssl
-import threading
+
+from support.threaded_server import ThreadedServer
 
 
-class MailServer:
+class MailServer(ThreadedServer):
     """`tls`: None, `starttls` or `tls`, with `certificate` (a PEM file with its key). `answers`: what it says to the
     end of a mail, the last one from then on. `mails`: (from, [to], text, whether over TLS, (user, password))."""
 
@@ -85,15 +86,4 @@ class MailServer:
             daemon_threads = True
             allow_reuse_address = True
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+        super().__init__(Server, Handler)

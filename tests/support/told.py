@@ -6,8 +6,10 @@ import json
 import threading
 import time
 
+from support.threaded_server import ThreadedServer
 
-class Hook:
+
+class Hook(ThreadedServer):
     """An HTTP server that answers each request by the next of `answers`, and by the last one from then on: a status,
     `hang`, or `close`. `requests`: what came, as (headers, document, path, time)."""
 
@@ -42,19 +44,11 @@ class Hook:
             def handle_error(self, *_):
                 pass  # of a client that was killed
 
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self._thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
-        self._thread.start()
-
-    def __enter__(self):
-        return self
+        super().__init__(Server, Handler)
 
     def __exit__(self, *_):
         self._ends.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self._thread.join()
+        super().__exit__()
 
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"

@@ -2,10 +2,11 @@
 
 import http.server
 import json
-import threading
+
+from support.threaded_server import ThreadedServer
 
 
-class VaultServer:
+class VaultServer(ThreadedServer):
     """`secrets` is {path: {field: value}} of the engine `kv`; `token` is the only one that may read."""
 
     def __init__(self, token):
@@ -28,18 +29,8 @@ class VaultServer:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
+        super().__init__(http.server.ThreadingHTTPServer, Handler)
+        self.address = f"http://127.0.0.1:{self.port}"
 
     def answer(self, path, token):
         if self.sealed:
