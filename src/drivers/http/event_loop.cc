@@ -3,6 +3,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -83,6 +84,11 @@ void EventLoop::wake() {
   [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
 }
 
+void EventLoop::unwake() {
+  std::uint64_t wakes = 0;
+  [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
+}
+
 void EventLoop::run_posted() {
   std::vector<std::function<void()>> posted;
   {
@@ -101,6 +107,11 @@ void EventLoop::run(std::chrono::milliseconds tick_every, const std::function<vo
         std::chrono::ceil<std::chrono::milliseconds>(next_tick - std::chrono::steady_clock::now());
     const int count = ::epoll_wait(poll_.get(), events.data(), static_cast<int>(events.size()),
                                    static_cast<int>(std::max<std::int64_t>(0, left.count())));
+    const bool is_woken =
+        std::any_of(events.begin(), events.begin() + std::max(0, count),
+                    [](const epoll_event& event) { return event.data.u64 == wake_data; });
+    // Before what was posted is taken: what is posted from here on wakes the next round.
+    if (is_woken) unwake();
     // First, so that what was posted before a client connected holds for it.
     bool stopping = false;
     {
@@ -111,11 +122,7 @@ void EventLoop::run(std::chrono::milliseconds tick_every, const std::function<vo
     if (stopping) return;
     for (int i = 0; i < count; ++i) {
       const std::uint64_t data = events[static_cast<std::size_t>(i)].data.u64;
-      if (data == wake_data) {
-        std::uint64_t wakes = 0;
-        [[maybe_unused]] const auto got = ::read(wake_.get(), &wakes, sizeof wakes);
-        continue;
-      }
+      if (data == wake_data) continue;
       // What an event before this one has closed is not told any more.
       const auto found = watched_.find(static_cast<int>(data & 0xffffffffU));
       if (found != watched_.end() && found->second.number == data >> 32U)

@@ -47,6 +47,7 @@ class EventLoop {
   EventLoop(Descriptor poll, Descriptor wake);
   void run_posted();
   void wake();
+  void unwake();
 
   Descriptor poll_;
   Descriptor wake_;
