@@ -3,6 +3,19 @@
 #include <utility>
 
 namespace tidemark {
+namespace {
+
+// The newest sign of it that a job knows.
+std::string newest_sign(const std::string& watched, const std::vector<SeenChange>& known) {
+  const SeenChange* newest = nullptr;
+  for (const SeenChange& one : known) {
+    const bool same = one.watched == watched;
+    if (same && (newest == nullptr || one.seen_at > newest->seen_at)) newest = &one;
+  }
+  return newest == nullptr ? std::string() : newest->sign;
+}
+
+}  // namespace
 
 Looks::~Looks() {
   stop_.request();
@@ -14,11 +27,11 @@ Looks::~Looks() {
     thread.join();
 }
 
-void Looks::ask(const WhenSpec& when, std::string before) {
+void Looks::ask(const WhenSpec& when, std::vector<SeenChange> known) {
   const std::string& connection = when.connection.value;
   {
     const std::lock_guard lock(mutex_);
-    questions_[connection].push_back({when, std::move(before)});
+    questions_[connection].push_back({when, std::move(known)});
     changed_.notify_all();
   }
   if (!threads_.contains(connection))
@@ -36,12 +49,13 @@ void Looks::work(const std::string& connection) {
   while (true) {
     changed_.wait(lock, [&] { return stop_.requested() || !questions.empty(); });
     if (stop_.requested()) return;
-    const Question question = std::move(questions.front());
+    Question question = std::move(questions.front());
     questions.pop_front();
     lock.unlock();
-    auto sign = ask_(question.when, question.before, stop_);
+    std::string watched = to_text(question.when);
+    auto sign = ask_(question.when, newest_sign(watched, question.known), stop_);
     lock.lock();
-    answers_.push_back({to_text(question.when), std::move(sign)});
+    answers_.push_back({std::move(watched), std::move(sign), std::move(question.known)});
   }
 }
 

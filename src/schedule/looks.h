@@ -17,6 +17,7 @@
 #include "base/cancel.h"
 #include "base/result.h"
 #include "spec/job_spec.h"
+#include "store/records.h"
 
 namespace tidemark {
 
@@ -28,6 +29,7 @@ class Looks {
   struct Answer {
     std::string watched;
     Result<std::string> sign;
+    std::vector<SeenChange> known;  // as it was asked with
   };
 
   explicit Looks(Ask ask) : ask_(std::move(ask)) {}
@@ -35,14 +37,16 @@ class Looks {
   Looks(const Looks&) = delete;
   Looks& operator=(const Looks&) = delete;
 
-  void ask(const WhenSpec& when, std::string before);
+  // `known`: what the jobs that watch it knew before it was asked. An answer is news only to those
+  // that know no more since: another server may have seen what is newer than the answer.
+  void ask(const WhenSpec& when, std::vector<SeenChange> known);
   // Those that came since it was asked last.
   std::vector<Answer> take();
 
  private:
   struct Question {
     WhenSpec when;
-    std::string before;
+    std::vector<SeenChange> known;
   };
   void work(const std::string& connection);
 

@@ -259,5 +259,29 @@ TEST_F(ServiceHoldsTest, JobsThatCouldNotBeTakenUpAreSoWithTheNextTry) {
   EXPECT_EQ(runs_["watches"], 1);
 }
 
+TEST_F(ServiceHoldsTest, AnAnswerOlderThanWhatAnotherServerHasSeenIsNoChange) {
+  runs_["watches"] = 0;
+  const auto watches = job("watches");
+  watches->schedule.every.reset();
+  WhenSpec when;
+  when.connection.value = "shop";
+  when.check = milliseconds(100);
+  watches->schedule.when = when;
+  const SeenChange newer{watches->name, to_text(when), "newer", {}};
+  std::atomic<int> looks{0};
+  ServiceParts with = parts();
+  with.change_sign = [&](const WhenSpec&, const std::string&, Cancel&) -> Result<std::string> {
+    if (looks++ > 0) return std::string("newer");
+    EXPECT_TRUE(*store_->note_change(newer, std::nullopt)) << "as another server";
+    return std::string("older");
+  };
+  Service service(with, options_);
+  ASSERT_TRUE(service.set_jobs({watches}).ok());
+  serve_for(service, milliseconds(1500));
+  EXPECT_GT(looks, 1);
+  EXPECT_EQ(runs_["watches"], 0);
+  EXPECT_EQ(store_->seen_changes({watches->name})->front().sign, "newer");
+}
+
 }  // namespace
 }  // namespace tidemark

@@ -80,17 +80,12 @@ Status Service::watch() {
 }
 
 Status Service::ask(const Look& look) {
+  TM_TRY(std::vector<SeenChange> known, parts_.store.seen_changes(look.jobs));
   if (look.when.kind == Watched::dataset) {
     TM_TRY(std::string loads, parts_.store.loads_of(look.when.loaded_by));
-    return answered({to_text(look.when), std::move(loads)});
+    return answered({to_text(look.when), std::move(loads), std::move(known)});
   }
-  TM_TRY(const std::vector<SeenChange> known, parts_.store.seen_changes(look.jobs));
-  const SeenChange* newest = nullptr;
-  for (const SeenChange& one : known) {
-    const bool same = one.watched == to_text(look.when);
-    if (same && (newest == nullptr || one.seen_at > newest->seen_at)) newest = &one;
-  }
-  looks_.ask(look.when, newest == nullptr ? "" : newest->sign);
+  looks_.ask(look.when, std::move(known));
   return {};
 }
 
@@ -124,13 +119,9 @@ Status Service::answered(Looks::Answer answer) {
   }
   if (!said.empty() && parts_.say) parts_.say(said);
   if (!answer.sign.ok() && !untold) return {};
-  std::vector<JobName> names;
-  for (const auto& job : jobs)
-    names.push_back(job->name);
-  TM_TRY(const std::vector<SeenChange> known, parts_.store.seen_changes(names));
   for (const auto& job : jobs) {
     if (untold) sign = untold_sign(*job->schedule.when, time());
-    TM_CHECK(follow_change(*job, find(known, job->name), sign));
+    TM_CHECK(follow_change(*job, find(answer.known, job->name), sign));
   }
   return {};
 }
