@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The log of `tidemark serve` and `tidemark run`: what is told at which level, one line each, and levels that change
-while it goes on.
+"""The log of `tidemark serve` and `tidemark run`: what is told at which level, one line each, levels that change while
+it goes on, and one request that is followed from its header to the sessions it opens.
 
 The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
@@ -12,8 +12,10 @@ import threading
 import time
 import unittest
 
+from support.api_client import ServedApi
 from support.project import PROJECT_YAML, ROOT
 from support.served import Served
+from support.temporary_postgres import TemporaryPostgres
 
 LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z (trace|debug|info|warn|error) [a-z]+  .")
 
@@ -165,6 +167,45 @@ class Serve(Served):
         self.wait_for(lambda: self.done("a") >= done + 3)
         self.stop()
         self.assertEqual([], [line for line in self.lines if not re.search(" (warn|error) ", line)])
+
+
+class Request(ServedApi):
+    def test_a_request_is_followed_to_the_sessions_it_opens(self):
+        """Its id is in its operation, its run's first event and each line of the log; the run's id is in the names of
+        the sessions with source and target, whole."""
+        server = self.enterContext(TemporaryPostgres())
+        server.sql("create database shop; create database mart")
+        server.sql("create table orders (id bigint primary key); insert into orders values (1), (2);"
+                   "create view named as select id, current_setting('application_name') as who from orders", "shop")
+        server.sql("create table copied (id bigint primary key, who text); create table names (name text);"
+                   "create function note() returns trigger language plpgsql as $$ begin "
+                   "insert into names values (current_setting('application_name')); return new; end $$;"
+                   "create trigger note before insert on copied for each row execute function note()", "mart")
+        connections = "".join(f"  {name}: {{postgres: 'host=127.0.0.1 port={server.port} dbname={name} user=postgres'}}\n"
+                              for name in ("shop", "mart"))
+        self.project.write("tidemark.yaml", f"connections:\n{connections}"
+                           "log: {level: debug, levels: {postgres: trace}, format: json}\n")
+        self.project.job("orders", "from: {connection: shop, table: named, watermark: id}\n"
+                                   "to: {connection: mart, table: copied, load: upsert, key: id}\n")
+        self.serve()
+        answer = self.ask("POST", "/v1/jobs/orders/runs", "operator", X_Request_Id="ticket-42")
+        self.assertEqual((202, "ticket-42"), (answer.status, answer.headers["X-Request-Id"]), answer.body)
+        run = answer.json["run_id"]
+        done = self.ended(answer.json["operation"])
+        self.assertEqual(("done", "ticket-42", run), (done["state"], done["request_id"], done["run_id"]), done)
+        self.assertEqual("run begun for request ticket-42", self.events(run)[0][2]["message"])
+        lines = [json.loads(line) for line in self.lines if line.startswith("{")]
+        asked = [line for line in lines if line["msg"] == "POST /v1/jobs/{job}/runs"]
+        self.assertEqual([("ticket-42", 202, "operator")],
+                         [(line["request"], line["status"], line["who"]) for line in asked])
+        for component in ("api", "run", "postgres"):
+            found = [line for line in lines if line["component"] == component and line.get("run") == run]
+            self.assertTrue(found, component)
+            self.assertEqual({"ticket-42"}, {line.get("request") for line in found}, component)
+        for database, sql in (("mart", "select distinct who from copied"), ("mart", "select distinct name from names")):
+            names = server.sql(sql, database).splitlines()
+            self.assertEqual(1, len(names), names)
+            self.assertIn(run, names[0])
 
 
 if __name__ == "__main__":

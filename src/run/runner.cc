@@ -318,6 +318,7 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   start.spec_hash = job.content_hash;
   start.pid = ::getpid();
   start.started_at = parts_.clock.now_utc();
+  start.request = parts_.request;
   const LogScope scope({id.get(), job.name.get(), {}});
   process_log().tell(LogLevel::debug, LogComponent::run, to_string(kind), {{"state", "begins"}});
 
