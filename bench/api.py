@@ -33,7 +33,7 @@ def percentile(values, share):
 def started(bench, project):
     """The service, and where it listens."""
     served = subprocess.Popen([str(bench.program), "serve", "--project", str(project), "--listen", "127.0.0.1:0"],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     for line in served.stdout:
         if found := re.search(r"at http://127.0.0.1:(\d+)", line):
             threading.Thread(target=served.stdout.read, daemon=True).start()

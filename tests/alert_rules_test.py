@@ -5,6 +5,7 @@ The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -18,7 +19,7 @@ BROKEN = READ.replace("NAME", "a").replace("\nto:", "\nrules: {small: nothing < 
 class AlertRules(Served):
     def serve(self, *options):
         """Its lines are in `self.lines` as they come."""
-        self.served = self.project.start("serve", *options)
+        self.served = self.project.start("serve", *options, stderr=subprocess.STDOUT)
         self.lines = []
         self.reader = threading.Thread(target=self.read, args=(self.served.stdout,))
         self.reader.start()
@@ -34,7 +35,6 @@ class AlertRules(Served):
         self.served.wait(timeout=60)
         self.reader.join()
         self.served.stdout.close()
-        self.served.stderr.close()
         self.served = None
 
     def told(self, words):

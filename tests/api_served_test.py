@@ -50,7 +50,7 @@ class Api(ServedApi):
             "POST", "/v1/connections/warehouse/query", "admin",
             {"sql": "select count(*) from orders"}).json["rows"]])
         # The log tells which request began it.
-        self.assertTrue(any("request my-request: run " + run in line for line in self.lines), self.lines)
+        self.assertTrue(any(f"a run begins  run={run}  request=my-request" in line for line in self.lines), self.lines)
         self.assertIn("run.start", [deed["what"] for deed in self.get("/v1/audit")["deeds"]])
 
     def test_the_steps_of_a_run_come_as_events_and_go_on_behind_the_last_that_came(self):

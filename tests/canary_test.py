@@ -138,7 +138,7 @@ class CanaryTest(unittest.TestCase):
 
     def settings(self):
         """The first ten log in; then a wrong password, a server that repeats it, one that is not there."""
-        lines = [f"secrets: {{vault: {{address: '{self.vault.address}', token: '${{env:VAULT_TOKEN}}'}}}}", "connections:", "  landing: {files: data}", "  warehouse: {duckdb: warehouse.duckdb}"]
+        lines = ["log: {level: trace}", f"secrets: {{vault: {{address: '{self.vault.address}', token: '${{env:VAULT_TOKEN}}'}}}}", "connections:", "  landing: {files: data}", "  warehouse: {duckdb: warehouse.duckdb}"]
         for number in range(COUNT):
             port = self.server.port
             if number >= 40:
@@ -209,6 +209,9 @@ class CanaryTest(unittest.TestCase):
         repeated = b"".join(data for name, data in self.outputs if name == "run j41 --json")
         self.assertIn(b"no login by postgres://me:[secret]@host", repeated, "its words are told without them")
         self.assertGreater(len(heard), 20, "the server that repeats passwords had them to repeat")
+        told = b"".join(data for name, data in self.outputs if name.startswith("run j"))
+        for component in (b"duckdb", b"http", b"postgres", b"sqlite"):
+            self.assertIn(b" trace " + component + b"  ", told, "the log is told whole")
         self.check()
         for name, data in self.outputs:
             self.assertNotIn(token[21:].encode(), data, name)
@@ -233,7 +236,8 @@ class CanaryTest(unittest.TestCase):
         for number in (0, 2, 3, 11, 41):
             with (self.project.dir / f"jobs/j{number}.yaml").open("a") as file:
                 file.write("every: 1s\n")
-        served = self.project.start("serve", "--json", env=self.env)
+        log = self.project.dir / "serve.log"
+        served = self.project.start("serve", "--json", env=self.env, stderr=self.enterContext(log.open("wb")))
         self.addCleanup(served.wait)
         self.addCleanup(served.kill)
         deadline = time.monotonic() + SERVED_SECONDS
@@ -253,8 +257,10 @@ class CanaryTest(unittest.TestCase):
         limits = (proc / "limits").read_text()
         self.assertRegex(limits, r"Max core file size +0 +0 ")
         served.send_signal(signal.SIGTERM)
-        out, err = served.communicate(timeout=SERVED_SECONDS)
-        self.outputs.append(("serve", out + err))
+        out, _ = served.communicate(timeout=SERVED_SECONDS)
+        self.outputs.append(("serve", out))
+        for component in (b"duckdb", b"http", b"postgres", b"sqlite"):
+            self.assertIn(b" trace " + component + b"  ", log.read_bytes(), "the log is told whole")
         self.assertIn(b"j41", out)
         self.check()
 

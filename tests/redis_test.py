@@ -198,7 +198,7 @@ class ServedCache(Served):
         self.wait_for(lambda: not self.status()["cache"]["failing"], 90)
         served, self.served = self.served, None
         served.terminate()
-        out = served.communicate(timeout=60)[0].decode()
+        out = served.communicate(timeout=60)[1].decode()
         # A machine that is busy may be silent for longer than the cache is waited for, and says so too.
         gone = [line for line in out.splitlines() if "Connection refused" in line]
         self.assertEqual(1, len(gone), out)

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "drivers/sodium/sodium.h"
+#include "observe/log.h"
 
 namespace tidemark {
 namespace {
@@ -85,6 +86,9 @@ void Lockout::wrong(std::string_view address) {
   slot.until_s = at + wait.count();
   slot.locks = std::min(slot.locks + 1, locks_max);
   slot.count = 0;
+  process_log().tell(LogLevel::warn, LogComponent::access,
+                     "an address sent too many wrong tokens, and is not heard for a time",
+                     {{"address", address}, {"seconds", wait.count()}});
 }
 
 }  // namespace tidemark

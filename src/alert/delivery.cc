@@ -37,6 +37,8 @@ Result<bool> Delivery::send_one(const Cancel& cancel) {
   if (group.messages.empty()) return false;
   const Status sent = channel_->send(message_of(group.messages, parts_.project, group.now), cancel);
   if (sent.ok()) {
+    parts_.log.tell(LogLevel::debug, LogComponent::alert, "sent over the channel `" + name_ + "`",
+                    {{"messages", group.messages.size()}});
     TM_CHECK(table_.sent(group.messages));
     TM_CHECK(parts_.board.channel_is_up(name_));
     return true;
@@ -59,11 +61,12 @@ Status Delivery::note_failure(const OutboxGroup& group, const Error& error) {
   const UtcMicros given_up_before = before(group.now, give_up_after);
   TM_CHECK(
       table_.failed(group, {parts_.server, error.message, again_in(attempts), given_up_before}));
-  if (attempts == 1 || failing_since < given_up_before) {
-    parts_.say("alerts do not reach the channel `" + name_ + "`" +
-               (attempts == 1 ? ", and are sent again: " : ", and are given up: ") +
-               error.describe());
-  }
+  const bool is_given_up = failing_since < given_up_before;
+  parts_.log.tell_error(attempts == 1 || is_given_up ? LogLevel::warn : LogLevel::debug,
+                        LogComponent::alert,
+                        "alerts do not reach the channel `" + name_ + "`" +
+                            (is_given_up ? ", and are given up" : ", and are sent again"),
+                        error, {{"attempts", attempts}});
   if (failing_since > before(group.now, down_after)) return {};
   // Its words may be another system's, and the alert goes to others still.
   return parts_.board.channel_is_down(name_, error.code);

@@ -13,6 +13,7 @@
 #include "alert/channel.h"
 #include "alert/store_board.h"
 #include "base/cancel.h"
+#include "observe/log.h"
 #include "store/alert_table.h"
 
 namespace tidemark {
@@ -22,7 +23,7 @@ struct DeliveryParts {
   StoreBoard& board;
   std::string server;   // this_process()
   std::string project;  // its name
-  std::function<void(const std::string&)> say;
+  Log& log = process_log();
 };
 
 class Delivery {

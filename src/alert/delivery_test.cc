@@ -51,10 +51,8 @@ class ScriptedChannel final : public Channel {
 class DeliveryTest : public testing::BoardFixture {
  protected:
   DeliveryParts parts(StoreBoard& board, const std::string& server = this_process()) {
-    return {*database_, board, server, "shop", [this](const std::string& text) {
-              const std::lock_guard lock(mutex_);
-              said_.push_back(text);
-            }};
+    log_.set_up({LogLevel::warn, {}, {}});
+    return {*database_, board, server, "shop", log_};
   }
   std::unique_ptr<Delivery> delivery(StoreBoard& board, Script& script, int channel = 0) {
     return std::make_unique<Delivery>(parts(board), spec_.channels.at(channel),
@@ -72,8 +70,9 @@ class DeliveryTest : public testing::BoardFixture {
   }
 
   Cancel cancel_;
-  std::mutex mutex_;
   std::vector<std::string> said_;
+  Log log_{[this](std::string_view line) { said_.emplace_back(line); },
+           [this] { return clock_.now_utc().get(); }};
 };
 
 TEST_F(DeliveryTest, WhatIsOfOneRuleIsOneMessage) {

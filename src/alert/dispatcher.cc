@@ -66,7 +66,12 @@ void Dispatcher::note(const Status& status) {
     if (store_fails_ == !status.ok()) return;
     store_fails_ = !status.ok();
   }
-  if (!status.ok()) parts_.say("alerts wait for the store: " + status.error().describe());
+  if (status.ok()) {
+    parts_.log.tell(LogLevel::info, LogComponent::alert, "alerts go on: the store answers again");
+  } else {
+    parts_.log.tell_error(LogLevel::warn, LogComponent::alert, "alerts wait for the store",
+                          status.error());
+  }
 }
 
 Result<std::vector<std::unique_ptr<Delivery>>> deliveries_of(const AlertSpec& spec,

@@ -20,7 +20,7 @@ namespace tidemark {
 
 class Dispatcher {
  public:
-  // Starts the threads; `parts.say` is called from all of them.
+  // Starts the threads; `parts.log` is told from all of them.
   Dispatcher(DeliveryParts parts, std::vector<std::unique_ptr<Delivery>> deliveries);
   // Breaks off what is under way, which is sent again by whoever comes next.
   ~Dispatcher();

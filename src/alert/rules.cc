@@ -85,8 +85,9 @@ void AlertRules::look_until(const Cancel& stop) {
     looked = parts_.clock.monotonic();
     if (found.ok()) {
       said.clear();
-    } else if (parts_.say && said.insert(found.error().code).second) {
-      parts_.say("alerts are not looked at: " + found.error().describe());
+    } else if (said.insert(found.error().code).second) {
+      parts_.log.tell_error(LogLevel::warn, LogComponent::alert, "alerts are not looked at",
+                            found.error());
     }
   }
   if (!turn_until_) return;

@@ -43,7 +43,7 @@ struct AlertRulesParts {
   // one that is stuck may hold up who asks for more.
   std::function<std::optional<std::chrono::nanoseconds>()> stepped_at;
   std::function<ServerSight()> sight;
-  std::function<void(const std::string&)> say = {};  // what could not be looked at, once
+  Log& log = process_log();  // what could not be looked at, once
 };
 
 struct AlertRulesOptions {

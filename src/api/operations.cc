@@ -87,6 +87,7 @@ JsonValue operation_document(const Operation& operation) {
   json.set("operation", operation.id).set("what", operation.what).set("on", operation.on);
   json.set("state", to_string(operation.state)).set("began_at", to_text(operation.began_at));
   json.set("ended_at", time_or_null(operation.ended_at));
+  json.set("request_id", operation.request);
   json.set("run_id", operation.run ? JsonValue(operation.run->get()) : JsonValue());
   json.set("exit_code", operation.exit_code ? JsonValue(*operation.exit_code) : JsonValue());
   json.set("result", operation.result);

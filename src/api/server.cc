@@ -186,8 +186,10 @@ HttpAdmission Api::admit(const HttpRequest& head) {
     return admission;
   }
   const std::string id = id_of(head);
+  const LogScope scope({{}, {}, id});
   note_refusal(entered->error(), head, id);
   HttpResponse response = problem(entered->error(), id);
+  tell(head, nullptr, response.status, {});
   if (response.status == 405) response.headers.push_back({"Allow", allow});
   admission.refusal = complete(std::move(response), head, id);
   return admission;
@@ -203,8 +205,12 @@ HttpResponse Api::refuse(int status, std::string_view what) {
 void Api::handle(HttpExchange& exchange) {
   const HttpRequest& raw = exchange.request();
   const std::string id = id_of(raw);
+  const LogScope scope({{}, {}, id});
+  const auto begun = parts_.clock.monotonic();
   std::string allow;
+  const Entered* known = nullptr;
   const auto answer = [&](HttpResponse response) {
+    tell(raw, known, response.status, parts_.clock.monotonic() - begun);
     if (!allow.empty() && (response.status == 405 || raw.method == "OPTIONS"))
       response.headers.push_back({"Allow", allow});
     exchange.answer(complete(std::move(response), raw, id));
@@ -215,6 +221,7 @@ void Api::handle(HttpExchange& exchange) {
     note_refusal(entered.error(), raw, id);
     return answer(problem(entered.error(), id));
   }
+  known = &*entered;
   if (entered->route == nullptr) return answer({204, {}, {}});
   const Status may = check_role(*entered, raw, id);
   if (!may.ok()) return answer(problem(may.error(), id));
@@ -227,7 +234,22 @@ void Api::handle(HttpExchange& exchange) {
   if (!entered->route->stream) return answer(perform(*entered, *request, raw));
   if (raw.method == "HEAD") return answer({200, {{"Content-Type", "text/event-stream"}}, {}});
   const Status streamed = entered->route->stream(*request, exchange);
-  if (!streamed.ok()) answer(problem(streamed.error(), id));
+  if (!streamed.ok()) return answer(problem(streamed.error(), id));
+  tell(raw, known, 200, parts_.clock.monotonic() - begun);
+}
+
+// By its route, not by its path, which may be anything.
+void Api::tell(const HttpRequest& raw, const Entered* known, int status,
+               std::chrono::nanoseconds took) {
+  if (!parts_.log.tells(LogLevel::debug, LogComponent::api)) return;
+  const bool is_route = known != nullptr && known->route != nullptr;
+  const std::string what =
+      method_of(raw) + (is_route ? " " + std::string(known->route->pattern) : std::string());
+  parts_.log.tell(LogLevel::debug, LogComponent::api, what,
+                  {{"status", status},
+                   {"ms", std::chrono::duration<double, std::milli>(took).count()},
+                   {"who", known == nullptr ? std::string_view() : known->who.name},
+                   {"peer", client_of(raw)}});
 }
 
 Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
@@ -305,7 +327,9 @@ HttpResponse Api::perform_once(const Entered& entered, const ApiRequest& request
   const Status kept = is_settled(answered.response.status)
                           ? parts_.answers.keep(whose, answered.response)
                           : parts_.answers.forget(whose);
-  if (!kept.ok()) parts_.say("request " + request.id + ": " + kept.error().describe());
+  if (!kept.ok())
+    parts_.log.tell_error(LogLevel::warn, LogComponent::api, "the answer is not kept",
+                          kept.error());
   return answered.noted.ok() ? std::move(answered.response)
                              : problem(503, answered.noted.error(), request.id);
 }
@@ -334,8 +358,9 @@ Status Api::note(const Entered& entered, const HttpRequest& raw, const std::stri
   deed.on = object_of(entered.match.path);
   deed.status = status;
   deed.is_refusal = is_refused;
-  parts_.say("request " + id + ": " + deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " +
-             deed.name + ": " + std::to_string(status));
+  parts_.log.tell(LogLevel::info, LogComponent::api,
+                  deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " + deed.name,
+                  {{"request", id}, {"status", status}});
   Status noted = parts_.access.note(deed);
   if (noted.ok()) return {};
   return std::move(noted).error().with_context("keeping the audit log of request " + id);

@@ -6,6 +6,7 @@
 // serves, and outlives the server that calls its handlers, from any thread.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "drivers/http/address_rules.h"
 #include "drivers/http/http.h"
 #include "env/randomness.h"
+#include "observe/log.h"
 
 namespace tidemark {
 
@@ -26,8 +28,8 @@ struct ApiParts {
   const Clock& clock;
   Randomness& randomness;  // safe from any thread
   KeptAnswers& answers;
-  std::function<void(const std::string&)> say;  // to the log; from any thread
-  std::vector<IpNetwork> proxies = {};          // that say whose a request is
+  std::vector<IpNetwork> proxies = {};  // that say whose a request is
+  Log& log = process_log();
 };
 
 class Api {
@@ -57,6 +59,9 @@ class Api {
   std::optional<Result<Entered>> enter_at_once(const HttpRequest& head, std::string& allow);
   Result<Entered> enter_as(const HttpRequest& head, std::string& allow,
                            const std::function<Result<Principal>(const std::string&)>& who);
+  // A request that was answered, as a line of the log.
+  void tell(const HttpRequest& raw, const Entered* known, int status,
+            std::chrono::nanoseconds took);
   Status check_role(const Entered& entered, const HttpRequest& raw, const std::string& id);
   // Of a request that ends with this error before it is known what it is.
   void note_refusal(const Error& error, const HttpRequest& raw, const std::string& id);

@@ -156,11 +156,11 @@ class ApiTest : public testing::Test {
   StoreInFolder folder_{clock_};
   KeptAnswers answers_{*folder_.database};
   std::vector<std::string> said_;
+  Log log_{[this](std::string_view line) { said_.emplace_back(line); },
+           [this] { return clock_.now_utc().get(); }};
   std::vector<ApiRequest> asked_;
   std::optional<Error> fail_with_;
-  Api api_{ApiParts{access_, clock_, randomness_, answers_,
-                    [this](const std::string& text) { said_.push_back(text); }},
-           routes()};
+  Api api_{ApiParts{access_, clock_, randomness_, answers_, {}, log_}, routes()};
 };
 
 TEST_F(ApiTest, WithoutATokenThereIsHealthAndNothingElse) {
@@ -326,17 +326,32 @@ TEST_F(ApiTest, WhoComesWithoutATokenIsNoted) {
   EXPECT_EQ(access_.deeds[2].status, 403);
 }
 
+TEST_F(ApiTest, EachRequestIsALineOfTheLogWithoutItsToken) {
+  log_.set_up({LogLevel::debug, {}, LogFormat::text});
+  HttpRequest request = asking("POST", "/v1/jobs/orders/runs", "operator");
+  request.headers.push_back({"x-request-id", "my-request"});
+  EXPECT_EQ(ask(request).status, 202);
+  EXPECT_EQ(ask(asking("GET", "/v1/nothing", "operator")).status, 404);
+  ASSERT_FALSE(said_.empty());
+  std::string all;
+  for (const std::string& line : said_) {
+    all += line;
+    EXPECT_EQ(line.find("nothing"), std::string::npos) << "a path that is none is not told";
+  }
+  EXPECT_NE(all.find("debug api  POST /v1/jobs/{job}/runs  request=my-request  status=202  ms="),
+            std::string::npos)
+      << all;
+  EXPECT_NE(all.find("debug api  GET  request="), std::string::npos) << all;
+  EXPECT_EQ(all.find(request.headers.front().value), std::string::npos);
+}
+
 TEST_F(ApiTest, AProxySaysWhoseARequestIs) {
   HttpRequest request = asking("POST", "/v1/jobs/orders/runs", "operator");
   request.headers.push_back({"x-forwarded-for", "198.51.100.7"});
   EXPECT_EQ(ask(request).status, 202);
-  Api behind(ApiParts{access_,
-                      clock_,
-                      randomness_,
-                      answers_,
-                      [](const std::string&) {},
-                      {IpNetwork::parse("127.0.0.0/8").value()}},
-             routes());
+  Api behind(
+      ApiParts{access_, clock_, randomness_, answers_, {IpNetwork::parse("127.0.0.0/8").value()}},
+      routes());
   FakeExchange exchange(request);
   behind.handlers().handle(exchange);
   ASSERT_EQ(access_.deeds.size(), 2U);

@@ -132,6 +132,11 @@ std::optional<int> parse_command_line(int argc, char** argv, CommandLine& line, 
   } else if (const auto fault = read("--expires", arguments.expires, line.expires)) {
     return fault;
   }
+  for (const std::string& level : arguments.log_levels) {
+    const Status taken = line.log.add(level);
+    if (!taken.ok())
+      return end_with_fault(argc, argv, output, taken.error().message, taken.error().hint);
+  }
   const auto share = parse_percent(arguments.rate_share);
   if (!share.ok() || *share <= 0)
     return end_with_fault(argc, argv, output,

@@ -96,6 +96,15 @@ void add_run_options(CLI::App* command, Arguments& arguments) {
   add_quiet(command, arguments.line);
 }
 
+void add_log_level(CLI::App* command, Arguments& arguments) {
+  command
+      ->add_option("--log-level", arguments.log_levels,
+                   "What is told on stderr, in the place of `log` in tidemark.yaml: trace, debug, "
+                   "info, warn or error; may be given again")
+      ->type_name("[COMPONENT=]LEVEL")
+      ->allow_extra_args(false);  // what stands behind it is a job
+}
+
 void add_commands_that_run(CLI::App& app, Arguments& arguments) {
   CommandLine& line = arguments.line;
   CLI::App* run =
@@ -125,6 +134,7 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
       "--full", line.full,
       "Read everything again, whatever is loaded; with `load: append` the rows read replace "
       "all rows of the table");
+  add_log_level(run, arguments);
   add_run_options(run, arguments);
   CLI::App* replay = add(
       app, line,
@@ -296,6 +306,7 @@ void add_serve(CLI::App& app, Arguments& arguments) {
                    "A label that this server has: it runs jobs with that `label` beside those "
                    "without one; may be given again")
       ->type_name("LABEL");
+  add_log_level(serve, arguments);
   add_wait(serve, arguments);
 }
 

@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/commands.h"
 
@@ -18,6 +19,7 @@ struct Arguments {
   std::string rate_share = "50%";
   std::string expires;
   std::string lasts;
+  std::vector<std::string> log_levels;
   std::string connection;
   std::string sql;
 };

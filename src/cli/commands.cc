@@ -108,6 +108,9 @@ bool sweeps(const Call& call, const JobSpec& job, std::size_t jobs) {
 int run(const Call& call) {
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
+    // Beside a service its log is that of both.
+    if (call.around.owner == nullptr)
+      process_log().set_up(call.line.log.over(workspace->project().log));
     TM_TRY(std::vector<const JobSpec*> jobs, jobs_to_run(call, *workspace));
     std::string command = "run";
     for (const JobSpec* job : jobs)

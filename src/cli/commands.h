@@ -14,6 +14,7 @@
 
 #include "base/cancel.h"
 #include "cli/output.h"
+#include "observe/log.h"
 #include "run/workspace.h"
 
 namespace tidemark {
@@ -51,6 +52,7 @@ struct CommandLine {
   std::chrono::milliseconds lasts{0};  // of `alert silence`
   std::vector<std::string> labels;     // of `serve`
   std::optional<std::string> listen;   // of `serve`
+  LogWish log;                         // of `serve` and `run`
   std::string from_time;               // of `schedule`
   std::string to_time;
   std::string week;                       // of `report`

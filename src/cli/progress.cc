@@ -12,7 +12,9 @@ constexpr std::string_view clears_line = "\r\x1b[2K";
 
 ProgressStyle style_of(const Call& call) {
   if (call.line.quiet || call.line.json) return ProgressStyle::quiet;
-  return call.output.is_live() ? ProgressStyle::live : ProgressStyle::lines;
+  // Lines of the log would stand in the one that is drawn over.
+  const bool has_log = call.line.log.level || !call.line.log.levels.empty();
+  return call.output.is_live() && !has_log ? ProgressStyle::live : ProgressStyle::lines;
 }
 
 }  // namespace

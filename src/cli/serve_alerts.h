@@ -1,7 +1,6 @@
 // The alerts of a service: its board, and what sends them. For this folder only.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,8 +19,7 @@ class ServedAlerts {
   // channels, and forgets old alerts also where there are none. Errors: those of make_channel(),
   // and of the store.
   static Result<std::unique_ptr<ServedAlerts>> start(const ProjectSpec& project,
-                                                     const Surroundings& around,
-                                                     std::function<void(const std::string&)> say);
+                                                     const Surroundings& around);
 
   AlertBoard& board() { return board_; }
 

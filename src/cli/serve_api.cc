@@ -80,8 +80,9 @@ CommandEnd run(const ServedParts& parts, const Command& command, Cancel& cancel)
   beside.owner = &parts.workspace;
   beside.run = command.run;
   beside.request = command.request;
-  if (command.run)
-    parts.say("request " + command.request + ": run " + command.run->get() + " begins");
+  const LogScope scope(
+      {command.run ? command.run->get() : std::string(), std::string(), command.request});
+  if (command.run) process_log().tell(LogLevel::info, LogComponent::api, "a run begins");
   const int code = line.command == "status" ? status_of_service(Call{line, beside, cancel, output},
                                                                 parts.service, parts.signs)
                                             : run_command(line, beside, cancel, output);
@@ -237,14 +238,16 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
         return edited;
       }});
   parts->api = std::make_unique<Api>(ApiParts{*parts->access, around.clock, around.randomness,
-                                              *parts->answers, served.say, listening->proxies},
+                                              *parts->answers, listening->proxies},
                                      all_routes(*parts->context));
   HttpServerOptions options;
   options.address = listening->address.host;
   options.port = listening->address.port;
   options.tls = listening->tls;
   options.threads = 2 * Operations::waited_for_max;
-  options.report = [say = served.say](const Error& error) { say(error.describe()); };
+  options.report = [](const Error& error) {
+    process_log().tell_error(LogLevel::warn, LogComponent::http, "", error);
+  };
   TM_TRY(parts->server,
          HttpServer::start(around.clock, std::move(options), parts->api->handlers()));
   operations.serve_with(

@@ -31,7 +31,6 @@ struct ServedParts {
   const RunSigns& signs;
   ServiceMetrics& metrics;
   const Cancel& stop;  // the service leaves
-  std::function<void(const std::string&)> say;
   // Blocks until that edit of a job in the store is served, or has to wait: false.
   std::function<bool(std::int64_t edit)> wait_for_look;
 };

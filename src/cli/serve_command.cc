@@ -49,10 +49,15 @@ JsonValue document(const ServiceNote& note, UtcMicros at) {
   return json.set("run_id", note.record ? JsonValue(note.record->run.get()) : JsonValue());
 }
 
-// A line for each thing that happened, to stdout; with --json a document a line. Any thread.
-class Log {
+void say(LogLevel level, const std::string& text) {
+  process_log().tell(level, LogComponent::cli, text);
+}
+
+// A line for each thing that came of a job's times, to stdout; with --json a document a line. Any
+// thread.
+class FireLines {
  public:
-  explicit Log(const Call& call) : call_(call) {}
+  explicit FireLines(const Call& call) : call_(call) {}
 
   void tell(const ServiceNote& note) {
     const UtcMicros now = call_.around.clock.now_utc();
@@ -67,9 +72,6 @@ class Log {
     if (note.record) text += ": " + one_line(run_line(*note.record));
     if (!note.text.empty()) text += ": " + note.text;
     line(text);
-  }
-  void say(const std::string& text) {
-    if (!call_.line.json) line(to_text(call_.around.clock.now_utc()) + "  " + text);
   }
 
  private:
@@ -172,9 +174,9 @@ Status compare(const RunnerParts& parts, const JobSpec& job, RunSigns& signs, Ca
 // A service of the project as its settings are now.
 class Served {
  public:
-  Served(const Call& call, Log& log, ApiMemory& memory, ServiceMetrics& metrics)
+  Served(const Call& call, FireLines& fires, ApiMemory& memory, ServiceMetrics& metrics)
       : call_(call),
-        log_(log),
+        fires_(fires),
         memory_(memory),
         metrics_(metrics),
         progress_(call.around.clock),
@@ -188,15 +190,14 @@ class Served {
       metrics_.store_took(what, took);
     };
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
+    process_log().set_up(call_.line.log.over(workspace_->project().log));
     TM_CHECK(check_alone(workspace_->project(), call_.line));
     if (workspace_->store_unasked()) return *workspace_->store_unasked();
     TM_CHECK(workspace_->claim("serve", call_.line.wait, call_.cancel));
     TM_CHECK(note_deed(call_, *workspace_, "serve", ""));
     TM_TRY(store_, workspace_->store());
-    TM_TRY(alerts_, ServedAlerts::start(workspace_->project(), call_.around,
-                                        [&](const std::string& text) { log_.say(text); }));
-    TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, &alerts_->board(),
-                                     [&](const std::string& text) { log_.say(text); }));
+    TM_TRY(alerts_, ServedAlerts::start(workspace_->project(), call_.around));
+    TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, &alerts_->board()));
     watchers_.emplace(std::vector<RunObserver*>{&metrics_, &rules_->watcher()});
     workspace_->watch_runs(*watchers_);
     if (workspace_->project().stage.shared) {
@@ -211,7 +212,9 @@ class Served {
     TM_CHECK(open_warehouses(around));
 
     if (ReadCache* const cache = workspace_->cache())
-      cache->on_note([&](const std::string& text) { log_.say(text); });
+      cache->on_note([](LogLevel level, const std::string& text) {
+        process_log().tell(level, LogComponent::store, text);
+      });
 
     const ProjectSpec& project = workspace_->project();
     ServiceParts parts{*store_,
@@ -222,11 +225,10 @@ class Served {
                        },
                        [&](const JobSpec& job, Cancel& cancel) { return verify(job, cancel); },
                        [&](const ServiceNote& note) {
-                         log_.tell(note);
+                         fires_.tell(note);
                          metrics_.note(note);
                          rules_->note(note);
-                       },
-                       [&](const std::string& text) { log_.say(text); }};
+                       }};
     parts.delayed = [&](std::chrono::milliseconds delay) { metrics_.delayed(delay); };
     parts.backfill = [&](const JobSpec& job, const BackfillRecord& backfill, Cancel& cancel) {
       return next_part(job, backfill, cancel);
@@ -257,19 +259,13 @@ class Served {
                    return status_of_service(Call{line, beside, cancel, output}, service, progress_);
                  return run_command(line, beside, cancel, output);
                }));
-    const ServedParts served_parts{call_.line,
-                                   around,
-                                   *workspace_,
-                                   service,
-                                   progress_,
-                                   metrics_,
-                                   stop_,
-                                   [&](const std::string& text) { log_.say(text); },
-                                   [&](std::int64_t edit) { return wait_for_look(edit); }};
+    const ServedParts served_parts{
+        call_.line, around,   *workspace_, service,
+        progress_,  metrics_, stop_,       [&](std::int64_t edit) { return wait_for_look(edit); }};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     rules_->start(service, *workspace_, jobs);
-    log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
-                         api_ ? " at " + api_->address() : ""));
+    say(LogLevel::info, fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
+                                    api_ ? " at " + api_->address() : ""));
 
     std::thread watcher([&] {
       watch(service, *edits);
@@ -395,8 +391,8 @@ class Served {
   void tell_recovered(const std::vector<RunRecord>& records) {
     for (const RunRecord& record : records) {
       progress_.forget(record.run);
-      log_.say("went on with what process " + std::to_string(record.pid) +
-               " had left: " + record.run.get());
+      say(LogLevel::info, "went on with what process " + std::to_string(record.pid) +
+                              " had left: " + record.run.get());
     }
   }
 
@@ -404,12 +400,12 @@ class Served {
   void watch(Service& service, SqlDatabase& edits) {
     const ProjectSpec& project = workspace_->project();
     JobWatch watch(project, call_.around.catalog, edits, workspace_->stored_edit());
-    bool settings = false;
     bool is_faulty = false;                // as the files are now
     std::optional<Service::Jobs> untaken;  // what the store could not be told yet
     std::chrono::nanoseconds pause = watch_pause_min;
     while (!stop_.requested()) {
       rest(pause);
+      process_log().settle();
       const auto begun = call_.around.clock.monotonic();
       const auto changed = watch.look();
       pause = std::max<std::chrono::nanoseconds>(
@@ -419,16 +415,19 @@ class Served {
         has_looked(watch.edited(), !is_faulty && !untaken);
         continue;
       }
-      settings = settings || changed->settings;  // also of a look at which there were faults
       is_faulty = !changed->loaded.faults.empty();
       if (is_faulty) {
-        log_.say("the project's files have faults; all stays as it was\n" +
-                 changed->loaded.faults.print());
+        say(LogLevel::warn, "the project's files have faults; all stays as it was");
+        for (const SpecFault& fault : changed->loaded.faults.list())
+          process_log().tell(LogLevel::warn, LogComponent::cli, fault.headline(),
+                             {{"hint", fault.hint}});
         has_looked(watch.edited(), false);
         continue;
       }
-      if (settings) {
-        log_.say("tidemark.yaml was changed: what runs may end, then it is taken up");
+      // Without a pause: what goes on now may be what somebody wants to see.
+      process_log().set_up(call_.line.log.over(changed->loaded.project.log));
+      if (changed->settings) {
+        say(LogLevel::info, "tidemark.yaml was changed: what runs may end, then it is taken up");
         settings_changed_ = true;
         stop_.request();
         return;
@@ -437,7 +436,8 @@ class Served {
       const Status taken = take_up(service, edited);
       untaken = taken.ok() ? std::nullopt : std::optional(edited);
       if (!taken.ok())
-        log_.say("the change is taken up when the store answers: " + taken.error().describe());
+        process_log().tell_error(LogLevel::warn, LogComponent::cli,
+                                 "the change is taken up when the store answers", taken.error());
       has_looked(watch.edited(), taken.ok());
     }
   }
@@ -471,12 +471,12 @@ class Served {
     TM_CHECK(service.set_jobs(edited));
     if (api_) api_->set_jobs(edited);
     rules_->set_jobs(edited);
-    log_.say(fmt::format("serving {} jobs: the files were changed", edited.size()));
+    say(LogLevel::info, fmt::format("serving {} jobs: the files were changed", edited.size()));
     return {};
   }
 
   const Call& call_;
-  Log& log_;
+  FireLines& fires_;
   ApiMemory& memory_;
   ServiceMetrics& metrics_;
   // Progress of many runs at a time is for `status`, not for lines.
@@ -500,12 +500,13 @@ class Served {
 }  // namespace
 
 int serve(const Call& call) {
-  Log log(call);
+  process_log().set_up(call.line.log.over({}));
+  FireLines fires(call);
   ApiMemory memory(call.around.clock);
   ServiceMetrics metrics(call.around.clock);
   bool served = false;
   while (true) {
-    const auto again = Served(call, log, memory, metrics).serve();
+    const auto again = Served(call, fires, memory, metrics).serve();
     if (again.ok() && !*again) break;
     if (again.ok()) {
       served = true;
@@ -514,11 +515,12 @@ int serve(const Call& call) {
     const bool is_over = again.error().code == "store.newer";  // a later Tidemark has the store
     if (!served || is_over || call.cancel.requested()) return fail(call, again.error());
     // New settings that cannot be served yet: another command has the project, a file has a fault.
-    log.say("waiting with the new settings: " + again.error().describe());
+    process_log().tell_error(LogLevel::warn, LogComponent::cli, "waiting with the new settings",
+                             again.error());
     for (int tenth = 0; tenth < 20 && !call.cancel.requested(); ++tenth)
       call.around.clock.sleep(std::chrono::milliseconds(100));
   }
-  log.say("stopped");
+  say(LogLevel::info, "stopped");
   return exit_done;
 }
 

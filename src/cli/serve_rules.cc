@@ -4,6 +4,7 @@
 
 #include "cli/serve_metrics.h"
 #include "env/process.h"
+#include "observe/log.h"
 #include "run/project_store.h"
 
 namespace tidemark {
@@ -14,12 +15,15 @@ Status SaidBoard::holds(AlertScope scope, const std::vector<Alert>& now) {
   for (const Alert& alert : now) {
     holds.emplace(alert.key, alert.text);
     if (!told.contains(alert.key)) {
-      say_("alert " + alert.key.rule + " of " + alert.key.subject + ": " + alert.text + "; " +
-           alert.hint);
+      process_log().tell(LogLevel::warn, LogComponent::alert,
+                         "alert " + alert.key.rule + " of " + alert.key.subject + ": " + alert.text,
+                         {{"hint", alert.hint}});
     }
   }
   for (const auto& [key, text] : told) {
-    if (!holds.contains(key)) say_("alert " + key.rule + " of " + key.subject + " is over");
+    if (!holds.contains(key))
+      process_log().tell(LogLevel::info, LogComponent::alert,
+                         "alert " + key.rule + " of " + key.subject + " is over");
   }
   told = std::move(holds);
   return next_ == nullptr ? Status() : next_->holds(scope, now);
@@ -38,23 +42,20 @@ void RunWatchers::left(const RunId& run) {
     watcher->left(run);
 }
 
-Result<std::unique_ptr<ServedRules>> ServedRules::open(
-    const ProjectSpec& project, const Surroundings& around, AlertBoard* board,
-    std::function<void(const std::string&)> say) {
+Result<std::unique_ptr<ServedRules>> ServedRules::open(const ProjectSpec& project,
+                                                       const Surroundings& around,
+                                                       AlertBoard* board) {
   TM_TRY(auto database,
          open_store_database(project.store, project.root, around.files, around.clock));
   std::unique_ptr<ServedRules> served(new ServedRules(std::move(database)));
-  served->board_ = std::make_unique<SaidBoard>(board, say);
+  served->board_ = std::make_unique<SaidBoard>(board);
   AlertRulesOptions options;
   options.server = this_process();
   options.name = name_of_process(options.server);
   options.shared = !project.store.sqlite_path();
-  const AlertRulesParts parts{*served->database_,
-                              around.clock,
-                              *served->board_,
+  const AlertRulesParts parts{*served->database_, around.clock, *served->board_,
                               [rules = served.get()] { return rules->service_->stepped_at(); },
-                              [rules = served.get()] { return rules->sight(); },
-                              std::move(say)};
+                              [rules = served.get()] { return rules->sight(); }};
   served->rules_ = std::make_unique<AlertRules>(parts, project.alerts.rules, std::move(options));
   return served;
 }

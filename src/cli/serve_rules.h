@@ -20,13 +20,11 @@ namespace tidemark {
 class SaidBoard final : public AlertBoard {
  public:
   // `next` may be null: nobody else is told.
-  SaidBoard(AlertBoard* next, std::function<void(const std::string&)> say)
-      : next_(next), say_(std::move(say)) {}
+  explicit SaidBoard(AlertBoard* next) : next_(next) {}
   Status holds(AlertScope scope, const std::vector<Alert>& now) override;
 
  private:
   AlertBoard* const next_;
-  const std::function<void(const std::string&)> say_;
   std::map<AlertScope, std::map<AlertKey, std::string>> told_;  // of one thread, with their texts
 };
 
@@ -47,8 +45,7 @@ class ServedRules {
  public:
   // Over a connection of its own with the store, which has its tables.
   static Result<std::unique_ptr<ServedRules>> open(const ProjectSpec& project,
-                                                   const Surroundings& around, AlertBoard* board,
-                                                   std::function<void(const std::string&)> say);
+                                                   const Surroundings& around, AlertBoard* board);
   // As stop().
   ~ServedRules();
   // From now on; both outlive it, or stop() comes before their end.

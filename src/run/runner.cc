@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "observe/log.h"
 #include "plan/plan_document.h"
 #include "plan/planner.h"
 #include "run/cancel_watch.h"
@@ -317,6 +318,9 @@ Result<RunRecord> Runner::conduct(const RunId& id, const JobSpec& job, RunKind k
   start.spec_hash = job.content_hash;
   start.pid = ::getpid();
   start.started_at = parts_.clock.now_utc();
+  start.request = parts_.request;
+  const LogScope scope({id.get(), job.name.get(), {}});
+  process_log().tell(LogLevel::debug, LogComponent::run, to_string(kind), {{"state", "begins"}});
 
   TM_TRY(auto engine, parts_.engine.connect());
   ProcessorShares alone;
@@ -396,6 +400,9 @@ Status Runner::check_nothing_staged(const RunId& id, const JobName& job) {
 
 Result<RunRecord> Runner::go_on(const RunRecord& left, const JobSpec& job, Lease& lease,
                                 const GoOn& how, Cancel& cancel) {
+  const LogScope scope({left.run.get(), job.name.get(), {}});
+  process_log().tell(LogLevel::debug, LogComponent::run, to_string(left.kind),
+                     {{"state", "goes on"}});
   TM_TRY(auto engine, parts_.engine.connect());
   ProcessorShares alone;
   RunMeter meter(parts_.shares == nullptr ? alone : *parts_.shares);
@@ -507,11 +514,22 @@ void Runner::remove_aged(const RunId& id, const std::vector<StreamId>& loaded, S
 }
 
 void RunnerParts::tell(const RunEvent& event) const {
+  // Counts alone are for who looks on; the steps are told when the store has them.
+  if (!event.message.empty())
+    process_log().tell(LogLevel::debug, LogComponent::run, event.message,
+                       {{"step", to_string(event.step)}, {"stream", event.stream.stream.get()}});
   observer.on(event);
   if (watcher != nullptr) watcher->on(event);
 }
 
 void RunnerParts::tell(const RunEnd& end) const {
+  process_log().tell(LogLevel::debug, LogComponent::run, end.status,
+                     {{"run", end.run.get()},
+                      {"job", end.job.get()},
+                      {"ms", std::chrono::duration<double, std::milli>(end.took).count()},
+                      {"rows_read", end.rows_read},
+                      {"rows_loaded", end.rows_loaded},
+                      {"rows_rejected", end.rows_rejected}});
   observer.ended(end);
   if (watcher != nullptr) watcher->ended(end);
 }

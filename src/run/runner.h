@@ -76,6 +76,7 @@ struct RunnerParts {
   Guards& guards;
   RunObserver* watcher = nullptr;     // of all runs of this process; null: nobody
   ProcessorShares* shares = nullptr;  // of all runs of this process; null: each counts alone
+  std::string request = {};           // of the API that asks for the run; empty: none
 
   void tell(const RunEvent& event) const;
   void tell(const RunEnd& end) const;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "observe/log.h"
 #include "run/cancel_watch.h"
 
 namespace tidemark {
@@ -42,7 +43,10 @@ Status SplitReads::read(duck::Connection& engine, int readers_max) {
       std::min({readers_max, source_.readers_max(), static_cast<int>(waiting_.size())});
   std::vector<std::thread> beside;
   for (int number = 1; number < readers; ++number)
-    beside.emplace_back([this] { read_beside(); });
+    beside.emplace_back([this, context = log_context()] {
+      const LogScope scope(context);
+      read_beside();
+    });
   read_all(engine, Place::alone);
   for (std::thread& thread : beside)
     thread.join();

@@ -11,6 +11,7 @@
 #include "connect/staged_table.h"
 #include "drivers/hash/hash.h"
 #include "env/process.h"
+#include "observe/log.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
 #include "run/deletions.h"
@@ -82,6 +83,16 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
                             plan.bound.memory};
   }
   TM_TRY(mark_, parts_.store.transition(transition));
+  const LogFields told{{"stream", transition.stream.get()},
+                       {"rows_read", counts_.rows_read.get()},
+                       {"rows_loaded", counts_.rows_loaded.get()},
+                       {"rows_rejected", counts_.rows_rejected.get()},
+                       {"why", message}};
+  if (error) {
+    process_log().tell_error(LogLevel::debug, LogComponent::run, to_string(to), *error, told);
+  } else {
+    process_log().tell(LogLevel::debug, LogComponent::run, to_string(to), told);
+  }
   return {};
 }
 

@@ -238,9 +238,9 @@ Status Workspace::show_run(const RunId& id) {
 }
 
 RunnerParts Workspace::parts(Store& store, RunObserver& observer) {
-  return {project(),     around_.connectors, store,    *held_->engine, around_.files,
-          around_.clock, around_.randomness, observer, *held_->guards, held_->watcher,
-          &held_->shares};
+  return {project(),      around_.connectors, store,    *held_->engine, around_.files,
+          around_.clock,  around_.randomness, observer, *held_->guards, held_->watcher,
+          &held_->shares, around_.request};
 }
 
 Status Workspace::recover(const std::vector<JobName>& go_on, RunObserver& observer,

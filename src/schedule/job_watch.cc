@@ -11,7 +11,11 @@ namespace fs = std::filesystem;
 
 JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, SqlDatabase& store,
                    std::int64_t edited)
-    : root_(project.root), catalog_(catalog), stored_(store), edited_(edited) {
+    : root_(project.root),
+      settings_(project.settings),
+      catalog_(catalog),
+      stored_(store),
+      edited_(edited) {
   for (const CalendarSpec& calendar : project.calendars) {
     if (calendar.file) calendars_.push_back(root_ / calendar.file->value);
   }
@@ -47,14 +51,14 @@ std::optional<ChangedProject> JobWatch::look() {
   if (now == seen_ && !is_edited) return std::nullopt;
   const auto stored = stored_.all();
   if (!stored.ok()) return std::nullopt;
-  const std::string settings = (root_ / "tidemark.yaml").string();
-  const bool changed = now[settings] != seen_[settings];
   seen_ = std::move(now);
   edited_ = stored->edit;
   const auto texts = [&](const ProjectSpec&) -> Result<std::vector<StoredJobText>> {
     return texts_of(*stored);
   };
-  return ChangedProject{load_project(root_, catalog_, nullptr, {}, {}, texts), changed};
+  ChangedProject changed{load_project(root_, catalog_, nullptr, {}, {}, texts)};
+  changed.settings = changed.loaded.project.settings != settings_;
+  return changed;
 }
 
 }  // namespace tidemark

@@ -18,7 +18,7 @@ namespace tidemark {
 
 struct ChangedProject {
   LoadedProject loaded;
-  bool settings = false;  // tidemark.yaml was changed too
+  bool settings = false;  // tidemark.yaml was changed too, in more than `log`
 };
 
 class JobWatch {
@@ -39,6 +39,7 @@ class JobWatch {
   Seen see() const;
 
   std::filesystem::path root_;
+  std::size_t settings_;
   std::vector<std::filesystem::path> calendars_;  // their files
   const ConnectorCatalog& catalog_;
   StoredJobTable stored_;

@@ -324,7 +324,8 @@ Status Service::look() {
   TM_CHECK(offer_backfills());  // behind all that may begin now
   TM_CHECK(forget_old());
   const std::lock_guard lock(mutex_);
-  if (std::exchange(store_is_away_, false) && parts_.say) parts_.say("the store answers again");
+  if (std::exchange(store_is_away_, false))
+    parts_.log.tell(LogLevel::info, LogComponent::schedule, "the store answers again");
   return {};
 }
 

@@ -26,6 +26,7 @@
 
 #include "base/cancel.h"
 #include "env/randomness.h"
+#include "observe/log.h"
 #include "run/backfill.h"
 #include "run/hand_over.h"
 #include "schedule/breaker.h"
@@ -70,8 +71,8 @@ struct ServiceParts {
   std::function<Result<RunRecord>(const JobSpec&, const RunId&, Cancel&)> run;
   // One comparison of a job's source and target; blocks. An Error where they differ.
   std::function<Status(const JobSpec&, Cancel&)> verify;
-  std::function<void(const ServiceNote&)> tell;      // from any thread, one call at a time
-  std::function<void(const std::string&)> say = {};  // of the service as a whole; from any thread
+  std::function<void(const ServiceNote&)> tell;  // from any thread, one call at a time
+  Log& log = process_log();                      // of the service as a whole
   // The next part of a backfill, which this service has meanwhile; blocks. Nothing: none waits.
   // From several threads, for different jobs.
   std::function<Result<std::optional<PartEnd>>(const JobSpec&, const BackfillRecord&, Cancel&)>

@@ -203,8 +203,8 @@ int Service::places_of_backfills() const {
 }
 
 void Service::say_of(const BackfillRecord& backfill, const std::string& text) {
-  if (parts_.say)
-    parts_.say("backfill " + backfill.id.get() + " of " + backfill.job.get() + ", " + text);
+  parts_.log.tell(LogLevel::info, LogComponent::schedule,
+                  "backfill " + backfill.id.get() + " of " + backfill.job.get() + ", " + text);
 }
 
 }  // namespace tidemark

@@ -1,6 +1,8 @@
 // The runs of a service: what a worker does with a fire, from its turn to its end.
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "schedule/fire_rules.h"
 #include "schedule/retry.h"
 #include "schedule/service.h"
@@ -224,6 +226,7 @@ void Service::judge_connections(const JobSpec& job, FireHalf half,
   const nanoseconds at = parts_.clock.monotonic();
   for (const std::string& name : asked_by(job, half)) {
     Breaker& breaker = breakers_.try_emplace(name, options_.breaker).first->second;
+    const bool was_closed = breaker.state(at) == Breaker::State::closed;
     if (!error) {
       breaker.succeeded();
     } else if (name == whose) {
@@ -231,6 +234,11 @@ void Service::judge_connections(const JobSpec& job, FireHalf half,
     } else {
       breaker.gave_up();
     }
+    const bool is_closed = breaker.state(at) == Breaker::State::closed;
+    if (is_closed != was_closed)
+      parts_.log.tell(LogLevel::debug, LogComponent::schedule,
+                      "connection `" + name + (is_closed ? "` rests no more" : "` is given a rest"),
+                      {{"why", breaker.why()}});
   }
 }
 
@@ -329,6 +337,12 @@ void Service::keep(const FireRecord& fire) {
 }
 
 void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
+  const LogScope scope({fire.run.get(), fire.task.job.get(), {}});
+  const bool is_failure = fire.state == FireState::failed;
+  parts_.log.tell(
+      is_failure ? LogLevel::error : LogLevel::debug, LogComponent::schedule,
+      fmt::format("{} {}", to_string(fire.task.what), to_string(fire.state)),
+      {{"fire", to_text(fire.fire)}, {"attempts", fire.attempts}, {"why", fire.reason}});
   const std::lock_guard lock(tell_mutex_);
   parts_.tell({fire.task, fire.fire, fire.state, fire.reason, std::move(record)});
 }
@@ -338,9 +352,9 @@ void Service::fail(Error error) {
   const std::lock_guard lock(mutex_);
   if (error.retry != Retry::never || is_the_stores(error)) {
     const bool was_away = std::exchange(store_is_away_, true);
-    if (!was_away && parts_.say)
-      parts_.say("the store does not answer, so nothing begins until it does: " + error.describe() +
-                 (error.hint.empty() ? "" : "; " + error.hint));
+    if (!was_away)
+      parts_.log.tell_error(LogLevel::warn, LogComponent::schedule,
+                            "the store does not answer, so nothing begins until it does", error);
   } else if (!error_) {
     error_ = std::move(error);
   }

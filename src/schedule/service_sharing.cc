@@ -67,9 +67,10 @@ Status Service::say_that_it_lives(bool leaves) {
   waiting_ = view.waiting;
   for (const FireRecord& fire : view.stop)
     stop_for(fire);
-  if (view.freed > 0 && parts_.say) {
-    parts_.say(std::to_string(view.freed) +
-               " fires of servers that gave no sign of life are for the others now");
+  if (view.freed > 0) {
+    parts_.log.tell(LogLevel::warn, LogComponent::schedule,
+                    std::to_string(view.freed) +
+                        " fires of servers that gave no sign of life are for the others now");
   }
   return {};
 }

@@ -111,13 +111,15 @@ Status Service::answered(Looks::Answer answer) {
     }
     if (!answer.sign.ok()) {
       watches_.failed(answer.watched, answer.sign.error(), now);
-      if (!could_not)
-        said = "what " + names_of(names) +
-               " watches cannot be looked at: " + answer.sign.error().describe();
+      if (!could_not) said = "what " + names_of(names) + " watches cannot be looked at";
     } else if (could_not)
       said = "what " + names_of(names) + " watches can be looked at again";
   }
-  if (!said.empty() && parts_.say) parts_.say(said);
+  if (!said.empty() && answer.sign.ok()) {
+    parts_.log.tell(LogLevel::info, LogComponent::schedule, said);
+  } else if (!said.empty()) {
+    parts_.log.tell_error(LogLevel::warn, LogComponent::schedule, said, answer.sign.error());
+  }
   if (!answer.sign.ok() && !untold) return {};
   for (const auto& job : jobs) {
     if (untold) sign = untold_sign(*job->schedule.when, time());

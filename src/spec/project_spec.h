@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "observe/log.h"
 #include "spec/alert_spec.h"
 #include "spec/api_spec.h"
 #include "spec/calendar.h"
@@ -123,6 +124,9 @@ struct ProjectSpec {
   std::optional<PriceSpec> prices;          // nothing: nobody asks what runs cost
   std::vector<ConnectionSpec> connections;  // in the order written
   AlertSpec alerts;
+  LogSpec log;
+  // A hash of all that tidemark.yaml says but `log`, which is taken up by itself.
+  std::size_t settings = 0;
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;
 };

@@ -1,6 +1,8 @@
 #include "spec/project_yaml.h"
 
 #include <algorithm>
+#include <functional>
+#include <string>
 #include <utility>
 
 #include "base/units.h"
@@ -10,6 +12,7 @@
 #include "spec/api_yaml.h"
 #include "spec/calendar_yaml.h"
 #include "spec/guard_yaml.h"
+#include "spec/log_yaml.h"
 #include "spec/secrets_yaml.h"
 
 namespace tidemark {
@@ -363,6 +366,10 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
              {.default_note = "nobody is told",
               .description = "To whom `tidemark serve` tells what is not as it should be, and how.",
               .example = "{channels: {own: {webhook: https://hooks.example/tidemark}}}"})
+      .field("log", &ProjectSpec::log, log_value(),
+             {.default_text = "{level: info, format: text}",
+              .description = "What is told on stderr of the work under way, and how.",
+              .example = "{level: info, levels: {schedule: debug}, format: json}"})
       .field("prices", &ProjectSpec::prices, prices_value(),
              {.default_note = "nothing costs anything",
               .description = "What processor time and bytes cost, to tell what runs cost.",
@@ -393,6 +400,19 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
   return spec;
 }
 
+// What stands there, whatever blanks and comments are between; `but`: without that key.
+std::string words_of(const YamlNode& node, std::string_view but = {}) {
+  std::string words = std::to_string(static_cast<int>(node.kind)) + (node.quoted ? "q" : "") +
+                      std::to_string(node.text.size()) + ":" + node.text;
+  for (const YamlNode& item : node.items)
+    words += "," + words_of(item);
+  for (const YamlEntry& entry : node.entries) {
+    if (entry.key != but)
+      words += ";" + std::to_string(entry.key.size()) + ":" + entry.key + words_of(entry.value);
+  }
+  return words + ".";
+}
+
 }  // namespace
 
 ProjectSpec read_project(const YamlDocument& document, ReadContext& context,
@@ -405,6 +425,7 @@ ProjectSpec read_project(const YamlDocument& document, ReadContext& context,
     return spec.defaults();
   }
   spec.read(document.root(), context, project);
+  project.settings = std::hash<std::string>{}(words_of(document.root(), "log"));
   return project;
 }
 

@@ -12,6 +12,7 @@
 #include "drivers/postgres/connection.h"
 #include "env/failpoints.h"
 #include "env/randomness.h"
+#include "observe/log.h"
 #include "store/migrations.h"
 #include "store/postgres_session.h"
 #include "store/write_groups.h"
@@ -232,6 +233,11 @@ std::vector<Status> PostgresDatabase::run(Kind kind, const std::vector<Write*>& 
       return true;
     });
     if (left.empty()) return all;
+    process_log().tell_error(LogLevel::debug, LogComponent::store,
+                             again->obstacle == Obstacle::gone
+                                 ? "a session is lost, another is opened"
+                                 : "others were first, it is tried again",
+                             again->error);
     pause(wait);
     wait = std::min(wait * 2, pause_max);
   }

@@ -277,7 +277,7 @@ bool ReadCache::may_try() {
 }
 
 void ReadCache::failed(const Error& error) {
-  std::function<void(const std::string&)> tell;
+  std::function<void(LogLevel, const std::string&)> tell;
   {
     const std::lock_guard lock(mutex_);
     const Time now = clock_.monotonic();
@@ -294,11 +294,11 @@ void ReadCache::failed(const Error& error) {
     is_told_ = true;
     tell = tell_;
   }
-  if (tell) tell(error.message + "; the store is asked instead");
+  if (tell) tell(LogLevel::warn, error.message + "; the store is asked instead");
 }
 
 void ReadCache::succeeded() {
-  std::function<void(const std::string&)> tell;
+  std::function<void(LogLevel, const std::string&)> tell;
   {
     const std::lock_guard lock(mutex_);
     if (!failing_ || !trying_) return;
@@ -307,7 +307,7 @@ void ReadCache::succeeded() {
     if (!std::exchange(is_told_, false)) return;
     tell = tell_;
   }
-  if (tell) tell("the cache " + server_->name() + " answers again");
+  if (tell) tell(LogLevel::info, "the cache " + server_->name() + " answers again");
 }
 
 CacheState ReadCache::state() const {
@@ -315,7 +315,7 @@ CacheState ReadCache::state() const {
   return {server_->name(), found_, asked_, failing_};
 }
 
-void ReadCache::on_note(std::function<void(const std::string&)> tell) {
+void ReadCache::on_note(std::function<void(LogLevel, const std::string&)> tell) {
   const std::lock_guard lock(mutex_);
   tell_ = std::move(tell);
 }

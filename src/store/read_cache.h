@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "env/clock.h"
 #include "env/randomness.h"
+#include "observe/log.h"
 #include "store/cache_server.h"
 
 namespace tidemark {
@@ -80,7 +81,7 @@ class ReadCache {
   CacheState state() const;
   // Whom to tell, in one line, that the server fails and the store is asked, and that it is back.
   // Called from any thread.
-  void on_note(std::function<void(const std::string&)> tell);
+  void on_note(std::function<void(LogLevel, const std::string&)> tell);
 
  private:
   using Time = std::chrono::nanoseconds;
@@ -142,7 +143,7 @@ class ReadCache {
   std::string told_why_;
   Time failed_at_{};
   bool is_told_ = false;
-  std::function<void(const std::string&)> tell_;
+  std::function<void(LogLevel, const std::string&)> tell_;
   std::int64_t found_ = 0;
   std::int64_t asked_ = 0;
   std::thread teller_;  // last: it uses all of the above

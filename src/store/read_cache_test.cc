@@ -275,7 +275,7 @@ TEST_F(ReadCacheTest, TextsThatSomebodySpoiledAreMadeAnew) {
 TEST_F(ReadCacheTest, AServerThatFailsIsToldOnceAndLeftAloneForAWhile) {
   const auto cache = open();
   std::vector<std::string> notes;
-  cache->on_note([&](const std::string& note) { notes.push_back(note); });
+  cache->on_note([&](LogLevel, const std::string& note) { notes.push_back(note); });
   shelf_.set(&Shelf::fails, std::optional(gone()));
   for (int i = 0; i < 100; ++i)
     EXPECT_EQ(read(*cache), "1");

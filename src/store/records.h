@@ -155,6 +155,7 @@ struct RunStart {
   std::string plan_json;
   std::vector<PlannedStream> streams;
   PlanSigns signs = {};
+  std::string request = {};  // of the API that asked for it; empty: none
 };
 
 // One step of one stream.

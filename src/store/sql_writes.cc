@@ -311,8 +311,9 @@ Status begin_run(SqlSession& session, const RunStart& start, UtcMicros now) {
                .bind_optional_text(
                    11, start.signs.drift.empty() ? std::nullopt : std::optional(start.signs.drift))
                .run());
-  TM_CHECK(
-      insert_event(session, {start.run, StreamName(), std::nullopt, state, "run begun", ""}, now));
+  const std::string begun =
+      start.request.empty() ? "run begun" : "run begun for request " + start.request;
+  TM_CHECK(insert_event(session, {start.run, StreamName(), std::nullopt, state, begun, ""}, now));
   for (const PlannedStream& plan : start.streams)
     TM_CHECK(insert_stream(session, start.run, plan, now));
   return {};

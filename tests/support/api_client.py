@@ -9,6 +9,7 @@ import re
 import secrets
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 import unittest
@@ -62,8 +63,8 @@ class ServedApi(unittest.TestCase):
         return token
 
     def serve(self, *options, tokens=True):
-        """Serves on a port that is free; `self.lines` are those of its log."""
-        self.served = self.project.start("serve", "--listen", "127.0.0.1:0", *options)
+        """Serves on a port that is free; `self.lines` are those of its log, and what it prints."""
+        self.served = self.project.start("serve", "--listen", "127.0.0.1:0", *options, stderr=subprocess.STDOUT)
         self.lines = []
         found = threading.Event()
 
@@ -91,12 +92,10 @@ class ServedApi(unittest.TestCase):
             self.served.send_signal(how)
         self.served.wait(timeout=60)
         self.reader.join()
-        err = self.served.stderr.read().decode(errors="replace")
-        for stream in (self.served.stdout, self.served.stderr):
-            stream.close()
+        self.served.stdout.close()
         code, self.served = self.served.returncode, None
         if how != signal.SIGKILL:
-            self.assertEqual(0, code, err)
+            self.assertEqual(0, code, self.lines[-20:])
 
     def ask(self, method, path, role="admin", body=None, timeout=60, **headers):
         """One request; `body` is sent as JSON, `role` is the name of a token or None."""

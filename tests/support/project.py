@@ -50,8 +50,8 @@ def program_environment():
 def start(arguments, cwd=None, prefix=(), env=None, **options):
     """`env`: what the program has beside the usual environment."""
     return subprocess.Popen([*prefix, str(BINARY), *map(str, arguments)], cwd=cwd, stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            env={**program_environment(), **(env or {})}, **options)
+                            stdout=subprocess.PIPE, env={**program_environment(), **(env or {})},
+                            **{"stderr": subprocess.PIPE, **options})
 
 
 def finish(process, timeout=TIMEOUT_SECONDS):

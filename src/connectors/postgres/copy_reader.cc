@@ -17,8 +17,10 @@ Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> co
                                                     std::move(columns), std::move(guard),
                                                     std::move(keep)));
   CopyReader* const self = reader.get();
-  reader->thread_ =
-      std::thread([self, leg = *std::move(leg)]() mutable { self->pull(std::move(leg)); });
+  reader->thread_ = std::thread([self, leg = *std::move(leg), context = log_context()]() mutable {
+    const LogScope scope(std::move(context));
+    self->pull(std::move(leg));
+  });
   return std::unique_ptr<Reader>(std::move(reader));
 }
 

@@ -169,10 +169,9 @@ Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& targe
 
 Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel& cancel) {
   ConnectOptions options = options_;
-  options.application_name =
-      ledger::session_name(key.stream.job, key.fence) + " " +
-      (options_.application_name.empty() ? key.stream.job.get() + "/" + key.stream.stream.get()
-                                         : options_.application_name);
+  options.application_name = ledger::session_name(key.stream.job, key.fence) + " " +
+                             key.run_id.get() + " " + key.stream.job.get() + "/" +
+                             key.stream.stream.get();
   TM_TRY(std::unique_ptr<Connection> connection, Connection::connect(options, cancel));
   TM_CHECK(check_writable(*connection, cancel));
   if (Status made = ledger::ensure(*connection, cancel); !made.ok()) {

@@ -10,6 +10,7 @@
 #include "drivers/duckdb/state.h"
 #include "drivers/duckdb/types.h"
 #include "env/failpoints.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::duck {
 namespace {
@@ -124,6 +125,7 @@ Result<Answer> Connection::select(const std::string& sql) {
 
 Result<Answer> Connection::query(const std::string& sql,
                                  const std::vector<std::optional<std::string>>& parameters) {
+  const StatementLog log(LogComponent::duckdb, sql);
   TM_CHECK(impl_->injected_fault());
   Answer answer;
   Answer::Impl& held = *answer.impl_;
@@ -172,6 +174,7 @@ Result<Answer> Connection::query_waiting(const std::string& sql) {
 }
 
 Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& result) {
+  const StatementLog log(LogComponent::duckdb, sql);
   is_as_new = false;
   // Short for a short statement; in a long one each look costs other threads a switch.
   constexpr std::chrono::microseconds pause_max(2'000);
@@ -197,6 +200,7 @@ Status Connection::Impl::run_waiting(const std::string& sql, ResultHandle& resul
 }
 
 Status Connection::Impl::run(const std::string& sql) {
+  const StatementLog log(LogComponent::duckdb, sql);
   is_as_new = false;
   ResultHandle result;
   if (duckdb_query(session.connection.get(), sql.c_str(), result.get()) != DuckDBSuccess) {

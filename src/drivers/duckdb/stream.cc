@@ -5,10 +5,12 @@
 
 #include "drivers/duckdb/batches.h"
 #include "drivers/duckdb/state.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::duck {
 
 Status Connection::stream(const std::string& sql, const Drain& drain, Cancel& cancel) {
+  const StatementLog log(LogComponent::duckdb, sql);
   impl_->is_as_new = false;
   TM_TRY(StatementHandle statement, impl_->prepare(sql));
   PendingHandle pending;

@@ -21,6 +21,7 @@
 #include "drivers/http/quiet_thread.h"
 #include "drivers/http/tls.h"
 #include "drivers/http/url.h"
+#include "observe/log.h"
 
 namespace tidemark {
 namespace {
@@ -239,6 +240,20 @@ std::string request_text(const HttpCall& call, const Url& url, bool with_headers
   return text + "\r\n" + call.body;
 }
 
+// Where it went, and no more: a path may be as secret as a header.
+void tell_of(const HttpCall& call, const Url& url, const Result<HttpResponse>& answer,
+             nanoseconds took) {
+  const std::string what = call.method + " " + url.shown();
+  const double ms = std::chrono::duration<double, std::milli>(took).count();
+  if (answer.ok()) {
+    process_log().tell(LogLevel::trace, LogComponent::http, what,
+                       {{"status", answer->status}, {"ms", ms}});
+  } else {
+    process_log().tell_error(LogLevel::trace, LogComponent::http, what, answer.error(),
+                             {{"ms", ms}});
+  }
+}
+
 bool redirects(int status) {
   return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
@@ -307,8 +322,11 @@ Result<HttpResponse> HttpClient::call(const HttpCall& call, const Cancel& cancel
   const bool may_redirect = call.method == "GET" || call.method == "HEAD";
   for (int redirects_left = may_redirect ? impl_->options.redirects_max : 0;; --redirects_left) {
     // Headers may hold a secret that is meant for the first host alone.
-    TM_TRY(HttpResponse answer,
-           impl_->exchange(call, url, url.authority() == first, deadline, cancel));
+    const nanoseconds begun = impl_->clock.monotonic();
+    auto answered = impl_->exchange(call, url, url.authority() == first, deadline, cancel);
+    if (process_log().tells(LogLevel::trace, LogComponent::http))
+      tell_of(call, url, answered, impl_->clock.monotonic() - begun);
+    TM_TRY(HttpResponse answer, std::move(answered));
     if (!redirects(answer.status) || !may_redirect || impl_->options.redirects_max == 0)
       return answer;
     const auto location =

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "drivers/mysql/session.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -246,6 +247,7 @@ const std::vector<Field>& RowStream::fields() const {
 }
 
 Result<RowStream> Connection::stream(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::mysql, sql, DoubleQuotes::value);
   TM_CHECK(impl_->start(cancel));
   impl_->injected_fault(Failpoint::mysql_query);
   auto stream = std::make_unique<RowStream::Impl>();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/redact.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -113,6 +114,7 @@ Error Connection::Impl::loss() const {
 }
 
 Result<Rows> Connection::Impl::ask(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::mysql, sql, DoubleQuotes::value);
   TM_CHECK(start(cancel));
   bytes_sent += static_cast<std::int64_t>(sql.size());
   int failed = 0;

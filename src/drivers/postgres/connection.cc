@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "drivers/postgres/session.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::postgres {
 
@@ -115,6 +116,7 @@ Result<Rows> Connection::query(const std::string& sql, Cancel& cancel) {
 Result<Rows> Connection::query(const std::string& sql,
                                const std::vector<std::optional<std::string>>& parameters,
                                Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   const std::vector<const char*> values = texts(parameters);
@@ -142,6 +144,7 @@ Result<Rows> Connection::ask(const std::string& sql,
 Result<std::optional<Rows>> Connection::ask_prepared(
     const std::string& sql, const std::vector<std::optional<std::string>>& parameters,
     Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   const std::string name = name_of_prepared(sql);
@@ -165,6 +168,7 @@ Result<std::optional<Rows>> Connection::ask_prepared(
 }
 
 Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
@@ -173,6 +177,7 @@ Result<std::int64_t> Connection::execute(const std::string& sql, Cancel& cancel)
 }
 
 Result<Rows> Connection::describe(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendPrepare(impl_->conn, "", sql.c_str(), 0, nullptr) == 0)
@@ -191,6 +196,7 @@ Status Connection::begin(const std::string& mode, Cancel& cancel) {
 }
 
 Status Connection::commit(Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, "commit");
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_commit, cancel));
   if (PQsendQuery(impl_->conn, "commit") == 0) return impl_->connection_failure();
@@ -281,6 +287,7 @@ std::string Connection::parameter(const char* name) const {
 // --------------------------------------------------------------------------------------------
 
 Result<CopyOut> Connection::copy_out(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();
@@ -334,6 +341,7 @@ Result<std::optional<std::string_view>> CopyOut::next(Cancel& cancel) {
 }
 
 Result<CopyIn> Connection::copy_in(const std::string& sql, Cancel& cancel) {
+  const StatementLog log(LogComponent::postgres, sql);
   TM_CHECK(impl_->start(cancel));
   TM_CHECK(impl_->injected_fault(Failpoint::postgres_query, cancel));
   if (PQsendQuery(impl_->conn, sql.c_str()) == 0) return impl_->connection_failure();

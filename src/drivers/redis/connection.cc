@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/redact.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::redis {
 namespace {
@@ -55,6 +56,14 @@ Reply reply_of(const redisReply& raw) {
       break;
   }
   return reply;
+}
+
+// What is asked, without what it is asked of: `GET SET`.
+std::string verbs_of(const std::vector<Command>& commands) {
+  std::string text;
+  for (const Command& command : commands)
+    text += (text.empty() ? "" : " ") + std::string(command.empty() ? "" : command.front());
+  return text;
 }
 
 }  // namespace
@@ -139,6 +148,9 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
 }
 
 Result<std::vector<Reply>> Connection::ask(const std::vector<Command>& commands) {
+  std::string told;
+  if (process_log().tells(LogLevel::trace, LogComponent::redis)) told = verbs_of(commands);
+  const StatementLog log(LogComponent::redis, told);
   if (impl_->lost) return impl_->away("the session was lost");
   const SteadyClock::time_point deadline = SteadyClock::now() + impl_->answer_max;
   TM_CHECK(impl_->send(commands, deadline));

@@ -8,12 +8,23 @@
 
 #include "base/assert.h"
 #include "drivers/sqlite/failure.h"
+#include "observe/statement_log.h"
 
 namespace tidemark::sqlite {
 namespace {
 
 // Read by every open, in about a millisecond.
 constexpr std::int64_t wal_bytes_kept_max = 1 << 20;
+
+// Of a statement that has ended.
+int tell_statement(unsigned, void*, void* statement, void* took_ns) {
+  const char* const sql = sqlite3_sql(static_cast<sqlite3_stmt*>(statement));
+  if (sql == nullptr) return 0;
+  const auto ms = static_cast<double>(*static_cast<const sqlite3_int64*>(took_ns)) / 1e6;
+  process_log().tell(LogLevel::trace, LogComponent::sqlite, statement_text(sql, DoubleQuotes::name),
+                     {{"ms", ms}});
+  return 0;
+}
 
 }  // namespace
 
@@ -34,11 +45,13 @@ Database::Database(OpenOptions options)
 Database::Database(Database&& other) noexcept
     : options_(std::move(other.options_)),
       handle_(std::exchange(other.handle_, nullptr)),
+      is_told_(other.is_told_),
       interrupt_target_(std::move(other.interrupt_target_)) {}
 
 Database& Database::operator=(Database&& other) noexcept {
   std::swap(options_, other.options_);
   std::swap(handle_, other.handle_);
+  std::swap(is_told_, other.is_told_);
   std::swap(interrupt_target_, other.interrupt_target_);
   return *this;
 }
@@ -120,7 +133,16 @@ Status Database::configure() {
   return execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
 }
 
+// SQLite tells it by itself, at a price, so only while somebody reads it.
+void Database::tell_statements() {
+  const bool tells = process_log().tells(LogLevel::trace, LogComponent::sqlite);
+  if (std::exchange(is_told_, tells) == tells) return;
+  sqlite3_trace_v2(handle_, tells ? SQLITE_TRACE_PROFILE : 0, tells ? tell_statement : nullptr,
+                   nullptr);
+}
+
 Result<Statement> Database::prepare(std::string_view sql) {
+  tell_statements();
   const char* end = sql.data() + sql.size();
   sqlite3_stmt* handle = nullptr;
   const char* tail = nullptr;
@@ -151,6 +173,7 @@ Error Database::not_one_statement(std::string_view found) const {
 }
 
 Status Database::execute(std::string_view sql) {
+  tell_statements();
   std::string text(sql);
   int code = sqlite3_exec(handle_, text.c_str(), nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return failure(code, "use");

@@ -84,11 +84,13 @@ class Database {
   Status connect();
   Status configure();
   void empty_large_wal_on_close();
+  void tell_statements();
   Error failure(int code, std::string_view action) const;
   Error not_one_statement(std::string_view found) const;
 
   OpenOptions options_;
   sqlite3* handle_ = nullptr;
+  bool is_told_ = false;  // of every statement
   std::shared_ptr<Interrupter::Target> interrupt_target_;
 };
 
