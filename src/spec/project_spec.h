@@ -21,6 +21,7 @@
 #include "spec/price_spec.h"
 #include "spec/quiet_hours.h"
 #include "spec/secrets_spec.h"
+#include "spec/telemetry_spec.h"
 
 namespace tidemark {
 
@@ -123,6 +124,7 @@ struct ProjectSpec {
   std::optional<PriceSpec> prices;          // nothing: nobody asks what runs cost
   std::vector<ConnectionSpec> connections;  // in the order written
   AlertSpec alerts;
+  std::optional<TelemetrySpec> telemetry;  // nothing: no traces are sent
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;
 };
