@@ -80,6 +80,9 @@ CommandEnd run(const ServedParts& parts, const Command& command, Cancel& cancel)
   beside.owner = &parts.workspace;
   beside.run = command.run;
   beside.request = command.request;
+  if (const auto parent = TraceParent::parse(command.traceparent);
+      parent && command.run && parts.traces != nullptr)
+    parts.traces->set_parent(*command.run, *parent);
   if (command.run)
     parts.say("request " + command.request + ": run " + command.run->get() + " begins");
   const int code = line.command == "status" ? status_of_service(Call{line, beside, cancel, output},

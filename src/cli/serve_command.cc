@@ -11,6 +11,7 @@
 #include "cli/access_commands.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/run_traces.h"
 #include "cli/serve_alerts.h"
 #include "cli/serve_api.h"
 #include "cli/serve_rules.h"
@@ -197,7 +198,11 @@ class Served {
                                         [&](const std::string& text) { log_.say(text); }));
     TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, &alerts_->board(),
                                      [&](const std::string& text) { log_.say(text); }));
-    watchers_.emplace(std::vector<RunObserver*>{&metrics_, &rules_->watcher()});
+    TM_TRY(traces_, serve_traces(workspace_->project(), call_.around, *store_, metrics_,
+                                 [&](const std::string& text) { log_.say(text); }));
+    std::vector<RunObserver*> watchers{&metrics_, &rules_->watcher()};
+    if (traces_) watchers.push_back(traces_.get());
+    watchers_.emplace(std::move(watchers));
     workspace_->watch_runs(*watchers_);
     if (workspace_->project().stage.shared) {
       TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,
@@ -265,7 +270,8 @@ class Served {
                                    metrics_,
                                    stop_,
                                    [&](const std::string& text) { log_.say(text); },
-                                   [&](std::int64_t edit) { return wait_for_look(edit); }};
+                                   [&](std::int64_t edit) { return wait_for_look(edit); },
+                                   traces_.get()};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     rules_->start(service, *workspace_, jobs);
     log_.say(fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
@@ -282,6 +288,7 @@ class Served {
     // All that goes on has the same time to end.
     if (api_) api_->stop(drain_left());
     commands->stop(drain_left());
+    if (traces_) traces_->drain(traces_drain);
     TM_CHECK(served);
     return settings_changed_ && !call_.cancel.requested();
   }
@@ -487,6 +494,7 @@ class Served {
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
+  std::unique_ptr<TraceSender> traces_;    // of its runs, where they are sent; reads the store
   std::optional<SharedStage> stage_;       // where all servers reach it
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it
