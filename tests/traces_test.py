@@ -98,6 +98,19 @@ class Traces(ServedApi):
             self.assertEqual((seconds, int(micros)),
                              (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 10**9)), at // 1000 % 10**6), key)
 
+    def test_a_replay_is_a_trace_that_reads_nothing(self):
+        with Collector() as collector:
+            self.sends_to(collector.endpoint)
+            self.job("orders")
+            self.project.job("orders", 'from: {connection: landing, files: "orders-*.csv"}\n'
+                             "to: {connection: warehouse, table: orders, load: full}\n")
+            first = self.project.run("orders")[1]["run_id"]
+            done = self.project.call("replay", first, "--json")
+            self.assertEqual(0, done.code, done.err)
+        root = self.trace(collector, done.json["run_id"])
+        self.assertEqual("replay", root.attributes["tidemark.kind"])
+        self.assertEqual(["validate", "load", "acknowledge"], [span.name for span in root.children[1].children])
+
     def test_the_streams_of_a_run_add_up_to_it(self):
         server = self.enterContext(TemporaryPostgres())
         for rows, table in enumerate(("a", "b", "c"), start=5):
