@@ -55,7 +55,7 @@ tidemark_folder(schedule LINK run)
 tidemark_folder(verify LINK run)
 
 # 9
-tidemark_folder(telemetry LINK schedule drivers/prometheus)
+tidemark_folder(telemetry LINK schedule drivers/prometheus drivers/http drivers/json drivers/hash)
 tidemark_folder(alert LINK schedule access drivers/http drivers/smtp drivers/json drivers/hash drivers/sodium)
 
 # 10

@@ -29,6 +29,7 @@ struct Command {
   std::vector<std::string> arguments;  // without the program's name and the project
   std::optional<RunId> run;            // the id that its run is to have
   std::string request;                 // the id of the request that asks for it
+  std::string traceparent = {};        // of that request, as it came
 };
 
 struct CommandEnd {

@@ -36,6 +36,7 @@ struct ApiRequest {
   std::string new_id;
   // It may have been begun already under that id, by a process that is gone.
   bool again = false;
+  std::optional<std::string> traceparent;  // as it came
 
   const std::string& at(const char* name) const { return path.at(name); }
   std::optional<std::string> asked(const char* name) const;

@@ -98,6 +98,7 @@ Answer begin(const ApiContext& context, const ApiRequest& request, const Begun& 
   if (begun.is_run) {
     wanted.run = RunId(request.new_id);
     command.run = wanted.run;
+    command.traceparent = request.traceparent.value_or("");
   }
   TM_TRY(const Operation operation,
          context.operations.begin(std::move(wanted), std::move(command)));

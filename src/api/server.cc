@@ -267,6 +267,7 @@ Result<ApiRequest> Api::read(const HttpRequest& raw, const Entered& entered,
   request.last_event = header("last-event-id");
   request.if_match = header("if-match");
   request.if_none_match = header("if-none-match");
+  request.traceparent = header("traceparent");
   if (entered.route->reach == Reach::project && !request.who.jobs.empty())
     return user_error(
         "access.other_jobs",

@@ -23,6 +23,7 @@
 #include "cli/report_page.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/run_traces.h"
 #include "cli/schedule_command.h"
 #include "cli/secret_commands.h"
 #include "cli/serve_command.h"
@@ -117,6 +118,7 @@ int run(const Call& call) {
       command += " " + job->name.get();
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
     TM_CHECK(note_deed(call, *workspace, "run", command.substr(4)));
+    const CommandTraces traces(call, *workspace);
     ProgressView progress(call);
     TM_CHECK(workspace->recover(jobs_to_go_on_with(call, jobs), progress, call.cancel));
     show_recovered(call, *workspace, progress);
@@ -151,6 +153,7 @@ int replay(const Call& call) {
     const std::string& name = call.line.names.front();
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
     TM_CHECK(note_deed(call, *workspace, "replay", name));
+    const CommandTraces traces(call, *workspace);
     ProgressView progress(call);
     const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};
     auto replayed = call.line.quarantined

@@ -82,6 +82,9 @@ CommandEnd run(const ServedParts& parts, const Command& command, Cancel& cancel)
   beside.request = command.request;
   const LogScope scope(
       {command.run ? command.run->get() : std::string(), std::string(), command.request});
+  if (const auto parent = TraceParent::parse(command.traceparent);
+      parent && command.run && parts.traces != nullptr)
+    parts.traces->set_parent(*command.run, *parent);
   if (command.run) process_log().tell(LogLevel::info, LogComponent::api, "a run begins");
   const int code = line.command == "status" ? status_of_service(Call{line, beside, cancel, output},
                                                                 parts.service, parts.signs)

@@ -13,6 +13,7 @@
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
 #include "telemetry/service_metrics.h"
+#include "telemetry/trace_sender.h"
 
 namespace tidemark {
 
@@ -33,6 +34,7 @@ struct ServedParts {
   const Cancel& stop;  // the service leaves
   // Blocks until that edit of a job in the store is served, or has to wait: false.
   std::function<bool(std::int64_t edit)> wait_for_look;
+  TraceSender* traces = nullptr;  // of its runs; null: none are sent
 };
 
 // Owned by who serves. The methods from one thread each.

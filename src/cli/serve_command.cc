@@ -11,6 +11,7 @@
 #include "cli/access_commands.h"
 #include "cli/reports.h"
 #include "cli/run_output.h"
+#include "cli/run_traces.h"
 #include "cli/serve_alerts.h"
 #include "cli/serve_api.h"
 #include "cli/serve_rules.h"
@@ -198,7 +199,10 @@ class Served {
     TM_TRY(store_, workspace_->store());
     TM_TRY(alerts_, ServedAlerts::start(workspace_->project(), call_.around));
     TM_TRY(rules_, ServedRules::open(workspace_->project(), call_.around, &alerts_->board()));
-    watchers_.emplace(std::vector<RunObserver*>{&metrics_, &rules_->watcher()});
+    TM_TRY(traces_, serve_traces(workspace_->project(), call_.around, *store_, metrics_));
+    std::vector<RunObserver*> watchers{&metrics_, &rules_->watcher()};
+    if (traces_) watchers.push_back(traces_.get());
+    watchers_.emplace(std::move(watchers));
     workspace_->watch_runs(*watchers_);
     if (workspace_->project().stage.shared) {
       TM_TRY(SharedStage stage, SharedStage::open(workspace_->project(), *store_,
@@ -259,9 +263,15 @@ class Served {
                    return status_of_service(Call{line, beside, cancel, output}, service, progress_);
                  return run_command(line, beside, cancel, output);
                }));
-    const ServedParts served_parts{
-        call_.line, around,   *workspace_, service,
-        progress_,  metrics_, stop_,       [&](std::int64_t edit) { return wait_for_look(edit); }};
+    const ServedParts served_parts{call_.line,
+                                   around,
+                                   *workspace_,
+                                   service,
+                                   progress_,
+                                   metrics_,
+                                   stop_,
+                                   [&](std::int64_t edit) { return wait_for_look(edit); },
+                                   traces_.get()};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     rules_->start(service, *workspace_, jobs);
     say(LogLevel::info, fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
@@ -278,6 +288,7 @@ class Served {
     // All that goes on has the same time to end.
     if (api_) api_->stop(drain_left());
     commands->stop(drain_left());
+    if (traces_) traces_->drain(traces_drain);
     TM_CHECK(served);
     return settings_changed_ && !call_.cancel.requested();
   }
@@ -487,6 +498,7 @@ class Served {
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
   Store* store_ = nullptr;
+  std::unique_ptr<TraceSender> traces_;    // of its runs, where they are sent; reads the store
   std::optional<SharedStage> stage_;       // where all servers reach it
   std::unique_ptr<ServedApi> api_;         // where somebody is to listen
   std::chrono::nanoseconds stopped_at_{};  // written by the watcher, read after it

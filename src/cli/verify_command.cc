@@ -9,6 +9,7 @@
 #include "cli/access_commands.h"
 #include "cli/progress.h"
 #include "cli/run_output.h"
+#include "cli/run_traces.h"
 #include "verify/verifier.h"
 
 namespace tidemark {
@@ -207,6 +208,7 @@ int verify(const Call& call) {
     TM_TRY(const JobSpec* job, workspace->finder().in_project(name));
     TM_CHECK(workspace->claim("verify " + name, call.line.wait, call.cancel));
     if (call.line.repair) TM_CHECK(note_deed(call, *workspace, "verify.repair", name));
+    const CommandTraces traces(call, *workspace);
     ProgressView progress(call);
     TM_CHECK(workspace->recover({job->name}, progress, call.cancel));
     show_recovered(call, *workspace, progress);

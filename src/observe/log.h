@@ -37,6 +37,7 @@ enum class LogComponent : std::uint8_t {
   run,
   schedule,
   store,
+  telemetry,
   duckdb,
   http,
   mysql,
@@ -44,7 +45,7 @@ enum class LogComponent : std::uint8_t {
   redis,
   sqlite,
 };
-inline constexpr std::array<std::pair<std::string_view, LogComponent>, 13> log_components{{
+inline constexpr std::array<std::pair<std::string_view, LogComponent>, 14> log_components{{
     {"access", LogComponent::access},
     {"alert", LogComponent::alert},
     {"api", LogComponent::api},
@@ -52,6 +53,7 @@ inline constexpr std::array<std::pair<std::string_view, LogComponent>, 13> log_c
     {"run", LogComponent::run},
     {"schedule", LogComponent::schedule},
     {"store", LogComponent::store},
+    {"telemetry", LogComponent::telemetry},
     {"duckdb", LogComponent::duckdb},
     {"http", LogComponent::http},
     {"mysql", LogComponent::mysql},

@@ -22,6 +22,7 @@
 #include "spec/price_spec.h"
 #include "spec/quiet_hours.h"
 #include "spec/secrets_spec.h"
+#include "spec/telemetry_spec.h"
 
 namespace tidemark {
 
@@ -127,6 +128,7 @@ struct ProjectSpec {
   LogSpec log;
   // A hash of all that tidemark.yaml says but `log`, which is taken up by itself.
   std::size_t settings = 0;
+  std::optional<TelemetrySpec> telemetry;  // nothing: no traces are sent
 
   const ConnectionSpec* find_connection(std::string_view wanted) const;
 };

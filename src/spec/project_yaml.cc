@@ -14,6 +14,7 @@
 #include "spec/guard_yaml.h"
 #include "spec/log_yaml.h"
 #include "spec/secrets_yaml.h"
+#include "spec/telemetry_yaml.h"
 
 namespace tidemark {
 
@@ -373,7 +374,11 @@ ConfigSpec<ProjectSpec> make_project_spec(const ConnectorCatalog& catalog) {
       .field("prices", &ProjectSpec::prices, prices_value(),
              {.default_note = "nothing costs anything",
               .description = "What processor time and bytes cost, to tell what runs cost.",
-              .example = "{currency: EUR, cpu_hour: 0.04, gb_read: 0.01}"});
+              .example = "{currency: EUR, cpu_hour: 0.04, gb_read: 0.01}"})
+      .field("telemetry", &ProjectSpec::telemetry, telemetry_value(),
+             {.default_note = "no traces are sent",
+              .description = "Where traces of runs are sent, and what they say of the service.",
+              .example = "{otlp: {endpoint: \"http://localhost:4318\"}}"});
   spec.check([](const ProjectSpec& project, const YamlNode& node, ReadContext& context) {
     check_secrets(project.secrets, node, context);
     const YamlNode* lease = node.find("lease");

@@ -64,6 +64,10 @@ std::vector<MetricSpec> all_metrics() {
       {"tidemark_store_answers", gauge, "1: the store answers; 0: it does not."},
       {"tidemark_store_seconds", histogram, "How long the store took, by what was asked.",
        store_bounds},
+      {"tidemark_traces_sent_total", counter, "Runs whose traces a collector took."},
+      {"tidemark_traces_dropped_total", counter, "Runs whose traces were not sent, by the reason."},
+      {"tidemark_trace_spans_refused_total", counter,
+       "Spans that a collector left out of what it took."},
       {"tidemark_volume_free_bytes", gauge, "Free on the volume, for whoever is not root."},
       {"tidemark_volume_size_bytes", gauge, "The size of the volume."},
       {"process_cpu_seconds_total", counter, "CPU that this process used."},
@@ -208,6 +212,27 @@ void ServiceMetrics::note(const ServiceNote& note) {
 
 void ServiceMetrics::store_took(std::string_view what, std::chrono::nanoseconds took) {
   metrics_.observe("tidemark_store_seconds", {{"what", std::string(what)}}, seconds(took));
+}
+
+// A series that begins with what it warns of tells nobody that there was nothing before.
+void ServiceMetrics::sends_traces() {
+  traces_sent(0);
+  trace_spans_refused(0);
+  for (const char* reason : {"full", "refused", "stopped", "unreadable"})
+    traces_dropped(reason, 0);
+}
+
+void ServiceMetrics::traces_sent(std::int64_t runs) {
+  metrics_.add("tidemark_traces_sent_total", {}, static_cast<double>(runs));
+}
+
+void ServiceMetrics::traces_dropped(std::string_view reason, std::int64_t runs) {
+  metrics_.add("tidemark_traces_dropped_total", {{"reason", std::string(reason)}},
+               static_cast<double>(runs));
+}
+
+void ServiceMetrics::trace_spans_refused(std::int64_t spans) {
+  metrics_.add("tidemark_trace_spans_refused_total", {}, static_cast<double>(spans));
 }
 
 void ServiceMetrics::delayed(std::chrono::milliseconds delay) {

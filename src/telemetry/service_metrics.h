@@ -55,6 +55,11 @@ class ServiceMetrics final : public RunObserver {
   void note(const ServiceNote& note);
   // `what` the store was asked to do, as `read` or `write`, took so long.
   void store_took(std::string_view what, std::chrono::nanoseconds took);
+  // Traces of runs, see TraceSender: from now on they are told; so many more were sent, or dropped.
+  void sends_traces();
+  void traces_sent(std::int64_t runs);
+  void traces_dropped(std::string_view reason, std::int64_t runs);
+  void trace_spans_refused(std::int64_t spans);
   // How late a fire began.
   void delayed(std::chrono::milliseconds delay);
 
