@@ -29,7 +29,8 @@ endforeach()
 # A test that computes counts as three of the four places of a core (tools/run-tests). These sleep nearly all of
 # their time, and have the fourth.
 foreach(name schedule_test when_test connect_test serve_test guard_test shared_guard_test servers_test status_test
-    serve_commands_test serve_faults_test backfill_served_test handover_test alerts_test alert_rules_test)
+    serve_commands_test serve_faults_test backfill_served_test handover_test alerts_test alert_rules_test
+    alerts_servers_test)
   set_tests_properties(${name} PROPERTIES PROCESSORS 1 COST 500)
 endforeach()
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/redact.h"
 #include "drivers/http/url.h"
 #include "drivers/json/json.h"
 #include "drivers/sodium/sodium.h"
@@ -90,7 +91,8 @@ Error refused(const HttpResponse& answer, const VaultReference& wanted) {
                : "look at `secrets: {vault: ...}` in tidemark.yaml: address and namespace");
 }
 
-Result<Secret> field_of(const JsonValue& body, const VaultReference& wanted) {
+// `token` is what Vault was told, and may repeat.
+Result<Secret> field_of(const JsonValue& body, const VaultReference& wanted, const Secret& token) {
   const JsonValue* data = body.find("data");
   const JsonValue* fields = data == nullptr ? nullptr : data->find("data");
   // An engine of version 1 has no such thing within.
@@ -107,7 +109,7 @@ Result<Secret> field_of(const JsonValue& body, const VaultReference& wanted) {
   return user_error("vault.no_field",
                     "it has no " + std::string(value == nullptr ? "field" : "text in the field") +
                         " `" + wanted.field + "`",
-                    names.empty() ? "it has no fields" : "it has: " + names);
+                    names.empty() ? "it has no fields" : "it has: " + redact(names, token));
 }
 
 }  // namespace
@@ -143,7 +145,7 @@ Result<Secret> Vault::get(const std::string& reference) const {
   // What is wrong with it is not repeated: there is a secret in it.
   if (!body.ok())
     return named(target_error("vault.bad_answer", "Vault's answer is no JSON"), wanted);
-  auto secret = field_of(*body, wanted);
+  auto secret = field_of(*body, wanted, *token);
   if (!secret.ok()) return named(std::move(secret).error(), wanted);
   return secret;
 }

@@ -131,6 +131,7 @@ TEST_F(ChannelTest, AnIncidentIsOneWhicheverServerTellsOfIt) {
   notice.alert.server = "here/1/2/3";
   ASSERT_TRUE(send(one, told).ok());
   notice.alert.server = "elsewhere/4/5/6";
+  told.project = "in-another-folder";
   notice.kind = MessageKind::resolved;
   ASSERT_TRUE(send(one, told).ok());
   // The next of the same rule and subject is another.
@@ -141,9 +142,9 @@ TEST_F(ChannelTest, AnIncidentIsOneWhicheverServerTellsOfIt) {
   for (const std::string& request : server.requests())
     keys.emplace_back(*body_of(request).find("dedup_key")->string());
   ASSERT_EQ(keys.size(), 3U);
-  EXPECT_EQ(keys[0], "tidemark/shop/run_failed/job:orders/a1");
+  EXPECT_EQ(keys[0], "tidemark/run_failed/job:orders/a1");
   EXPECT_EQ(keys[1], keys[0]);
-  EXPECT_EQ(keys[2], "tidemark/shop/run_failed/job:orders/a2");
+  EXPECT_EQ(keys[2], "tidemark/run_failed/job:orders/a2");
 }
 
 TEST_F(ChannelTest, ToSlackNothingBecomesALinkOrACallOfAll) {

@@ -61,7 +61,7 @@ JsonValue pagerduty_event(const Secret& routing_key, const AlertMessage& message
   JsonValue event;
   event.set("routing_key", routing_key.reveal())
       .set("event_action", is_over ? "resolve" : "trigger");
-  event.set("dedup_key", key_of(message, alert)).set("client", "Tidemark");
+  event.set("dedup_key", key_of(alert)).set("client", "Tidemark");
   if (is_over) return event;
   JsonValue details;
   details.set("hint", alert.hint).set("run_id", alert.run).set("runbook", alert.runbook);

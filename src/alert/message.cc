@@ -30,10 +30,10 @@ const char* state_of(const AlertNotice& notice) {
   return notice.kind == MessageKind::resolved ? "resolved" : "firing";
 }
 
-JsonValue document_of(const AlertMessage& message, const AlertNotice& notice) {
+JsonValue document_of(const AlertNotice& notice) {
   const AlertRecord& alert = notice.alert;
   JsonValue json;
-  json.set("id", alert.id).set("key", key_of(message, alert)).set("state", state_of(notice));
+  json.set("id", alert.id).set("key", key_of(alert)).set("state", state_of(notice));
   json.set("repeated", notice.kind == MessageKind::repeat).set("rule", alert.rule);
   json.set("subject", alert.subject).set("severity", alert.severity);
   json.set("job", text_or_null(alert.job)).set("run_id", text_or_null(alert.run));
@@ -87,7 +87,7 @@ AlertMessage test_message(const std::string& project, UtcMicros at) {
 JsonValue document_of(const AlertMessage& message) {
   JsonArray alerts;
   for (const AlertNotice& notice : message.notices)
-    alerts.push_back(document_of(message, notice));
+    alerts.push_back(document_of(notice));
   JsonValue json;
   json.set("version", 1).set("id", message.id).set("at", to_text(message.at));
   json.set("project", message.project).set("test", message.is_test);
@@ -132,9 +132,8 @@ std::string text_of(const AlertMessage& message) {
   return text;
 }
 
-std::string key_of(const AlertMessage& message, const AlertRecord& alert) {
-  const std::string key =
-      "tidemark/" + message.project + "/" + alert.rule + "/" + alert.subject + "/" + alert.id;
+std::string key_of(const AlertRecord& alert) {
+  const std::string key = "tidemark/" + alert.rule + "/" + alert.subject + "/" + alert.id;
   return key.size() <= key_max ? key : "tidemark/" + sha256_hex(key);
 }
 

@@ -35,7 +35,8 @@ std::string title_of(const AlertMessage& message);
 // For people: some lines of each alert.
 std::string text_of(const AlertMessage& message);
 // By which a system elsewhere knows that two notices are of one alert, the same for its whole life,
-// whoever tells of it; at most 255 characters.
-std::string key_of(const AlertMessage& message, const AlertRecord& alert);
+// whoever tells of it: servers may have the project in folders of other names. At most 255
+// characters.
+std::string key_of(const AlertRecord& alert);
 
 }  // namespace tidemark

@@ -13,7 +13,11 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "connect/tls_fact.h"
+#include "drivers/postgres/tls.h"
+#include "drivers/redis/address.h"
 #include "drivers/zone/zone.h"
+#include "env/local_host.h"
 #include "env/process.h"
 #include "run/project_store.h"
 
@@ -72,6 +76,8 @@ Status Checkup::connect(const ConnectionSpec& connection, Cancel& cancel) {
   for (const auto& [name, text] : state->facts)
     facts += "; " + name + ": " + text;
   tell_({Kind::good, what, "answers in " + show_duration(took) + facts});
+  if (const auto fault = tls_fault(*state))
+    tell_({Kind::warning, what, "TLS: " + *fault, tls_remedy});
   return {};
 }
 
@@ -100,6 +106,7 @@ Status Checkup::look_at_all(Cancel& cancel) {
   secret_files();
   owner();
   TM_CHECK(store());
+  cache();
   volumes();
   for (const ConnectionSpec& connection : workspace_.project().connections)
     TM_CHECK(connect(connection, cancel));
@@ -232,7 +239,22 @@ Status Checkup::store() {
     finding.remedy = "let both follow a time server; until then times are by the store's clock";
   }
   tell_(finding);
+  if (!is_file) {
+    TM_TRY(const TlsTrust trust, postgres::tls_trust(project.store.place));
+    if (trust == TlsTrust::none || trust == TlsTrust::unverified)
+      tell_({Kind::warning, "store", "TLS: " + std::string(to_string(trust)), tls_remedy});
+  }
   return {};
+}
+
+void Checkup::cache() {
+  const auto& spec = workspace_.project().cache;
+  if (!spec) return;
+  const auto address = redis::parse_address(spec->address);
+  if (!address.ok() || is_local_host(address->host)) return;
+  tell_({Kind::warning, "cache",
+         "without TLS: who is in between may read the answers that are kept, and the password",
+         "put a tunnel between where the network is not yours: a cache is reached without TLS"});
 }
 
 void Checkup::volumes() {

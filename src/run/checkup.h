@@ -49,6 +49,7 @@ class Checkup {
   void secret_files();
   void owner();
   Status store();
+  void cache();
   void volumes();
   Status connect(const ConnectionSpec& connection, Cancel& cancel);
   void last_runs();

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import time
 
+from support.ended import how_it_ended
+
 POSTGRES_BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 START_SECONDS = 60
 STOP_SECONDS = 30
@@ -57,8 +59,11 @@ class PostgresServer:
         deadline = time.monotonic() + START_SECONDS
         while self._call("pg_isready", "-q", "-h", self.folder, "-p", self.port, "-U", "postgres").returncode != 0:
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise ServerError("the server did not start:\n" + (self.folder / "server.log").read_text())
+                raise ServerError("the server did not start" + self.ended())
             time.sleep(0.05)
+
+    def ended(self):
+        return how_it_ended(self.process, self.folder / "server.log")
 
     def pid(self):
         return int((self.data / "postmaster.pid").read_text().splitlines()[0])
@@ -93,7 +98,7 @@ class PostgresServer:
         done = self._call(program, *arguments)
         if done.returncode != 0:
             raise ServerError(f"{program} failed with exit {done.returncode}: "
-                              f"{done.stderr.strip() or done.stdout.strip()}")
+                              f"{done.stderr.strip() or done.stdout.strip()}" + (self.ended() if self.process else ""))
         return done.stdout
 
     def psql(self, *arguments, database=None):

@@ -100,7 +100,7 @@ class TemporaryPostgres(PostgresServer):
             input="set client_encoding = 'UTF8'; set timezone = 'UTC';" + text, capture_output=True, encoding="utf-8",
             cwd=pathlib.Path(self.folder), check=False)
         if done.returncode != 0:
-            raise ServerError(f"psql: {done.stderr.strip()}")
+            raise ServerError(f"psql: {done.stderr.strip()}" + self.ended())
         return done.stdout.rstrip("\n")
 
     def json(self, text, database="postgres"):

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import time
 
+from support.ended import how_it_ended
+
 START_SECONDS = 30
 
 
@@ -53,7 +55,7 @@ class TemporaryRedis:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise ServerError("redis-server did not start:\n" + (self.folder / "log").read_text())
+                raise ServerError("redis-server did not start" + how_it_ended(self.process, self.folder / "log"))
             time.sleep(0.01)
 
     def kill(self):
@@ -74,7 +76,9 @@ class TemporaryRedis:
         """One command; what `redis-cli` prints of its answer, without the last line break."""
         warn = ["--no-auth-warning", "-a", password] if password else []
         done = subprocess.run(["redis-cli", "-p", str(self.port), *warn, *words], capture_output=True, text=True,
-                              timeout=30, check=True)
+                              timeout=30, check=False)
+        if done.returncode != 0:
+            raise ServerError(f"redis-cli: {done.stderr.strip()}" + how_it_ended(self.process, self.folder / "log"))
         return done.stdout.rstrip("\n")
 
     def keys(self):

@@ -1,7 +1,9 @@
 #include "connectors/mysql/connection_state.h"
 
 #include "base/units.h"
+#include "connect/tls_fact.h"
 #include "connectors/mysql/in_flight.h"
+#include "drivers/mysql/tls.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -31,6 +33,7 @@ Result<ConnectionState> connection_state(const SourceAccess& access, Cancel& can
       {"sessions", server.string(0, 4) + " that this user sees, of at most " + server.string(0, 3)},
       {"watermarks",
        obstacle.what.empty() ? "times are bounded" : obstacle.what + "; " + obstacle.hint}};
+  add_tls_fact(tls_trust(access.options.address), state);
   const auto ours = session->query(sessions_sql, cancel);
   if (!ours.ok()) return state;
   for (std::size_t row = 0; row < ours->rows(); ++row) {

@@ -146,7 +146,8 @@ ConnectorSpec mysql_connector_spec() {
       {.required = true,
        .description = "`key=value` pairs without a password: `host` and `port`, or `socket`; "
                       "`dbname`, `user`; `sslmode` (`disable`, `prefer`, `require`, "
-                      "`verify-full`; `prefer` unless it says otherwise), `sslrootcert`, "
+                      "`verify-full`; unless it says otherwise `prefer` on this machine, elsewhere "
+                      "`verify-full` with `sslrootcert` and `require` without), `sslrootcert`, "
                       "`sslcert`, `sslkey`; `connect_timeout` in seconds, 10 unless it says "
                       "otherwise. A value with blanks stands in single quotes."});
   spec.field("password", &MysqlConnection::password, config::secret(),

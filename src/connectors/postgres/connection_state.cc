@@ -1,6 +1,8 @@
 #include "connectors/postgres/connection_state.h"
 
 #include "base/units.h"
+#include "connect/tls_fact.h"
+#include "drivers/postgres/tls.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -45,6 +47,7 @@ Result<ConnectionState> connection_state(const SourceAccess& access, Cancel& can
   TM_TRY(const Rows server, session->query(server_sql, cancel));
   TM_TRY(const Rows ours, session->query(sessions_sql, cancel));
   const bool standby = server.boolean(0, 1);
+  TM_TRY(const TlsTrust trust, tls_trust(access.options.conninfo));
   ConnectionState state;
   state.facts = {
       {"server", "PostgreSQL " + server.string(0, 0) + ", " +
@@ -56,6 +59,7 @@ Result<ConnectionState> connection_state(const SourceAccess& access, Cancel& can
   if (server.text(0, 7)) state.facts.emplace_back("replication", server.string(0, 7) + " s behind");
   if (access.replica && !standby)
     state.facts.emplace_back("replica", replica_state(*session, *access.replica, cancel));
+  add_tls_fact(trust, state);
   for (std::size_t row = 0; row < ours.rows(); ++row) {
     state.sessions.push_back(
         {ours.string(row, 0), ours.string(row, 1), ours.string(row, 2), ours.string(row, 3)});

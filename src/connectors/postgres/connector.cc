@@ -217,7 +217,8 @@ ConnectorSpec postgres_connector_spec() {
            "without a password. Unless it says otherwise, `connect_timeout` is 10 (seconds), "
            "`keepalives_idle` 30, `keepalives_interval` 10 and "
            "`tcp_user_timeout` 300000 (milliseconds), so a network that went "
-           "silent is noticed within five minutes."});
+           "silent is noticed within five minutes. On another machine `sslmode` is "
+           "`verify-full` where `sslrootcert` names a certificate to trust, else `require`."});
   spec.field("password", &PostgresConnection::password, config::secret(),
              {.description = "The user's password."});
   spec.check([](const PostgresConnection& connection, const YamlNode& node, ReadContext& context) {

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/nearest.h"
+#include "drivers/mysql/tls.h"
+#include "env/local_host.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -153,7 +155,24 @@ Result<Address> parse_address(std::string_view text) {
     return user_error("mysql.two_places", "the connection text names a `host` and a `socket`",
                       "leave one of them out");
   }
+  const bool says_tls = std::find(seen.begin(), seen.end(), "sslmode") != seen.end();
+  if (!says_tls && !is_local_host(address.host))
+    address.tls = address.tls_root.empty() ? Tls::require : Tls::verify_full;
   return address;
+}
+
+TlsTrust tls_trust(const Address& address) {
+  if (is_local_host(address.host)) return TlsTrust::local;
+  switch (address.tls) {
+    case Tls::disable:
+    case Tls::prefer:
+      return TlsTrust::none;
+    case Tls::require:
+      return TlsTrust::unverified;
+    case Tls::verify_full:
+      return TlsTrust::verified;
+  }
+  return TlsTrust::none;
 }
 
 }  // namespace tidemark::mysql

@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "drivers/mysql/session.h"
+#include "drivers/mysql/tls.h"
+#include "env/key_file.h"
 
 namespace tidemark::mysql {
 namespace {
@@ -11,6 +13,11 @@ namespace {
 constexpr const char* sql_mode =
     "STRICT_ALL_TABLES,STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,"
     "NO_ENGINE_SUBSTITUTION,NO_AUTO_VALUE_ON_ZERO";
+
+// By these a server learns no more than it knows, or the password sealed with a key of its own.
+constexpr const char* sealed_plugins =
+    "mysql_native_password,caching_sha2_password,sha256_password,client_ed25519,"
+    "auth_gssapi_client";
 
 std::string session_settings(const Flavour& flavour, const ConnectOptions& options) {
   std::string settings =
@@ -29,12 +36,31 @@ std::string session_settings(const Flavour& flavour, const ConnectOptions& optio
   return settings;
 }
 
+// It has said what it can, and TLS is not among that.
+bool lacks_tls(const MYSQL* mysql) {
+  return mysql->server_capabilities != 0 && (mysql->server_capabilities & CLIENT_SSL) == 0;
+}
+
+bool must_have_tls(const Address& address) {
+  return address.tls == Tls::require || address.tls == Tls::verify_full;
+}
+
+Error no_tls(Side side) {
+  Error error = classify({2026, "the server offers no TLS, and it was asked for"}, side);
+  error.hint =
+      "turn TLS on there; or write `sslmode=disable`, where nobody else is in the network between";
+  return error;
+}
+
 }  // namespace
 
 void set_security(MYSQL* mysql, const ConnectOptions& options) {
   const Address& address = options.address;
   unsigned local_files = 0;
   mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &local_files);
+  const TlsTrust trust = tls_trust(address);
+  if (trust == TlsTrust::none || trust == TlsTrust::unverified)
+    mysql_options(mysql, MARIADB_OPT_RESTRICTED_AUTH, sealed_plugins);
   if (address.tls == Tls::disable) return;
   const auto text = [](const std::string& path) { return path.empty() ? nullptr : path.c_str(); };
   mysql_ssl_set(mysql, text(address.tls_key), text(address.tls_cert), text(address.tls_root),
@@ -64,7 +90,16 @@ bool Connection::Impl::shake_hands(Cancel& cancel) {
         return mysql_real_connect_start(&done, mysql, host, address.user.c_str(), password.c_str(),
                                         database, address.port, socket, CLIENT_FOUND_ROWS);
       },
-      [&](int came) { return mysql_real_connect_cont(&done, mysql, came); }, cancel);
+      [&](int came) {
+        // Where TLS was asked for the library takes the line for safe, and tells the password as it
+        // is, whatever the server can do.
+        if (lacks_tls(mysql)) {
+          mysql->options.use_ssl = 0;
+          if (must_have_tls(address)) close();
+        }
+        return mysql_real_connect_cont(&done, mysql, came);
+      },
+      cancel);
   return done != nullptr;
 }
 
@@ -76,6 +111,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   impl->options = options;
   // Held as long as the session: to stop what runs in it takes another one.
   TM_TRY(impl->options.password, options.password.now());
+  if (!options.address.tls_key.empty()) TM_CHECK(check_key_file(options.address.tls_key));
   if (options.admit) {
     TM_TRY(impl->admitted, options.admit(cancel));
   }
@@ -98,10 +134,11 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   impl->answer_by = SteadyClock::now() + std::chrono::seconds(timeout);
   if (!impl->shake_hands(cancel)) {
     TM_CHECK(cancel.check());
+    if (lacks_tls(impl->mysql) && must_have_tls(options.address)) return no_tls(options.side);
     return impl->failure(cancel);
   }
   if (!is_secure_enough(impl->mysql, options)) {
-    return classify({2026, "the server offers no TLS, and `sslmode` asks for it"}, options.side);
+    return no_tls(options.side);
   }
   impl->flavour = Flavour::of(mysql_get_server_info(impl->mysql));
   TM_TRY(const Rows set, impl->ask(session_settings(impl->flavour, options), cancel));

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "drivers/mysql/connection.h"
+#include "drivers/mysql/tls.h"
 #include "env/failpoints.h"
 
 namespace tidemark::mysql {
@@ -213,6 +214,22 @@ TEST_F(ConnectionTest, ABadAddressIsToldByItsWord) {
   EXPECT_NE(code("sslmode=maybe").find("verify-full"), std::string::npos);
   for (const char* text : {"host", "=x", "host='a", "host=a host=b", "host=a socket=/b"})
     EXPECT_NE(code(text), "ok") << text;
+}
+
+TEST(AddressTest, ElsewhereTlsUnlessTheTextSaysOtherwise) {
+  const auto mode = [](const char* text) { return parse_address(text).value().tls; };
+  for (const char* text : {"host=127.0.0.1", "host=localhost", "socket=/run/x", "dbname=x"}) {
+    EXPECT_EQ(mode(text), Tls::prefer) << text;
+    EXPECT_EQ(tls_trust(parse_address(text).value()), TlsTrust::local) << text;
+  }
+  EXPECT_EQ(mode("host=db.example"), Tls::require);
+  EXPECT_EQ(mode("host=db.example sslrootcert=ca.pem"), Tls::verify_full);
+  EXPECT_EQ(mode("sslmode=prefer host=db.example sslrootcert=ca.pem"), Tls::prefer);
+  EXPECT_EQ(mode("host=db.example sslmode=disable"), Tls::disable);
+  const auto trust = [](const char* text) { return tls_trust(parse_address(text).value()); };
+  EXPECT_EQ(trust("host=db.example"), TlsTrust::unverified);
+  EXPECT_EQ(trust("host=db.example sslmode=prefer"), TlsTrust::none);
+  EXPECT_EQ(trust("host=db.example sslmode=verify-full"), TlsTrust::verified);
 }
 
 TEST_F(ConnectionTest, NobodyThereAndNobodyLetInAreToldApart) {

@@ -78,6 +78,7 @@ void Connection::Impl::ask_stop() noexcept {
   mysql_options(other, MYSQL_OPT_READ_TIMEOUT, &stop_timeout_s);
   mysql_options(other, MYSQL_OPT_WRITE_TIMEOUT, &stop_timeout_s);
   set_security(other, options);
+  if (mysql_get_ssl_cipher(mysql) == nullptr) other->options.use_ssl = 0;  // as shake_hands() does
   if (mysql_real_connect(other, address.host.empty() ? nullptr : address.host.c_str(),
                          address.user.c_str(), options.password.reveal().c_str(), nullptr,
                          address.port, address.socket.empty() ? nullptr : address.socket.c_str(),

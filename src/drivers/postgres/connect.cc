@@ -5,12 +5,16 @@
 #include <cctype>
 #include <cerrno>
 #include <charconv>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <utility>
 
 #include "base/redact.h"
 #include "drivers/postgres/session.h"
+#include "drivers/postgres/tls.h"
+#include "env/key_file.h"
+#include "env/local_host.h"
 
 namespace tidemark::postgres {
 namespace {
@@ -81,6 +85,79 @@ Result<Conninfo> parse(const std::string& conninfo) {
   return options;
 }
 
+struct Said {
+  std::string host, hostaddr, sslmode, sslrootcert, sslkey;
+};
+
+// What libpq will go by: a variable of the environment stands in for what the text leaves out.
+Said said_in(const PQconninfoOption* options) {
+  Said said;
+  const auto take = [&](std::string_view keyword, std::string& value) {
+    for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+      if (option->keyword != keyword) continue;
+      if (option->val != nullptr) {
+        value = option->val;
+      } else if (const char* const other =
+                     option->envvar == nullptr ? nullptr : std::getenv(option->envvar)) {
+        value = other;
+      }
+    }
+  };
+  take("host", said.host);
+  take("hostaddr", said.hostaddr);
+  take("sslmode", said.sslmode);
+  take("sslrootcert", said.sslrootcert);
+  take("sslkey", said.sslkey);
+  return said;
+}
+
+std::vector<std::string> between_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (true) {
+    const std::size_t comma = text.find(',');
+    parts.emplace_back(text.substr(0, comma));
+    if (comma == std::string_view::npos) return parts;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+// Of several servers each counts. An address is where the connection goes, whatever the host's
+// name.
+bool is_local(const Said& said) {
+  const std::vector<std::string> hosts = between_commas(said.host);
+  std::vector<std::string> addresses = between_commas(said.hostaddr);
+  addresses.resize(std::max(hosts.size(), addresses.size()));
+  for (std::size_t at = 0; at < addresses.size(); ++at) {
+    const std::string host = at < hosts.size() ? hosts[at] : std::string();
+    if (!is_local_host(addresses[at].empty() ? host : addresses[at])) return false;
+  }
+  return true;
+}
+
+// Where nothing is said: whoever names a certificate to trust wants it looked at. Without one there
+// is nothing to look at it by, since this libpq does not know what the system trusts; then TLS, so
+// that nobody can listen who does nothing more. libpq itself would go without where the server, or
+// who answers in its place, has none.
+std::string mode_of(const Said& said) {
+  if (!said.sslmode.empty()) return said.sslmode;
+  if (is_local(said)) return "prefer";
+  return said.sslrootcert.empty() ? "require" : "verify-full";
+}
+
+bool wants_tls(const std::string& mode) {
+  return mode == "require" || mode.starts_with("verify-");
+}
+
+const char* hint_of_tls(const Said& said) {
+  if (!said.sslmode.empty()) {
+    return "see `sslmode` and `sslrootcert` in the connection, and the server's `ssl` and "
+           "certificate";
+  }
+  return "a server on another machine is spoken to with TLS only: turn `ssl` on there, and write "
+         "`sslmode=verify-full sslrootcert=FILE` to be sure that it is the server; or "
+         "`sslmode=disable`, where nobody else is in the network between";
+}
+
 // A failed handshake leaves no PGresult, so its SQLSTATE is read from libpq's verbose form, which
 // is fixed: `SEVERITY:  SQLSTATE: words`. A server may ask for the password as it is, and repeat
 // it.
@@ -108,12 +185,18 @@ ServerMessage handshake_message(PGconn* conn, const Secret& password) {
   return message;
 }
 
-Status handshake(PGconn* conn, const Secret& password,
+// `hint`: what to do where TLS is what it failed at; null: nothing more than usual.
+Status handshake(PGconn* conn, const Secret& password, const char* hint,
                  std::chrono::steady_clock::time_point deadline, Side side, Cancel& cancel) {
   PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+  bool is_at_tls = false;
   while (true) {
     if (state == PGRES_POLLING_OK) return {};
-    if (state == PGRES_POLLING_FAILED) return classify(handshake_message(conn, password), side);
+    if (state == PGRES_POLLING_FAILED) {
+      Error error = classify(handshake_message(conn, password), side);
+      if (is_at_tls && hint != nullptr) error.hint = hint;
+      return error;
+    }
     TM_CHECK(cancel.check());
     if (std::chrono::steady_clock::now() > deadline) {
       return classify({"08001", "the server did not answer in time", {}, {}}, side);
@@ -122,7 +205,9 @@ Status handshake(PGconn* conn, const Secret& password,
                 static_cast<short>(state == PGRES_POLLING_READING ? POLLIN : POLLOUT), 0};
     const int ready = poll(&slot, 1, 50);
     if (ready < 0 && errno != EINTR) return classify({"08001", "poll failed", {}, {}}, side);
-    if (ready > 0) state = PQconnectPoll(conn);
+    if (ready <= 0) continue;
+    is_at_tls = PQstatus(conn) == CONNECTION_SSL_STARTUP;
+    state = PQconnectPoll(conn);
   }
 }
 
@@ -170,6 +255,15 @@ Status check_conninfo(const std::string& conninfo) {
   return {};
 }
 
+Result<TlsTrust> tls_trust(const std::string& conninfo) {
+  TM_TRY(const Conninfo options, parse(conninfo));
+  const Said said = said_in(options.get());
+  const std::string mode = mode_of(said);
+  if (is_local(said)) return TlsTrust::local;
+  if (mode == "verify-full") return TlsTrust::verified;
+  return wants_tls(mode) ? TlsTrust::unverified : TlsTrust::none;
+}
+
 Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& options,
                                                         Cancel& cancel) {
   TM_CHECK(cancel.check());
@@ -205,6 +299,10 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   };
   const std::string encoding = "UTF8";
   const std::string fallback = "tidemark";
+  const Said said = said_in(parsed.get());
+  const std::string mode = mode_of(said);
+  if (said.sslmode.empty() && wants_tls(mode)) set("sslmode", mode);
+  if (!said.sslkey.empty()) TM_CHECK(check_key_file(said.sslkey));
   TM_TRY(const Secret password, options.password.now());
   set("password", password.reveal());
   set("application_name", options.application_name);
@@ -227,7 +325,8 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   if (PQstatus(impl->conn) == CONNECTION_BAD) {
     return classify(handshake_message(impl->conn, password), options.side);
   }
-  if (Status shaken = handshake(impl->conn, password, deadline, options.side, cancel);
+  const char* const hint = wants_tls(mode) ? hint_of_tls(said) : nullptr;
+  if (Status shaken = handshake(impl->conn, password, hint, deadline, options.side, cancel);
       !shaken.ok()) {
     Error error = std::move(shaken).error();
     if (PQconnectionNeedsPassword(impl->conn) != 0) {

@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <thread>
 
+#include "base/redact.h"
+
 namespace tidemark::postgres {
 namespace {
 
@@ -182,8 +184,9 @@ void Connection::Impl::drain() noexcept {
 }
 
 Error Connection::Impl::failure(const PGresult* result, const Cancel& cancel) const {
-  ServerMessage message{field(result, PG_DIAG_SQLSTATE), field(result, PG_DIAG_MESSAGE_PRIMARY),
-                        field(result, PG_DIAG_MESSAGE_DETAIL), field(result, PG_DIAG_MESSAGE_HINT)};
+  ServerMessage message{
+      field(result, PG_DIAG_SQLSTATE), told(field(result, PG_DIAG_MESSAGE_PRIMARY)),
+      told(field(result, PG_DIAG_MESSAGE_DETAIL)), told(field(result, PG_DIAG_MESSAGE_HINT))};
   if (message.sqlstate == "57014" && (cancel.requested() || interrupted)) {
     return user_error("run.cancelled", "the run was cancelled");
   }
@@ -193,7 +196,13 @@ Error Connection::Impl::failure(const PGresult* result, const Cancel& cancel) co
 }
 
 Error Connection::Impl::connection_failure() const {
-  return classify({"08006", one_line(PQerrorMessage(conn)), {}, {}}, side);
+  return classify({"08006", told(one_line(PQerrorMessage(conn))), {}, {}}, side);
+}
+
+// A server that asked for the password as it is may repeat it at any time.
+std::string Connection::Impl::told(const std::string& text) const {
+  const char* const password = PQpass(conn);
+  return password == nullptr ? text : redact(text, Secret(password));
 }
 
 Status Connection::Impl::injected_fault(Failpoint point, Cancel& cancel) {

@@ -74,6 +74,8 @@ struct Connection::Impl {
   void close() noexcept;
   Error failure(const PGresult* result, const Cancel& cancel) const;
   Error connection_failure() const;
+  // The other side's words without the password.
+  std::string told(const std::string& text) const;
   // Nothing, except where a test armed the failpoint: then the session, or the server, really has
   // that fault.
   Status injected_fault(Failpoint point, Cancel& cancel);

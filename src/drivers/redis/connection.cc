@@ -71,12 +71,14 @@ std::string verbs_of(const std::vector<Command>& commands) {
 struct Connection::Impl {
   ContextHandle context;
   std::string name;
+  Secret password;  // as it was told to the server, which may repeat it
   std::chrono::milliseconds answer_max{};
   bool lost = false;
 
   Error away(const std::string& why) {
     lost = true;
-    return internal_error("cache.away", "the cache " + name + " does not answer: " + why,
+    return internal_error("cache.away",
+                          "the cache " + name + " does not answer: " + redact(why, password),
                           Retry::reconnect);
   }
   Error failure() {
@@ -105,7 +107,11 @@ struct Connection::Impl {
     while (true) {
       void* raw = nullptr;
       if (redisGetReplyFromReader(context.get(), &raw) != REDIS_OK) return failure();
-      if (raw != nullptr) return reply_of(*ReplyHandle(static_cast<redisReply*>(raw)));
+      if (raw != nullptr) {
+        Reply reply = reply_of(*ReplyHandle(static_cast<redisReply*>(raw)));
+        if (reply.kind == Reply::Kind::refusal) reply.text = redact(reply.text, password);
+        return reply;
+      }
       if (SteadyClock::now() > deadline) return away("it takes too long");
       if (redisBufferRead(context.get()) != REDIS_OK) return failure();
     }
@@ -129,6 +135,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   std::unique_ptr<Connection> connection(new Connection(std::move(impl)));
   const std::string database = std::to_string(address.database);
   TM_TRY(const Secret password, options.password.now());
+  connection->impl_->password = password;
   std::vector<Command> greeting;
   if (!password.empty()) {
     greeting.push_back({"AUTH"});
@@ -138,11 +145,7 @@ Result<std::unique_ptr<Connection>> Connection::connect(const ConnectOptions& op
   greeting.push_back({"SELECT", database});
   TM_TRY(const std::vector<Reply> replies, connection->ask(greeting));
   for (const Reply& reply : replies) {
-    if (reply.kind != Reply::Kind::refusal) continue;
-    // It may repeat what it was sent.
-    Reply told = reply;
-    told.text = redact(told.text, password);
-    return refused(told);
+    if (reply.kind == Reply::Kind::refusal) return refused(reply);
   }
   return connection;
 }
