@@ -186,6 +186,7 @@ struct ServedApi::Parts {
   std::unique_ptr<KeptAnswers> answers;
   ServedJobs jobs;
   std::unique_ptr<Readiness> readiness;
+  std::unique_ptr<PromiseWatch> promises;
   std::unique_ptr<RunStreams> streams;
   std::unique_ptr<ApiContext> context;
   std::unique_ptr<Api> api;
@@ -213,6 +214,13 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   parts->answers = std::make_unique<KeptAnswers>(*parts->store);
   parts->jobs.set(jobs);
   served.metrics.set_jobs(jobs, ended_well(*parts->store, jobs));
+  TM_TRY(auto promises,
+         open_store_database(project.store, project.root, around.files, around.clock));
+  parts->promises = std::make_unique<PromiseWatch>(
+      std::move(promises), around.clock, [&metrics = served.metrics](std::vector<PromiseNow> now) {
+        metrics.set_promises(std::move(now));
+      });
+  parts->promises->set_jobs(jobs);
   parts->readiness = std::make_unique<Readiness>(*parts->store, around.clock, served.stop);
   Operations& operations = memory.operations;
   parts->streams =
@@ -260,6 +268,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
 
 void ServedApi::set_jobs(const Service::Jobs& jobs) {
   parts_->jobs.set(jobs);
+  parts_->promises->set_jobs(jobs);
   parts_->served.metrics.set_jobs(jobs, ended_well(*parts_->store, jobs));
 }
 
