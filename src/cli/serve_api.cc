@@ -14,6 +14,7 @@
 #include "cli/serve_metrics.h"
 #include "cli/status_command.h"
 #include "drivers/http/http_server.h"
+#include "run/ask.h"
 #include "run/project_store.h"
 #include "store/pages.h"
 
@@ -243,6 +244,9 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
                                           edit));
         if (edited.faults.empty()) edited.is_served = served.wait_for_look(edited.edit);
         return edited;
+      },
+      [served](const std::string& connection, const Question& question, Cancel& cancel) {
+        return ask(served.around, served.workspace, connection, question, cancel);
       }});
   parts->api = std::make_unique<Api>(ApiParts{*parts->access, around.clock, around.randomness,
                                               *parts->answers, served.say, listening->proxies},
