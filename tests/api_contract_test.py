@@ -176,6 +176,38 @@ class Routes(ServedApi):
             self.assertEqual(403, self.ask("POST", "/v1/silences", "some", self.body_of("create_silence")).status)
         self.assertEqual(1, len(self.ask("GET", "/v1/alerts").json["silences"]))
 
+    def test_alerts_come_in_pages_and_by_filters(self):
+        with contextlib.closing(sqlite3.connect(self.project.dir / ".tidemark/store.db", timeout=20)) as store, store:
+            store.executemany(
+                "insert into etl_alerts (alert_id, rule, subject, server, severity, job, run, text, hint, runbook, "
+                "since, opened_at, told_at, resolved_at) values (?1, ?2, 's' || ?1, '', ?3, ?4, '', 't', '', '', ?5, ?5, ?5, ?6)",
+                [("b1", "run_failed", "critical", "orders", NOON, None), ("b2", "run_failed", "warning", "kept", NOON, None),
+                 ("c1", "disk", "critical", "", NOON.replace("T12", "T13"), None),
+                 ("d1", "run_failed", "critical", "orders", NOON.replace("T12", "T11"), NOON)])
+
+        def pages(**query):
+            seen, cursor = [], {}
+            while True:
+                page = self.get("/v1/alerts", limit=2, **query, **cursor)
+                seen += [alert["id"] for alert in page["alerts"]]
+                self.assertLessEqual(len(page["alerts"]), 2)
+                if page["next"] is None:
+                    self.assertEqual(len(seen), page["alerts_total"])
+                    return seen
+                cursor = {"cursor": page["next"]}
+
+        # Those that the service finds itself stand beside them.
+        ours = {"a1", "b1", "b2", "c1", "d1"}
+        for query, wanted in (({}, ["c1", "a1", "b1", "b2"]), ({"state": "all"}, ["c1", "a1", "b1", "b2", "d1"]),
+                              ({"job": "orders"}, ["a1", "b1"]), ({"rule": "run_*"}, ["b1", "b2"]),
+                              ({"severity": "critical"}, ["c1", "b1"]),
+                              ({"state": "all", "job": "orders", "rule": "run_failed"}, ["b1", "d1"])):
+            with self.subTest(query):
+                self.assertEqual(wanted, [one for one in pages(**query) if one in ours])
+        cursor = self.get("/v1/alerts", limit=1)["next"]
+        self.assertEqual("api.bad_cursor", self.ask("GET", f"/v1/alerts?cursor={cursor}&job=orders").code)
+        self.assertEqual("api.bad_parameter", self.ask("GET", "/v1/alerts?severity=bad").code)
+
     def test_the_document_is_served_as_it_is(self):
         answer = self.ask("GET", "/v1/openapi.yaml", "viewer")
         self.assertEqual((ROOT / "docs/api/openapi.yaml").read_bytes(), answer.body)

@@ -47,7 +47,7 @@ class Api(ServedApi):
         self.assertEqual(run, job["last_run"]["run_id"])
         self.assertIn("files: \"orders-*.csv\"", job["text"])
         self.assertEqual([["2"]], [[str(cell) for cell in row] for row in self.ask(
-            "POST", "/v1/connections/warehouse/query", "admin",
+            "POST", "/v1/connections/warehouse/query", "operator",
             {"sql": "select count(*) from orders"}).json["rows"]])
         # The log tells which request began it.
         self.assertTrue(any(f"a run begins  run={run}  request=my-request" in line for line in self.lines), self.lines)
@@ -83,7 +83,7 @@ class Api(ServedApi):
         plan = self.ask("POST", "/v1/jobs/broken/plan", "viewer")
         self.assertEqual("application/problem+json", plan.headers["Content-Type"])
         self.assertEqual(422, plan.status, plan.body)
-        wrong = self.ask("POST", "/v1/connections/warehouse/query", "admin", {"sql": "select wrong"})
+        wrong = self.ask("POST", "/v1/connections/warehouse/query", "operator", {"sql": "select wrong"})
         self.assertGreaterEqual(wrong.status, 400)
         self.assertTrue(wrong.json["detail"])
 
@@ -253,7 +253,7 @@ class Api(ServedApi):
         for name in ("--full", "-h", "--project=/", "list"):
             self.assertEqual(404, self.ask("POST", f"/v1/jobs/{name}/runs", "operator").status, name)
             self.assertEqual(404, self.ask("POST", f"/v1/runs/{name}/replay", "operator").status, name)
-        sql = self.ask("POST", "/v1/connections/warehouse/query", "admin", {"sql": "--help"})
+        sql = self.ask("POST", "/v1/connections/warehouse/query", "operator", {"sql": "--help"})
         self.assertNotEqual(200, sql.status)
         refused = self.ask("POST", "/v1/jobs/orders/verify", "operator", {"budget": "1m --repair"})
         self.assertEqual("failed", self.ended(refused.json["operation"])["state"])

@@ -76,6 +76,27 @@ class Metrics(ServedApi):
         again = self.metrics()['tidemark_job_data_lag_seconds{etl_job="items"}']
         self.assertGreaterEqual(again, lag[0] + 2)
 
+    def test_what_is_left_of_a_promise_is_told(self):
+        self.job("orders", "slo: {duration: 1h, freshness: 1h, objective: 90%}\n")
+        self.job("broken", "rules: {wrong: cast(id as integer) / 0 > 1}\nquarantine: {stop_above: 1%}\n"
+                           "slo: {duration: 1ms, objective: 50%}\n")
+        self.job("silent")
+        self.assertEqual(0, self.project.call("run", "orders").code)
+        self.project.call("run", "broken")
+        self.serve()
+        deadline = time.monotonic() + 60
+        while True:
+            told = {series: value for series, value in self.metrics().items() if series.startswith("tidemark_slo_")}
+            if told or time.monotonic() > deadline:
+                break
+            time.sleep(0.2)
+        self.assertEqual({f'tidemark_slo_burn_rate{{etl_job="{job}",slo="{slo}",window="{window}"}}': burn
+                          for job, slo, burn in (("orders", "duration", 0), ("orders", "freshness", 0),
+                                                 ("broken", "duration", 2)) for window in ("1h", "6h")} |
+                         {'tidemark_slo_budget_left_ratio{etl_job="orders",slo="duration"}': 1,
+                          'tidemark_slo_budget_left_ratio{etl_job="orders",slo="freshness"}': 1,
+                          'tidemark_slo_budget_left_ratio{etl_job="broken",slo="duration"}': -1}, told)
+
     def test_scheduled_fires_are_counted_with_their_delay(self):
         self.job("often", "every: 1s\n")
         self.serve()

@@ -1,8 +1,10 @@
-#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "alert/documents.h"
 #include "api/body.h"
+#include "api/cursor.h"
 #include "api/routes.h"
 #include "base/units.h"
 #include "store/alert_table.h"
@@ -32,14 +34,39 @@ AuditEntry by(const ApiRequest& request, const char* what, const std::string& on
   return deed;
 }
 
+// What the request filters by; nothing: it takes all.
+Result<std::function<bool(const AlertRecord&)>> wanted_by(const ApiRequest& request) {
+  const auto job = request.asked("job");
+  const auto rule = request.asked("rule");
+  TM_TRY(const std::string severity, request.word("severity", {"warning", "critical"}));
+  if (job) TM_CHECK(check_job(request.who, *job));
+  std::function<bool(const AlertRecord&)> wanted;
+  if (request.who.jobs.empty() && !job && !rule && severity.empty()) return wanted;
+  wanted = [who = request.who, job, rule, severity](const AlertRecord& alert) {
+    return is_for(who, alert) && (!job || alert.job == *job) &&
+           (!rule || is_like(*rule, alert.rule)) &&
+           (severity.empty() || alert.severity == severity);
+  };
+  return wanted;
+}
+
 Answer list_alerts(const ApiContext& context, const ApiRequest& request) {
   TM_TRY(const int limit, request.number("limit", page_usual, 1, page_max));
   TM_TRY(const std::string state, request.word("state", {"open", "all"}));
-  AlertTable table(context.store);
-  AlertTable::Filter filter{state == "all", limit};
-  if (!request.who.jobs.empty())
-    filter.is_wanted = [&](const AlertRecord& alert) { return is_for(request.who, alert); };
-  TM_TRY(const AlertsThen then, table.list(filter));
+  AlertTable::Filter filter{state == "all", limit + 1};
+  TM_TRY(filter.is_wanted, wanted_by(request));
+  TM_TRY(const std::vector<std::string> behind, read_cursor(request));
+  if (!behind.empty()) {
+    TM_TRY(const UtcMicros at, parse_utc(behind.front()));
+    filter.behind = {at, behind.back()};
+  }
+  TM_TRY(AlertsThen then, AlertTable(context.store).list(filter));
+  JsonValue next;
+  if (std::ssize(then.alerts) > limit) {
+    then.alerts.pop_back();
+    const AlertRecord& last = then.alerts.back();
+    next = make_cursor(request, {to_text(last.opened_at), last.id});
+  }
   JsonArray alerts;
   for (const AlertRecord& alert : then.alerts)
     alerts.push_back(alert_document(alert, then.silences));
@@ -48,7 +75,8 @@ Answer list_alerts(const ApiContext& context, const ApiRequest& request) {
     if (request.who.jobs.empty()) silences.push_back(silence_document(silence));
   }
   JsonValue json;
-  json.set("alerts", std::move(alerts)).set("alerts_total", then.total);
+  json.set("alerts", std::move(alerts)).set("next", std::move(next));
+  json.set("alerts_total", then.total);
   return json_answer(200, json.set("silences", std::move(silences)));
 }
 
@@ -115,7 +143,7 @@ std::vector<Route> alert_routes(const ApiContext& context) {
            "list_alerts",
            viewer,
            Reach::each,
-           {"limit", "state"},
+           {"limit", "cursor", "state", "job", "rule", "severity"},
            0,
            handled_by(context, list_alerts)},
           {"GET",

@@ -55,6 +55,16 @@ std::vector<std::string> ApiBody::texts(const char* name) {
   return texts;
 }
 
+std::optional<std::int64_t> ApiBody::count(const char* name, std::int64_t max) {
+  const JsonValue* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const std::int64_t* number = value->integer();
+  if (number != nullptr && *number >= 1 && *number <= max) return *number;
+  fault("`" + std::string(name) + "` must be a whole number from 1 to " + std::to_string(max),
+        "write it without quotes");
+  return std::nullopt;
+}
+
 Status ApiBody::end() const {
   if (fault_) return *fault_;
   if (value_.is_null()) return {};

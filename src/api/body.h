@@ -4,6 +4,7 @@
 // Used by one handler; the value it reads outlives it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,8 @@ class ApiBody {
   bool flag(const char* name);
   std::optional<bool> flag_or_nothing(const char* name);
   std::vector<std::string> texts(const char* name);
+  // A whole number from 1 to `max`.
+  std::optional<std::int64_t> count(const char* name, std::int64_t max);
   // `api.bad_body`: the first fault of what was read, or a member that was not.
   Status end() const;
 

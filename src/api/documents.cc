@@ -1,7 +1,6 @@
 #include "api/documents.h"
 
-#include <cstdlib>
-
+#include "api/rows_document.h"
 #include "telemetry/job_report.h"
 
 namespace tidemark {
@@ -41,21 +40,6 @@ JsonValue cost_document(const RunRecord& run, const PriceSpec& prices) {
   json.set("amount", cost.text(digits)).set("currency", prices.currency);
   return json.set("per_million_rows",
                   rows == 0 ? JsonValue() : JsonValue(cost.per_million(rows).text(digits)));
-}
-
-JsonValue cell(const duck::Answer& answer, std::size_t row, std::size_t column) {
-  auto text = answer.text(row, column);
-  if (!text) return {};
-  const Type& type = answer.schema().columns[column].type;
-  if (type.kind == TypeKind::boolean) return *text == "true";
-  if (type.kind == TypeKind::float64 || type.kind == TypeKind::float32)
-    return std::strtod(text->c_str(), nullptr);
-  if (fits_int64(type)) {
-    constexpr std::int64_t exact_max = std::int64_t{1} << 53;
-    const std::int64_t number = answer.integer(row, column);
-    if (number <= exact_max && number >= -exact_max) return number;
-  }
-  return *text;
 }
 
 }  // namespace
@@ -118,18 +102,9 @@ JsonValue faults_document(const Faults& faults) {
 }
 
 JsonValue answer_document(const duck::Answer& answer) {
-  JsonArray columns;
-  for (const Column& column : answer.schema().columns) {
-    columns.push_back(JsonValue().set("name", column.name).set("type", sql_name(column.type)));
-  }
-  JsonArray rows;
-  for (std::size_t row = 0; row < answer.rows(); ++row) {
-    JsonArray cells;
-    for (std::size_t column = 0; column < columns.size(); ++column)
-      cells.push_back(cell(answer, row, column));
-    rows.emplace_back(std::move(cells));
-  }
-  return JsonValue().set("columns", std::move(columns)).set("rows", std::move(rows));
+  return rows_document(answer.schema(), answer.rows(), [&](std::size_t row, std::size_t column) {
+    return answer.text(row, column);
+  });
 }
 
 }  // namespace tidemark

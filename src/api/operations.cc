@@ -226,18 +226,31 @@ bool Operations::cancel_run(const RunId& run) {
 }
 
 Result<JsonValue> Operations::answer_of(const Command& command, milliseconds limit) {
-  Cancel cancel;
   std::shared_ptr<const CommandRunner> runner;
+  {
+    const std::lock_guard lock(mutex_);
+    runner = runner_;
+  }
+  if (runner == nullptr) return leaving();
+  const auto work = [&](Cancel& cancel) -> Result<JsonValue> {
+    const CommandEnd end = (*std::exchange(runner, nullptr))(command, cancel);
+    if (end.exit_code == exit_cancelled && cancel.requested())
+      return user_error("run.cancelled", "the command was cancelled");
+    return document_of(end);
+  };
+  return answer_of(Work(work), limit);
+}
+
+Result<JsonValue> Operations::answer_of(const Work& work, milliseconds limit) {
+  Cancel cancel;
   std::list<Waited>::iterator waited;
   {
     const std::lock_guard lock(mutex_);
     if (takes_none()) return leaving();
     if (waited_.size() >= waited_for_max) return too_many("commands");
-    runner = runner_;
     waited = waited_.insert(waited_.end(), {&cancel, clock_.monotonic() + limit});
   }
-  const CommandEnd end = (*runner)(command, cancel);
-  runner.reset();
+  Result<JsonValue> answer = work(cancel);
   bool is_late = false;
   {
     const std::lock_guard lock(mutex_);
@@ -245,12 +258,12 @@ Result<JsonValue> Operations::answer_of(const Command& command, milliseconds lim
     waited_.erase(waited);
     changed_.notify_all();
   }
-  if (is_late && end.exit_code == exit_cancelled)
+  if (is_late && !answer.ok() && answer.error().code == "run.cancelled")
     return internal_error(
         "api.too_slow",
         "there was no answer within " + std::to_string(limit.count() / 1000) + " seconds",
         Retry::backoff, "ask for less, or use the command line");
-  return document_of(end);
+  return answer;
 }
 
 void Operations::watch() {

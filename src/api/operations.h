@@ -88,7 +88,11 @@ class Operations {
   // The same of the operation that is that run; false: there is none that goes on.
   bool cancel_run(const RunId& run);
 
-  // What the command prints. The Error that it ends with, or `api.too_slow` after `limit`.
+  using Work = std::function<Result<JsonValue>(Cancel&)>;
+  // What the work gives, which the caller waits for: in its thread. It is cancelled after `limit`,
+  // and is `api.too_slow` where it ends by that.
+  Result<JsonValue> answer_of(const Work& work, std::chrono::milliseconds limit);
+  // The same of a command: what it prints, or the Error that it ends with.
   Result<JsonValue> answer_of(const Command& command, std::chrono::milliseconds limit);
 
  private:

@@ -28,6 +28,7 @@ constexpr std::array code_statuses{
     CodeStatus{"api.operation_ended", 409},
     CodeStatus{"api.busy", 503},
     CodeStatus{"api.too_slow", 503},
+    CodeStatus{"user.too_slow", 503},
     CodeStatus{"api.no_document", 500},
     CodeStatus{"api.failed", 500},
     CodeStatus{"api.", 400},
@@ -69,6 +70,7 @@ constexpr std::array code_statuses{
     CodeStatus{"store.stale", 409},
     // The project's files, or what they say of the systems.
     CodeStatus{"user.", 422},
+    CodeStatus{"query.", 422},
     CodeStatus{"spec.", 422},
     CodeStatus{"plan.", 422},
     CodeStatus{"run.cancelled", 503},

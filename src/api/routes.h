@@ -17,6 +17,7 @@
 #include "api/route.h"
 #include "api/run_streams.h"
 #include "api/served_jobs.h"
+#include "connect/question.h"
 #include "run/job_edit.h"
 #include "spec/project_spec.h"
 #include "store/sql_session.h"
@@ -40,6 +41,8 @@ struct ApiContext {
   // A job of the store is put or taken out, and served when this returns; see run/job_edit.h. Any
   // thread.
   std::function<Result<EditedJob>(const JobEdit&)> edit_job;
+  // A connection is asked; see run/ask.h. Any thread.
+  std::function<Result<BoundedAnswer>(const std::string& connection, const Question&, Cancel&)> ask;
 };
 
 std::vector<Route> all_routes(const ApiContext& context);
@@ -70,6 +73,11 @@ class CommandWords {
  private:
   std::vector<std::string> list_;
 };
+
+// `user.no_connection` where the project has none of that name.
+Status check_connection(const ApiContext& context, const std::string& name);
+// The handler of questions; it counts those that go on.
+std::function<Answer(const ApiRequest&)> bounded_query(const ApiContext& context);
 
 // What a command prints, waited for.
 Answer answer_of(const ApiContext& context, const ApiRequest& request,

@@ -125,27 +125,10 @@ Answer list_connections(const ApiContext& context, const ApiRequest& request) {
   return answer_of(context, request, CommandWords({"connection", "show"}).with());
 }
 
-Status check_connection(const ApiContext& context, const std::string& name) {
-  if (context.project.find_connection(name) != nullptr) return {};
-  return user_error("user.no_connection", "there is no connection `" + name + "`",
-                    "GET /v1/connections lists them");
-}
-
 Answer test_connection(const ApiContext& context, const ApiRequest& request) {
   const std::string& name = request.at("connection");
   TM_CHECK(check_connection(context, name));
   return answer_of(context, request, CommandWords({"connection", "test"}).with({name}));
-}
-
-Answer query_connection(const ApiContext& context, const ApiRequest& request) {
-  ApiBody body(request.body);
-  const auto sql = body.text("sql");
-  TM_CHECK(body.end());
-  if (!sql || sql->empty())
-    return user_error("api.bad_body", "`sql` is missing", "write one SELECT there");
-  const std::string& name = request.at("connection");
-  TM_CHECK(check_connection(context, name));
-  return answer_of(context, request, CommandWords({"query"}).with({name, *sql}));
 }
 
 }  // namespace
@@ -248,11 +231,11 @@ std::vector<Route> service_routes(const ApiContext& context) {
       {"POST",
        "/v1/connections/{connection}/query",
        "query_connection",
-       admin,
+       operator_,
        Reach::project,
        {},
        document_body_max,
-       handled_by(context, query_connection),
+       bounded_query(context),
        {},
        "connection.query"}};
 }

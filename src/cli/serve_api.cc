@@ -14,6 +14,7 @@
 #include "cli/serve_metrics.h"
 #include "cli/status_command.h"
 #include "drivers/http/http_server.h"
+#include "run/ask.h"
 #include "run/project_store.h"
 #include "store/pages.h"
 
@@ -190,6 +191,7 @@ struct ServedApi::Parts {
   std::unique_ptr<KeptAnswers> answers;
   ServedJobs jobs;
   std::unique_ptr<Readiness> readiness;
+  std::unique_ptr<PromiseWatch> promises;
   std::unique_ptr<RunStreams> streams;
   std::unique_ptr<ApiContext> context;
   std::unique_ptr<Api> api;
@@ -217,6 +219,13 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
   parts->answers = std::make_unique<KeptAnswers>(*parts->store);
   parts->jobs.set(jobs);
   served.metrics.set_jobs(jobs, ended_well(*parts->store, jobs));
+  TM_TRY(auto promises,
+         open_store_database(project.store, project.root, around.files, around.clock));
+  parts->promises = std::make_unique<PromiseWatch>(
+      std::move(promises), around.clock, [&metrics = served.metrics](std::vector<PromiseNow> now) {
+        metrics.set_promises(std::move(now));
+      });
+  parts->promises->set_jobs(jobs);
   parts->readiness = std::make_unique<Readiness>(*parts->store, around.clock, served.stop);
   Operations& operations = memory.operations;
   parts->streams =
@@ -239,6 +248,9 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
                                           edit));
         if (edited.faults.empty()) edited.is_served = served.wait_for_look(edited.edit);
         return edited;
+      },
+      [served](const std::string& connection, const Question& question, Cancel& cancel) {
+        return ask(served.around, served.workspace, connection, question, cancel);
       }});
   parts->api = std::make_unique<Api>(ApiParts{*parts->access, around.clock, around.randomness,
                                               *parts->answers, listening->proxies},
@@ -266,6 +278,7 @@ Result<std::unique_ptr<ServedApi>> ServedApi::start(const ServedParts& served, A
 
 void ServedApi::set_jobs(const Service::Jobs& jobs) {
   parts_->jobs.set(jobs);
+  parts_->promises->set_jobs(jobs);
   parts_->served.metrics.set_jobs(jobs, ended_well(*parts_->store, jobs));
 }
 

@@ -129,12 +129,8 @@ void read_node(const JsonValue& node, SyntaxTree& tree) {
 
 }  // namespace
 
-Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connection) {
-  SyntaxTree tree;
-  if (auto problem = connection.check_syntax(sql)) {
-    tree.problem = std::move(problem);
-    return tree;
-  }
+Result<ParsedSelect> parse_to_json(const std::string& sql, duck::Connection& connection) {
+  if (auto problem = connection.check_syntax(sql)) return ParsedSelect{std::move(problem), {}};
   TM_TRY(const duck::Answer answer,
          connection.query("SELECT json_serialize_sql(" + duck::quote_text(sql) + ")"));
   const std::string text = answer.text(0, 0).value_or("{}");
@@ -142,20 +138,26 @@ Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connec
   if (const JsonValue* error = json.find("error");
       error == nullptr || error->boolean() == nullptr || *error->boolean()) {
     const std::string type = text_of(json.find("error_type"));
-    tree.problem = duck::SqlProblem{type == "not implemented" ? "only a SELECT may stand here"
-                                                              : text_of(json.find("error_message")),
-                                    0};
-    return tree;
+    return ParsedSelect{
+        duck::SqlProblem{type == "not implemented" ? "only a SELECT may stand here"
+                                                   : text_of(json.find("error_message")),
+                         0},
+        {}};
   }
   const JsonValue* statements = json.find("statements");
-  if (!has_entries(statements) || statements->array()->size() != 1) {
-    tree.problem = duck::SqlProblem{"one statement was expected", 0};
-    return tree;
-  }
-  if (const JsonValue* node = statements->array()->front().find("node")) {
-    read_node(*node, tree);
-    Walk(tree).visit(*node, false);
-  }
+  if (!has_entries(statements) || statements->array()->size() != 1)
+    return ParsedSelect{duck::SqlProblem{"one statement was expected", 0}, {}};
+  const JsonValue* node = statements->array()->front().find("node");
+  return ParsedSelect{std::nullopt, node == nullptr ? JsonValue() : *node};
+}
+
+Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connection) {
+  TM_TRY(ParsedSelect parsed, parse_to_json(sql, connection));
+  SyntaxTree tree;
+  tree.problem = std::move(parsed.problem);
+  if (tree.problem || parsed.node.is_null()) return tree;
+  read_node(parsed.node, tree);
+  Walk(tree).visit(parsed.node, false);
   return tree;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/result.h"
 #include "drivers/duckdb/engine.h"
+#include "drivers/json/json.h"
 
 namespace tidemark {
 
@@ -35,6 +36,13 @@ struct SyntaxTree {
   std::vector<ColumnUse>
       zone_columns;  // those that name the time zone in `timezone(zone, x)`, `x AT TIME ZONE zone`
 };
+
+// The parser's own tree of one SELECT, or why the text is none.
+struct ParsedSelect {
+  std::optional<duck::SqlProblem> problem;
+  JsonValue node;  // as json_serialize_sql() of the engine writes it
+};
+Result<ParsedSelect> parse_to_json(const std::string& sql, duck::Connection& connection);
 
 Result<SyntaxTree> parse_select(const std::string& sql, duck::Connection& connection);
 

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "connect/question.h"
 #include "connect/source.h"
 #include "drivers/duckdb/engine.h"
 
@@ -13,6 +14,12 @@ namespace tidemark {
 // Runs `before` + a SELECT of all rows. `as_text` writes a column's name as text in the source's
 // SQL, for the hint where a value cannot be held.
 Result<duck::Answer> read_whole(Source& source, const std::string& before,
+                                std::string (*as_text)(const std::string& column),
+                                duck::Connection& engine, Cancel& cancel);
+
+// The first rows of the source, as many as the question's limits allow; see connect/question.h.
+// What the source does beyond them is stopped.
+Result<BoundedAnswer> read_some(Source& source, const Question& question,
                                 std::string (*as_text)(const std::string& column),
                                 duck::Connection& engine, Cancel& cancel);
 

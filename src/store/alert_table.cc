@@ -20,6 +20,10 @@ constexpr std::string_view alert_columns =
     "alert_id, rule, subject, server, severity, job, run, text, hint, runbook, since, opened_at, "
     "told_at, away_since, resolved_at";
 
+// The first for an index.
+constexpr std::string_view behind_condition =
+    "AND opened_at <= ?2 AND (opened_at < ?2 OR alert_id > ?3) ";
+
 UtcMicros later(UtcMicros at, std::chrono::microseconds by) {
   return UtcMicros(at.get() + by.count());
 }
@@ -308,6 +312,12 @@ Status give_up(SqlSession& session, const OutboxGroup& group, const std::string&
 }
 
 // The newest of those that are wanted, and how many these are.
+bool is_behind(const AlertRecord& alert, const AlertTable::Filter& filter) {
+  if (!filter.behind) return true;
+  const auto& [at, id] = *filter.behind;
+  return alert.opened_at < at || (alert.opened_at == at && alert.id > id);
+}
+
 Status read_wanted(SqlStatement& rows, const AlertTable::Filter& filter, AlertsThen& then) {
   while (true) {
     TM_TRY(const bool more, rows.step());
@@ -315,6 +325,7 @@ Status read_wanted(SqlStatement& rows, const AlertTable::Filter& filter, AlertsT
     TM_TRY(AlertRecord alert, alert_at(rows, 0));
     if (!filter.is_wanted(alert)) continue;
     ++then.total;
+    if (!is_behind(alert, filter)) continue;
     if (std::ssize(then.alerts) < filter.limit) then.alerts.push_back(std::move(alert));
   }
 }
@@ -341,14 +352,18 @@ Result<AlertsThen> AlertTable::list(const Filter& filter) {
     then = {};
     TM_TRY(then.now, session.now());
     const std::string from =
-        std::string(" FROM etl_alerts ") + (filter.all ? "" : "WHERE resolved_at IS NULL ");
+        std::string(" FROM etl_alerts WHERE ") + (filter.all ? "1 = 1 " : "resolved_at IS NULL ");
+    const bool is_bounded = filter.behind && !filter.is_wanted;
     TM_TRY(auto rows, session.prepare("SELECT " + std::string(alert_columns) + from +
+                                      (is_bounded ? std::string(behind_condition) : "") +
                                       "ORDER BY opened_at DESC, alert_id" +
-                                      (filter.is_wanted ? "" : " LIMIT ?")));
+                                      (filter.is_wanted ? "" : " LIMIT ?1")));
     if (filter.is_wanted) {
       TM_CHECK(read_wanted(rows, filter, then));
     } else {
       rows.bind_int64(0, filter.limit);
+      if (is_bounded) rows.bind_text(1, to_text(filter.behind->first));
+      if (is_bounded) rows.bind_text(2, filter.behind->second);
       TM_TRY(then.alerts, alerts_of(rows));
       TM_TRY(auto counted, session.prepare("SELECT count(*)" + from));
       TM_TRY(const bool has_row, counted.step());

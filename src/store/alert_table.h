@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -134,6 +135,8 @@ class AlertTable {
     int limit = 1000;
     // Nothing: all. Pure; what it does not want is neither listed nor counted.
     std::function<bool(const AlertRecord&)> is_wanted = nullptr;
+    // Only those behind the one of that time and id, which may be gone by now; all are counted.
+    std::optional<std::pair<UtcMicros, std::string>> behind = std::nullopt;
   };
   // Whether that server certainly lives no more.
   using IsGone = std::function<bool(const std::string& server)>;

@@ -203,6 +203,31 @@ TEST_P(AlertTableTest, WhatWasHeldBackHasNotFailedMeanwhile) {
   EXPECT_EQ(both.messages.front().attempts, 1);
 }
 
+TEST_P(AlertTableTest, AListGoesOnBehindTheLastOfThePageBefore) {
+  for (const char* const id : {"a", "b", "c", "d", "e"})
+    open(id);
+  const auto is_wanted = [](const AlertRecord&) { return true; };
+  for (const bool is_filtered : {false, true}) {
+    std::string seen;
+    AlertTable::Filter filter{false, 2};
+    if (is_filtered) filter.is_wanted = is_wanted;
+    while (true) {
+      const AlertsThen page = table_->list(filter).value();
+      EXPECT_EQ(page.total, 5);
+      if (page.alerts.empty()) break;
+      for (const AlertRecord& alert : page.alerts)
+        seen += alert.id;
+      filter.behind = {page.alerts.back().opened_at, page.alerts.back().id};
+    }
+    std::string all;
+    const AlertsThen whole = table_->list({false, 10}).value();
+    for (const AlertRecord& alert : whole.alerts)
+      all += alert.id;
+    EXPECT_EQ(seen, all);
+    EXPECT_EQ(seen.size(), 5U);
+  }
+}
+
 TEST_P(AlertTableTest, AListSaysHowManyThereAre) {
   for (const char* const id : {"a", "b", "c"})
     open(id);

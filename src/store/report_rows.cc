@@ -145,4 +145,16 @@ Status jobs_in(SqlDatabase& database, UtcMicros from, UtcMicros to,
   return {};
 }
 
+Result<ReportedJob> job_in(SqlDatabase& database, const JobName& job, UtcMicros from,
+                           UtcMicros to) {
+  ReportedJob found;
+  TM_CHECK(database.read([&](SqlSession& session) -> Status {
+    found = ReportedJob();
+    found.job = job;
+    TM_CHECK(add_runs(session, from, to, found));
+    return add_fires(session, from, to, found);
+  }));
+  return found;
+}
+
 }  // namespace tidemark

@@ -63,4 +63,7 @@ Status jobs_in(SqlDatabase& database, UtcMicros from, UtcMicros to,
                const std::function<bool(const JobName&)>& wanted,
                const std::function<void(ReportedJob)>& take, const Cancel& cancel);
 
+// The same of one job, without its steps; of one that the store does not know nothing.
+Result<ReportedJob> job_in(SqlDatabase& database, const JobName& job, UtcMicros from, UtcMicros to);
+
 }  // namespace tidemark

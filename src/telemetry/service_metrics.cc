@@ -46,6 +46,10 @@ std::vector<MetricSpec> all_metrics() {
        "How far what is loaded is behind now, on the time of the data."},
       {"tidemark_job_watermark_held_seconds", gauge,
        "For how long something in the source has held back what a job may read."},
+      {"tidemark_slo_burn_rate", gauge,
+       "What broke a promise of a job in the last hour or six, in error budgets of that time."},
+      {"tidemark_slo_budget_left_ratio", gauge,
+       "What is left of a promise's error budget of seven days; below 0: it is broken."},
       {"tidemark_fires_total", counter, "Fires of schedules, by what became of them."},
       {"tidemark_fires_waiting", gauge, "Fires that wait for their turn, of all servers."},
       {"tidemark_fires_running", gauge, "Fires that run, of all servers."},
@@ -287,6 +291,31 @@ void ServiceMetrics::set_jobs(UtcMicros at) {
                  static_cast<double>(ids.size()));
 }
 
+void ServiceMetrics::set_promises(std::vector<PromiseNow> promises) {
+  const std::lock_guard lock(mutex_);
+  promises_ = std::move(promises);
+}
+
+void ServiceMetrics::tell_promises() {
+  const std::lock_guard lock(mutex_);
+  metrics_.clear("tidemark_slo_burn_rate");
+  metrics_.clear("tidemark_slo_budget_left_ratio");
+  for (const PromiseNow& promise : promises_) {
+    const std::string label = label_of(promise.job);
+    if (label == other_jobs) continue;
+    const auto burn = [&](const char* window, const std::optional<double>& value) {
+      if (value)
+        metrics_.set("tidemark_slo_burn_rate",
+                     {{job_label, label}, {"slo", promise.what}, {"window", window}}, *value);
+    };
+    burn("1h", promise.burn_1h);
+    burn("6h", promise.burn_6h);
+    if (promise.left)
+      metrics_.set("tidemark_slo_budget_left_ratio", {{job_label, label}, {"slo", promise.what}},
+                   *promise.left);
+  }
+}
+
 void ServiceMetrics::set_process() {
   struct rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
@@ -315,6 +344,7 @@ void ServiceMetrics::set_process() {
 std::string ServiceMetrics::text(const ServiceMoment& moment) {
   set_store(moment.store);
   set_jobs(clock_.now_utc());
+  tell_promises();
   set_process();
   metrics_.clear("tidemark_connection_resting");
   for (const RestingConnection& resting : moment.now.resting)

@@ -22,6 +22,7 @@
 #include "schedule/run_signs.h"
 #include "schedule/service.h"
 #include "store/overview.h"
+#include "telemetry/promise_burn.h"
 
 namespace tidemark {
 
@@ -60,6 +61,8 @@ class ServiceMetrics final : public RunObserver {
   void traces_sent(std::int64_t runs);
   void traces_dropped(std::string_view reason, std::int64_t runs);
   void trace_spans_refused(std::int64_t spans);
+  // How what jobs promise stands now, in the place of what was told of it before.
+  void set_promises(std::vector<PromiseNow> promises);
   // How late a fire began.
   void delayed(std::chrono::milliseconds delay);
 
@@ -79,6 +82,7 @@ class ServiceMetrics final : public RunObserver {
   MetricLabels of_job(const JobName& job);
   void set_store(const std::optional<StoreOverview>& store);
   void set_jobs(UtcMicros at);
+  void tell_promises();
   void set_process();
 
   const Clock& clock_;
@@ -90,6 +94,7 @@ class ServiceMetrics final : public RunObserver {
   std::map<JobName, UtcMicros> held_since_;  // its watermark
   std::map<JobName, UtcMicros> data_until_;
   std::map<JobName, UtcMicros> succeeded_at_;
+  std::vector<PromiseNow> promises_;
 };
 
 }  // namespace tidemark

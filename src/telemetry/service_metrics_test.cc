@@ -52,6 +52,23 @@ TEST_F(ServiceMetricsTest, RunsAreCountedByJobAndStatusWithTheirRows) {
                     HasSubstr("tidemark_run_seconds_sum{status=\"success\"} 3")));
 }
 
+TEST_F(ServiceMetricsTest, PromisesAreToldAsTheyWereFoundLast) {
+  metrics_.set_promises(
+      {{job_, "freshness", 2.5, 0.5, -0.25}, {job_, "start", std::nullopt, 1, {}}});
+  EXPECT_THAT(
+      text(),
+      AllOf(HasSubstr(
+                "tidemark_slo_burn_rate{etl_job=\"orders\",slo=\"freshness\",window=\"1h\"} 2.5"),
+            HasSubstr(
+                "tidemark_slo_burn_rate{etl_job=\"orders\",slo=\"freshness\",window=\"6h\"} 0.5"),
+            HasSubstr("tidemark_slo_budget_left_ratio{etl_job=\"orders\",slo=\"freshness\"} -0.25"),
+            HasSubstr("tidemark_slo_burn_rate{etl_job=\"orders\",slo=\"start\",window=\"6h\"} 1"),
+            Not(HasSubstr("slo=\"start\",window=\"1h\"")),
+            Not(HasSubstr("tidemark_slo_budget_left_ratio{etl_job=\"orders\",slo=\"start\"}"))));
+  metrics_.set_promises({});
+  EXPECT_THAT(text(), Not(HasSubstr("slo=")));
+}
+
 TEST_F(ServiceMetricsTest, AStepIsAsLongAsUntilTheNextOne) {
   plan("r1");
   clock_.advance(std::chrono::seconds(2));

@@ -2,6 +2,9 @@
 
 #include <filesystem>
 
+#include "connect/question.h"
+#include "connect/table_source.h"
+#include "connectors/duckdb/confined_select.h"
 #include "connectors/duckdb/sink.h"
 #include "connectors/duckdb/type_tables.h"
 #include "connectors/duckdb/warehouse.h"
@@ -31,6 +34,23 @@ Result<ConnectionState> DuckdbConnector::state(const ConnectionSpec& connection,
   const bool is_there = std::filesystem::exists(path, code);
   return ConnectionState{{{"file", path.string() + (is_there ? "" : ", made at the first load")}},
                          {}};
+}
+
+Result<BoundedAnswer> DuckdbConnector::ask(const ConnectionSpec& connection,
+                                           const Question& question,
+                                           const ConnectorContext& context, Guard&,
+                                           Cancel& cancel) const {
+  duck::Connection& engine = context.engine;
+  const std::string& warehouse = connection.name.value;
+  TM_CHECK(attach_warehouse(connection, context));
+  // It ends with the connection, which is the question's own.
+  TM_CHECK(engine.execute("BEGIN TRANSACTION READ ONLY"));
+  TM_CHECK(check_confined(question.sql, warehouse, engine));
+  TM_CHECK(engine.execute("USE " + duck::quote_name(warehouse)));
+  const std::string select = without_semicolon(question.sql);
+  TM_TRY(const Schema schema, engine.describe(select));
+  Cancel stop(cancel);
+  return read_bounded(select, schema, question, engine, stop);
 }
 
 ConnectorSpec duckdb_connector_spec() {

@@ -3,11 +3,12 @@
 #pragma once
 
 #include "connect/connector.h"
+#include "connect/question.h"
 #include "spec/connector_catalog.h"
 
 namespace tidemark {
 
-class DuckdbConnector : public Connector {
+class DuckdbConnector : public Connector, public Asked {
  public:
   std::string_view name() const override { return "duckdb"; }
   bool is_source() const override { return false; }
@@ -19,6 +20,9 @@ class DuckdbConnector : public Connector {
                 const ConnectorContext& context, Cancel& cancel) const override;
   Result<ConnectionState> state(const ConnectionSpec& connection, const ConnectorContext& context,
                                 Cancel& cancel) const override;
+  Result<BoundedAnswer> ask(const ConnectionSpec& connection, const Question& question,
+                            const ConnectorContext& context, Guard& guard,
+                            Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `duckdb:` connection.

@@ -26,6 +26,12 @@ mysql::ConnectOptions options_of(const ConnectionSpec& connection, const Connect
   return options;
 }
 
+void protect(mysql::SourceAccess& access, Guard& guard, const std::string& job) {
+  access.guard = &guard;
+  access.job = job;
+  access.options.admit = [&guard, job](Cancel& cancel) { return guard.enter(job, cancel); };
+}
+
 // The same for reading: nothing is written, nothing is waited for too long, and the guard has let
 // the session in.
 mysql::SourceAccess access_of(const ConnectionSpec& connection, const ConnectorContext& context) {
@@ -34,12 +40,8 @@ mysql::SourceAccess access_of(const ConnectionSpec& connection, const ConnectorC
   access.options.read_only = true;
   access.options.lock_timeout = std::chrono::ceil<std::chrono::seconds>(guard.lock_timeout);
   access.options.statement_timeout = guard.statement_timeout;
-  if (context.guards == nullptr) return access;
-  access.guard = &context.guards->of(connection.name.value);
-  access.job = context.job;
-  access.options.admit = [at = access.guard, job = access.job](Cancel& cancel) {
-    return at->enter(job, cancel);
-  };
+  if (context.guards != nullptr)
+    protect(access, context.guards->of(connection.name.value), context.job);
   return access;
 }
 
@@ -135,6 +137,17 @@ Result<duck::Answer> MysqlConnector::answer(const ConnectionSpec& connection,
                                             const std::string& sql, const ConnectorContext& context,
                                             Cancel& cancel) const {
   return mysql::read_answer(access_of(connection, context), sql, context.engine, cancel);
+}
+
+Result<BoundedAnswer> MysqlConnector::ask(const ConnectionSpec& connection,
+                                          const Question& question, const ConnectorContext& context,
+                                          Guard& guard, Cancel& cancel) const {
+  mysql::SourceAccess access = access_of(connection, context);
+  protect(access, guard, context.job);
+  // It also ends where nobody is left to stop it.
+  auto& limit = access.options.statement_timeout;
+  if (!limit || *limit > time_at_source(question)) limit = time_at_source(question);
+  return mysql::read_some(access, question, context.engine, cancel);
 }
 
 ConnectorSpec mysql_connector_spec() {

@@ -7,6 +7,7 @@
 
 #include "base/secret.h"
 #include "connect/connector.h"
+#include "connect/question.h"
 #include "spec/connector_catalog.h"
 
 namespace tidemark {
@@ -17,7 +18,7 @@ struct MysqlConnection {
   Secret password;
 };
 
-class MysqlConnector : public Connector {
+class MysqlConnector : public Connector, public Asked {
  public:
   std::string_view name() const override { return "mysql"; }
   bool is_source() const override { return true; }
@@ -45,6 +46,9 @@ class MysqlConnector : public Connector {
                                 Cancel& cancel) const override;
   Result<duck::Answer> answer(const ConnectionSpec& connection, const std::string& sql,
                               const ConnectorContext& context, Cancel& cancel) const override;
+  Result<BoundedAnswer> ask(const ConnectionSpec& connection, const Question& question,
+                            const ConnectorContext& context, Guard& guard,
+                            Cancel& cancel) const override;
 };
 
 // What tidemark.yaml may say of a `mysql:` connection.

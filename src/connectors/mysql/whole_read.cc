@@ -23,6 +23,14 @@ Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& 
   return read_query(access, sql, {}, engine, cancel);
 }
 
+Result<BoundedAnswer> read_some(const SourceAccess& access, const Question& question,
+                                duck::Connection& engine, Cancel& cancel) {
+  SourceSpec spec;
+  spec.input = QueryInput{SqlText{question.sql, {}, {}}};
+  MysqlSource source(access, spec, LoadStrategy::full);
+  return tidemark::read_some(source, question, as_text, engine, cancel);
+}
+
 Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel) {
   TM_TRY([[maybe_unused]] const duck::Answer made,

@@ -32,6 +32,12 @@ postgres::ConnectOptions options_of(const ConnectionSpec& connection,
   return options;
 }
 
+void protect(postgres::SourceAccess& access, Guard& guard, const std::string& job) {
+  access.guard = &guard;
+  access.job = job;
+  access.options.admit = [&guard, job](Cancel& cancel) { return guard.enter(job, cancel); };
+}
+
 // The same for reading: nothing is written, nothing is waited for too long, and the guard has let
 // the session in.
 postgres::SourceAccess access_of(const ConnectionSpec& connection,
@@ -45,12 +51,8 @@ postgres::SourceAccess access_of(const ConnectionSpec& connection,
       {"idle_in_transaction_session_timeout", milliseconds(guard.idle_in_transaction_timeout)}};
   if (guard.statement_timeout)
     settings.emplace_back("statement_timeout", milliseconds(*guard.statement_timeout));
-  if (context.guards == nullptr) return access;
-  access.guard = &context.guards->of(connection.name.value);
-  access.job = context.job;
-  access.options.admit = [at = access.guard, job = access.job](Cancel& cancel) {
-    return at->enter(job, cancel);
-  };
+  if (context.guards != nullptr)
+    protect(access, context.guards->of(connection.name.value), context.job);
   return access;
 }
 
@@ -203,6 +205,20 @@ Result<duck::Answer> PostgresConnector::answer(const ConnectionSpec& connection,
                                                const ConnectorContext& context,
                                                Cancel& cancel) const {
   return postgres::read_answer(access_of(connection, context), sql, context.engine, cancel);
+}
+
+Result<BoundedAnswer> PostgresConnector::ask(const ConnectionSpec& connection,
+                                             const Question& question,
+                                             const ConnectorContext& context, Guard& guard,
+                                             Cancel& cancel) const {
+  postgres::SourceAccess access = access_of(connection, context);
+  protect(access, guard, context.job);
+  // It also ends where nobody is left to stop it.
+  const auto& limit = connection.guard.statement_timeout;
+  if (!limit || *limit > time_at_source(question))
+    access.options.settings.emplace_back("statement_timeout",
+                                         milliseconds(time_at_source(question)));
+  return postgres::read_some(access, question, context.engine, cancel);
 }
 
 ConnectorSpec postgres_connector_spec() {

@@ -19,6 +19,10 @@ namespace tidemark::postgres {
 Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& sql,
                                  duck::Connection& engine, Cancel& cancel);
 
+// The first of them, as many as the question's limits allow; the server ends the statement then.
+Result<BoundedAnswer> read_some(const SourceAccess& access, const Question& question,
+                                duck::Connection& engine, Cancel& cancel);
+
 // The same rows as a temporary table of the engine, made or replaced.
 Status copy_answer(const SourceAccess& access, const std::string& sql, const std::string& table,
                    duck::Connection& engine, Cancel& cancel);
