@@ -22,6 +22,8 @@ class ApiBody {
   bool flag(const char* name);
   std::optional<bool> flag_or_nothing(const char* name);
   std::vector<std::string> texts(const char* name);
+  // An object whose members are texts or null.
+  std::optional<JsonValue> texts_by_name(const char* name);
   // `api.bad_body`: the first fault of what was read, or a member that was not.
   Status end() const;
 
