@@ -339,8 +339,9 @@ to: {connection: goal, table: facts, load: append}
         self.assertEqual("user.usage", self.refused("replay", "facts", "--id", "0" * 32))
 
 
-class IntoPostgres(Cases, unittest.TestCase):
+class IntoPostgres(Killed, Cases, unittest.TestCase):
     goal = PostgresGoal
+    killed = UPSERT
 
     @classmethod
     def setUpClass(cls):
