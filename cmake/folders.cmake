@@ -41,7 +41,7 @@ tidemark_folder(connectors/mysql LINK connect drivers/mysql drivers/duckdb TEST_
 tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb TEST_LINK connect/conformance postgres_server)
 tidemark_folder(connectors/sqlite LINK connect drivers/sqlite drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(transform LINK connect drivers/duckdb)
-tidemark_folder(quality LINK connect drivers/duckdb)
+tidemark_folder(quality LINK connect drivers/duckdb drivers/json)
 tidemark_folder(stage LINK connect drivers/duckdb)
 
 # 6

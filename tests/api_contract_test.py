@@ -73,6 +73,8 @@ class Routes(ServedApi):
         self.assertEqual(201, kept.status, kept.body)
         self.run_id = self.begin("/v1/jobs/orders/runs")
         self.ended(self.run_id)
+        listed = self.get("/v1/jobs/orders/quarantine")["rows"]
+        self.row = next(row[-1] for row in listed if row[6] == self.run_id)
         made = self.ask("POST", "/v1/jobs/orders/backfills", "operator", self.body_of("start_backfill"))
         self.assertEqual(201, made.status, made.body)
         self.backfill = made.json["backfill_id"]
@@ -83,12 +85,14 @@ class Routes(ServedApi):
         self.silence = self.ask("POST", "/v1/silences", "operator", self.body_of("create_silence")).json["id"]
 
     def headers_of(self, operation):
-        return {"put_job": {"If_Match": '"v1"'}, "delete_job": {"If_Match": '"v2"'}}.get(operation, {})
+        return {"put_job": {"If_Match": '"v1"'}, "delete_job": {"If_Match": '"v2"'},
+                "edit_refused": {"If_Match": "*"}}.get(operation, {})
 
     def body_of(self, operation):
         return {"start_backfill": {"from": "2026-01-01", "to": "2026-01-03", "by": "1d"},
                 "query_connection": {"sql": "select 1 as one"},
                 "put_job": {"text": KEPT + "enabled: false\n"},
+                "edit_refused": {"values": {"n": "7"}},
                 "create_silence": {"rule": "data_*", "for": "1h", "reason": "they move"},
                 "create_token": {"name": "made", "role": "viewer", "expires": "1d"}}.get(operation)
 
@@ -97,7 +101,7 @@ class Routes(ServedApi):
         return re.sub(r"{(\w+)}", lambda found: names[found[1]], path)
 
     def names(self, operation=None):
-        return {"job": "kept" if operation in EDITS else "orders", "version": "1", "run": self.run_id,
+        return {"job": "kept" if operation in EDITS else "orders", "version": "1", "run": self.run_id, "row": self.row,
                 "backfill": self.backfill, "operation": self.run_id, "connection": "warehouse",
                 "token": self.token("gone", "viewer"),
                 "alert": "a1", "silence": self.silence}
@@ -244,7 +248,8 @@ class Routes(ServedApi):
                 if "requestBody" in operation:
                     body = self.ask(method, self.path_of(path), body={"nothing": 1})
                     self.assertEqual((400, "api.bad_body"), (body.status, body.code))
-                other = self.ask("PATCH", self.path_of(path))
+                method = "PATCH" if "put" in DOCUMENT["paths"][path] else "PUT"
+                other = self.ask(method, self.path_of(path))
                 self.assertEqual((405, "api.unknown_method"), (other.status, other.code))
 
 

@@ -65,6 +65,24 @@ std::optional<std::int64_t> ApiBody::count(const char* name, std::int64_t max) {
   return std::nullopt;
 }
 
+std::optional<JsonValue> ApiBody::texts_by_name(const char* name) {
+  const JsonValue* value = find(name);
+  if (value == nullptr) return std::nullopt;
+  const JsonObject* members = value->object();
+  if (members == nullptr || members->empty()) {
+    fault("`" + std::string(name) + "` must be an object with a member",
+          R"(for example {"amount": "12.50"})");
+    return std::nullopt;
+  }
+  for (const JsonMember& member : *members) {
+    if (member.value.string() != nullptr || member.value.is_null()) continue;
+    fault("`" + std::string(name) + "." + member.name + "` must be a text or null",
+          R"(write 12.50 as "12.50": a number of JSON may lose digits)");
+    return std::nullopt;
+  }
+  return *value;
+}
+
 Status ApiBody::end() const {
   if (fault_) return *fault_;
   if (value_.is_null()) return {};

@@ -25,6 +25,8 @@ class ApiBody {
   std::vector<std::string> texts(const char* name);
   // A whole number from 1 to `max`.
   std::optional<std::int64_t> count(const char* name, std::int64_t max);
+  // An object whose members are texts or null.
+  std::optional<JsonValue> texts_by_name(const char* name);
   // `api.bad_body`: the first fault of what was read, or a member that was not.
   Status end() const;
 

@@ -168,25 +168,6 @@ Answer verify_job(const ApiContext& context, const ApiRequest& request) {
   return begin(context, request, {"verify_job", name, name}, arguments.with({name}));
 }
 
-Answer replay_refused(const ApiContext& context, const ApiRequest& request) {
-  const auto jobs = context.jobs.now();
-  TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
-  const std::string& name = job->spec().name.get();
-  CommandWords arguments({"replay"});
-  return begin(context, request, {"replay_refused", name, name, true},
-               arguments.flag("--quarantined", true).with({name}));
-}
-
-Answer list_refused(const ApiContext& context, const ApiRequest& request) {
-  TM_TRY(const int limit, request.number("limit", page_usual, 1, page_max));
-  const auto jobs = context.jobs.now();
-  TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
-  CommandWords arguments({"quarantine"});
-  return answer_of(
-      context, request,
-      arguments.value("--limit", std::to_string(limit)).with({job->spec().name.get()}));
-}
-
 Answer plan_job(const ApiContext& context, const ApiRequest& request) {
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
@@ -238,28 +219,6 @@ std::vector<Route> job_routes(const ApiContext& context) {
        handled_by(context, verify_job),
        {},
        "job.verify",
-       true},
-      {"GET",
-       "/v1/jobs/{job}/quarantine",
-       "list_refused",
-       operator_,
-       Reach::job,
-       {"limit"},
-       0,
-       handled_by(context, list_refused),
-       {},
-       "quarantine.read"},
-      {"POST",
-       "/v1/jobs/{job}/quarantine/replay",
-       "replay_refused",
-       operator_,
-       Reach::job,
-       {},
-       0,
-       handled_by(context, replay_refused),
-       {},
-       "quarantine.replay",
-       true,
        true},
       {"GET",
        "/v1/guarantees",

@@ -77,6 +77,8 @@ struct Route {
   bool begins_run = false;
   // Beside JSON the body may be YAML, which is `text` of an object then.
   bool takes_yaml = false;
+  // What the deed was on, for the audit log; nothing: what the path names first.
+  std::string (*object)(const ApiRequest&) = nullptr;
 };
 
 // A job that a token is not for is to it as if it were not there: its client is told

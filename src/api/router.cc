@@ -115,6 +115,9 @@ Result<RouteMatch> Router::match(std::string_view path) const {
   for (std::size_t at = 0; at < routes_.size(); ++at) {
     auto found = fit(patterns_[at], parts);
     if (!found) continue;
+    // What is written out in a pattern counts before a name of anything.
+    if (!match.methods.empty() && found->size() > match.path.size()) continue;
+    if (found->size() < match.path.size()) match.methods.clear();
     match.methods.emplace(routes_[at].method, &routes_[at]);
     match.path = *std::move(found);
   }

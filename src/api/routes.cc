@@ -16,8 +16,9 @@ constexpr std::chrono::seconds answer_max{60};
 
 std::vector<Route> all_routes(const ApiContext& context) {
   std::vector<Route> routes;
-  for (auto* part : {service_routes, job_routes, job_edit_routes, run_routes, operation_routes,
-                     backfill_routes, stage_routes, access_routes, alert_routes}) {
+  for (auto* part :
+       {service_routes, job_routes, job_edit_routes, quarantine_routes, run_routes,
+        operation_routes, backfill_routes, stage_routes, access_routes, alert_routes}) {
     for (Route& route : part(context))
       routes.push_back(std::move(route));
   }
@@ -48,10 +49,15 @@ std::vector<std::string> CommandWords::with(const std::vector<std::string>& word
   return std::move(list_);
 }
 
+Result<JsonValue> document_of_command(const ApiContext& context, const ApiRequest& request,
+                                      std::vector<std::string> arguments) {
+  const Command command{std::move(arguments), std::nullopt, request.id};
+  return context.operations.answer_of(command, answer_max);
+}
+
 Answer answer_of(const ApiContext& context, const ApiRequest& request,
                  std::vector<std::string> arguments) {
-  const Command command{std::move(arguments), std::nullopt, request.id};
-  TM_TRY(const JsonValue document, context.operations.answer_of(command, answer_max));
+  TM_TRY(const JsonValue document, document_of_command(context, request, std::move(arguments)));
   return json_answer(200, document);
 }
 

@@ -51,6 +51,7 @@ std::vector<Route> all_routes(const ApiContext& context);
 std::vector<Route> service_routes(const ApiContext& context);
 std::vector<Route> job_routes(const ApiContext& context);
 std::vector<Route> job_edit_routes(const ApiContext& context);
+std::vector<Route> quarantine_routes(const ApiContext& context);
 std::vector<Route> run_routes(const ApiContext& context);
 std::vector<Route> operation_routes(const ApiContext& context);
 std::vector<Route> backfill_routes(const ApiContext& context);
@@ -80,6 +81,8 @@ Status check_connection(const ApiContext& context, const std::string& name);
 std::function<Answer(const ApiRequest&)> bounded_query(const ApiContext& context);
 
 // What a command prints, waited for.
+Result<JsonValue> document_of_command(const ApiContext& context, const ApiRequest& request,
+                                      std::vector<std::string> arguments);
 Answer answer_of(const ApiContext& context, const ApiRequest& request,
                  std::vector<std::string> arguments);
 // What a request begins: 202, with the operation.

@@ -166,7 +166,7 @@ Status Api::check_role(const Entered& entered, const HttpRequest& raw, const std
       "the token `" + entered.who.token + "` is of a " + std::string(to_string(entered.who.role)) +
           ", and this takes the role " + std::string(to_string(*route.role)),
       "ask who has the role, or for a token that has it");
-  TM_CHECK(note(entered, raw, id, status_of(refused), true));
+  TM_CHECK(note({entered, object_of(entered.match.path)}, raw, id, status_of(refused), true));
   return refused;
 }
 
@@ -228,7 +228,9 @@ void Api::handle(HttpExchange& exchange) {
   const auto request = read(raw, *entered, id);
   if (!request.ok()) {
     const Error& error = request.error();
-    if (is_refusal(error)) static_cast<void>(note(*entered, raw, id, status_of(error), true));
+    if (is_refusal(error))
+      static_cast<void>(
+          note({*entered, object_of(entered->match.path)}, raw, id, status_of(error), true));
     return answer(problem(error, id));
   }
   if (!entered->route->stream) return answer(perform(*entered, *request, raw));
@@ -344,19 +346,22 @@ Api::Answered Api::answer(const Entered& entered, const ApiRequest& asked, const
   const bool is_refused = !answered.ok() && is_refusal(answered.error());
   if (*entered.route->deed == '\0' && !is_refused) return {std::move(response), {}};
   // Who did what is kept before anybody is told that it was done.
-  Status noted = note(entered, raw, request.id, response.status, is_refused);
+  const std::string on =
+      entered.route->object == nullptr ? object_of(request.path) : entered.route->object(request);
+  Status noted = note({entered, on}, raw, request.id, response.status, is_refused);
   return {std::move(response), std::move(noted)};
 }
 
-Status Api::note(const Entered& entered, const HttpRequest& raw, const std::string& id, int status,
+Status Api::note(const Done& done, const HttpRequest& raw, const std::string& id, int status,
                  bool is_refused) {
+  const Entered& entered = done.entered;
   Deed deed;
   deed.request = id;
   deed.token = entered.who.token;
   deed.name = entered.who.name;
   deed.peer = client_of(raw);
   deed.what = *entered.route->deed == '\0' ? entered.route->operation : entered.route->deed;
-  deed.on = object_of(entered.match.path);
+  deed.on = done.on;
   deed.status = status;
   deed.is_refusal = is_refused;
   parts_.log.tell(LogLevel::info, LogComponent::api,

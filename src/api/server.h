@@ -76,7 +76,12 @@ class Api {
     Status noted;  // the account of it is kept
   };
   Answered answer(const Entered& entered, const ApiRequest& request, const HttpRequest& raw);
-  Status note(const Entered& entered, const HttpRequest& raw, const std::string& id, int status,
+  // What somebody did or was refused, and on whom or what.
+  struct Done {
+    const Entered& entered;
+    std::string on;
+  };
+  Status note(const Done& done, const HttpRequest& raw, const std::string& id, int status,
               bool is_refused);
   HttpResponse complete(HttpResponse response, const HttpRequest& raw, const std::string& id) const;
 

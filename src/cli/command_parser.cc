@@ -150,10 +150,12 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
            "again, after its rules, its steps or a\nlookup table were mended: those that pass now "
            "are loaded, each once; the others stay in\nquarantine. Of several versions of a key "
            "only "
-           "the newest is taken, and none where a newer\none is loaded.",
+           "the newest is taken, and none where a newer\none is loaded. Rows that were edited are "
+           "tried as they were edited. With --id only the rows named.",
        .example = "replay RUN      (`tidemark runs` lists the ids)\n"
                   "  tidemark replay RUN --to warehouse\n"
-                  "  tidemark replay --quarantined orders"});
+                  "  tidemark replay --quarantined orders\n"
+                  "  tidemark replay --quarantined orders --id ID"});
   add_names(replay, line, "RUN", 1, "The run's id; with --quarantined the job");
   CLI::Option* quarantined = replay->add_flag("--quarantined", line.quarantined,
                                               "Load the refused rows of a job that pass now");
@@ -167,6 +169,13 @@ void add_commands_that_run(CLI::App& app, Arguments& arguments) {
           },
           ""))
       ->excludes(quarantined);
+  replay
+      ->add_option("--id", line.row_ids,
+                   "Only this refused row of the job; may be given again, 100 times at most")
+      ->type_name("ID")
+      ->allow_extra_args(false)
+      ->expected(1, 100)
+      ->needs(quarantined);
   replay->add_flag("--as-it-was", line.as_it_was, "With the job as it was in that run")
       ->excludes(quarantined);
   add_run_options(replay, arguments);
@@ -215,19 +224,7 @@ void add_commands_that_look(CLI::App& app, Arguments& arguments) {
                         .about = "Show one run whole: windows, counts, steps, error",
                         .example = "show RUN      (`tidemark runs` lists the ids)"});
   add_names(show, line, "RUN", 1, "The run's id");
-  CLI::App* quarantine =
-      add(app, line,
-          {.name = "quarantine",
-           .about = "Show which rows of a job were refused, and why",
-           .more = "Open rows, newest first: the rule, the reason, where the row stood, and its "
-                   "original.",
-           .example = "quarantine orders --export refused.csv"});
-  add_names(quarantine, line, "JOB", 1, "The job");
-  add_limit(quarantine, line, "How many rows, 1 to 1000; default: 20");
-  quarantine
-      ->add_option("--export", line.export_file,
-                   "Write all of them, with their raw bytes, into a .csv, .jsonl or .parquet file")
-      ->type_name("FILE");
+  add_quarantine(app, arguments);
   CLI::App* query = add(app, line,
                         {.name = "query",
                          .about = "Ask a database of the project a question in its SQL",

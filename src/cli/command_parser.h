@@ -46,6 +46,8 @@ void add_commands_of_secrets(CLI::App& app, CommandLine& line);
 
 void add_report(CLI::App& app, CommandLine& line);
 
+void add_quarantine(CLI::App& app, Arguments& arguments);
+
 // `arguments` must outlive it: parsing writes there.
 std::unique_ptr<CLI::App> make_parser(Arguments& arguments);
 

@@ -22,6 +22,7 @@
 #include "cli/report_command.h"
 #include "cli/report_page.h"
 #include "cli/reports.h"
+#include "cli/row_commands.h"
 #include "cli/run_output.h"
 #include "cli/run_traces.h"
 #include "cli/schedule_command.h"
@@ -157,7 +158,7 @@ int replay(const Call& call) {
     ProgressView progress(call);
     const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};
     auto replayed = call.line.quarantined
-                        ? workspace->replay_refused(name, progress, call.cancel)
+                        ? workspace->replay_refused(name, call.line.row_ids, progress, call.cancel)
                         : workspace->replay(RunId(name), options, progress, call.cancel);
     show_recovered(call, *workspace, progress);
     TM_TRY(const RunRecord record, std::move(replayed));
@@ -246,6 +247,13 @@ int query(const Call& call) {
 }
 
 int quarantine(const Call& call) {
+  const std::vector<std::string>& names = call.line.names;
+  if (names.size() == 3 && names[0] == "show") return show_refused_row(call);
+  if (names.size() == 3 && names[0] == "edit") return edit_row(call);
+  if (names.size() != 1)
+    return fail(call, user_error("user.usage", "which rows of which job are meant is not clear",
+                                 "write `quarantine JOB`, `quarantine show JOB ID` or `quarantine "
+                                 "edit JOB ID`"));
   auto outcome = [&]() -> Result<int> {
     TM_TRY(auto workspace, open_good(call));
     TM_TRY(const JobSpec job, workspace->finder().to_look_at(call.line.names.front()));

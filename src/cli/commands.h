@@ -65,15 +65,21 @@ struct CommandLine {
   std::string from_stage = "never";
   double rate_share = 0.5;
   bool dry_run = false;
-  bool detach = false;             // of `backfill`
-  std::optional<bool> downstream;  // of `backfill`; nothing: not said
-  bool watch = false;              // `status --watch`
-  bool gone = false;               // `stage clean --gone`
-  std::string docs;                // `schema --docs DIR`
-  std::string export_file;         // `quarantine --export FILE`
-  std::string backup_file;         // of `backup` and `restore`
-  bool replace = false;            // of `restore`
-  bool keep_tokens = false;        // of `restore`
+  bool detach = false;                 // of `backfill`
+  std::optional<bool> downstream;      // of `backfill`; nothing: not said
+  bool watch = false;                  // `status --watch`
+  bool gone = false;                   // `stage clean --gone`
+  std::string docs;                    // `schema --docs DIR`
+  std::string export_file;             // `quarantine --export FILE`
+  std::vector<std::string> row_ids;    // of `replay --quarantined`; empty: all
+  std::vector<std::string> row_sets;   // of `quarantine edit`: COLUMN=VALUE
+  std::vector<std::string> row_nulls;  // of `quarantine edit`: columns
+  std::string row_values;              // the same as a JSON object
+  std::string row_version;             // of `quarantine edit`; empty: whichever
+  std::string by_whom;                 // of `quarantine edit`; empty: this process's user
+  std::string backup_file;             // of `backup` and `restore`
+  bool replace = false;                // of `restore`
+  bool keep_tokens = false;            // of `restore`
 };
 
 inline constexpr int exit_done = 0;

@@ -512,6 +512,8 @@ std::vector<ReferencePage> document_schemas() {
       page("plan", "`tidemark plan`: what a run would do", plan()),
       page("query", "`tidemark query`: an answer", answer(columns())),
       page("quarantine", "`tidemark quarantine`: refused rows", answer(columns())),
+      page("quarantine-row", "`tidemark quarantine show` and `edit`: one refused row",
+           refused_row()),
       page("validate", "`tidemark validate`: the faults of the project's files", faults()),
       page("replay", "`tidemark replay`: the run that loaded the stage again", run),
       page("verify", "`tidemark verify`: what the target has of its source", verification(run)),

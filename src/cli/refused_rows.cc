@@ -7,6 +7,7 @@
 #include "connect/expression.h"
 
 #include "drivers/duckdb/file_name.h"
+#include "quality/row_edits.h"
 
 namespace tidemark {
 
@@ -56,9 +57,9 @@ Result<std::int64_t> RefusedRows::count() {
 Result<duck::Answer> RefusedRows::newest(int limit) {
   return engine_->query(
       "SELECT rule, column_name, message, locator, coalesce(payload, raw::VARCHAR) AS payload, "
-      "stream, run_id, refused_at FROM " +
-      relation_ + " ORDER BY refused_at DESC, stream, rule, locator LIMIT " +
-      std::to_string(limit));
+      "stream, run_id, refused_at, " +
+      row_id_sql("job") + " AS id FROM " + relation_ +
+      " ORDER BY refused_at DESC, stream, rule, locator LIMIT " + std::to_string(limit));
 }
 
 Result<std::int64_t> RefusedRows::write(const std::string& file) {

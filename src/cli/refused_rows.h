@@ -17,7 +17,7 @@ class RefusedRows {
   static Result<RefusedRows> find(Workspace& workspace, const JobSpec& job, Cancel& cancel);
 
   Result<std::int64_t> count();
-  // The newest first: rule, column_name, message, locator, payload, stream, run_id, refused_at.
+  // The newest first: rule, column_name, message, locator, payload, stream, run_id, refused_at, id.
   Result<duck::Answer> newest(int limit);
   // All of them, with `raw` too, as CSV, JSON lines or Parquet by the file's ending. Returns how
   // many; `user.export_format` for another ending.

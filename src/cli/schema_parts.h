@@ -22,6 +22,8 @@ JsonValue words(JsonArray choices, const char* description);
 JsonValue object(JsonObject members, const char* description = "");
 ReferencePage page(const std::string& name, const char* title, const JsonValue& body);
 
+// Of `tidemark quarantine show`.
+JsonValue refused_row();
 // Of `tidemark alert`.
 JsonValue alert();
 JsonValue alert_list();

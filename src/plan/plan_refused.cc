@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "plan/edited_rows.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
 #include "quality/quarantine.h"
@@ -27,6 +28,8 @@ Error takes_rows_together(const JobSpec& job, const std::string& what) {
                         " --full`, or load the newest window again with `tidemark replay RUN`");
 }
 
+}  // namespace
+
 // What a row becomes must depend on the row alone, or it would become something else here.
 Status check_single_rows(const JobSpec& job) {
   for (const TransformStep& step : job.transform) {
@@ -41,6 +44,8 @@ Status check_single_rows(const JobSpec& job) {
   }
   return {};
 }
+
+namespace {
 
 Status check_no_windows(const JobSpec& job, const StreamPlan& plan) {
   for (const CompiledStep& step : plan.transform.parts.front().steps) {
@@ -60,9 +65,10 @@ std::string window_of(Seq seq) {
   return "window " + std::to_string(seq.get());
 }
 
-// The columns of `wanted` from rows staged with the columns of `staged`; nothing where a value
-// would have to change.
-std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged) {
+// The columns of `wanted` from rows staged with the columns of `staged`, with what was edited over
+// them; nothing where a value would have to change.
+std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged,
+                                      const EditedRows& edited) {
   for (const Column& column : staged.columns) {
     if (!wanted.find(column.name)) return std::nullopt;
   }
@@ -71,8 +77,8 @@ std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged
     const auto at = staged.find(column.name);
     if (at && staged.columns[*at].type != column.type) return std::nullopt;
     const std::string name = duck::quote_name(column.name);
-    list += at ? "staged." + name + ", "
-               : "CAST(NULL AS " + sql_name(column.type) + ") AS " + name + ", ";
+    const std::string value = at ? "staged." + name : "CAST(NULL AS " + sql_name(column.type) + ")";
+    list += edited.value_sql(column.name, value) + " AS " + name + ", ";
   }
   return list;
 }
@@ -80,8 +86,12 @@ std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged
 // The open refused rows of one stream and the stages that they stand in.
 class Tried {
  public:
-  Tried(duck::Connection& engine, std::string open, std::string table, bool is_upsert)
-      : engine_(engine), open_(std::move(open)), table_(std::move(table)), is_upsert_(is_upsert) {}
+  Tried(duck::Connection& engine, std::string open, std::string table, bool is_upsert, bool by_id)
+      : engine_(engine),
+        open_(std::move(open)),
+        table_(std::move(table)),
+        is_upsert_(is_upsert),
+        by_id_(by_id) {}
 
   Result<std::vector<Seq>> windows() {
     TM_TRY(const duck::Answer found, engine_.query("SELECT DISTINCT seq FROM " + open_ +
@@ -92,7 +102,23 @@ class Tried {
     return windows;
   }
 
-  void add(const Stage& stage, const std::string& columns, const std::string& order) {
+  // The edits of these rows, of which `all` has those of the job.
+  Result<EditedRows> edited(const std::string& table, const Schema& schema,
+                            const std::vector<RowEdit>& all) {
+    TM_TRY(const duck::Answer found,
+           engine_.query("SELECT DISTINCT id FROM " + open_ + " WHERE edit IS NOT NULL"));
+    std::vector<RowEdit> mine;
+    for (std::size_t row = 0; row < found.rows(); ++row) {
+      const auto edit = std::find_if(all.begin(), all.end(), [&](const RowEdit& one) {
+        return one.row == found.text(row, 0);
+      });
+      if (edit != all.end()) mine.push_back(*edit);
+    }
+    return EditedRows::make(table, schema, mine, engine_);
+  }
+
+  void add(const Stage& stage, const std::string& columns, const std::string& order,
+           const EditedRows& edited) {
     const bool has_order = !order.empty() && stage.manifest().schema.find(order).has_value();
     const std::string segment =
         std::to_string(stages_++ * stage_stride) + " + staged._tm_segment AS ";
@@ -106,7 +132,7 @@ class Tried {
                fmt::format(fmt::runtime(from), open_);
     rows_ += (rows_.empty() ? "" : "\nUNION ALL ") + std::string("SELECT ") + columns + segment +
              "_tm_segment, staged._tm_row AS _tm_row" + fmt::format(fmt::runtime(from), table_) +
-             " WHERE open.segment IS NOT NULL";
+             edited.join_sql("open") + " WHERE open.segment IS NOT NULL";
   }
 
   // Picks the rows to try: each address once, and of the versions of a key the newest, if it can be
@@ -124,7 +150,8 @@ class Tried {
                   placed)
             : newest_of_key(placed, key);
     TM_CHECK(engine_.execute(fmt::format(
-        "CREATE OR REPLACE TEMP TABLE {0} AS WITH picked AS ({1}) SELECT open.*, picked.segment, "
+        "CREATE OR REPLACE TEMP TABLE {0} AS WITH picked AS (SELECT * FROM ({1}) WHERE chosen) "
+        "SELECT open.*, picked.segment, "
         "picked.row FROM {2} AS open LEFT JOIN picked ON open.run_id = picked.run_id AND "
         "open.locator = picked.locator",
         table_, picked, open_)));
@@ -159,8 +186,9 @@ class Tried {
 
   Status name_left_out(TryAgain& again) {
     const auto add = [&](const std::string& condition, const char* why) -> Status {
-      TM_TRY(const std::int64_t rows, engine_.count("SELECT count(*) FROM " + table_ +
-                                                    " WHERE segment IS NULL AND " + condition));
+      TM_TRY(const std::int64_t rows,
+             engine_.count("SELECT count(*) FROM " + table_ +
+                           " WHERE segment IS NULL AND chosen AND " + condition));
       if (rows == 0) return {};
       again.left_out += (again.left_out.empty() ? "" : "; ") + show_count(rows) + " " + why;
       return {};
@@ -177,9 +205,17 @@ class Tried {
       TM_CHECK(add("NOT " + at_extract + " AND row_key IS NULL",
                    "without a known key, so a newer version of them may be loaded: touch them in "
                    "the source, or read everything again with --full"));
-      TM_CHECK(add("NOT " + at_extract + " AND row_key IN (SELECT row_key FROM " + table_ +
-                       " WHERE segment IS NOT NULL)",
-                   "older versions of rows that are tried"));
+      if (by_id_) {
+        TM_CHECK(add("NOT " + at_extract +
+                         " AND row_key IS NOT NULL AND (row_key, seq) NOT IN (SELECT (row_key, "
+                         "max(seq)) FROM " +
+                         table_ + " WHERE row_key IS NOT NULL GROUP BY row_key)",
+                     "with a newer version that is refused too: ask for that one"));
+      } else {
+        TM_CHECK(add("NOT " + at_extract + " AND row_key IN (SELECT row_key FROM " + table_ +
+                         " WHERE segment IS NOT NULL)",
+                     "older versions of rows that are tried"));
+      }
     }
     if (!windows_left_out_.empty())
       again.left_out += (again.left_out.empty() ? "" : "; ") + ("all of " + windows_left_out_);
@@ -190,6 +226,7 @@ class Tried {
   std::string open_;   // the stream's open rows with at_segment and at_row
   std::string table_;  // what pick() makes
   bool is_upsert_;
+  bool by_id_;  // only those that were chosen so
   int stages_ = 0;
   std::string placed_;
   std::string rows_;
@@ -212,8 +249,9 @@ Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folder
 }
 
 Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const StreamId& id,
-                                                    std::size_t number, Sink& sink,
-                                                    const PlanOptions& options, Cancel& cancel) {
+                                                    std::size_t number, const RefusedChoice& choice,
+                                                    Sink& sink, const PlanOptions& options,
+                                                    Cancel& cancel) {
   PreparedStream prepared;
   StreamPlan& plan = prepared.plan;
   plan.id = id;
@@ -231,12 +269,13 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
       engine_.execute("CREATE OR REPLACE TEMP TABLE " + open +
                       " AS FROM _tm_open WHERE stream = " + duck::quote_text(id.stream.get())));
   Tried tried(engine_, open, "_tm_tried_" + std::to_string(number),
-              job.to.load == LoadStrategy::upsert);
+              job.to.load == LoadStrategy::upsert, !choice.rows.empty());
   TM_TRY(std::vector<Seq> windows, tried.windows());
   TM_TRY(const std::filesystem::path root, stage_root(project_));
   TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, id)));
   std::vector<Stage> stages;
   std::vector<std::string> columns;
+  EditedRows edited;
   // From the newest, whose columns are the ones that count.
   std::reverse(windows.begin(), windows.end());
   for (const Seq seq : windows) {
@@ -246,8 +285,11 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
       continue;
     }
     const Schema& schema = stage->manifest().schema;
-    if (stages.empty()) plan.input = schema;
-    auto list = columns_as(plan.input, schema);
+    if (stages.empty()) {
+      plan.input = schema;
+      TM_TRY(edited, tried.edited("_tm_edits_" + std::to_string(number), schema, choice.edits));
+    }
+    auto list = columns_as(plan.input, schema, edited);
     if (!list) {
       tried.leave_out(seq, "which was staged with other columns");
       continue;
@@ -261,7 +303,7 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
     TM_CHECK(check_no_windows(job, plan));
   }
   for (std::size_t at = 0; at < stages.size(); ++at)
-    tried.add(stages[at], columns[at], plan.row_key.order);
+    tried.add(stages[at], columns[at], plan.row_key.order, edited);
   TM_TRY(TryAgain again, tried.pick(plan.row_key));
   again.stages = std::move(stages);
   plan.bound.nothing_new = again.count.get() == 0;
@@ -273,20 +315,62 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
   return prepared;
 }
 
-Result<JobPlan> Planner::plan_refused(const JobSpec& job, const PlanOptions& options,
-                                      Cancel& cancel) {
+namespace {
+
+// The open rows of a job with their addresses in their stages, their ids, the numbers of their
+// edits, and whether they are wanted; `told`: what becomes of them is written down one by one.
+std::string open_rows_sql(const JobName& job, const RefusedChoice& choice,
+                          const std::string& open) {
+  const std::string address = "regexp_extract(locator, '^segment ([0-9]+) row ([0-9]+)$', ";
+  std::string edits = "SELECT NULL::VARCHAR AS id, NULL::BIGINT AS number LIMIT 0";
+  for (std::size_t at = 0; at < choice.edits.size(); ++at) {
+    edits = (at == 0 ? "" : edits + " UNION ALL ") + "SELECT " +
+            duck::quote_text(choice.edits[at].row) + " AS id, " +
+            std::to_string(choice.edits[at].number) + "::BIGINT AS number";
+  }
+  std::string chosen;
+  for (const std::string& row : choice.rows)
+    chosen += (chosen.empty() ? "" : ", ") + duck::quote_text(row);
+  return fmt::format(
+      "SELECT refused.*, edits.number AS edit, {0} AS chosen, {1} OR edits.number IS NOT NULL AS "
+      "told FROM (SELECT *, TRY_CAST({2}1) AS INTEGER) AS at_segment, TRY_CAST({2}2) AS BIGINT) "
+      "AS at_row, {3} AS id FROM {4}) AS refused LEFT JOIN ({5}) AS edits ON refused.id = "
+      "edits.id",
+      chosen.empty() ? "true" : "refused.id IN (" + chosen + ")",
+      chosen.empty() ? "false" : "refused.id IN (" + chosen + ")", address,
+      row_id_sql(duck::quote_text(job.get())), open, edits);
+}
+
+Status check_all_open(const JobSpec& job, const RefusedChoice& choice, duck::Connection& engine) {
+  for (const std::string& row : choice.rows) {
+    TM_TRY(const std::int64_t rows,
+           engine.count("SELECT count(*) FROM _tm_open WHERE id = " + duck::quote_text(row)));
+    if (rows > 0) continue;
+    return user_error("user.row_not_open",
+                      "`" + job.name.get() + "` has no open refused row `" + row + "`",
+                      "`tidemark quarantine " + job.name.get() +
+                          "` lists those that are open; `tidemark quarantine show " +
+                          job.name.get() + " " + row + "` tells what became of one");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<JobPlan> Planner::plan_refused(const JobSpec& job, const RefusedChoice& choice,
+                                      const PlanOptions& options, Cancel& cancel) {
   TM_CHECK(check_single_rows(job));
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   TM_TRY(const StagedTable open, plan.sink->open_refused(job.name, std::nullopt, cancel));
-  const std::string address = "regexp_extract(locator, '^segment ([0-9]+) row ([0-9]+)$', ";
-  TM_CHECK(engine_.execute("CREATE OR REPLACE TEMP TABLE _tm_open AS SELECT *, TRY_CAST(" +
-                           address + "1) AS INTEGER) AS at_segment, TRY_CAST(" + address +
-                           "2) AS BIGINT) AS at_row FROM " + open.relation));
+  TM_CHECK(engine_.execute("CREATE OR REPLACE TEMP TABLE _tm_open AS " +
+                           open_rows_sql(job.name, choice, open.relation)));
+  TM_CHECK(check_all_open(job, choice, engine_));
   TM_TRY(const duck::Answer streams,
-         engine_.query("SELECT DISTINCT stream FROM _tm_open ORDER BY ALL"));
+         engine_.query("SELECT DISTINCT stream FROM _tm_open WHERE chosen ORDER BY ALL"));
   for (std::size_t at = 0; at < streams.rows(); ++at) {
     const StreamId id{job.name, StreamName(streams.text(at, 0).value_or(""))};
-    TM_TRY(PreparedStream prepared, plan_refused_stream(job, id, at, *plan.sink, options, cancel));
+    TM_TRY(PreparedStream prepared,
+           plan_refused_stream(job, id, at, choice, *plan.sink, options, cancel));
     plan.streams.push_back(std::move(prepared));
   }
   if (plan.streams.empty()) {

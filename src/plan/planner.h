@@ -13,6 +13,7 @@
 #include "drivers/duckdb/engine.h"
 #include "env/files.h"
 #include "plan/plan.h"
+#include "quality/row_edits.h"
 #include "spec/project_spec.h"
 #include "store/store.h"
 
@@ -46,6 +47,12 @@ struct BackfillRange {
   std::string lo;
   std::string hi;
   FromStage from_stage = FromStage::never;
+};
+
+// Which open refused rows are tried again, and as what.
+struct RefusedChoice {
+  std::vector<std::string> rows;  // their ids; none: all that are open
+  std::vector<RowEdit> edits;     // of the job's rows, the newest of each
 };
 
 // What a Planner works with; all of it outlives the Planner.
@@ -95,8 +102,10 @@ class Planner {
   Result<JobPlan> plan_replay(const JobSpec& job, std::vector<Stage> stages,
                               const PlanOptions& options, Cancel& cancel);
   // The same from open refused rows of the job's target, wherever their stages stand; no source is
-  // opened. `plan.rows_together` where the job does not take single rows.
-  Result<JobPlan> plan_refused(const JobSpec& job, const PlanOptions& options, Cancel& cancel);
+  // opened. `plan.rows_together` where the job does not take single rows, `user.row_not_open` where
+  // one that is asked for is not open.
+  Result<JobPlan> plan_refused(const JobSpec& job, const RefusedChoice& choice,
+                               const PlanOptions& options, Cancel& cancel);
   // What a run of the job still has to do, after its process died: sealed stages are loaded as the
   // windows they are, the other streams are planned anew. `replays` where the run was a replay.
   Result<JobPlan> plan_rest(const JobSpec& job, std::vector<LeftStream> left, bool replays,
@@ -144,8 +153,9 @@ class Planner {
   Result<PreparedStream> plan_stage(const JobSpec& job, Stage stage, Sink& sink,
                                     const PlanOptions& options, Cancel& cancel);
   Result<PreparedStream> plan_refused_stream(const JobSpec& job, const StreamId& id,
-                                             std::size_t number, Sink& sink,
-                                             const PlanOptions& options, Cancel& cancel);
+                                             std::size_t number, const RefusedChoice& choice,
+                                             Sink& sink, const PlanOptions& options,
+                                             Cancel& cancel);
   Result<std::vector<StreamSpec>> streams_of(const JobSpec& job, const PlanOptions& options,
                                              Cancel& cancel);
   ConnectorContext context_of(const JobName& job, const std::string& what,
@@ -218,6 +228,9 @@ Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& ot
                        const StreamPlan& plan);
 // `stage:` as a folder; an error for schemes this build has not.
 Result<std::filesystem::path> stage_root(const ProjectSpec& project);
+// `plan.rows_together` where the steps or the load of the job take rows together, as far as its
+// file says it.
+Status check_single_rows(const JobSpec& job);
 // The stage that was loaded as window `seq`; nothing where it is gone. `folders` are the stream's.
 Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
                                           const StreamId& id, Seq seq, Sink& sink, Files& files,

@@ -6,6 +6,7 @@
 
 #include "connect/refusal.h"
 #include "connect/staged_table.h"
+#include "quality/row_edits.h"
 
 namespace tidemark {
 
@@ -20,6 +21,26 @@ std::string resolution(const char* what, const RunId& run) {
 
 std::string order_sql(const RowKey& key) {
   return key.order.empty() ? "0" : duck::quote_name(key.order);  // equal for all: as read
+}
+
+// With which edit a row was tried, if with one.
+std::string tried_resolution(const char* what, const RunId& run) {
+  return fmt::format(
+      "concat({}, CASE WHEN open.edit IS NOT NULL THEN concat(' with edit ', open.edit) ELSE '' "
+      "END, {})",
+      duck::quote_text(what), duck::quote_text(" by run " + run.get()));
+}
+
+std::string try_locator_sql(const RunId& run) {
+  return "concat(" + duck::quote_text(try_locator(run, "")) + ", open.locator)";
+}
+
+std::string from_refused_again(const VersionsInput& input) {
+  return fmt::format(
+      "FROM {} AS open JOIN {} AS refused ON open.segment = refused._tm_segment AND open.row = "
+      "refused._tm_row WHERE open.told AND refused._tm_reject IS NOT NULL AND NOT "
+      "refused._tm_reject.dropped",
+      input.open.relation, input.marked);
 }
 
 // The refused rows of this load, with the value that orders versions. A table: the engine then
@@ -107,7 +128,9 @@ Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& con
       "WHERE _tm_reject IS NULL) SELECT open.run_id, open.locator, {} AS resolution FROM {} AS "
       "open "
       "JOIN good ON open.segment = good.s AND open.row = good.r",
-      key, input.marked, resolution("loaded", input.run), input.open.relation);
+      key, input.marked, tried_resolution("loaded", input.run), input.open.relation);
+  select += fmt::format("\nUNION ALL SELECT open.run_id, {}, {} {}", try_locator_sql(input.run),
+                        tried_resolution("refused again", input.run), from_refused_again(input));
   if (keyed) {
     select += fmt::format(
         "\nUNION ALL SELECT open.run_id, open.locator, {} FROM {} AS open JOIN good USING "
@@ -116,6 +139,20 @@ Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& con
         resolution("superseded", input.run), input.open.relation);
   }
   return make_staged_table(table_name, select, closed_schema(), connection);
+}
+
+Result<StagedTable> refused_again(const VersionsInput& input, const StreamId& stream,
+                                  const std::string& at, duck::Connection& connection) {
+  return make_staged_table(
+      "_tm_refused_again",
+      fmt::format("SELECT {}::VARCHAR AS job, {}::VARCHAR AS stream, open.run_id, open.seq, "
+                  "refused._tm_reject.rule AS rule, refused._tm_reject.\"column\" AS column_name, "
+                  "refused._tm_reject.message AS message, {} AS locator, NULL::VARCHAR AS payload, "
+                  "NULL::BLOB AS raw, CAST({} AS TIMESTAMP WITH TIME ZONE) AS refused_at, open.id "
+                  "AS row_key {}",
+                  duck::quote_text(stream.job.get()), duck::quote_text(stream.stream.get()),
+                  try_locator_sql(input.run), duck::quote_text(at), from_refused_again(input)),
+      quarantine_schema(), connection);
 }
 
 }  // namespace tidemark

@@ -48,8 +48,14 @@ struct VersionsInput {
 Result<StagedTable> superseded_rows(const VersionsInput& input, duck::Connection& connection);
 
 // The same where `marked` are refused rows that were tried again: those that are good now, and with
-// a key the older versions of the same row. `open` has the columns segment and row too, with the
-// addresses that stand in `marked`.
+// a key the older versions of the same row; and the rows of refused_again(), which are closed from
+// the start. `open` has the columns segment and row too, with the addresses that stand in `marked`,
+// then id, the number of the edit with which a row was tried, and told.
 Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& connection);
+
+// Of rows that were tried again and refused again: why, for those that are told one by one, with
+// quarantine_schema(). `at`: ISO-8601 with its zone.
+Result<StagedTable> refused_again(const VersionsInput& input, const StreamId& stream,
+                                  const std::string& at, duck::Connection& connection);
 
 }  // namespace tidemark

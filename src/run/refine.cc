@@ -133,8 +133,9 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   const VersionsInput versions{plan.row_key, rows.marked, input.open_refused, input.run,
                                rows.refusals.rows};
   if (again) {
-    // What is refused again stands in quarantine already.
-    refined.refused = no_staged_rows(quarantine_schema());
+    // What is refused again stands in quarantine already, and only what is said of it now is new.
+    TM_TRY(refined.refused,
+           refused_again(versions, plan.id, to_text(input.clock.now_utc()), engine));
     TM_TRY(refined.closed, tried_rows(versions, engine));
   } else {
     TM_TRY(refined.refused,

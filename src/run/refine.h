@@ -42,7 +42,8 @@ struct RefineInput {
 
 struct Refined {
   StagedTable good;       // with plan.target.schema
-  StagedTable refused;    // with quarantine_schema(), those of the extraction included
+  StagedTable refused;    // with quarantine_schema(), those of the extraction included; of rows
+                          // that are tried again refused_again()
   StagedTable closed;     // with closed_schema(): refused rows that this load answers for
   RowCount rows_refused;  // those of `refused`, or tried again and refused again
   StagedTable gone;       // with the key's columns: rows that the source has deleted, by a column

@@ -15,6 +15,7 @@
 #include "run/job_finder.h"
 #include "run/lease.h"
 #include "run/older_target.h"
+#include "run/refused_row.h"
 #include "run/run_end.h"
 #include "run/run_meter.h"
 #include "run/stage_upkeep.h"
@@ -232,12 +233,15 @@ Result<RunRecord> Runner::replay(const RunId& id, const JobSpec& job, const RunR
       cancel);
 }
 
-Result<RunRecord> Runner::replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel) {
+Result<RunRecord> Runner::replay_refused(const RunId& id, const JobSpec& job,
+                                         const std::vector<std::string>& rows, Cancel& cancel) {
   const PlanOptions wanted{false, false, id, false};
+  const RowParts asked{parts_.project, parts_.connectors, parts_.engine, parts_.files, false};
   return conduct(
       id, job, RunKind::replay,
-      [&](Planner& planner, duck::Connection&) {
-        return planner.plan_refused(job, wanted, cancel);
+      [&](Planner& planner, duck::Connection&) -> Result<JobPlan> {
+        TM_TRY(std::vector<RowEdit> edits, newest_row_edits(asked, job, cancel));
+        return planner.plan_refused(job, {rows, std::move(edits)}, wanted, cancel);
       },
       cancel);
 }

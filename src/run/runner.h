@@ -93,9 +93,11 @@ class Runner {
   Result<RunRecord> replay(const RunId& id, const JobSpec& job, const RunRecord& past,
                            bool allow_empty, Cancel& cancel);
 
-  // Loads the open refused rows that the job takes now, each once; no source is touched. What it
-  // still refuses stays in quarantine as it is.
-  Result<RunRecord> replay_refused(const RunId& id, const JobSpec& job, Cancel& cancel);
+  // Loads the open refused rows that the job takes now, each once and as it was edited; no source
+  // is touched. What it still refuses stays in quarantine as it is. `rows`: only those, by their
+  // ids; none: all.
+  Result<RunRecord> replay_refused(const RunId& id, const JobSpec& job,
+                                   const std::vector<std::string>& rows, Cancel& cancel);
 
   // Loads a window of the past again; the watermark stays. What was staged for it is removed at the
   // end, however that is.

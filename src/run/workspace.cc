@@ -200,14 +200,17 @@ Result<JobSpec> Workspace::job_to_replay(const RunRecord& past, const ReplayOpti
   return job;
 }
 
-Result<RunRecord> Workspace::replay_refused(const std::string& name, RunObserver& observer,
-                                            Cancel& cancel) {
+Result<RunRecord> Workspace::replay_refused(const std::string& name,
+                                            const std::vector<std::string>& rows,
+                                            RunObserver& observer, Cancel& cancel) {
   TM_TRY(const JobSpec* job, finder().in_project(name));
   TM_TRY(Store * store, this->store());
   TM_CHECK(recover({job->name}, observer, cancel));
   return in_lock(
       *store, observer,
-      [&](Runner& runner, const RunId& id) { return runner.replay_refused(id, *job, cancel); },
+      [&](Runner& runner, const RunId& id) {
+        return runner.replay_refused(id, *job, rows, cancel);
+      },
       cancel);
 }
 

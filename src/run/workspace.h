@@ -125,8 +125,10 @@ class Workspace {
   // Loads what the run staged again, under the lock. REQUIRES claim().
   Result<RunRecord> replay(const RunId& past, const ReplayOptions& options, RunObserver& observer,
                            Cancel& cancel);
-  // Loads the refused rows of a job that it takes now, under the lock. REQUIRES claim().
-  Result<RunRecord> replay_refused(const std::string& job, RunObserver& observer, Cancel& cancel);
+  // Loads the refused rows of a job that it takes now, or of those the ones with these ids, under
+  // the lock. REQUIRES claim().
+  Result<RunRecord> replay_refused(const std::string& job, const std::vector<std::string>& rows,
+                                   RunObserver& observer, Cancel& cancel);
   // False until the first run makes its file or its schema: looking at the history should not.
   // Blocking.
   bool has_store() const;
