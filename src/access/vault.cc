@@ -18,13 +18,14 @@ constexpr std::size_t answer_bytes_max = 256 * 1024;
 // A Vault stands in a network of its owner, as a rule. Metadata of a cloud and everything else that
 // is special stays refused, and this machine unless the address itself says so.
 Result<AddressRules> rules_for(const Url& url) {
+  const std::vector<std::string> here{"127.0.0.0/8", "::1"};
+  // Of plain http, for this machine alone, whatever `localhost` leads to.
+  if (!url.is_https) return AddressRules::within(here);
   std::vector<std::string> networks{"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
   const auto written = IpAddress::parse(url.host);
   const bool is_loopback = written && special_use(*written) == "a loopback address";
-  if (is_loopback || url.host == "localhost") {
-    networks.emplace_back("127.0.0.0/8");
-    networks.emplace_back("::1");
-  }
+  if (is_loopback || url.host == "localhost")
+    networks.insert(networks.end(), here.begin(), here.end());
   return AddressRules::allowing(networks);
 }
 

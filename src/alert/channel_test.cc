@@ -112,6 +112,11 @@ TEST_F(ChannelTest, AnAddressWithinIsRefusedUnlessItIsNamed) {
   EXPECT_EQ(send(one, message()).error().code, "http.address_refused");
   one.url = Secret("https://169.254.169.254/latest/meta-data");
   EXPECT_EQ(send(one, message()).error().code, "http.address_refused");
+  // Networks are named, and the Internet is none of them.
+  one.networks = {"10.0.0.0/8"};
+  one.url = Secret("http://192.0.1.1/hook");
+  one.deadline = milliseconds(300);
+  EXPECT_EQ(send(one, message()).error().code, "http.address_refused");
   EXPECT_TRUE(server.requests().empty());
 }
 

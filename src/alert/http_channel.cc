@@ -173,6 +173,7 @@ std::string signature_of(const std::string& key, const std::string& id, const st
 Result<std::unique_ptr<Channel>> make_http_channel(const ChannelSpec& spec, const Clock& clock) {
   HttpClientOptions options;
   TM_TRY(options.rules, AddressRules::allowing(spec.networks));
+  TM_TRY(options.plain_rules, AddressRules::within(spec.networks));
   options.timeout = spec.deadline;
   options.connect_timeout = std::min(options.connect_timeout, spec.deadline);
   constexpr std::size_t answer_max = 64 << 10;

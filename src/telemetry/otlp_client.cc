@@ -75,6 +75,7 @@ Result<std::unique_ptr<OtlpClient>> OtlpClient::make(const OtlpSpec& spec, const
   networks.insert(networks.end(), spec.networks.begin(), spec.networks.end());
   HttpClientOptions options;
   TM_TRY(options.rules, AddressRules::allowing(networks));
+  TM_TRY(options.plain_rules, AddressRules::within(networks));
   options.timeout = spec.timeout;
   options.connect_timeout = std::min(options.connect_timeout, spec.timeout);
   options.answer_bytes_max = answer_max;

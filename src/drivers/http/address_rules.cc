@@ -141,20 +141,30 @@ Result<AddressRules> AddressRules::allowing(const std::vector<std::string>& netw
   return rules;
 }
 
+Result<AddressRules> AddressRules::within(const std::vector<std::string>& networks) {
+  TM_TRY(AddressRules rules, allowing(networks));
+  rules.is_within_ = true;
+  return rules;
+}
+
 Status AddressRules::check(const IpAddress& address, const std::string& host) const {
   const auto what = special_use(address);
   const bool is_alone = is_metadata(address);
   const bool is_allowed =
-      !what || std::any_of(allowed_.begin(), allowed_.end(), [&](const IpNetwork& network) {
+      (!what && !is_within_) ||
+      std::any_of(allowed_.begin(), allowed_.end(), [&](const IpNetwork& network) {
         return network.has(address) &&
                (!is_alone || network.bits == (address.is_v4() ? bits_v4 : bits_v6));
       });
   if (is_allowed) return {};
   const std::string text = address.text();
-  return user_error("http.address_refused",
-                    (host == text ? text : host + " has the address " + text + ", which") + " is " +
-                        std::string(*what) + ": nothing is sent there",
-                    "if it is meant, allow the address, or its network, in the project");
+  return user_error(
+      "http.address_refused",
+      (host == text ? text : host + " has the address " + text + ", which") + " is " +
+          std::string(what.value_or("in none of the networks that plain http is for")) +
+          ": nothing is sent there",
+      what ? "if it is meant, allow the address, or its network, in the project"
+           : "give it an address of https, or allow the address, or its network, in the project");
 }
 
 }  // namespace tidemark

@@ -51,12 +51,15 @@ class AddressRules {
   // And those of these networks, as IpNetwork reads them. Where a cloud tells its machines their
   // credentials must be named itself: a network around it does not allow it.
   static Result<AddressRules> allowing(const std::vector<std::string>& networks);
+  // Those of these networks alone, in the same way: for what others may read on its way.
+  static Result<AddressRules> within(const std::vector<std::string>& networks);
 
   // User fault `http.address_refused`; `host` is the name that led to the address.
   Status check(const IpAddress& address, const std::string& host) const;
 
  private:
   std::vector<IpNetwork> allowed_;
+  bool is_within_ = false;
 };
 
 }  // namespace tidemark

@@ -110,6 +110,21 @@ TEST(AddressRulesTest, CredentialsOfACloudAreAllowedByNameAlone) {
   EXPECT_TRUE(check(*AddressRules::allowing({"169.254.169.254"}), "169.254.169.254").ok());
 }
 
+TEST(AddressRulesTest, WithinNetworksTheInternetIsRefusedToo) {
+  const auto rules = AddressRules::within({"10.1.0.0/16", "8.8.8.0/24", "169.254.0.0/16"});
+  ASSERT_TRUE(rules.ok());
+  for (const std::string text : {"10.1.0.1", "8.8.8.8", "169.254.169.253"})
+    EXPECT_TRUE(check(*rules, text).ok()) << text;
+  for (const std::string text :
+       {"1.1.1.1", "8.8.9.8", "2606:4700::1111", "10.2.0.1", "127.0.0.1", "169.254.169.254"}) {
+    const Status status = check(*rules, text);
+    ASSERT_FALSE(status.ok()) << text;
+    EXPECT_EQ("http.address_refused", status.error().code);
+  }
+  EXPECT_FALSE(check(*AddressRules::within({}), "8.8.8.8").ok());
+  EXPECT_EQ("http.bad_network", AddressRules::within({"here"}).error().code);
+}
+
 TEST(AddressRulesTest, RefusesNetworksThatAreNone) {
   for (const std::string text : {"", "10", "10.0.0.0/", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8x",
                                  "localhost", "::/129", "10.0.0.0/8/8", "0x7f.0.0.1"}) {

@@ -276,8 +276,10 @@ struct HttpClient::Impl {
     }
     if (found.empty())
       return target_error("http.cannot_resolve", "the host " + url.host + " has no address");
+    const bool is_plain = !url.is_https && options.plain_rules;
+    const AddressRules& rules = is_plain ? *options.plain_rules : options.rules;
     for (const IpAddress& address : found)
-      TM_CHECK(options.rules.check(address, url.host));
+      TM_CHECK(rules.check(address, url.host));
     return found;
   }
 

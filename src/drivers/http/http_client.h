@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ namespace tidemark {
 
 struct HttpClientOptions {
   AddressRules rules;
+  // For `http`, which others may read on its way; nothing: as for `https`.
+  std::optional<AddressRules> plain_rules = std::nullopt;
   std::filesystem::path ca_file;  // trusted alone; empty: what the system trusts
   std::chrono::milliseconds connect_timeout{10'000};  // of each address, with the handshake of TLS
   std::chrono::milliseconds timeout{30'000};          // in all, with redirects

@@ -153,6 +153,24 @@ TEST(HttpClientTest, OneRefusedAddressAmongOthersRefusesTheName) {
   EXPECT_TRUE(server.requests().empty());
 }
 
+// As where a project names networks for it: a name in the Internet is then none of them.
+TEST(HttpClientTest, PlainHttpHasRulesOfItsOwn) {
+  ScriptedServer server({ok("x")});
+  HttpClientOptions options = local();
+  options.plain_rules = AddressRules::within({"10.0.0.0/8"}).value();
+  options.resolve = [&](const std::string&) -> Result<std::vector<IpAddress>> {
+    return std::vector<IpAddress>{*IpAddress::parse("127.0.0.1")};
+  };
+  const std::string port = std::to_string(server.port());
+  EXPECT_EQ("http.address_refused", code(call(options, {.url = "http://a.test:" + port})));
+  EXPECT_EQ("http.address_refused", code(call(options, {.url = "http://127.0.0.1:" + port})));
+  // Nobody is there, but it is gone to.
+  EXPECT_EQ("http.cannot_connect", code(call(options, {.url = "https://a.test:1"})));
+  options.plain_rules = AddressRules::within({"127.0.0.1"}).value();
+  EXPECT_EQ("status 200", code(call(options, {.url = "http://a.test:" + port})));
+  EXPECT_EQ(1u, server.requests().size());
+}
+
 TEST(HttpClientTest, TriesEveryAddress) {
   ScriptedServer server({ok("x")});
   HttpClientOptions options;
