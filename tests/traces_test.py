@@ -187,7 +187,10 @@ class Traces(ServedApi):
             self.assertEqual("often", fires[0].attributes["tidemark.job"])
             told = self.metrics()
             self.assertGreaterEqual(told["tidemark_traces_sent_total"], 3)
-            self.assertFalse([series for series in told if "dropped" in series], told)
+            dropped = {series: runs for series, runs in told.items() if "dropped" in series}
+            self.assertEqual(4, len(dropped), "a series for each reason from the start: %s" % told)
+            self.assertFalse(any(dropped.values()), dropped)
+            self.assertEqual(0, told["tidemark_trace_spans_refused_total"])
 
     def test_runs_go_on_as_ever_with_a_collector_that_never_answers(self):
         def durations(answers):

@@ -44,6 +44,7 @@ Result<std::unique_ptr<TraceSender>> serve_traces(const ProjectSpec& project,
                                                   ServiceMetrics& metrics) {
   if (!project.telemetry) return std::unique_ptr<TraceSender>();
   TM_TRY(TraceSenderParts parts, trace_sender_parts(project, around, store));
+  metrics.sends_traces();
   parts.say = [](const std::string& text) {
     process_log().tell(LogLevel::warn, LogComponent::telemetry, text);
   };
