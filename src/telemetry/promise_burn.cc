@@ -86,29 +86,33 @@ void PromiseWatch::set_jobs(const Jobs& jobs) {
 
 void PromiseWatch::watch() {
   using std::chrono::nanoseconds;
+  nanoseconds rested{};
   nanoseconds next_look{};
   nanoseconds next_budgets{};
   std::unique_lock lock(mutex_);
   while (!stop_.requested()) {
     const nanoseconds now = clock_.monotonic();
-    if (!is_new_ && now < next_look) {
-      changed_.wait_for(lock, std::min<nanoseconds>(next_look - now, std::chrono::seconds(1)));
+    // Jobs may be edited often: it rests all the same.
+    const nanoseconds next = is_new_ ? rested : next_look;
+    if (now < next) {
+      changed_.wait_for(lock, std::min<nanoseconds>(next - now, std::chrono::seconds(1)));
       continue;
     }
-    const bool at_budgets = is_new_ || now >= next_budgets;
+    const bool at_budgets = now >= next_budgets;
     is_new_ = false;
     const Jobs jobs = jobs_;
     lock.unlock();
     tell_(look(jobs, at_budgets));
     lock.lock();
     const nanoseconds ended = clock_.monotonic();
+    rested = ended + rest_after(ended - now, nanoseconds(0));
     next_look = ended + rest_after(ended - now, looks_every);
     if (at_budgets) next_budgets = ended + rest_after(ended - now, looks_at_budgets_every);
   }
 }
 
 std::vector<PromiseNow> PromiseWatch::look(const Jobs& jobs, bool at_budgets) {
-  if (at_budgets) left_.clear();
+  if (at_budgets) budgets_.clear();
   std::vector<PromiseNow> found;
   for (const auto& job : jobs) {
     if (stop_.requested()) return found;
@@ -117,14 +121,17 @@ std::vector<PromiseNow> PromiseWatch::look(const Jobs& jobs, bool at_budgets) {
     // What cannot be read now is told no more; the next look may.
     if (!read.ok()) continue;
     std::vector<PromiseNow> promises = burn_of(*read, *job->slo, now);
-    if (at_budgets) {
+    const auto [known, is_new] = budgets_.try_emplace(job->name);
+    Budgets& budgets = known->second;
+    if (is_new || budgets.version != job->content_hash) {
       const auto week = job_in(*database_, job->name, before(now, budget_window), now);
       if (week.ok()) set_left(*week, *job->slo, now, promises);
+      budgets = {job->content_hash, {}};
+      for (const PromiseNow& promise : promises)
+        budgets.left[promise.what] = promise.left;
     }
     for (PromiseNow& promise : promises) {
-      auto& left = left_[{promise.job, promise.what}];
-      if (at_budgets) left = promise.left;
-      promise.left = left;
+      promise.left = budgets.left[promise.what];
       found.push_back(std::move(promise));
     }
   }

@@ -2,8 +2,8 @@
 // and what is left of the budget of seven days. docs/slo.md has the formulas.
 //
 // burn_of() and left_of() are pure. A PromiseWatch owns a thread that reads the store: about once a
-// minute for the short windows, four times an hour for the long one, and never for more than a
-// tenth of the time. Owned by who serves; set_jobs() from any thread.
+// minute for the short windows, four times an hour for the long one, sooner for jobs that are new,
+// and never for more than a tenth of the time. Owned by who serves; set_jobs() from any thread.
 #pragma once
 
 #include <chrono>
@@ -58,7 +58,8 @@ class PromiseWatch {
   PromiseWatch(const PromiseWatch&) = delete;
   PromiseWatch& operator=(const PromiseWatch&) = delete;
 
-  // Those that promise something are looked at from now on, 2,000 at most.
+  // Those that promise something are looked at from now on, 2,000 at most: soon, the long window of
+  // those that are new or another version alone.
   void set_jobs(const Jobs& jobs);
 
  private:
@@ -69,8 +70,12 @@ class PromiseWatch {
   const Clock& clock_;
   const Tell tell_;
   Cancel stop_;
-  // By its thread alone: what was found of the long window, by job and promise.
-  std::map<std::pair<JobName, std::string>, std::optional<double>> left_;
+  struct Budgets {
+    std::string version;                                // of the job
+    std::map<std::string, std::optional<double>> left;  // by promise
+  };
+  // By its thread alone: what was found of the long window.
+  std::map<JobName, Budgets> budgets_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.

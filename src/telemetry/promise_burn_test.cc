@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 namespace tidemark {
 namespace {
 
@@ -102,6 +105,80 @@ TEST(PromiseBurn, WhatIsLeftIsOfSevenDays) {
   auto found = burn_of(job, slo, now);
   set_left(job, slo, now, found);
   EXPECT_DOUBLE_EQ(found.front().left.value(), 0.5);
+}
+
+// A store with nothing in it, and whose every read takes a second of the clock.
+class SlowDatabase final : public SqlDatabase {
+ public:
+  SlowDatabase(ManualClock& clock, std::atomic<int>& reads) : clock_(clock), reads_(reads) {}
+  Status read(const Work&) override {
+    clock_.advance(std::chrono::seconds(1));
+    ++reads_;
+    return {};
+  }
+  Status write(const Work&, std::optional<std::chrono::milliseconds>) override { return {}; }
+  Status migrate(const Work&) override { return {}; }
+  std::string name() const override { return "slow"; }
+
+ private:
+  ManualClock& clock_;
+  std::atomic<int>& reads_;
+};
+
+class PromiseWatchTest : public ::testing::Test {
+ protected:
+  static std::shared_ptr<const JobSpec> job(const std::string& name, const std::string& version) {
+    auto made = std::make_shared<JobSpec>();
+    made->name = JobName(name);
+    made->content_hash = version;
+    made->slo.emplace().duration = minutes(10);
+    return made;
+  }
+  // As it is called; each time with what was read by then.
+  PromiseWatch::Tell tell() {
+    return [this](const auto&) { looked_at_ = reads_.load(); };
+  }
+  void wait_for_reads(int reads) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (looked_at_ != reads) {
+      ASSERT_LT(std::chrono::steady_clock::now(), until) << reads_ << " reads, not " << reads;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+
+  ManualClock clock_{now};
+  std::atomic<int> reads_{0};
+  std::atomic<int> looked_at_{-1};
+};
+
+TEST_F(PromiseWatchTest, WhoeverEditsJobsMakesItReadNoMoreThanATenthOfTheTime) {
+  PromiseWatch watch(std::make_unique<SlowDatabase>(clock_, reads_), clock_, tell());
+  watch.set_jobs({job("a", "1"), job("b", "1")});
+  wait_for_reads(4);  // of both the six hours and the seven days, in four seconds
+  for (int edits = 0; edits < 20; ++edits) {
+    watch.set_jobs({job("a", "1"), job("b", "1")});
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(reads_, 4);
+  clock_.advance(std::chrono::seconds(35));
+  watch.set_jobs({job("a", "1"), job("b", "1")});
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_EQ(reads_, 4) << "nine times four seconds";
+  clock_.advance(std::chrono::seconds(1));
+  watch.set_jobs({job("a", "1"), job("b", "1")});
+  wait_for_reads(6);  // sooner than after a minute, and nothing of the budgets
+}
+
+TEST_F(PromiseWatchTest, BudgetsAreReadOfJobsThatAreNew) {
+  PromiseWatch watch(std::make_unique<SlowDatabase>(clock_, reads_), clock_, tell());
+  watch.set_jobs({job("a", "1"), job("b", "1")});
+  wait_for_reads(4);
+  clock_.advance(std::chrono::seconds(40));
+  watch.set_jobs({job("a", "1"), job("b", "2"), job("c", "1")});
+  wait_for_reads(4 + 3 + 2);
+  clock_.advance(minutes(15));
+  watch.set_jobs({job("a", "1"), job("b", "2"), job("c", "1")});
+  wait_for_reads(9 + 6);
 }
 
 }  // namespace
