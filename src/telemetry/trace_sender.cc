@@ -76,6 +76,7 @@ void TraceSender::work() {
   while (wait_for_runs()) {
     Batch batch = take();
     if (batch.runs > 0 && !send(std::move(batch))) break;
+    if (failed_reads_ > 0 && !rest(std::nullopt, failed_reads_)) break;
   }
   const std::lock_guard lock(mutex_);
   is_over_ = true;
@@ -95,13 +96,28 @@ TraceSender::Batch TraceSender::take() {
   while (batch.runs < runs_of_batch_max && batch.spans.size() < spans_of_batch) {
     RunId run;
     {
+      // Each may wait for the store as long as that takes: who leaves waits for one of them.
       const std::lock_guard lock(mutex_);
-      if (waiting_.empty()) break;
+      if (stopped_ || waiting_.empty()) break;
       run = waiting_.front();
       waiting_.pop_front();
     }
-    const auto traced = read(run);
-    if (!traced) continue;
+    auto traced = parts_.run_of(run);
+    if (!traced.ok() && traced.error().retry != Retry::never) {
+      put_back(run);
+      ++failed_reads_;
+      complain("traces wait, as runs cannot be read: " + traced.error().describe());
+      break;
+    }
+    failed_reads_ = 0;
+    std::optional<TraceParent> parent = take_parent(run);
+    if (!traced.ok() || !traced->history.run.ended_at) {
+      parts_.dropped("unreadable", 1);
+      complain("the trace of the run " + run.get() +
+               " is left out: " + (traced.ok() ? "it has no end" : traced.error().describe()));
+      continue;
+    }
+    traced->parent = std::move(parent);
     JsonArray spans = spans_of(*traced);
     std::move(spans.begin(), spans.end(), std::back_inserter(batch.spans));
     ++batch.runs;
@@ -109,22 +125,26 @@ TraceSender::Batch TraceSender::take() {
   return batch;
 }
 
-std::optional<TracedRun> TraceSender::read(const RunId& run) {
-  auto traced = parts_.run_of(run);
-  std::optional<TraceParent> parent;
+// As the oldest that waits, which it was.
+void TraceSender::put_back(const RunId& run) {
   {
     const std::lock_guard lock(mutex_);
-    if (const auto found = parents_.find(run); found != parents_.end()) {
-      parent = found->second;
-      parents_.erase(found);
+    if (waiting_.size() < options_.waiting_max) {
+      waiting_.push_front(run);
+      return;
     }
+    parents_.erase(run);
   }
-  if (!traced.ok() || !traced->history.run.ended_at) {
-    parts_.dropped("unreadable", 1);
-    return std::nullopt;
-  }
-  traced->parent = std::move(parent);
-  return std::move(traced).value();
+  parts_.dropped("full", 1);
+}
+
+std::optional<TraceParent> TraceSender::take_parent(const RunId& run) {
+  const std::lock_guard lock(mutex_);
+  const auto found = parents_.find(run);
+  if (found == parents_.end()) return std::nullopt;
+  std::optional<TraceParent> parent = std::move(found->second);
+  parents_.erase(found);
+  return parent;
 }
 
 // False: it was not sent, and nothing is sent any more.
@@ -150,7 +170,7 @@ bool TraceSender::send(Batch batch) {
         break;
     }
     if (!stop_.requested()) complain("traces are not taken: " + answer.why);
-    if (rest(answer, attempts)) continue;
+    if (rest(answer.after, attempts)) continue;
     const std::lock_guard lock(mutex_);
     unsent_ = batch.runs;
     return false;
@@ -159,17 +179,17 @@ bool TraceSender::send(Batch batch) {
 
 // Until it is time for another try; false: there is none. Who leaves tries once more at once, and
 // then only where the collector says that it will be in time.
-bool TraceSender::rest(const OtlpAnswer& answer, int attempts) {
+bool TraceSender::rest(std::optional<milliseconds> after, int attempts) {
   const milliseconds longest = std::min(
       options_.again_max, options_.again_min * (1 << std::min(attempts - 1, doublings_max)));
   // Servers that failed together do not come back together.
   const auto half = static_cast<std::uint64_t>(longest.count()) / 2;
   const milliseconds own(static_cast<std::int64_t>(half + parts_.randomness.next() % (half + 1)));
-  const milliseconds pause = std::max(own, answer.after.value_or(milliseconds(0)));
+  const milliseconds pause = std::max(own, after.value_or(milliseconds(0)));
   std::unique_lock lock(mutex_);
   const bool was_draining = draining_;
   const auto until = std::chrono::steady_clock::now() + pause;
-  if (was_draining && (!answer.after || until >= drained_by_)) return false;
+  if (was_draining && (!after || until >= drained_by_)) return false;
   changed_.wait_until(lock, until, [&] { return stopped_ || draining_ != was_draining; });
   return !stopped_;
 }

@@ -2,8 +2,9 @@
 //
 // A run is noted by its id, and read from the store when its turn comes: who runs waits for
 // nothing, and what waits is small. The newest 1,000 runs wait at most; older ones are dropped
-// then. What the collector may take later is sent again, later and later; what it refuses is
-// dropped. Owned by who serves or runs; what it borrows outlives it. Any thread.
+// then. What cannot be read now waits as well. What the collector may take later is sent again,
+// later and later; what it refuses is dropped. Owned by who serves or runs; what it borrows
+// outlives it. Any thread.
 #pragma once
 
 #include <chrono>
@@ -14,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -72,15 +74,18 @@ class TraceSender final : public RunObserver {
   void work();
   bool wait_for_runs();
   Batch take();
-  std::optional<TracedRun> read(const RunId& run);
+  void put_back(const RunId& run);
+  std::optional<TraceParent> take_parent(const RunId& run);
   bool send(Batch batch);
-  bool rest(const OtlpAnswer& answer, int attempts);
+  bool rest(std::optional<std::chrono::milliseconds> after, int attempts);
   void complain(const std::string& text);
 
   const TraceSenderParts parts_;
   const TraceSenderOptions options_;
   Cancel stop_;
-  bool fails_ = false;  // of the sender's thread: that was said
+  // Of the sender's thread: that it fails was said; how often the store did not answer by now.
+  bool fails_ = false;
+  int failed_reads_ = 0;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_.

@@ -34,7 +34,11 @@ class TraceSenderTest : public ::testing::Test {
     answers_ = std::move(answers);
     TraceSenderParts parts{{},
                            randomness_,
-                           [](const RunId& run) -> Result<TracedRun> {
+                           [this](const RunId& run) -> Result<TracedRun> {
+                             ++reads_;
+                             std::this_thread::sleep_for(reading_takes_);
+                             if (store_is_away_)
+                               return internal_error("store.lost", "no answer", Retry::reconnect);
                              if (run.get() == "gone")
                                return user_error("run.unknown", "there is no such run");
                              TracedRun traced;
@@ -102,6 +106,9 @@ class TraceSenderTest : public ::testing::Test {
   std::atomic<std::int64_t> sent_{0};
   std::atomic<std::int64_t> spans_refused_{0};
   std::atomic<bool> hangs_{false};
+  std::atomic<bool> store_is_away_{false};
+  std::atomic<int> reads_{0};
+  milliseconds reading_takes_{0};
 };
 
 TEST_F(TraceSenderTest, RunsThatEndTogetherAreSentTogether) {
@@ -114,7 +121,7 @@ TEST_F(TraceSenderTest, RunsThatEndTogetherAreSentTogether) {
     EXPECT_THAT(documents_[0], HasSubstr(trace_id_of(RunId(run))));
   EXPECT_EQ(sent_, 3);
   EXPECT_THAT(dropped_, ElementsAre(Pair("unreadable", 1)));
-  EXPECT_THAT(said_, IsEmpty());
+  EXPECT_THAT(said_, ElementsAre("the trace of the run gone is left out: there is no such run"));
 }
 
 TEST_F(TraceSenderTest, WhatIsNotTakenIsSentAgainAndThatIsSaidOnce) {
@@ -211,6 +218,71 @@ TEST_F(TraceSenderTest, TheParentOfARunGoesWithIt) {
   EXPECT_EQ(sender->drain(seconds(30)), 0);
   EXPECT_THAT(documents_.at(0), HasSubstr("\"traceId\":\"" + trace));
   EXPECT_THAT(documents_.at(0), HasSubstr(trace_id_of(RunId("r2"))));
+}
+
+// As while another server of the store takes over.
+TEST_F(TraceSenderTest, WhatCannotBeReadNowWaits) {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  store_is_away_ = true;
+  const auto sender = make({taken()}, milliseconds(0));
+  sender->set_parent(RunId("r1"), *TraceParent::parse("00-" + trace + "-00f067aa0ba902b7-01"));
+  end(*sender, "r1");
+  end(*sender, "r2");
+  wait_for([&] { return reads_ >= 3; });
+  EXPECT_EQ(requests(), 0u);
+  store_is_away_ = false;
+  wait_for([&] { return sent_ == 2; });
+  EXPECT_EQ(sender->drain(seconds(30)), 0);
+  EXPECT_THAT(documents_.at(0), HasSubstr("\"traceId\":\"" + trace)) << "its parent waited with it";
+  EXPECT_THAT(dropped_, IsEmpty());
+  EXPECT_THAT(said_, ElementsAre("traces wait, as runs cannot be read: no answer"));
+}
+
+TEST_F(TraceSenderTest, OfTooManyThatCannotBeReadTheOldestAreDropped) {
+  store_is_away_ = true;
+  const auto sender = make({taken()}, milliseconds(0), 2);
+  for (const char* run : {"r1", "r2", "r3"})
+    end(*sender, run);
+  wait_for([&, before = reads_.load()] { return reads_ >= before + 2; });
+  store_is_away_ = false;
+  wait_for([&] { return sent_ == 2; });
+  EXPECT_EQ(sender->drain(seconds(30)), 0);
+  EXPECT_THAT(dropped_, ElementsAre(Pair("full", 1)));
+}
+
+TEST_F(TraceSenderTest, WhoLeavesReadsNoMoreWhenItsTimeIsOver) {
+  reading_takes_ = milliseconds(100);
+  const auto sender = make({busy()}, seconds(60));
+  for (int run = 0; run < 50; ++run)
+    end(*sender, "r" + std::to_string(run));
+  EXPECT_EQ(sender->drain(milliseconds(50)), 50);
+  EXPECT_LT(reads_, 10);
+}
+
+TEST_F(TraceSenderTest, WhoLeavesWhileTheStoreIsAwaySaysWhy) {
+  store_is_away_ = true;
+  const auto sender = make({taken()}, seconds(60));
+  for (const char* run : {"r1", "r2"})
+    end(*sender, run);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(sender->drain(seconds(60)), 2);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(20));
+  EXPECT_THAT(said_, ElementsAre("traces wait, as runs cannot be read: no answer"));
+  EXPECT_THAT(dropped_, ElementsAre(Pair("stopped", 2)));
+}
+
+TEST(OtlpClientTest, PlainHttpGoesToNoPlaceThatIsNotNamed) {
+  const SystemClock clock;
+  OtlpSpec spec;
+  spec.endpoint = "http://192.0.1.1:4318";
+  spec.networks = {"10.0.0.0/8"};
+  spec.timeout = seconds(1);
+  const auto client = OtlpClient::make(spec, clock);
+  ASSERT_TRUE(client.ok());
+  const Cancel cancel;
+  const OtlpAnswer answer = (*client)->post("{}", cancel);
+  EXPECT_EQ(answer.kind, OtlpAnswer::Kind::again);
+  EXPECT_THAT(answer.why, HasSubstr("in none of the networks that plain http is for"));
 }
 
 TEST(OtlpAnswers, StatusesMeanWhatTheStandardSays) {
