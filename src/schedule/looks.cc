@@ -27,11 +27,11 @@ Looks::~Looks() {
     thread.join();
 }
 
-void Looks::ask(const WhenSpec& when, std::vector<SeenChange> known) {
+void Looks::ask(const WhenSpec& when, std::vector<SeenChange> known, UtcMicros at) {
   const std::string& connection = when.connection.value;
   {
     const std::lock_guard lock(mutex_);
-    questions_[connection].push_back({when, std::move(known)});
+    questions_[connection].push_back({when, std::move(known), at});
     changed_.notify_all();
   }
   if (!threads_.contains(connection))
@@ -55,7 +55,8 @@ void Looks::work(const std::string& connection) {
     std::string watched = to_text(question.when);
     auto sign = ask_(question.when, newest_sign(watched, question.known), stop_);
     lock.lock();
-    answers_.push_back({std::move(watched), std::move(sign), std::move(question.known)});
+    answers_.push_back(
+        {std::move(watched), std::move(sign), std::move(question.known), question.at});
   }
 }
 

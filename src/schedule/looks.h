@@ -30,6 +30,7 @@ class Looks {
     std::string watched;
     Result<std::string> sign;
     std::vector<SeenChange> known;  // as it was asked with
+    UtcMicros asked_at;             // by the clock of `known`
   };
 
   explicit Looks(Ask ask) : ask_(std::move(ask)) {}
@@ -39,7 +40,7 @@ class Looks {
 
   // `known`: what the jobs that watch it knew before it was asked. An answer is news only to those
   // that know no more since: another server may have seen what is newer than the answer.
-  void ask(const WhenSpec& when, std::vector<SeenChange> known);
+  void ask(const WhenSpec& when, std::vector<SeenChange> known, UtcMicros at);
   // Those that came since it was asked last.
   std::vector<Answer> take();
 
@@ -47,6 +48,7 @@ class Looks {
   struct Question {
     WhenSpec when;
     std::vector<SeenChange> known;
+    UtcMicros at;
   };
   void work(const std::string& connection);
 

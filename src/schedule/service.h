@@ -220,7 +220,8 @@ class Service {
   Status watch();
   Status ask(const Look& look);
   Status answered(Looks::Answer answer);
-  Status follow_change(const JobSpec& job, const SeenChange* known, const std::string& sign);
+  Status follow_change(const JobSpec& job, const SeenChange* known, const std::string& sign,
+                       UtcMicros asked_at);
   bool enter(FireRecord fire);
   // Of several servers; see service_sharing.cc.
   ServerRecord self(bool leaves) const;

@@ -18,6 +18,18 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
+// Of this machine, and ahead of its time of day.
+class AheadClock final : public Clock {
+ public:
+  UtcMicros now_utc() const override { return UtcMicros(clock_.now_utc().get() + ahead_us); }
+  std::chrono::nanoseconds monotonic() const override { return clock_.monotonic(); }
+  void sleep(milliseconds duration) const override { clock_.sleep(duration); }
+  std::atomic<std::int64_t> ahead_us = 0;
+
+ private:
+  SystemClock clock_;
+};
+
 class ServiceHoldsTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -68,7 +80,7 @@ class ServiceHoldsTest : public ::testing::Test {
             [](const ServiceNote&) {}};
   }
 
-  SystemClock clock_;
+  AheadClock clock_;
   SeededRandomness randomness_{7};
   std::atomic<bool> away_ = false;
   fs::path dir_;
@@ -281,6 +293,35 @@ TEST_F(ServiceHoldsTest, AnAnswerOlderThanWhatAnotherServerHasSeenIsNoChange) {
   EXPECT_GT(looks, 1);
   EXPECT_EQ(runs_["watches"], 0);
   EXPECT_EQ(store_->seen_changes({watches->name})->front().sign, "newer");
+}
+
+// However long the look takes: whoever waits for an answer has not been away.
+TEST_F(ServiceHoldsTest, ALateAnswerMissesNoChange) {
+  runs_["watches"] = 0;
+  const auto watches = job("watches");
+  watches->schedule.every.reset();
+  watches->schedule.missed = Missed::skip;
+  WhenSpec when;
+  when.connection.value = "shop";
+  when.check = milliseconds(100);
+  watches->schedule.when = when;
+  const SeenChange old{watches->name, to_text(when), "old", {}};
+  ASSERT_TRUE(*store_->note_change(old, std::nullopt));
+  std::atomic<int> looks{0};
+  ServiceParts with = parts();
+  with.change_sign = [&](const WhenSpec&, const std::string&, Cancel&) -> Result<std::string> {
+    if (looks++ == 0) {
+      clock_.ahead_us += std::chrono::microseconds(std::chrono::minutes(10)).count();
+      EXPECT_TRUE(*store_->note_change(old, old)) << "as another server, which looks too";
+    }
+    return std::string("old new");
+  };
+  Service service(with, options_);
+  ASSERT_TRUE(service.set_jobs({watches}).ok());
+  serve_for(service, milliseconds(1500));
+  EXPECT_GT(looks, 1);
+  EXPECT_EQ(runs_["watches"], 1);
+  EXPECT_EQ(store_->seen_changes({watches->name})->front().sign, "old new");
 }
 
 }  // namespace

@@ -80,12 +80,14 @@ Status Service::watch() {
 }
 
 Status Service::ask(const Look& look) {
+  // Before, so that nobody counts as away for what the store takes to answer.
+  const UtcMicros at = time();
   TM_TRY(std::vector<SeenChange> known, parts_.store.seen_changes(look.jobs));
   if (look.when.kind == Watched::dataset) {
     TM_TRY(std::string loads, parts_.store.loads_of(look.when.loaded_by));
-    return answered({to_text(look.when), std::move(loads), std::move(known)});
+    return answered({to_text(look.when), std::move(loads), std::move(known), at});
   }
-  looks_.ask(look.when, std::move(known));
+  looks_.ask(look.when, std::move(known), at);
   return {};
 }
 
@@ -123,15 +125,15 @@ Status Service::answered(Looks::Answer answer) {
   if (!answer.sign.ok() && !untold) return {};
   for (const auto& job : jobs) {
     if (untold) sign = untold_sign(*job->schedule.when, time());
-    TM_CHECK(follow_change(*job, find(answer.known, job->name), sign));
+    TM_CHECK(follow_change(*job, find(answer.known, job->name), sign, answer.asked_at));
   }
   return {};
 }
 
-Status Service::follow_change(const JobSpec& job, const SeenChange* known,
-                              const std::string& sign) {
+Status Service::follow_change(const JobSpec& job, const SeenChange* known, const std::string& sign,
+                              UtcMicros asked_at) {
   const UtcMicros at = time();
-  if (known != nullptr && Watches::says_that_it_looks(job, *known, at)) {
+  if (known != nullptr && Watches::says_that_it_looks(job, *known, asked_at, at)) {
     TM_TRY([[maybe_unused]] const bool noted,
            parts_.store.note_change({known->job, known->watched, known->sign, at}, *known));
   }
@@ -142,7 +144,7 @@ Status Service::follow_change(const JobSpec& job, const SeenChange* known,
   std::optional<FireOffer> offer;
   {
     const std::lock_guard lock(mutex_);
-    switch (watches_.follow(job, before, sign, at, parts_.clock.monotonic())) {
+    switch (watches_.follow(job, before, sign, asked_at, parts_.clock.monotonic())) {
       case Follow::nothing:
         return {};
       case Follow::note:

@@ -140,19 +140,20 @@ std::vector<JobName> Watches::jobs_of(const std::string& watched) const {
   return found == things_.end() ? std::vector<JobName>() : found->second.look.jobs;
 }
 
-bool Watches::says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros at) {
+bool Watches::says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros asked_at,
+                                 UtcMicros at) {
   const ScheduleSpec& schedule = job.schedule;
-  const milliseconds away = between(known.seen_at, at);
   return schedule.missed == Missed::skip && known.watched == to_text(*schedule.when) &&
-         away > says_every && away <= away_after + 2 * schedule.when->check;
+         between(known.seen_at, at) > says_every &&
+         between(known.seen_at, asked_at) <= away_after + 2 * schedule.when->check;
 }
 
 Follow Watches::follow(const JobSpec& job, const std::optional<SeenChange>& known,
-                       const std::string& sign, UtcMicros at, Nanos now) const {
+                       const std::string& sign, UtcMicros asked_at, Nanos now) const {
   const ScheduleSpec& schedule = job.schedule;
   const std::string watched = to_text(*schedule.when);
   const bool is_known = known && known->watched == watched;
-  const milliseconds away = is_known ? between(known->seen_at, at) : milliseconds(0);
+  const milliseconds away = is_known ? between(known->seen_at, asked_at) : milliseconds(0);
   const bool skips = schedule.missed == Missed::skip;
   const bool was_gone = skips && away > away_after + 2 * schedule.when->check;
   if (is_known && known->sign == sign) return was_gone ? Follow::note : Follow::nothing;

@@ -64,12 +64,14 @@ class Watches {
   std::vector<JobName> jobs_of(const std::string& watched) const;
 
   // Whether it is time to store that somebody looks, so that what comes is not missed, though it
-  // may not be followed yet.
-  static bool says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros at);
-  // What becomes of it for one of its jobs, that knows `known` and has been looked at at `at` by
+  // may not be followed yet. Asked at `asked_at`, with `known` of then, and answered at `at`, by
   // the clock that `known` has.
+  static bool says_that_it_looks(const JobSpec& job, const SeenChange& known, UtcMicros asked_at,
+                                 UtcMicros at);
+  // What becomes of it for one of its jobs, that knew `known` when it was asked, at `asked_at` by
+  // the clock that `known` has: however late the answer comes, who asks is there.
   Follow follow(const JobSpec& job, const std::optional<SeenChange>& known, const std::string& sign,
-                UtcMicros at, Nanos now) const;
+                UtcMicros asked_at, Nanos now) const;
 
  private:
   struct Thing {

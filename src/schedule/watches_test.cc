@@ -98,15 +98,18 @@ TEST(Watches, WhatWasMissedIsSkippedWhereTheJobSaysSo) {
 // Whoever looks says so, also while it may not follow what it sees, so that it is not missed.
 TEST(Watches, WhoLooksSaysSoBeforeItCountsAsAway) {
   const auto job = a_job("a");
-  const auto says = [&](const std::string& time) {
-    return Watches::says_that_it_looks(*job, known(*job, "x"), at("2026-12-24T" + time));
+  const auto asked = [&](const std::string& asked, const std::string& answered) {
+    return Watches::says_that_it_looks(*job, known(*job, "x"), at("2026-12-24T" + asked),
+                                       at("2026-12-24T" + answered));
   };
+  const auto says = [&](const std::string& time) { return asked(time, time); };
   EXPECT_FALSE(says("12:00:30")) << "what it missed is followed in any case";
   job->schedule.missed = Missed::skip;
   EXPECT_FALSE(says("12:00:20"));
   EXPECT_TRUE(says("12:00:21"));
   EXPECT_TRUE(says("12:01:20"));
   EXPECT_FALSE(says("12:01:21")) << "it was away";
+  EXPECT_TRUE(asked("12:00:10", "12:30:00")) << "it was there all the time";
 }
 
 TEST(Watches, ATableIsQuietWhateverElseItsServerDoes) {
