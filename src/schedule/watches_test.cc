@@ -98,9 +98,9 @@ TEST(Watches, WhatWasMissedIsSkippedWhereTheJobSaysSo) {
 // Whoever looks says so, also while it may not follow what it sees, so that it is not missed.
 TEST(Watches, WhoLooksSaysSoBeforeItCountsAsAway) {
   const auto job = a_job("a");
-  const auto asked = [&](const std::string& asked, const std::string& answered) {
-    return Watches::says_that_it_looks(*job, known(*job, "x"), at("2026-12-24T" + asked),
-                                       at("2026-12-24T" + answered));
+  const auto asked = [&](const std::string& from, const std::string& until) {
+    return Watches::says_that_it_looks(*job, known(*job, "x"), at("2026-12-24T" + from),
+                                       at("2026-12-24T" + until));
   };
   const auto says = [&](const std::string& time) { return asked(time, time); };
   EXPECT_FALSE(says("12:00:30")) << "what it missed is followed in any case";
