@@ -126,7 +126,13 @@ class Serve(Served):
         self.assertLessEqual({"cli", "run", "schedule", "sqlite", "duckdb"}, {line["component"] for line in lines})
         fault = next(line for line in lines if "bad.yaml" in line["msg"])
         self.assertEqual("warn", fault["level"])
-        self.assertTrue(any("\x1b" in line["msg"] or "sh" in line["msg"] for line in lines))
+        # The name is told whole, with nothing of it that ends the line or that a terminal obeys.
+        named = [line for line in self.lines if "bad.yaml" in line and "unknown connection" in line]
+        self.assertTrue(named)
+        for line in named:
+            self.assertIn("`sh\\no\\u001bp`", line)
+            self.assertIn("`sh\no\x1bp`", json.loads(line)["msg"])
+            self.assertNotIn("\x1b", line)
         steps = [line for line in lines if line["component"] == "run"]
         self.assertTrue(all(line["job"] == "a" and line["run"] for line in steps))
 

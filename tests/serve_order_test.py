@@ -60,17 +60,17 @@ class RefusingVault(VaultServer):
 
 
 class Serving:
-    """One service; its lines as they come."""
+    """One service; its lines as they come, of the log and of its fires."""
 
     def __init__(self, project):
-        self.process = project.start("serve")
+        self.process = project.start("serve", stderr=subprocess.STDOUT)
         self.lines = []
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
 
     def read(self):
         for line in self.process.stdout:
-            self.lines.append(line.decode())
+            self.lines.append(line.decode(errors="replace"))
 
     def place(self):
         """Where it listens, when it serves."""
@@ -80,15 +80,13 @@ class Serving:
         return None
 
     def end(self, how=signal.SIGTERM):
-        """How it ended, and its words about that."""
+        """How it ended, and all that it said."""
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(how)
         code = self.process.wait(timeout=START_SECONDS)
         self.reader.join()
-        err = self.process.stderr.read().decode(errors="replace")
         self.process.stdout.close()
-        self.process.stderr.close()
-        return code, err
+        return code, "".join(self.lines)
 
 
 class Order(unittest.TestCase):
