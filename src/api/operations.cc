@@ -163,8 +163,24 @@ void Operations::settle(Kept& one, const CommandEnd& end) {
   } else {
     operation.error = document.error();
   }
+  // Before anybody sees that it ended: then it may be forgotten.
+  if (operation.state == OperationState::failed) tell(operation);
   --running_;
   changed_.notify_all();
+}
+
+// Whoever began it may not look again, and nobody tries it again.
+void Operations::tell(const Operation& operation) {
+  const LogScope scope(
+      {operation.run ? operation.run->get() : std::string(), operation.job, operation.request});
+  const std::string what =
+      operation.what + (operation.on.empty() ? std::string() : " " + operation.on);
+  const LogFields fields{{"exit_code", operation.exit_code.value_or(0)}};
+  if (operation.error) {
+    log_.tell_error(LogLevel::error, LogComponent::api, what, *operation.error, fields);
+  } else {
+    log_.tell(LogLevel::error, LogComponent::api, what + " failed", fields);
+  }
 }
 
 // Those that ended, their time over or too many of them, the oldest first.

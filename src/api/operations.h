@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "drivers/json/json.h"
 #include "env/clock.h"
+#include "observe/log.h"
 
 namespace tidemark {
 
@@ -66,7 +67,7 @@ class Operations {
   static constexpr std::size_t kept_max = 1'000;
   static constexpr std::chrono::hours kept_for{1};
 
-  explicit Operations(const Clock& clock) : clock_(clock) {}
+  explicit Operations(const Clock& clock, Log& log = process_log()) : clock_(clock), log_(log) {}
   // As stop(0).
   ~Operations();
   Operations(const Operations&) = delete;
@@ -107,12 +108,14 @@ class Operations {
     bool is_late = false;
   };
   void settle(Kept& kept, const CommandEnd& end);
+  void tell(const Operation& operation);
   void forget_old();
   void watch();
   Kept* kept(const std::string& id);
   bool takes_none() const { return runner_ == nullptr || leaves_->requested(); }
 
   const Clock& clock_;
+  Log& log_;
   std::mutex mutex_;
   std::condition_variable changed_;
   // Guarded by mutex_. Lists, since what is in them stays where it is.

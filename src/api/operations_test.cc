@@ -50,7 +50,9 @@ class OperationsTest : public testing::Test {
   Cancel leaves_;
   std::atomic<int> begun_ = 0;
   std::atomic<bool> let_go_ = false;
-  Operations operations_{clock_};
+  std::vector<std::string> said_;
+  Log log_{[this](std::string_view line) { said_.emplace_back(line); }, [] { return 0; }};
+  Operations operations_{clock_, log_};
 };
 
 TEST_F(OperationsTest, WhatCameOfItIsKept) {
@@ -77,6 +79,26 @@ TEST_F(OperationsTest, WhatCameOfItIsKept) {
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0].id, "b");
   EXPECT_FALSE(operations_.find("c"));
+}
+
+TEST_F(OperationsTest, OneThatFailedIsAnErrorOfTheLog) {
+  log_.set_up({LogLevel::error, {}, {}});
+  ASSERT_TRUE(begin("a", {"end", "0", "{}"}).ok());
+  ended("a");
+  ASSERT_TRUE(
+      begin("b", {"end", "1", R"({"error": {"code": "source.gone", "message": "gone"}})"}).ok());
+  ended("b");
+  ASSERT_TRUE(begin("c", {"end", "1", R"({"differ": 3})"}).ok());
+  ended("c");
+  ASSERT_TRUE(begin("d", {"hold"}).ok());
+  ASSERT_TRUE(operations_.cancel("d").ok());
+  ended("d");
+  ASSERT_EQ(said_.size(), 2U) << "one that was cancelled has not failed";
+  EXPECT_NE(said_[0].find(" error api  start_run: gone  run=b  request=request  exit_code=1  "
+                          "code=source.gone"),
+            std::string::npos)
+      << said_[0];
+  EXPECT_NE(said_[1].find("start_run failed  run=c"), std::string::npos) << said_[1];
 }
 
 TEST_F(OperationsTest, OneThatGoesOnCanBeCancelled) {

@@ -364,9 +364,16 @@ Status Api::note(const Done& done, const HttpRequest& raw, const std::string& id
   deed.on = done.on;
   deed.status = status;
   deed.is_refusal = is_refused;
-  parts_.log.tell(LogLevel::info, LogComponent::api,
-                  deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " + deed.name,
-                  {{"request", id}, {"status", status}});
+  // Each deed of a request is told. A refusal is one of its token and route, so that who asks
+  // again and again is counted: there the request is a field (see Log::tell).
+  if (is_refused) {
+    parts_.log.tell(LogLevel::info, LogComponent::api, deed.what + " refused to " + deed.name,
+                    {{"request", id}, {"status", status}, {"on", deed.on}});
+  } else {
+    parts_.log.tell(LogLevel::info, LogComponent::api,
+                    deed.what + (deed.on.empty() ? "" : " " + deed.on) + " by " + deed.name,
+                    {{"status", status}});
+  }
   Status noted = parts_.access.note(deed);
   if (noted.ok()) return {};
   return std::move(noted).error().with_context("keeping the audit log of request " + id);

@@ -345,6 +345,24 @@ TEST_F(ApiTest, EachRequestIsALineOfTheLogWithoutItsToken) {
   EXPECT_EQ(all.find(request.headers.front().value), std::string::npos);
 }
 
+TEST_F(ApiTest, DeedsAreToldAndRefusalsCountedByTokenAndRoute) {
+  log_.set_up({LogLevel::info, {}, LogFormat::text});
+  for (int i = 0; i < 20; ++i) {
+    HttpRequest refused = asking("GET", "/v1/count", "viewer:orders");
+    refused.headers.push_back({"x-request-id", "r" + std::to_string(i)});
+    EXPECT_EQ(ask(refused).status, 403);
+    EXPECT_EQ(ask(asking("POST", "/v1/jobs/orders/runs", "operator")).status, 202);
+  }
+  int told = 0;
+  int done = 0;
+  for (const std::string& line : said_) {
+    if (line.find("count refused to somebody  request=r") != std::string::npos) ++told;
+    if (line.find("run.start orders by somebody  request=") != std::string::npos) ++done;
+  }
+  EXPECT_EQ(told, Log::same_told_max);
+  EXPECT_EQ(done, 20);
+}
+
 TEST_F(ApiTest, AProxySaysWhoseARequestIs) {
   HttpRequest request = asking("POST", "/v1/jobs/orders/runs", "operator");
   request.headers.push_back({"x-forwarded-for", "198.51.100.7"});

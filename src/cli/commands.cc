@@ -145,6 +145,7 @@ int run(const Call& call) {
                                                               : JsonValue(documents));
     return worst;
   }();
+  if (call.around.owner == nullptr) process_log().finish();
   return outcome.ok() ? *outcome : fail(call, outcome.error());
 }
 

@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "base/units.h"
+#include "observe/log.h"
 
 namespace tidemark {
 
@@ -12,8 +13,8 @@ constexpr std::string_view clears_line = "\r\x1b[2K";
 
 ProgressStyle style_of(const Call& call) {
   if (call.line.quiet || call.line.json) return ProgressStyle::quiet;
-  // Lines of the log would stand in the one that is drawn over.
-  const bool has_log = call.line.log.level || !call.line.log.levels.empty();
+  // Lines of the log would stand in the one that is drawn over. A service's are on its own stderr.
+  const bool has_log = call.around.owner == nullptr && process_log().tells(LogLevel::debug);
   return call.output.is_live() && !has_log ? ProgressStyle::live : ProgressStyle::lines;
 }
 

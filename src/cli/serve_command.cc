@@ -263,15 +263,10 @@ class Served {
                    return status_of_service(Call{line, beside, cancel, output}, service, progress_);
                  return run_command(line, beside, cancel, output);
                }));
-    const ServedParts served_parts{call_.line,
-                                   around,
-                                   *workspace_,
-                                   service,
-                                   progress_,
-                                   metrics_,
-                                   stop_,
-                                   [&](std::int64_t edit) { return wait_for_look(edit); },
-                                   traces_.get()};
+    const ServedParts served_parts{
+        call_.line,   around,   *workspace_, service,
+        progress_,    metrics_, stop_,       [&](std::int64_t edit) { return wait_for_look(edit); },
+        traces_.get()};
     TM_TRY(api_, ServedApi::start(served_parts, memory_, jobs));
     rules_->start(service, *workspace_, jobs);
     say(LogLevel::info, fmt::format("serving {} jobs of {}{}", jobs.size(), project.root.string(),
@@ -525,13 +520,17 @@ int serve(const Call& call) {
       continue;
     }
     const bool is_over = again.error().code == "store.newer";  // a later Tidemark has the store
-    if (!served || is_over || call.cancel.requested()) return fail(call, again.error());
+    if (!served || is_over || call.cancel.requested()) {
+      process_log().finish();
+      return fail(call, again.error());
+    }
     // New settings that cannot be served yet: another command has the project, a file has a fault.
     process_log().tell_error(LogLevel::warn, LogComponent::cli, "waiting with the new settings",
                              again.error());
     for (int tenth = 0; tenth < 20 && !call.cancel.requested(); ++tenth)
       call.around.clock.sleep(std::chrono::milliseconds(100));
   }
+  process_log().finish();
   say(LogLevel::info, "stopped");
   return exit_done;
 }

@@ -1,11 +1,13 @@
 #include "observe/log.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <string>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -20,13 +22,37 @@ constexpr auto off = static_cast<LogLevel>(static_cast<int>(LogLevel::error) + 1
 
 thread_local LogContext context_of_thread;
 
-void write_to_stderr(std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) return;
-    line.remove_prefix(static_cast<std::size_t>(written));
+// A stderr that does not block is waited for so long in all, for a line; once, until it takes
+// something again.
+constexpr std::chrono::milliseconds stderr_patience{200};
+
+// Whether all of it was written; what was is taken from it.
+bool write_whole(std::string_view& text, std::chrono::milliseconds patience) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+    if (written > 0 || (written < 0 && errno == EINTR)) continue;
+    if (written == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return false;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        until - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    pollfd writable{STDERR_FILENO, POLLOUT, 0};
+    ::poll(&writable, 1, static_cast<int>(left.count()));
   }
+  return true;
+}
+
+// One line at a time, as the Log calls it.
+void write_to_stderr(std::string_view line) {
+  // Half of a line stands there, and the next is not to be glued to it.
+  static bool is_torn = false;
+  static bool is_stuck = false;
+  const auto patience = is_stuck ? std::chrono::milliseconds(0) : stderr_patience;
+  std::string_view end = is_torn ? "\n" : "";
+  const std::size_t size = line.size();
+  is_stuck = !write_whole(end, patience) || !write_whole(line, patience);
+  if (end.empty()) is_torn = is_stuck && line.size() < size;
 }
 
 std::int64_t now_of_system() {
@@ -47,6 +73,15 @@ std::vector<std::string> words_of(const Names& names) {
   for (const auto& one : names)
     words.emplace_back(one.first);
   return words;
+}
+
+// Its first bytes, up to the end of a character, with its length where that is not all.
+std::string shortened(std::string_view message) {
+  std::size_t size = std::min(message.size(), Log::same_bytes_max);
+  if (size == message.size()) return std::string(message);
+  while (size > 0 && (static_cast<unsigned char>(message[size]) & 0xc0) == 0x80)
+    --size;
+  return fmt::format("{}... ({} bytes)", message.substr(0, size), message.size());
 }
 
 std::string unknown(std::string_view what, std::string_view word,
@@ -155,7 +190,11 @@ void Log::tell(LogLevel level, LogComponent component, std::string_view message,
   const std::int64_t now = now_();
   settle(now);
   // Who asks for more than info asks for every line.
-  if (level >= LogLevel::info && is_held(level, component, message, now)) return;
+  const bool says_request = std::any_of(fields.begin(), fields.end(), [](const LogField& field) {
+    return field.name() == "request";
+  });
+  const std::string request = says_request ? std::string() : context_of_thread.request;
+  if (level >= LogLevel::info && is_held(level, component, message, request, now)) return;
   write(now, level, component, message, context_of_thread, fields);
 }
 
@@ -175,6 +214,20 @@ void Log::settle() {
   settle(now_());
 }
 
+void Log::finish() {
+  const std::lock_guard lock(mutex_);
+  const std::int64_t now = now_();
+  for (const auto& [key, same] : same_)
+    tell_held(same, now);
+  same_.clear();
+}
+
+bool Log::tells(LogLevel level) const noexcept {
+  return std::any_of(least_.begin(), least_.end(), [&](const auto& least) {
+    return level >= least.load(std::memory_order_relaxed);
+  });
+}
+
 void Log::settle(std::int64_t now) {
   for (auto at = same_.begin(); at != same_.end();) {
     const Same& same = at->second;
@@ -189,22 +242,27 @@ void Log::settle(std::int64_t now) {
   }
 }
 
+// One that was told once before those that do repeat: each request may come with its own.
+void Log::let_one_go(std::int64_t now) {
+  const auto rank = [](const auto& one) {
+    return std::tuple(one.second.told > 1, one.second.since);
+  };
+  const auto least = std::min_element(
+      same_.begin(), same_.end(), [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
+  tell_held(least->second, now);
+  same_.erase(least);
+}
+
 bool Log::is_held(LogLevel level, LogComponent component, std::string_view message,
-                  std::int64_t now) {
-  // What two requests do is not the same.
-  const auto& [run, job, request] = context_of_thread;
+                  const std::string& request, std::int64_t now) {
+  const std::string& job = context_of_thread.job;
+  std::string words = shortened(message);
   const std::string key = fmt::format("{} {} {}\n{}\n{}", static_cast<int>(level),
-                                      static_cast<int>(component), message, job, request);
+                                      static_cast<int>(component), words, job, request);
   const auto found = same_.find(key);
   if (found == same_.end()) {
-    if (same_.size() >= same_watched_max) {
-      const auto oldest = std::min_element(
-          same_.begin(), same_.end(),
-          [](const auto& a, const auto& b) { return a.second.since < b.second.since; });
-      tell_held(oldest->second, now);
-      same_.erase(oldest);
-    }
-    same_.emplace(key, Same{level, component, std::string(message), job, now, 1, 0});
+    if (same_.size() >= same_watched_max) let_one_go(now);
+    same_.emplace(key, Same{level, component, std::move(words), job, now, 1, 0});
     return false;
   }
   Same& same = found->second;

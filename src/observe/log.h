@@ -143,8 +143,9 @@ class Log {
   // So often a message of a level from info on is told in a minute; the others of that minute are
   // counted, and told as a number after it.
   static constexpr int same_told_max = 5;
-  // So many messages are watched for that at a time.
+  // So many messages are watched for that at a time, told apart by so many bytes and their length.
   static constexpr std::size_t same_watched_max = 256;
+  static constexpr std::size_t same_bytes_max = 500;
   // What is longer is cut.
   static constexpr std::size_t value_bytes_max = 4'000;
 
@@ -159,7 +160,8 @@ class Log {
   bool tells(LogLevel level, LogComponent component) const noexcept {
     return level >= least_[static_cast<std::size_t>(component)].load(std::memory_order_relaxed);
   }
-  // With what log_context() knows, where no field says otherwise. Empty fields are left out.
+  // With what log_context() knows, where no field says otherwise. Empty fields are left out. What
+  // two requests do is not the same message, except where a field says the request.
   void tell(LogLevel level, LogComponent component, std::string_view message,
             const LogFields& fields = {});
   // What the error says, with its code and hint; `before` stands before it.
@@ -167,6 +169,10 @@ class Log {
                   const Error& error, LogFields fields = {});
   // Tells the numbers of those whose minute is over. For who has nothing else to do.
   void settle();
+  // Tells all numbers. For who ends.
+  void finish();
+  // Whether any component tells it.
+  bool tells(LogLevel level) const noexcept;
 
  private:
   struct Same {
@@ -179,7 +185,9 @@ class Log {
     std::int64_t held = 0;  // not told
   };
   // With mutex_ held.
-  bool is_held(LogLevel level, LogComponent component, std::string_view message, std::int64_t now);
+  bool is_held(LogLevel level, LogComponent component, std::string_view message,
+               const std::string& request, std::int64_t now);
+  void let_one_go(std::int64_t now);
   void tell_held(const Same& same, std::int64_t now);
   void settle(std::int64_t now);
   void write(std::int64_t now, LogLevel level, LogComponent component, std::string_view message,

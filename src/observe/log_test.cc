@@ -1,8 +1,11 @@
 #include "observe/log.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -56,6 +59,8 @@ TEST_F(LogTest, AComponentMayHaveALevelOfItsOwn) {
   EXPECT_THAT(told, ElementsAre("debug schedule  debug", "info schedule  info",
                                 "warn schedule  warn", "error schedule  error",
                                 "error postgres  error", "warn run  warn", "error run  error"));
+  EXPECT_TRUE(log_.tells(LogLevel::debug));
+  EXPECT_FALSE(log_.tells(LogLevel::trace));
   lines_.clear();
   log_.set_up({LogLevel::error, {}, {}});
   log_.tell(LogLevel::warn, schedule, "x");
@@ -154,9 +159,63 @@ TEST_F(LogTest, MessagesAreWatchedInBoundedMemory) {
   for (std::size_t i = 0; i < Log::same_watched_max; ++i) {
     ++now_;
     log_.tell(LogLevel::warn, schedule, "message " + std::to_string(i));
+    if (i + 1 < Log::same_watched_max) {
+      log_.tell(LogLevel::warn, schedule, "message " + std::to_string(i));
+    }
   }
-  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + Log::same_watched_max + 1));
+  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + 2 * Log::same_watched_max));
   EXPECT_THAT(lines_[lines_.size() - 2], HasSubstr("the first  more_times=5"));
+}
+
+TEST_F(LogTest, ManyRequestsDoNotHideWhatRepeats) {
+  serve(LogFormat::text);
+  for (std::size_t i = 0; i < 3 * Log::same_watched_max; ++i) {
+    ++now_;
+    log_.tell(LogLevel::warn, schedule, "again");
+    const LogScope scope({"", "", "q" + std::to_string(i)});
+    log_.tell(LogLevel::info, LogComponent::api, "run.start orders by ci");
+  }
+  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + 3 * Log::same_watched_max))
+      << "each deed is told, and what repeats is not";
+  now_ += minute_us;
+  log_.settle();
+  EXPECT_THAT(lines_.back(), HasSubstr("again  more_times=763\n"));
+}
+
+TEST_F(LogTest, ARequestThatAFieldSaysDoesNotTellMessagesApart) {
+  serve(LogFormat::text);
+  for (int i = 0; i < 100; ++i) {
+    const std::string id = "q" + std::to_string(i);
+    const LogScope scope({"", "", id});
+    log_.tell(LogLevel::info, LogComponent::api, "refused", {{"request", id}});
+  }
+  ASSERT_THAT(lines_, SizeIs(Log::same_told_max));
+  EXPECT_THAT(lines_.back(), EndsWith("refused  request=q4\n"));
+}
+
+TEST_F(LogTest, WhatIsHeldIsToldAtTheEnd) {
+  serve(LogFormat::text);
+  for (int i = 0; i < 7; ++i)
+    log_.tell(LogLevel::warn, schedule, "again");
+  log_.tell(LogLevel::warn, schedule, "once");
+  log_.finish();
+  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + 2));
+  EXPECT_THAT(lines_.back(), HasSubstr("again  more_times=2\n"));
+  log_.finish();
+  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + 2)) << "once";
+}
+
+TEST_F(LogTest, ALongMessageIsWatchedByItsBeginning) {
+  serve(LogFormat::text);
+  std::string text(Log::same_bytes_max - 1, 'x');
+  text += "\xe2\x82\xac and more";  // the euro sign, where it is cut
+  for (int i = 0; i < 7; ++i)
+    log_.tell(LogLevel::warn, schedule, text);
+  log_.tell(LogLevel::warn, schedule, text + " than that");
+  EXPECT_THAT(lines_, SizeIs(Log::same_told_max + 1)) << "of another length, so another";
+  log_.finish();
+  EXPECT_THAT(lines_.back(), HasSubstr("xxx... (511 bytes)  more_times=2\n"));
+  EXPECT_THAT(lines_.back(), Not(HasSubstr("\xef\xbf\xbd")));
 }
 
 TEST_F(LogTest, AThreadKnowsWhatItsWorkIsOf) {
@@ -196,6 +255,69 @@ TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
   for (std::thread& thread : threads)
     thread.join();
   EXPECT_THAT(lines_, SizeIs(800));
+}
+
+// Into a pipe of 4,096 bytes that does not block.
+TEST(LogStderrTest, NothingIsGluedToHalfOfALine) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_NONBLOCK), 0);
+  ASSERT_GE(::fcntl(pipe[1], F_SETPIPE_SZ, 4'096), 0);
+  const int own = ::dup(STDERR_FILENO);
+  ASSERT_GE(own, 0);
+  ASSERT_GE(::dup2(pipe[1], STDERR_FILENO), 0);
+  std::string got;
+  const auto drain = [&] {
+    std::array<char, 4'096> bytes{};
+    for (ssize_t size = 0; (size = ::read(pipe[0], bytes.data(), bytes.size())) > 0;)
+      got.append(bytes.data(), static_cast<std::size_t>(size));
+  };
+  Log log;
+  log.set_up({});
+  const std::string much(Log::value_bytes_max, 'x');
+  log.tell(LogLevel::info, schedule, much, {{"more", much}});
+  drain();
+  const std::size_t torn = got.size();
+  log.tell(LogLevel::info, schedule, "the next");
+  log.tell(LogLevel::info, schedule, "the last");
+  drain();
+  ::dup2(own, STDERR_FILENO);
+  for (const int file : {own, pipe[0], pipe[1]})
+    ::close(file);
+  ASSERT_GT(torn, 0U);
+  EXPECT_EQ(got[torn - 1], 'x') << "half of it was written";
+  const std::string after = got.substr(torn);
+  ASSERT_EQ(after.front(), '\n');
+  EXPECT_EQ(after.find("\n\n"), std::string::npos);
+  EXPECT_THAT(after, HasSubstr("schedule  the next\n2"));
+  EXPECT_THAT(after, EndsWith("schedule  the last\n"));
+}
+
+// Who reads it slowly loses nothing.
+TEST(LogStderrTest, AReaderIsWaitedFor) {
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), 0), 0);
+  ASSERT_EQ(::fcntl(pipe[1], F_SETFL, O_NONBLOCK), 0);
+  ASSERT_GE(::fcntl(pipe[1], F_SETPIPE_SZ, 4'096), 0);
+  const int own = ::dup(STDERR_FILENO);
+  ASSERT_GE(own, 0);
+  ASSERT_GE(::dup2(pipe[1], STDERR_FILENO), 0);
+  std::string got;
+  std::thread reader([&] {
+    std::array<char, 512> bytes{};
+    for (ssize_t size = 0; (size = ::read(pipe[0], bytes.data(), bytes.size())) > 0;)
+      got.append(bytes.data(), static_cast<std::size_t>(size));
+  });
+  Log log;
+  log.set_up({});
+  const std::string much(Log::value_bytes_max, 'x');
+  log.tell(LogLevel::info, schedule, much, {{"more", much}});
+  ::dup2(own, STDERR_FILENO);
+  ::close(own);
+  ::close(pipe[1]);
+  reader.join();
+  ::close(pipe[0]);
+  EXPECT_GT(got.size(), 2 * Log::value_bytes_max);
+  EXPECT_THAT(got, EndsWith("xxx\n"));
 }
 
 TEST(LogFieldTest, ASecretIsNone) {

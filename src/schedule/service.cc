@@ -323,9 +323,12 @@ Status Service::look() {
   }
   TM_CHECK(offer_backfills());  // behind all that may begin now
   TM_CHECK(forget_old());
-  const std::lock_guard lock(mutex_);
-  if (std::exchange(store_is_away_, false))
-    parts_.log.tell(LogLevel::info, LogComponent::schedule, "the store answers again");
+  bool is_back = false;
+  {
+    const std::lock_guard lock(mutex_);
+    is_back = std::exchange(store_is_away_, false);
+  }
+  if (is_back) parts_.log.tell(LogLevel::info, LogComponent::schedule, "the store answers again");
   return {};
 }
 

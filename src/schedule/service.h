@@ -251,7 +251,7 @@ class Service {
   Status end(const BackfillRecord& backfill);
   int places_of_backfills() const;
   std::chrono::nanoseconds until_it_may_begin(const JobSpec& job);
-  void say_of(const BackfillRecord& backfill, const std::string& text);
+  void say_of(LogLevel level, const BackfillRecord& backfill, const std::string& text);
   void work();
   void begin(const QueuedRun& next);
   void not_begun(FireRecord fire, Error error);

@@ -35,21 +35,22 @@ Status Service::offer_backfills() {
   if (!again && backfills_asked_ && at - *backfills_asked_ < asks_every) return {};
   backfills_asked_ = at;
   TM_TRY(const std::vector<BackfillRecord> open, parts_.store.detached_backfills());
-  std::vector<BackfillId> unknown;
+  std::vector<const BackfillRecord*> unknown;
   {
     const std::lock_guard lock(mutex_);
     for (const BackfillRecord& backfill : open) {
-      if (!jobs_.contains(backfill.job)) unknown.push_back(backfill.id);
+      if (!jobs_.contains(backfill.job)) unknown.push_back(&backfill);
       offer(backfill, at);
     }
     changed_.notify_all();
   }
   // The files of another server may have the job.
-  for (const BackfillId& id : unknown) {
+  for (const BackfillRecord* const backfill : unknown) {
     if (options_.shared) break;
-    TM_TRY([[maybe_unused]] const bool moved,
-           parts_.store.move_backfill(id, {BackfillState::running}, BackfillState::failed,
-                                      "its job is not in the project"));
+    const std::string why = "its job is not in the project";
+    TM_TRY(const bool moved, parts_.store.move_backfill(backfill->id, {BackfillState::running},
+                                                        BackfillState::failed, why));
+    if (moved) say_of(LogLevel::error, *backfill, "failed: " + why);
   }
   return {};
 }
@@ -126,7 +127,7 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
     TM_TRY([[maybe_unused]] const bool moved,
            store.move_backfill(backfill.id, {BackfillState::running}, BackfillState::failed,
                                ran.error().message));
-    say_of(backfill, "failed: " + ran.error().message);
+    say_of(LogLevel::error, backfill, "failed: " + ran.error().message);
     return nanoseconds(0);
   }
   if (!*ran) {
@@ -155,7 +156,8 @@ Result<nanoseconds> Service::run_part_of(const JobSpec& job, const BackfillRecor
   text += end.part.state == PartState::done ? std::to_string(end.part.rows) + " rows"
                                             : std::string(to_string(end.run.status()));
   if (end.run.error) text += ": " + end.run.error->message;
-  say_of(backfill, text);
+  if (after == AfterPart::failed) text += "; all would fail so, and the backfill has failed";
+  say_of(after == AfterPart::failed ? LogLevel::error : LogLevel::info, backfill, text);
   if (after != AfterPart::again) return nanoseconds(0);
   return was_put_off ? until_it_may_begin(job) : rest_after(tries.tries);
 }
@@ -183,7 +185,8 @@ Status Service::end(const BackfillRecord& backfill) {
   }
   TM_TRY(std::vector<FireRecord> taken, end_backfill(parts_.store, backfill, behind));
   TM_TRY(const BackfillRecord now, parts_.store.find_backfill(backfill.id));
-  say_of(backfill, std::string(to_string(now.state)) + (now.note.empty() ? "" : ": " + now.note));
+  say_of(now.state == BackfillState::failed ? LogLevel::error : LogLevel::info, backfill,
+         std::string(to_string(now.state)) + (now.note.empty() ? "" : ": " + now.note));
   for (FireRecord& fire : taken) {
     tell(fire, std::nullopt);
     if (options_.shared) continue;
@@ -202,8 +205,9 @@ int Service::places_of_backfills() const {
   return places == options_.limits.pools.end() ? 1 : places->second;
 }
 
-void Service::say_of(const BackfillRecord& backfill, const std::string& text) {
-  parts_.log.tell(LogLevel::info, LogComponent::schedule,
+void Service::say_of(LogLevel level, const BackfillRecord& backfill, const std::string& text) {
+  const LogScope scope({{}, backfill.job.get(), {}});
+  parts_.log.tell(level, LogComponent::schedule,
                   "backfill " + backfill.id.get() + " of " + backfill.job.get() + ", " + text);
 }
 

@@ -38,6 +38,7 @@ class ServiceBackfillsTest : public ::testing::Test {
     std::string name = (fs::temp_directory_path() / "tidemark-service-XXXXXX").string();
     ASSERT_NE(::mkdtemp(name.data()), nullptr);
     dir_ = name;
+    log_.set_up({});
     store_ = SqlStore::open_sqlite(dir_ / "store.db", clock_).value();
     job_ = a_job("a");
     follower_ = a_job("report");
@@ -93,20 +94,20 @@ class ServiceBackfillsTest : public ::testing::Test {
   void serve(milliseconds duration, ServiceOptions options = {}) {
     options.owner = "here" + std::to_string(++served_);
     options.drain = milliseconds(0);
-    Service service({*store_, clock_, randomness_,
-                     [this](const JobSpec& job, const RunId&, Cancel&) -> Result<RunRecord> {
-                       if (job.name == job_->name && busy_.exchange(true)) ++overlaps_;
-                       std::this_thread::sleep_for(milliseconds(20));
-                       if (job.name == job_->name) busy_ = false;
-                       ++runs_[job.name.get()];
-                       return ended(RunState::done);
-                     },
-                     [](const JobSpec&, Cancel&) { return Status(); }, [](const ServiceNote&) {},
-                     [](const std::string&) {},
-                     [this](const JobSpec&, const BackfillRecord& backfill, Cancel& cancel) {
-                       return next_part_of(backfill, cancel);
-                     }},
-                    options);
+    Service service(
+        {*store_, clock_, randomness_,
+         [this](const JobSpec& job, const RunId&, Cancel&) -> Result<RunRecord> {
+           if (job.name == job_->name && busy_.exchange(true)) ++overlaps_;
+           std::this_thread::sleep_for(milliseconds(20));
+           if (job.name == job_->name) busy_ = false;
+           ++runs_[job.name.get()];
+           return ended(RunState::done);
+         },
+         [](const JobSpec&, Cancel&) { return Status(); }, [](const ServiceNote&) {}, log_,
+         [this](const JobSpec&, const BackfillRecord& backfill, Cancel& cancel) {
+           return next_part_of(backfill, cancel);
+         }},
+        options);
     ASSERT_TRUE(service.set_jobs({job_, follower_}).ok());
     serve_for(service, duration);
   }
@@ -117,7 +118,15 @@ class ServiceBackfillsTest : public ::testing::Test {
                          [](const auto& part) { return part.state == PartState::done; });
   }
 
+  int errors_of(const BackfillId& id) const {
+    return static_cast<int>(std::count_if(said_.begin(), said_.end(), [&](const auto& line) {
+      return line.find(" error schedule  backfill " + id.get() + " of ") != std::string::npos;
+    }));
+  }
+
   SystemClock clock_;
+  std::vector<std::string> said_;  // by the log; read when nobody serves
+  Log log_{[this](std::string_view line) { said_.emplace_back(line); }, [] { return 0; }};
   SeededRandomness randomness_{7};
   fs::path dir_;
   std::unique_ptr<SqlStore> store_;
@@ -188,6 +197,7 @@ TEST_F(ServiceBackfillsTest, OneWhoseJobIsGoneHasFailed) {
   serve(milliseconds(1000));
   EXPECT_EQ(state(id), BackfillState::failed);
   EXPECT_EQ(store_->find_backfill(id)->note, "its job is not in the project");
+  EXPECT_EQ(errors_of(id), 1);
 }
 
 TEST_F(ServiceBackfillsTest, BackfillsTakeThePlacesOfTheirPool) {
@@ -235,6 +245,8 @@ TEST_F(ServiceBackfillsTest, WhatMayPassIsTriedAgainAndWhatWillNotEndsIt) {
   const BackfillId ends = add(3, true);
   serve(milliseconds(1500));
   EXPECT_EQ(state(ends), BackfillState::failed);
+  EXPECT_EQ(errors_of(ends), 1) << "a person has to see to it";
+  EXPECT_EQ(errors_of(passes), 0);
   EXPECT_EQ(tries_[1], 3);
   EXPECT_EQ(runs_["report"], 0);
 }

@@ -338,9 +338,9 @@ void Service::keep(const FireRecord& fire) {
 
 void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
   const LogScope scope({fire.run.get(), fire.task.job.get(), {}});
-  const bool is_failure = fire.state == FireState::failed;
+  const bool needs_somebody = fire.state == FireState::failed || fire.state == FireState::blocked;
   parts_.log.tell(
-      is_failure ? LogLevel::error : LogLevel::debug, LogComponent::schedule,
+      needs_somebody ? LogLevel::error : LogLevel::debug, LogComponent::schedule,
       fmt::format("{} {}", to_string(fire.task.what), to_string(fire.state)),
       {{"fire", to_text(fire.fire)}, {"attempts", fire.attempts}, {"why", fire.reason}});
   const std::lock_guard lock(tell_mutex_);
@@ -349,16 +349,22 @@ void Service::tell(const FireRecord& fire, std::optional<RunRecord> record) {
 
 // A store that is away is waited for; what happens meanwhile is kept here.
 void Service::fail(Error error) {
-  const std::lock_guard lock(mutex_);
-  if (error.retry != Retry::never || is_the_stores(error)) {
-    const bool was_away = std::exchange(store_is_away_, true);
-    if (!was_away)
-      parts_.log.tell_error(LogLevel::warn, LogComponent::schedule,
-                            "the store does not answer, so nothing begins until it does", error);
-  } else if (!error_) {
-    error_ = std::move(error);
+  if (error.retry == Retry::never && !is_the_stores(error)) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = std::move(error);
+    changed_.notify_all();
+    return;
   }
-  changed_.notify_all();
+  bool was_away = false;
+  {
+    const std::lock_guard lock(mutex_);
+    was_away = std::exchange(store_is_away_, true);
+    changed_.notify_all();
+  }
+  // Not with the lock held: who reads the log may be slow.
+  if (!was_away)
+    parts_.log.tell_error(LogLevel::warn, LogComponent::schedule,
+                          "the store does not answer, so nothing begins until it does", error);
 }
 
 }  // namespace tidemark
