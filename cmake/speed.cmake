@@ -1,0 +1,12 @@
+# The programs of bench/speed, in <build folder>/speed. They stand apart from src/: what measures and checks the
+# program shares nothing with it.
+
+function(tidemark_speed name)
+  cmake_parse_arguments(PARSE_ARGV 1 SPEED "" "" "SOURCES;LINK")
+  list(TRANSFORM SPEED_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/bench/speed/)
+  add_executable(speed_${name} ${SPEED_SOURCES})
+  target_link_libraries(speed_${name} PRIVATE ${SPEED_LINK})
+  set_target_properties(speed_${name} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/speed)
+endfunction()
+
+tidemark_speed(drain SOURCES drain.cc LINK PostgreSQL::PostgreSQL Threads::Threads)
