@@ -10,3 +10,5 @@ function(tidemark_speed name)
 endfunction()
 
 tidemark_speed(drain SOURCES drain.cc LINK PostgreSQL::PostgreSQL Threads::Threads)
+tidemark_speed(checksum SOURCES checksum.cc canonical.cc postgres_rows.cc duckdb_rows.cc
+  LINK PostgreSQL::PostgreSQL duckdb PkgConfig::xxhash)

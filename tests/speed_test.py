@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+"""The speed harness of bench/speed, small: its data sets, its checksum."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+from support.duckdb_file import DuckdbFile
+from support.temporary_postgres import TemporaryPostgres
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+SPEED = ROOT / "bench" / "speed"
+PROGRAMS = pathlib.Path(os.environ.get("TIDEMARK_BINARY", ROOT / "build" / "dev" / "tidemark")).parent / "speed"
+
+# Of 100 rows and the seed 1. Another sum means other data: figures of before cannot be compared with those after.
+SUMS = {
+    "li": "40bb7888da23e298b4dfcc66aae32737",
+    "ev": "27d4aea5f4e30b4541c568f2cf714ca0",
+    "fb": "78244f3b1a8834c382676350d7cb9ec7",
+    "js": "756563c8705f31325defc22d8fc1167a",
+    "nul": "97b65c2c57eba9b6c518a9ea75877c88",
+    "wide": "9de3bc0a43d6e04f83275ebb78d9ee8c",
+    "up": "6055e80767221f8dedce8861b13b0b96",
+}
+# A value, and the least that could become of it; in SQL that means the same to PostgreSQL and DuckDB.
+CHANGES = [
+    ("7::int", "8::int"),
+    ("7::int", "'7'::varchar"),
+    ("7::int", "null::int"),
+    ("0::int", "null::int"),
+    ("0::int", "false"),
+    ("9007199254740993::bigint", "9007199254740992::bigint"),
+    ("38458.55::decimal(15,2)", "38458.56::decimal(15,2)"),
+    ("-0.05::decimal(15,2)", "0.05::decimal(15,2)"),
+    ("12345678901234567890123456789.12345678::decimal(38,8)", "12345678901234567890123456789.12345679::decimal(38,8)"),
+    ("0.1::float8", "0.10000000000000002::float8"),
+    ("'0'::float8", "'-0'::float8"),
+    ("date '1999-12-31'", "date '2000-01-01'"),
+    ("date 'infinity'", "date '-infinity'"),
+    ("timestamp '1969-12-31 23:59:59.999999'", "timestamp '1969-12-31 23:59:59.999998'"),
+    ("timestamp '2024-01-01 00:00:00'", "timestamptz '2024-01-01 00:00:00+00'"),
+    ("timestamptz '2024-01-01 00:00:00+00'", "timestamptz '2024-01-01 00:00:00+01'"),
+    ("true", "false"),
+    ("''::varchar", "null::varchar"),
+    ("'a'::varchar", "'a '::varchar"),
+    ("'ü'::varchar", "'u'::varchar"),
+]
+# The same value, however it is held.
+EQUAL = [
+    ("7::int", "7::bigint"),
+    ("7::smallint", "7.00::decimal(15,2)"),
+    ("100000000.00::decimal(15,2)", "100000000::decimal(38,0)"),
+    ("0.00010::decimal(18,5)", "0.0001::decimal(10,4)"),
+    ("0::int", "0.00::decimal(15,2)"),
+    ("2.5::float4", "2.5::float8"),
+    ("'NaN'::float4", "'NaN'::float8"),
+]
+
+
+class SpeedTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = cls.enterClassContext(TemporaryPostgres())
+        cls.folder = pathlib.Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        cls.env = {**os.environ, "PGHOST": "127.0.0.1", "PGPORT": str(cls.server.port), "PGUSER": "postgres",
+                   "PGDATABASE": "postgres", "PATH": f"{PROGRAMS}:{os.environ['PATH']}"}
+        cls.database = cls.folder / "values.duckdb"
+        with DuckdbFile(cls.database):
+            pass
+
+    def run_it(self, *command):
+        done = subprocess.run(list(map(str, command)), env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def said(self, *command):
+        status, out, err = self.run_it(*command)
+        self.assertEqual(0, status, err + out)
+        return out
+
+    def postgres_sum(self, select, *options):
+        return self.said("checksum", "postgres", select, *options)
+
+    def duckdb_sum(self, select):
+        return self.said("checksum", "duckdb", self.database, select)
+
+    def make(self, name, rows=100, seed=1):
+        self.said(SPEED / "make-data", name, rows, seed)
+
+
+class DataTest(SpeedTest):
+    def test_each_set_is_the_same_everywhere(self):
+        for name, wanted in SUMS.items():
+            with self.subTest(name):
+                self.make(name)
+                self.assertEqual(wanted, self.postgres_sum(name).split()[0])
+
+    def test_another_seed_gives_others(self):
+        self.make("li")
+        before = self.postgres_sum("li")
+        self.make("li", seed=2)
+        self.assertNotEqual(before, self.postgres_sum("li"))
+
+    def test_what_is_there_stays_and_what_differs_is_made_anew(self):
+        def table():
+            return self.server.sql("select 'up'::regclass::oid, count(*) from up")
+        self.make("up", 40)
+        before = table()
+        self.make("up", 40)
+        self.assertEqual(before, table())
+        self.make("up", 41)
+        self.assertNotEqual(before, table())
+
+    def test_a_fifth_is_null(self):
+        self.make("nul", 1000)
+        self.assertEqual("t", self.server.sql("select count(l_tax) between 740 and 860 from nul").strip())
+        self.make("nul")
+
+
+class ChecksumTest(SpeedTest):
+    def test_one_changed_value_is_seen_and_both_systems_agree(self):
+        def select(values):
+            return f"select {', '.join(values)} union all select {', '.join(['null'] * len(values))}"
+
+        values = [value for value, _ in CHANGES]
+        sums = {self.postgres_sum(select(values))}
+        self.assertEqual(sums, {self.duckdb_sum(select(values))})
+        for number, (value, changed) in enumerate(CHANGES):
+            with self.subTest(f"{value} to {changed}"):
+                text = select(values[:number] + [changed] + values[number + 1:])
+                found = self.postgres_sum(text)
+                self.assertEqual(found, self.duckdb_sum(text))
+                self.assertNotIn(found, sums)
+                sums.add(found)
+
+    def test_one_value_has_one_sum(self):
+        one, other = (f"select {', '.join(values)}" for values in zip(*EQUAL))
+        self.assertEqual({self.postgres_sum(one)},
+                         {self.postgres_sum(other), self.duckdb_sum(one), self.duckdb_sum(other)})
+
+    def test_rows_have_no_order_and_a_number(self):
+        once, twice = "select 1, 2", "select 1, 2 union all select 1, 2"
+        pair, turned = "select 1, 2 union all select 3, 4", "select 3, 4 union all select 1, 2"
+        crossed = "select 1, 4 union all select 3, 2"
+        for sum_of in (self.postgres_sum, self.duckdb_sum):
+            self.assertEqual(sum_of(pair), sum_of(turned))
+            self.assertEqual(4, len({sum_of(once), sum_of(twice), sum_of(pair), sum_of(crossed)}))
+            self.assertNotEqual(sum_of("select 'a', 'bc'"), sum_of("select 'ab', 'c'"))
+            self.assertNotEqual(sum_of("select 1, null"), sum_of("select null, 1"))
+
+    def test_blanks_of_char_count_unless_told(self):
+        padded, cut = "select 'AIR'::char(10)", "select 'AIR'::varchar"
+        self.assertNotEqual(self.postgres_sum(padded), self.postgres_sum(cut))
+        out = self.postgres_sum(padded, "--char-blanks=ignore").splitlines()
+        self.assertEqual([self.postgres_sum(cut).strip(), "blanks at the end of char(n) are ignored"], out)
+        # Those of a text are its own.
+        text = "select 'AIR '::varchar"
+        self.assertEqual(self.postgres_sum(text), self.postgres_sum(text, "--char-blanks=ignore").splitlines()[0] + "\n")
+
+    def test_parquet_files_of_a_folder_are_one_table(self):
+        folder = self.folder / "it's"
+        folder.mkdir()
+        with DuckdbFile() as engine:
+            for part in (1, 2):
+                path = str(folder / f"part-{part}.parquet").replace("'", "''")
+                engine.rows(f"copy (select {part} as n, 'ü' as t) to '{path}' (format parquet)")
+        self.assertEqual(self.postgres_sum("select 1, 'ü'::text union all select 2, 'ü'"),
+                         self.said("checksum", "parquet", folder))
+
+    def test_what_has_no_canonical_value_is_refused(self):
+        for command in (("postgres", "select interval '1 day'"), ("duckdb", self.database, "select interval '1 day'"),
+                        ("postgres", "nowhere"), ("duckdb", self.database, "nowhere"), ("parquet", "nowhere"),
+                        ("postgres", "select 1 / (i - 3) from generate_series(1, 5) i")):
+            with self.subTest(command):
+                status, out, err = self.run_it("checksum", *command)
+                self.assertEqual((1, ""), (status, out))
+                self.assertIn("bench: ", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
