@@ -12,3 +12,14 @@ endfunction()
 tidemark_speed(drain SOURCES drain.cc LINK PostgreSQL::PostgreSQL Threads::Threads)
 tidemark_speed(checksum SOURCES checksum.cc canonical.cc postgres_rows.cc duckdb_rows.cc
   LINK PostgreSQL::PostgreSQL duckdb PkgConfig::xxhash)
+tidemark_speed(rounds SOURCES speed.cc plan.cc process.cc report.cc rounds.cc statistics.cc
+  LINK fmt::fmt nlohmann_json::nlohmann_json)
+set_target_properties(speed_rounds PROPERTIES OUTPUT_NAME speed)
+
+if(TIDEMARK_TESTS)
+  tidemark_speed(units_test SOURCES plan_test.cc plan.cc statistics_test.cc statistics.cc
+    LINK GTest::gtest GTest::gtest_main)
+  set_target_properties(speed_units_test PROPERTIES OUTPUT_NAME speed_units_test)
+  add_test(NAME speed_units_test COMMAND speed_units_test)
+  set_tests_properties(speed_units_test PROPERTIES TIMEOUT 600 PROCESSORS 3)
+endif()

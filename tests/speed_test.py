@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The speed harness of bench/speed, small: its data sets, its checksum."""
+"""The speed harness of bench/speed, small: its data sets, its checksum, its rounds."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -57,6 +58,72 @@ EQUAL = [
     ("2.5::float4", "2.5::float8"),
     ("'NaN'::float4", "'NaN'::float8"),
 ]
+
+# What a subject may do wrong. All of it is said, and none of it has a figure.
+PLAN = """\
+version: shell | echo 1.2
+group: try | sleeps
+  drain: sleep 0.02
+  rows: echo 10
+  sum: echo abc
+subject: good
+  time: sleep 0.06
+  rows: echo 10
+  sum: echo abc
+subject: leaves one behind
+  time: (setsid sh -c 'sleep 0.3; i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done' > /dev/null 2>&1 &)
+  rows: echo 10
+  sum: echo abc
+subject: memory
+  time: python3 -c 'bytearray(100000000)'
+  rows: echo 10
+  sum: echo abc
+subject: too few
+  peer: yes
+  time: true
+  rows: echo 9
+  sum: echo abc
+subject: other values
+  peer: yes
+  time: true
+  rows: echo 10
+  sum: echo abd
+subject: wrong at the end
+  peer: yes
+  prepare: echo >> FOLDER/turns
+  time: true
+  rows: echo 10
+  sum: test $(wc -l < FOLDER/turns) -le 1 && echo abc || echo abd
+subject: dies
+  peer: yes
+  time: echo why >&2; exit 3
+  rows: echo 10
+  sum: echo abc
+subject: hangs
+  peer: yes
+  time: sleep 1000
+  rows: echo 10
+  sum: echo abc
+subject: gone
+  missing: not installed
+goal: 1 | good / drain | good | drain | wall | 1000
+goal: 2 | good / drain | good | drain | wall | 0.001
+goal: 3 | peak | memory | - | peak | 1
+goal: 4 | good / dies | good | dies | wall | 1
+goal: 5 | gone / good | gone | good | wall | 1
+"""
+# One drain that is another command each time.
+VOID = """\
+group: void
+  drain: echo >> FOLDER/drains; test $(($(wc -l < FOLDER/drains) % 2)) = 1 || sleep 0.3
+  rows: echo 10
+  sum: echo abc
+subject: good
+  time: true
+  rows: echo 10
+  sum: echo abc
+goal: 1 | good / drain | good | drain | wall | 1000
+"""
 
 
 class SpeedTest(unittest.TestCase):
@@ -177,6 +244,72 @@ class ChecksumTest(SpeedTest):
                 status, out, err = self.run_it("checksum", *command)
                 self.assertEqual((1, ""), (status, out))
                 self.assertIn("bench: ", err)
+
+
+class RoundsTest(SpeedTest):
+    def measure(self, plan, *options):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "plan").write_text(plan.replace("FOLDER", str(folder)), encoding="utf-8")
+        status, out, err = self.run_it("speed", folder / "plan", "--markdown", folder / "page.md", "--json",
+                                       folder / "figures.json", *options)
+        self.assertIn(status, (0, 1), err)
+        figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
+        return status, out, (folder / "page.md").read_text(encoding="utf-8"), figures
+
+    def test_only_right_results_have_figures(self):
+        status, out, page, figures = self.measure(PLAN, "--rounds", 2, "--seconds-max", 2)
+        self.assertEqual(0, status, "peers may be wrong")
+        [group] = figures["groups"]
+        subjects = {one["name"]: one for one in group["subjects"]}
+        for name, why in (("too few", "warm-up, WRONG: 9 rows instead of 10"),
+                          ("other values", "warm-up, WRONG values: abd instead of abc"),
+                          ("wrong at the end", "round 2, WRONG values: abd instead of abc"),
+                          ("dies", "warm-up, exit 3: why"), ("hangs", "warm-up, took too long")):
+            self.assertEqual(why, subjects[name]["fault"])
+            self.assertIn(why, out)
+            self.assertIn(why, page)
+        for name in ("good", "leaves one behind", "memory"):
+            self.assertEqual("", subjects[name]["fault"])
+            self.assertEqual(2, len(subjects[name]["figures"]["wall_seconds"]))
+        self.assertEqual(2, len(group["drain_before"]["wall_seconds"]))
+        self.assertEqual({"shell": "1.2"}, figures["versions"])
+        self.assertIn("missing: not installed", out)
+
+    def test_the_whole_tree_is_measured(self):
+        _, _, _, figures = self.measure(PLAN.split("subject: too few")[0], "--rounds", 2)
+        figures = {one["name"]: one["figures"] for one in figures["groups"][0]["subjects"]}
+        # A process that is left behind is waited for, and its processor time counts.
+        self.assertGreater(min(figures["leaves one behind"]["wall_seconds"]), 0.3)
+        self.assertGreater(min(figures["leaves one behind"]["cpu_seconds"]), 0.01)
+        self.assertLess(max(figures["good"]["cpu_seconds"]), 0.01)
+        self.assertGreater(min(figures["memory"]["peak_mb"]), 95)
+        self.assertLess(max(figures["good"]["peak_mb"]), 90)
+
+    def test_goals_are_judged_by_what_was_measured(self):
+        plan = PLAN.replace("drain: sleep 0.02", "drain: sleep 0.5")  # so that no other load makes it void
+        _, _, _, figures = self.measure(plan, "--rounds", 1, "--seconds-max", 2)
+        goals = {goal["line"]: goal for goal in figures["groups"][0]["goals"]}
+        self.assertEqual((True, False, False), tuple(goals[line]["met"] for line in "123"))
+        self.assertEqual("dies has no figures", goals["4"]["why"])
+        self.assertEqual("gone is missing", goals["5"]["why"])
+
+    def test_a_machine_that_does_something_else_is_no_measure(self):
+        status, out, page, figures = self.measure(VOID, "--rounds", 2)
+        self.assertEqual(0, status)
+        self.assertIn("VOID, outside 0.93-1.07", out)
+        self.assertIn("VOID", page)
+        self.assertNotIn("met", figures["groups"][0]["goals"][0])
+
+    def test_what_is_ours_may_not_be_wrong(self):
+        for plan in (VOID.replace("sum: echo abc\ngoal", "sum: echo abd\ngoal"), VOID.replace("time: true", "time: false"),
+                     VOID.replace("drain: echo", "drain: false; exit 1; echo")):
+            self.assertEqual(1, self.measure(plan, "--rounds", 1)[0])
+
+    def test_the_drain_is_the_table_or_fails(self):
+        self.make("li")
+        self.assertRegex(self.said("drain", "li"), r"^drain \d+: 100 rows, \d{5} bytes, 1\d\d messages, ")
+        status, _, err = self.run_it("drain", "li", "--rows", "99")
+        self.assertEqual((1, "drain: 100 rows came, the table has 99\n"), (status, err))
 
 
 if __name__ == "__main__":
