@@ -3,7 +3,10 @@
 //   checksum postgres TABLE|SELECT [--char-blanks=ignore]
 //   checksum duckdb FILE TABLE|SELECT
 //   checksum parquet FILE|FOLDER
+//   checksum count duckdb FILE TABLE|SELECT
+//   checksum count parquet FILE|FOLDER
 //
+// `count` prints how many rows there are, and reads none of them.
 // With --char-blanks=ignore the values of char(n) count without the blanks that PostgreSQL pads
 // them with, to compare with who leaves them away; a second line says so.
 #include <string>
@@ -28,12 +31,18 @@ int main(int count, char** arguments) {
   } else if (is("duckdb", 3)) {
     std::printf("%s\n", duckdb_sum(words[1], words[2]).c_str());
   } else if (is("parquet", 2)) {
-    std::printf("%s\n", parquet_sum(words[1]).c_str());
+    std::printf("%s\n", duckdb_sum("", parquet_select(words[1])).c_str());
+  } else if (is("count", 4) && words[1] == "duckdb") {
+    std::printf("%lld\n", static_cast<long long>(duckdb_count(words[2], words[3])));
+  } else if (is("count", 3) && words[1] == "parquet") {
+    std::printf("%lld\n", static_cast<long long>(duckdb_count("", parquet_select(words[2]))));
   } else {
     std::fprintf(stderr,
                  "usage: checksum postgres TABLE|SELECT [--char-blanks=ignore]\n"
                  "       checksum duckdb FILE TABLE|SELECT\n"
-                 "       checksum parquet FILE|FOLDER\n");
+                 "       checksum parquet FILE|FOLDER\n"
+                 "       checksum count duckdb FILE TABLE|SELECT\n"
+                 "       checksum count parquet FILE|FOLDER\n");
     return 2;
   }
   return 0;

@@ -1,6 +1,7 @@
 // drain: reads a table of PostgreSQL by two sessions as fast as they send it, and throws it away.
 //
 //   drain TABLE [--rows N]
+//   drain --version
 //
 // What a load from PostgreSQL is measured against. Both sessions read under one snapshot, each half
 // of the table's pages, as COPY BINARY. libpq connects and asks; then the bytes are received from
@@ -154,8 +155,12 @@ void drain(int socket, const std::string& sql, Half& half) {
 
 int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);
+  if (words == std::vector<std::string>{"--version"}) {
+    std::printf("%d\n", version);
+    return 0;
+  }
   if (words.size() != 1 && (words.size() != 3 || words[1] != "--rows")) {
-    std::fprintf(stderr, "usage: drain TABLE [--rows N]\n");
+    std::fprintf(stderr, "usage: drain TABLE [--rows N] | drain --version\n");
     return 2;
   }
   const std::array<Connection, 2> connections{connect(), connect()};

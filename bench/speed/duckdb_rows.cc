@@ -6,6 +6,7 @@
 #include <duckdb.h>
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
 #include <vector>
 
@@ -137,7 +138,11 @@ void add_chunk(TableSum& sum, CanonicalRow& row, const std::vector<Column>& colu
   }
 }
 
-std::string sum_of(const char* file, const std::string& select) {
+// Gives each chunk of the answer to `use`; the columns come with it.
+using Use = std::function<void(const std::vector<Column>&, duckdb_data_chunk)>;
+
+void read(const std::string& name, const std::string& select, const Use& use) {
+  const char* file = name.empty() ? nullptr : name.c_str();
   duckdb_config config = nullptr;
   duckdb_create_config(&config);
   if (file != nullptr) duckdb_set_config(config, "access_mode", "READ_ONLY");
@@ -157,11 +162,9 @@ std::string sum_of(const char* file, const std::string& select) {
   duckdb_result result{};
   if (duckdb_execute_pending(pending, &result) != DuckDBSuccess) fail(duckdb_result_error(&result));
   const std::vector<Column> columns = columns_of(result);
-  TableSum sum;
-  CanonicalRow row;
   while (duckdb_data_chunk chunk = duckdb_fetch_chunk(result)) {
     const bool empty = duckdb_data_chunk_get_size(chunk) == 0;
-    add_chunk(sum, row, columns, chunk);
+    use(columns, chunk);
     duckdb_destroy_data_chunk(&chunk);
     if (empty) break;
   }
@@ -173,20 +176,38 @@ std::string sum_of(const char* file, const std::string& select) {
   duckdb_destroy_prepare(&statement);
   duckdb_disconnect(&connection);
   duckdb_close(&database);
-  return sum.text(columns.size());
 }
 
 }  // namespace
 
 std::string duckdb_sum(const std::string& file, const std::string& table_or_select) {
-  return sum_of(file.c_str(), select_of(table_or_select));
+  TableSum sum;
+  CanonicalRow row;
+  std::size_t count = 0;
+  read(file, select_of(table_or_select),
+       [&](const std::vector<Column>& columns, duckdb_data_chunk chunk) {
+         count = columns.size();
+         add_chunk(sum, row, columns, chunk);
+       });
+  return sum.text(count);
 }
 
-std::string parquet_sum(const std::string& path) {
+std::int64_t duckdb_count(const std::string& file, const std::string& table_or_select) {
+  std::int64_t count = -1;
+  read(file, "select count(*) from (" + select_of(table_or_select) + ") rows",
+       [&](const std::vector<Column>&, duckdb_data_chunk chunk) {
+         if (duckdb_data_chunk_get_size(chunk) > 0)
+           count =
+               at<std::int64_t>(duckdb_vector_get_data(duckdb_data_chunk_get_vector(chunk, 0)), 0);
+       });
+  return count;
+}
+
+std::string parquet_select(const std::string& path) {
   std::string from = std::filesystem::is_directory(path) ? path + "/**/*.parquet" : path;
   for (std::size_t quote = 0; (quote = from.find('\'', quote)) != std::string::npos; quote += 2)
     from.insert(quote, 1, '\'');
-  return sum_of(nullptr, "select * from read_parquet('" + from + "', hive_partitioning = false)");
+  return "select * from read_parquet('" + from + "', hive_partitioning = false)";
 }
 
 }  // namespace tidemark::bench

@@ -92,7 +92,8 @@ std::string Parser::part(const std::string& key, const std::string& value) {
     parts = {{"drain", &group.drain},
              {"rows", &group.rows},
              {"sum", &group.sum},
-             {"before", &group.before}};
+             {"before", &group.before},
+             {"rounds", &group.rounds}};
   } else {
     Subject& subject = group.subjects.back();
     if (key == "peer" && value == "yes") {
@@ -133,6 +134,8 @@ std::string Parser::goal(const std::string& value) {
 std::string Parser::end() const {
   if (plan_.groups.empty()) return "there is no group";
   for (const Group& group : plan_.groups) {
+    if (!group.rounds.empty() && std::atoi(group.rounds.c_str()) < 1)
+      return "`rounds:` is a number from 1, not `" + group.rounds + "`";
     if (group.drain.empty() || group.rows.empty() || group.sum.empty())
       return "the group `" + group.name + "` needs `drain:`, `rows:` and `sum:`";
     for (const Subject& subject : group.subjects)

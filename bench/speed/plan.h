@@ -8,6 +8,7 @@
 //     rows: COMMAND                        prints how many rows a result must have
 //     sum: COMMAND                         prints the checksum that a result must have
 //     before: COMMAND                      before each round, the warm-up included
+//     rounds: N                            at most, where a round takes long
 //   subject: NAME | WHAT IT IS             of the group above
 //     prepare: COMMAND                     before each time
 //     time: COMMAND                        what is measured
@@ -58,6 +59,7 @@ struct Group {
   std::string rows;
   std::string sum;
   std::string before;
+  std::string rounds;
   std::vector<Subject> subjects;
   std::vector<Goal> goals;
 };

@@ -67,6 +67,7 @@ TEST(ParsePlan, RefusesWhatIsNotChecked) {
   EXPECT_EQ(fault(std::string(good) + "subject: fast\n  time: run\n  rows: echo 10\n"),
             "`fast` needs `time:`, `rows:` and `sum:`: what is not checked is not measured");
   EXPECT_EQ(fault("group: x\n  drain: d\n"), "the group `x` needs `drain:`, `rows:` and `sum:`");
+  EXPECT_EQ(fault("group: x\n  rounds: few\n"), "`rounds:` is a number from 1, not `few`");
   EXPECT_EQ(fault("# nothing\n"), "there is no group");
 }
 

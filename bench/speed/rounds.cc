@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "process.h"
@@ -37,6 +38,8 @@ void note(Figures& figures, const Ran& ran) {
 class Measurement {
  public:
   Measurement(const Group& group, const RoundOptions& options) : options_(options) {
+    if (!group.rounds.empty())
+      options_.rounds = std::min(options_.rounds, std::atoi(group.rounds.c_str()));
     result_.group = group;
     for (const Subject& subject : group.subjects)
       result_.subjects.push_back({subject, {}, {}, {}});
@@ -62,7 +65,7 @@ class Measurement {
   }
   bool checks_all(int round) const { return round == 0 || round == options_.rounds; }
 
-  const RoundOptions& options_;
+  RoundOptions options_;
   GroupResult result_;
   std::string rows_;
   std::string sum_;
