@@ -1,11 +1,10 @@
-"""dlt, reading with connectorx and writing Parquet files that DuckDB loads, as its page on speed says."""
+"""dlt, reading with connectorx and writing Parquet files that DuckDB loads, as its pages on speed say."""
 
 import os
 
 from peer import CURSOR, KEY, main, url
 
-CONFIG = ("backend connectorx, loader_file_format parquet, data_writer file_max_items none, normalize and load with 2 "
-          "workers, no telemetry")
+CONFIG = "backend connectorx with Arrow, loader_file_format parquet, normalize and load with 2 workers, no telemetry"
 
 
 def load(name, folder, incremental):

@@ -20,7 +20,7 @@
 //   goal: LINE | WHAT | SUBJECT | TO | FIGURE | AT MOST
 //
 // Commands are for /bin/sh. A goal's TO is `drain`, another subject of the group, or `-` for the
-// figure itself; its FIGURE is wall, cpu or peak (seconds, seconds, MB).
+// figure itself; its FIGURE is wall, cpu or peak (seconds, seconds, MiB).
 #pragma once
 
 #include <optional>

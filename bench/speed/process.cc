@@ -90,7 +90,7 @@ Ran run_command(const std::string& command, unsigned seconds_max) {
     if (ended < 0 && errno == EINTR) continue;
     if (ended < 0) break;  // nobody is left
     ran.cpu_seconds += seconds(used.ru_utime) + seconds(used.ru_stime);
-    ran.peak_mb = std::max(ran.peak_mb, static_cast<double>(used.ru_maxrss) / 1024);
+    ran.peak_mib = std::max(ran.peak_mib, static_cast<double>(used.ru_maxrss) / 1024);
     if (ended == pid)
       ran.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
   }

@@ -15,7 +15,7 @@ struct Ran {
   // ignores the end of its children, servers that were there before, and memory of several
   // processes at the same time, as the peak is that of the largest.
   double cpu_seconds = 0;
-  double peak_mb = 0;
+  double peak_mib = 0;
   int exit_code = 0;  // of the command; 128 and more: the signal that ended it
   bool timed_out = false;
   std::string out;

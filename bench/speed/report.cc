@@ -86,13 +86,13 @@ Row figures_row(const std::string& name, const Figures& figures, const std::vect
           range(ratio),
           number(cpu),
           rows < 1000 ? "-" : number(cpu / rows * 1e6),
-          number(spread_of(figures.peak_mb).most),
+          number(spread_of(figures.peak_mib).most),
           note};
 }
 
 std::vector<Row> subject_rows(const GroupResult& group) {
   std::vector<Row> rows{
-      {"subject", "wall s", "min-max", "x drain", "min-max", "CPU s", "per Mrow", "peak MB", ""}};
+      {"subject", "wall s", "min-max", "x drain", "min-max", "CPU s", "per Mrow", "peak MiB", ""}};
   const std::vector<double> drain = controls(group, Figure::wall);
   const Figures mean{drain, controls(group, Figure::cpu), controls(group, Figure::peak)};
   rows.push_back(figures_row("drain", mean, drain, group.rows, ""));
@@ -149,7 +149,7 @@ const SubjectResult& find(const GroupResult& group, const std::string& name) {
 nlohmann::json json_of(const Figures& figures) {
   return {{"wall_seconds", figures.wall_seconds},
           {"cpu_seconds", figures.cpu_seconds},
-          {"peak_mb", figures.peak_mb}};
+          {"peak_mib", figures.peak_mib}};
 }
 
 }  // namespace

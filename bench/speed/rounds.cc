@@ -32,7 +32,7 @@ std::string first_line(const std::string& text) {
 void note(Figures& figures, const Ran& ran) {
   figures.wall_seconds.push_back(ran.wall_seconds);
   figures.cpu_seconds.push_back(ran.cpu_seconds);
-  figures.peak_mb.push_back(ran.peak_mb);
+  figures.peak_mib.push_back(ran.peak_mib);
 }
 
 class Measurement {
@@ -160,7 +160,7 @@ const std::vector<double>& Figures::of(Figure figure) const {
     case Figure::cpu:
       return cpu_seconds;
     case Figure::peak:
-      return peak_mb;
+      return peak_mib;
   }
   std::abort();
 }

@@ -18,7 +18,7 @@ namespace tidemark::bench {
 struct Figures {
   std::vector<double> wall_seconds;
   std::vector<double> cpu_seconds;
-  std::vector<double> peak_mb;
+  std::vector<double> peak_mib;
   const std::vector<double>& of(Figure figure) const;
 };
 
