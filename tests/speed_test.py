@@ -4,8 +4,10 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
+import time
 import unittest
 
 from support.duckdb_file import DuckdbFile
@@ -135,6 +137,19 @@ subject: good
   sum: echo abc
 goal: 1 | good / drain | good | drain | wall | 1000
 """
+
+
+def of_group(group):
+    """The processes of a group that run, by number."""
+    running = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if its_group == group and state != "Z":
+            running.append(path.parent.name)
+    return running
 
 
 class SpeedTest(unittest.TestCase):
@@ -313,6 +328,23 @@ class RoundsTest(SpeedTest):
         self.assertIn("VOID, outside 0.93-1.07", out)
         self.assertIn("VOID", page)
         self.assertNotIn("met", figures["groups"][0]["goals"][0])
+
+    def test_what_is_broken_off_leaves_nothing_running(self):
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        # It outlives its shell unless the whole group is ended.
+        (folder / "plan").write_text(VOID.replace("FOLDER", str(folder)).replace(
+            "time: true", f"time: echo $$ > {folder}/pid; sleep 1000; true"), encoding="utf-8")
+        process = subprocess.Popen(["speed", folder / "plan"], env=self.env, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        while not (folder / "pid").exists() or not (folder / "pid").read_text():
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        process.terminate()
+        self.assertEqual(128 + signal.SIGTERM, process.wait())
+        deadline = time.monotonic() + 10
+        while running := of_group((folder / "pid").read_text().strip()):
+            self.assertLess(time.monotonic(), deadline, running)
+            time.sleep(0.02)
 
     def test_what_is_ours_may_not_be_wrong(self):
         for plan in (VOID.replace("sum: echo abc\ngoal", "sum: echo abd\ngoal"), VOID.replace("time: true", "time: false"),

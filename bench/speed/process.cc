@@ -19,7 +19,7 @@
 namespace tidemark::bench {
 namespace {
 
-// Of the alarm's handler, which has no arguments.
+// Of the handlers, which have no arguments of ours.
 volatile pid_t group_to_kill = 0;
 volatile sig_atomic_t alarmed = 0;
 
@@ -27,6 +27,12 @@ void on_alarm(int /*signal*/) {
   alarmed = 1;
   kill(-group_to_kill, SIGKILL);
   alarm(1);  // again, for those that were being started
+}
+
+// Who ends this process ends the command too, which as a group of its own hears of no Ctrl-C.
+void on_end(int signal) {
+  if (group_to_kill != 0) kill(-group_to_kill, SIGKILL);
+  _exit(128 + signal);
 }
 
 // Output goes to memory that nobody must read while the command runs.
@@ -69,6 +75,9 @@ void take_over_orphans() {
   struct sigaction action{};
   action.sa_handler = on_alarm;
   sigaction(SIGALRM, &action, nullptr);
+  action.sa_handler = on_end;
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP})
+    sigaction(signal, &action, nullptr);
 }
 
 Ran run_command(const std::string& command, unsigned seconds_max) {
@@ -96,6 +105,7 @@ Ran run_command(const std::string& command, unsigned seconds_max) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
   alarm(0);
+  group_to_kill = 0;
   ran.wall_seconds = took.count();
   ran.timed_out = alarmed != 0;
   ran.out = take_text(out);
