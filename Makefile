@@ -6,6 +6,7 @@ MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
 PRESET_INPUTS = CMakePresets.json
+BENCHES = schedule_bench store_bench speed_drain speed_checksum speed_reads speed_rounds
 
 help: ## List these commands
 	grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -78,11 +79,15 @@ crash: ## Random kills, stalls and errors, RUNS=10000 runs with one (SEED=n: the
 	tools/quietly "build dev" build/dev.log ninja -C build/dev
 	tests/crash/random_faults.py --runs $(or $(RUNS),10000) $(if $(SEED),--seed $(SEED)) $(if $(ONLY),--only '$(ONLY)')
 
-bench: build ## Measure loads end to end
+bench: build ## Measure loads beside the drain and other tools: ONLY=li ROWS=6000000 ROUNDS=7 PEERS=no; without ONLY all the rest too
+	tools/deps system --tests
 	$(MAKE) build/bench/build.ninja
-	tools/quietly "build bench" build/bench.log ninja -C build/bench schedule_bench store_bench
-	build/bench/bench/schedule_bench
-	bench/run
+	tools/quietly "build bench" build/bench.log ninja -C build/bench $(BENCHES)
+	$(if $(filter no,$(PEERS)),,bench/peers/install || echo 'bench: measuring without them' >&2)
+	bench/speed/run ONLY='$(ONLY)' ROWS='$(ROWS)' ROUNDS='$(ROUNDS)' SEED='$(SEED)' PEERS='$(PEERS)' FOLDER='$(FOLDER)' \
+	  REPORT='$(or $(REPORT),$(if $(ONLY),,docs/benchmarks))'
+	$(if $(ONLY),,build/bench/bench/schedule_bench)
+	$(if $(ONLY),,bench/run)
 
 docs: build ## Write the generated pages of docs/
 	tools/docs
