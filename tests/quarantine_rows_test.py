@@ -12,6 +12,7 @@ import unittest
 from support.api_client import ServedApi
 from support.json_schema import faults
 from support.project import Project
+from support.temporary_mariadb import TemporaryMariadb
 from support.temporary_postgres import TemporaryPostgres
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -66,6 +67,35 @@ class PostgresGoal:
 
     def rows(self, sql):
         return [line.split("|") for line in self.server.sql(sql, self.database).splitlines()]
+
+    def close(self):
+        self.project.__exit__()
+
+
+class MysqlGoal:
+    server = None
+    made = 0
+
+    def __init__(self, template=None):
+        MysqlGoal.made += 1
+        self.database = f"rows_{MysqlGoal.made}"
+        self.server.sql(f"create database {self.database} character set utf8mb4", "mysql")
+        tables = "" if template is None else self.server.sql(
+            f"select table_name from information_schema.tables where table_schema = '{template}'", "mysql")
+        for table in tables.split():
+            self.server.sql(f"create table {self.database}.{table} like {template}.{table};"
+                            f"insert into {self.database}.{table} select * from {template}.{table}", "mysql")
+        self.yaml = PROJECT.format(goal=f'{{mysql: "{self.server.address(self.database)}"}}')
+        self.project = Project(self.yaml)
+
+    def copy(self):
+        other = MysqlGoal(self.database)
+        shutil.copytree(self.project.dir, other.project.dir, dirs_exist_ok=True)
+        other.project.write("tidemark.yaml", other.yaml)
+        return other
+
+    def rows(self, sql):
+        return [line.split("\t") for line in self.server.sql(sql, self.database).splitlines()]
 
     def close(self):
         self.project.__exit__()
@@ -184,6 +214,10 @@ class Cases:
         self.assertIn("-20.10", row["message"])
         self.assertEqual("positive", row["tries"][0]["rule"])
         self.assertIn("-5.00", row["tries"][0]["message"])
+        # For the same reason as the last time: that is there already.
+        self.assertEqual((1, 0, 1), self.replay(ids["2"]))
+        self.assertEqual((2, 0, 2), self.replay())
+        self.assertEqual(row["tries"], self.show(ids["2"])["tries"])
         # By a rule that is new.
         self.job(rule="amount >= -5 and note <> 'bad'")
         self.assertEqual((1, 0, 1), self.replay(ids["2"]))
@@ -211,6 +245,32 @@ class Cases:
         self.assertEqual("user.no_row", self.refused("quarantine", "edit", "facts", "0" * 32, "--set", "amount=1"))
         self.assertEqual("user.no_row", self.refused("quarantine", "show", "facts", "' or '1'='1"))
         self.assertEqual(before, self.show(ids["2"]))
+
+    def test_windows_with_other_columns_keep_their_edits(self):
+        job = JOB.format(load=APPEND, rule="amount >= 0") + "transform: [{drop: [note]}]\n"
+        self.project.job("facts", job)
+        self.part(1, "1,10.00,2026-01-01,good", "2,-20.10,2026-01-02,bad")
+        self.run_job()
+        old = self.ids()["2"]
+        self.edit(old, "--set", "note=n/a", "--set", "amount=2.00")
+        self.project.job("facts", job.replace("note: varchar", "note: integer"))
+        self.part(2, "3,-30.00,2026-01-03,7", "4,-40.00,2026-01-04,8")
+        self.run_job()
+        ids = self.ids()
+        self.assertEqual({"2", "3", "4"}, set(ids))
+        for row in ("3", "4"):
+            self.edit(ids[row], "--set", f"amount={row}.00")
+        # `n/a` is no integer, and nobody asked for its row.
+        self.assertEqual((1, 1, 0), self.replay(ids["3"]))
+        self.assertEqual([(1, "10.00"), (3, "3.00")], self.facts())
+        self.assertEqual((1, 1, 0), self.replay())
+        self.assertEqual([(1, "10.00"), (3, "3.00"), (4, "4.00")], self.facts())
+        self.assertEqual("open", self.show(old)["state"])
+        # A row of the newer columns is open again, and the old one is asked for.
+        self.part(3, "5,-50.00,2026-01-05,9")
+        self.run_job()
+        self.assertEqual((1, 1, 0), self.replay(old))
+        self.assertEqual([(1, "10.00"), (2, "2.00"), (3, "3.00"), (4, "4.00")], self.facts())
 
     def test_an_edit_of_another_version_is_refused(self):
         ids = self.three()
@@ -302,6 +362,12 @@ class IntoDuckdb(Killed, Cases, unittest.TestCase):
         self.assertIn("stage", self.show(other)["no_edit"])
         self.assertEqual("user.row_no_stage", self.refused("quarantine", "edit", "facts", other, "--set", "amount=1"))
 
+    def test_a_row_that_no_replay_takes_alone_takes_no_edit(self):
+        ids = self.three()
+        self.job(rule="amount >= 0 or row_number() over () < 0")
+        self.assertIn("window function", self.show(ids["2"])["no_edit"])
+        self.assertEqual("plan.rows_together", self.refused("quarantine", "edit", "facts", ids["2"], "--set", "amount=1"))
+
     def test_a_row_of_a_stopped_run_is_shown(self):
         self.job()
         self.project.job("facts", JOB.format(load=APPEND, rule="amount >= 0") + "quarantine: {stop_above: 1%}\n")
@@ -331,8 +397,12 @@ to: {connection: goal, table: facts, load: append}
                          self.at.rows("select amount::varchar, twice::varchar, epoch_us(\"at\"), tag::varchar from facts"))
 
     def test_usage(self):
-        self.three()
+        ids = self.three()
         self.assertEqual("user.usage", self.refused("quarantine", "look", "facts", "x"))
+        # Whose edit it is says who makes it.
+        self.assertEqual("user.usage", self.refused("quarantine", "edit", "facts", ids["2"], "--set", "amount=1", "--by",
+                                                    "somebody"))
+        self.assertEqual([], self.show(ids["2"])["edits"])
         self.assertEqual("user.usage", self.refused("quarantine", "show", "facts"))
         # A job may have such a name.
         self.assertEqual("user.no_job", self.refused("quarantine", "show"))
@@ -347,6 +417,15 @@ class IntoPostgres(Killed, Cases, unittest.TestCase):
     def setUpClass(cls):
         PostgresGoal.server = TemporaryPostgres().__enter__()
         cls.addClassCleanup(PostgresGoal.server.__exit__, None, None, None)
+
+
+class IntoMysql(Killed, Cases, unittest.TestCase):
+    goal = MysqlGoal
+
+    @classmethod
+    def setUpClass(cls):
+        MysqlGoal.server = TemporaryMariadb().__enter__()
+        cls.addClassCleanup(MysqlGoal.server.__exit__, None, None, None)
 
 
 class OverTheApi(ServedApi):
@@ -411,8 +490,10 @@ class OverTheApi(ServedApi):
         self.assertEqual((404, "user.no_row"), self.answer(self.edit({"amount": "1"}, place=nobody, If_Match="*")))
         # A word of a path is no row.
         self.assertEqual((405, "api.unknown_method"), self.answer(self.ask("GET", "/v1/jobs/facts/quarantine/replay")))
-        many = self.ask("POST", "/v1/jobs/facts/quarantine/replay", "operator", {"ids": ["0" * 32] * 101})
-        self.assertEqual((400, "api.bad_body"), self.answer(many))
+        for ids in (["0" * 32] * 101, [], ["x"], ["0" * 31 + "\0"], [self.rows["2"], ""], None):
+            with self.subTest(ids=ids):
+                asked = self.ask("POST", "/v1/jobs/facts/quarantine/replay", "operator", {"ids": ids})
+                self.assertEqual((400, "api.bad_body"), self.answer(asked))
         self.assertEqual([], self.get(self.place)["edits"])
 
     def test_who_may(self):

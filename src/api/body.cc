@@ -7,6 +7,15 @@
 
 namespace tidemark {
 
+namespace {
+
+// What goes on as an argument of a command ends at a NUL.
+bool ends_early(const std::string& text) {
+  return text.find('\0') != std::string::npos;
+}
+
+}  // namespace
+
 const JsonValue* ApiBody::find(const char* name) {
   known_.emplace_back(name);
   return value_.find(name);
@@ -20,8 +29,7 @@ std::optional<std::string> ApiBody::text(const char* name) {
   const JsonValue* value = find(name);
   if (value == nullptr) return std::nullopt;
   const std::string* text = value->string();
-  // What goes on as an argument of a command ends at a NUL.
-  if (text != nullptr && text->find('\0') == std::string::npos) return *text;
+  if (text != nullptr && !ends_early(*text)) return *text;
   fault("`" + std::string(name) + "` must be a text", "write it in quotes");
   return std::nullopt;
 }
@@ -43,9 +51,10 @@ std::vector<std::string> ApiBody::texts(const char* name) {
   const JsonValue* value = find(name);
   if (value == nullptr) return texts;
   const JsonArray* items = value->array();
-  const bool good = items != nullptr &&
-                    std::all_of(items->begin(), items->end(),
-                                [](const JsonValue& item) { return item.string() != nullptr; });
+  const bool good =
+      items != nullptr && std::all_of(items->begin(), items->end(), [](const JsonValue& item) {
+        return item.string() != nullptr && !ends_early(*item.string());
+      });
   if (!good) {
     fault("`" + std::string(name) + "` must be a list of texts", "for example [\"orders\"]");
     return texts;

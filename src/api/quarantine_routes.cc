@@ -2,6 +2,7 @@
 
 #include "api/body.h"
 #include "api/routes.h"
+#include "quality/row_edits.h"
 
 namespace tidemark {
 namespace {
@@ -78,14 +79,27 @@ std::string row_and_columns(const ApiRequest& request) {
   return request.at("job") + " " + request.at("row") + names;
 }
 
-Answer replay_refused(const ApiContext& context, const ApiRequest& request) {
+// None where `ids` is left out, which asks for all; an empty list asks for nothing, and must not.
+Result<std::vector<std::string>> rows_asked(const ApiRequest& request) {
   ApiBody body(request.body);
-  const std::vector<std::string> rows = body.texts("ids");
+  std::vector<std::string> rows = body.texts("ids");
   TM_CHECK(body.end());
+  if (rows.empty() && request.body.find("ids") != nullptr)
+    return user_error("api.bad_body", "`ids` is an empty list", "leave `ids` out to ask for all");
   if (rows.size() > rows_max)
     return user_error("api.bad_body",
                       "`ids` has " + std::to_string(rows.size()) + " rows, and 100 are the most",
                       "ask for them in parts, or without `ids` for all");
+  for (const std::string& row : rows) {
+    if (!is_row_id(row))
+      return user_error("api.bad_body", "`ids` has a text that is no id of a refused row",
+                        "GET /v1/jobs/{job}/quarantine lists the ids: 32 hex digits each");
+  }
+  return rows;
+}
+
+Answer replay_refused(const ApiContext& context, const ApiRequest& request) {
+  TM_TRY(const std::vector<std::string> rows, rows_asked(request));
   const auto jobs = context.jobs.now();
   TM_TRY(const ServedJob* job, served_job(*jobs, request.at("job")));
   const std::string& name = job->spec().name.get();

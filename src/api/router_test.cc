@@ -109,6 +109,13 @@ TEST(BodyTest, EachMemberIsReadOnceAndNoneIsPassedOver) {
   ApiBody without(nothing);
   EXPECT_FALSE(without.flag("full"));
   EXPECT_TRUE(without.end().ok());
+  for (const char* text : {R"({"jobs": ["x\u0000y"]})", R"({"jobs": [1]})", R"({"jobs": "x"})"}) {
+    const JsonValue value = parse_json(text).value();
+    ApiBody bad(value);
+    EXPECT_TRUE(bad.texts("jobs").empty()) << text;
+    ASSERT_FALSE(bad.end().ok()) << text;
+    EXPECT_EQ(bad.end().error().code, "api.bad_body") << text;
+  }
   for (const char* text :
        {R"({"ful": true})", R"({"full": "true"})", R"({"full": null})", "[]", "\"full\"", "1"}) {
     const JsonValue value = parse_json(text).value();

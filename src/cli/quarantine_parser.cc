@@ -50,7 +50,7 @@ void add_quarantine(CLI::App& app, Arguments& arguments) {
                    "Of `edit`: how long to wait while the job runs, or another process owns the "
                    "project; default: not at all")
       ->type_name("DURATION");
-  // Of a service, for who asked it.
+  // Of the API, for who asked it; edit_row() takes it from nobody else.
   quarantine->add_option("--by", line.by_whom)->group("");
 }
 

@@ -185,6 +185,11 @@ int edit_row(const Call& call) {
     RowEditRequest request;
     request.row = id;
     TM_TRY(request.values, values_asked(line));
+    // Who asked over the network is known to the API alone; a command of a shell, or over the
+    // service's socket, could name anybody.
+    const bool is_of_api = !call.around.request.empty();
+    if (!line.by_whom.empty() && !is_of_api)
+      return user_error("user.usage", "--by is for the service", "leave it out");
     request.by = line.by_whom.empty() ? deed_of_user().name : line.by_whom;
     if (!line.row_version.empty()) request.of = line.row_version;
     request.wait = line.wait;

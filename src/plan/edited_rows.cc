@@ -112,6 +112,23 @@ Status check_edit(const Schema& staged, const std::vector<EditedValue>& values,
   return {};
 }
 
+namespace {
+
+// For the one that does not hold: the engine names a value, and not whose it is.
+Status check_each(const Schema& schema, const std::vector<RowEdit>& edits,
+                  duck::Connection& engine) {
+  for (const RowEdit& edit : edits) {
+    const Status held = check_edit(schema, edit.values, engine);
+    if (held.ok()) continue;
+    return user_error(held.error().code,
+                      "the edit of row " + edit.row + ": " + held.error().message,
+                      held.error().hint);
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<EditedRows> EditedRows::make(const std::string& table, const Schema& schema,
                                     const std::vector<RowEdit>& edits, duck::Connection& engine) {
   EditedRows made;
@@ -140,7 +157,11 @@ Result<EditedRows> EditedRows::make(const std::string& table, const Schema& sche
                           at, is_set ? "true" : "false", at);
     }
   }
-  TM_CHECK(engine.execute("CREATE OR REPLACE TEMP TABLE " + table + " AS " + rows));
+  const Status done = engine.execute("CREATE OR REPLACE TEMP TABLE " + table + " AS " + rows);
+  if (!done.ok()) {
+    TM_CHECK(check_each(schema, edits, engine));
+    return done.error();
+  }
   return made;
 }
 

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "connect/syntax_tree.h"
 #include "plan/edited_rows.h"
 #include "plan/load_id.h"
 #include "plan/planner.h"
@@ -28,10 +29,34 @@ Error takes_rows_together(const JobSpec& job, const std::string& what) {
                         " --full`, or load the newest window again with `tidemark replay RUN`");
 }
 
+// As far as the parser tells: what does not bind is told by the plan.
+Status check_no_windows(const JobSpec& job, duck::Connection& engine) {
+  const auto has_window = [&](const SqlText& sql) -> Result<bool> {
+    TM_TRY(const SyntaxTree tree, parse_select("SELECT " + sql.text, engine));
+    return !tree.problem && tree.has_window;
+  };
+  for (const TransformStep& step : job.transform) {
+    const auto* const derive = std::get_if<DeriveStep>(&step.kind);
+    if (derive == nullptr) continue;
+    for (const NamedSql& column : derive->columns) {
+      TM_TRY(const bool has, has_window(column.sql));
+      if (has)
+        return takes_rows_together(job,
+                                   "`derive` of `" + column.name.value + "` has a window function");
+    }
+  }
+  for (const RuleSpec& rule : job.rules) {
+    TM_TRY(const bool has, has_window(rule.check));
+    if (has)
+      return takes_rows_together(job, "the rule `" + rule.name.value + "` has a window function");
+  }
+  return {};
+}
+
 }  // namespace
 
 // What a row becomes must depend on the row alone, or it would become something else here.
-Status check_single_rows(const JobSpec& job) {
+Status check_single_rows(const JobSpec& job, duck::Connection& engine) {
   for (const TransformStep& step : job.transform) {
     if (std::holds_alternative<SqlStep>(step.kind))
       return takes_rows_together(job, "a `sql` step takes all rows of a window");
@@ -42,7 +67,7 @@ Status check_single_rows(const JobSpec& job) {
     return takes_rows_together(
         job, "`load: full` with a `key` compares all rows with the table; the next run does so");
   }
-  return {};
+  return check_no_windows(job, engine);
 }
 
 namespace {
@@ -65,17 +90,20 @@ std::string window_of(Seq seq) {
   return "window " + std::to_string(seq.get());
 }
 
-// The columns of `wanted` from rows staged with the columns of `staged`, with what was edited over
-// them; nothing where a value would have to change.
-std::optional<std::string> columns_as(const Schema& wanted, const Schema& staged,
-                                      const EditedRows& edited) {
-  for (const Column& column : staged.columns) {
-    if (!wanted.find(column.name)) return std::nullopt;
-  }
+// Whether rows staged with the columns of `staged` are rows of `wanted` without a value that would
+// have to change.
+bool fits(const Schema& wanted, const Schema& staged) {
+  return std::all_of(staged.columns.begin(), staged.columns.end(), [&](const Column& column) {
+    const auto at = wanted.find(column.name);
+    return at && wanted.columns[*at].type == column.type;
+  });
+}
+
+// The columns of `wanted` from rows of `staged`, which fits, with what was edited over them.
+std::string columns_as(const Schema& wanted, const Schema& staged, const EditedRows& edited) {
   std::string list;
   for (const Column& column : wanted.columns) {
     const auto at = staged.find(column.name);
-    if (at && staged.columns[*at].type != column.type) return std::nullopt;
     const std::string name = duck::quote_name(column.name);
     const std::string value = at ? "staged." + name : "CAST(NULL AS " + sql_name(column.type) + ")";
     list += edited.value_sql(column.name, value) + " AS " + name + ", ";
@@ -93,20 +121,28 @@ class Tried {
         is_upsert_(is_upsert),
         by_id_(by_id) {}
 
+  // Of the rows that are asked for. Others need no stage: whether one is newer is told by its seq.
   Result<std::vector<Seq>> windows() {
-    TM_TRY(const duck::Answer found, engine_.query("SELECT DISTINCT seq FROM " + open_ +
-                                                   " WHERE at_segment IS NOT NULL ORDER BY seq"));
+    TM_TRY(const duck::Answer found,
+           engine_.query("SELECT DISTINCT seq FROM " + open_ +
+                         " WHERE chosen AND at_segment IS NOT NULL ORDER BY seq"));
     std::vector<Seq> windows;
     for (std::size_t row = 0; row < found.rows(); ++row)
       windows.emplace_back(found.integer(row, 0));
     return windows;
   }
 
-  // The edits of these rows, of which `all` has those of the job.
+  // The edits of the rows to try in `stages`, of which `all` has those of the job. Edits of other
+  // rows were checked against other columns, and may be no values of these.
   Result<EditedRows> edited(const std::string& table, const Schema& schema,
-                            const std::vector<RowEdit>& all) {
+                            const std::vector<Stage>& stages, const std::vector<RowEdit>& all) {
+    std::string windows;
+    for (const Stage& stage : stages)
+      windows += (windows.empty() ? "" : ", ") + std::to_string(stage.manifest().key.seq.get());
+    if (windows.empty()) return EditedRows();
     TM_TRY(const duck::Answer found,
-           engine_.query("SELECT DISTINCT id FROM " + open_ + " WHERE edit IS NOT NULL"));
+           engine_.query("SELECT DISTINCT id FROM " + open_ +
+                         " WHERE edit IS NOT NULL AND chosen AND seq IN (" + windows + ")"));
     std::vector<RowEdit> mine;
     for (std::size_t row = 0; row < found.rows(); ++row) {
       const auto edit = std::find_if(all.begin(), all.end(), [&](const RowEdit& one) {
@@ -274,8 +310,6 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
   TM_TRY(const std::filesystem::path root, stage_root(project_));
   TM_TRY(const std::vector<StageFolder> folders, stage_folders(staged_stream(root, id)));
   std::vector<Stage> stages;
-  std::vector<std::string> columns;
-  EditedRows edited;
   // From the newest, whose columns are the ones that count.
   std::reverse(windows.begin(), windows.end());
   for (const Seq seq : windows) {
@@ -285,25 +319,25 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
       continue;
     }
     const Schema& schema = stage->manifest().schema;
-    if (stages.empty()) {
-      plan.input = schema;
-      TM_TRY(edited, tried.edited("_tm_edits_" + std::to_string(number), schema, choice.edits));
-    }
-    auto list = columns_as(plan.input, schema, edited);
-    if (!list) {
+    if (stages.empty()) plan.input = schema;
+    if (!fits(plan.input, schema)) {
       tried.leave_out(seq, "which was staged with other columns");
       continue;
     }
-    columns.push_back(std::move(*list));
     stages.push_back(std::move(*stage));
   }
+  // Before what drifted is met, which changes the columns of the plan.
+  const Schema wanted = plan.input;
+  TM_TRY(const EditedRows edited,
+         tried.edited("_tm_edits_" + std::to_string(number), wanted, stages, choice.edits));
   if (!stages.empty()) {
     TM_CHECK(meet_drift_of_stage(job, sink, plan, cancel));
     TM_CHECK(plan_load(job, name_in_target(job, id.stream), plan, sink, options, cancel));
     TM_CHECK(check_no_windows(job, plan));
   }
-  for (std::size_t at = 0; at < stages.size(); ++at)
-    tried.add(stages[at], columns[at], plan.row_key.order, edited);
+  for (const Stage& stage : stages)
+    tried.add(stage, columns_as(wanted, stage.manifest().schema, edited), plan.row_key.order,
+              edited);
   TM_TRY(TryAgain again, tried.pick(plan.row_key));
   again.stages = std::move(stages);
   plan.bound.nothing_new = again.count.get() == 0;
@@ -318,27 +352,33 @@ Result<PreparedStream> Planner::plan_refused_stream(const JobSpec& job, const St
 namespace {
 
 // The open rows of a job with their addresses in their stages, their ids, the numbers of their
-// edits, and whether they are wanted; `told`: what becomes of them is written down one by one.
+// edits, and whether they are wanted; `told`: what becomes of them is written down one by one,
+// where it is not as it is in `tried`. So a replay each night writes down no more than the first.
 std::string open_rows_sql(const JobName& job, const RefusedChoice& choice,
                           const std::string& open) {
   const std::string address = "regexp_extract(locator, '^segment ([0-9]+) row ([0-9]+)$', ";
-  std::string edits = "SELECT NULL::VARCHAR AS id, NULL::BIGINT AS number LIMIT 0";
+  std::string edits =
+      "SELECT NULL::VARCHAR AS id, NULL::BIGINT AS number, NULL::VARCHAR AS tried, NULL::BIGINT AS "
+      "tries LIMIT 0";
   for (std::size_t at = 0; at < choice.edits.size(); ++at) {
     edits = (at == 0 ? "" : edits + " UNION ALL ") + "SELECT " +
-            duck::quote_text(choice.edits[at].row) + " AS id, " +
-            std::to_string(choice.edits[at].number) + "::BIGINT AS number";
+            duck::quote_text(choice.edits[at].row) + " AS id, nullif(" +
+            std::to_string(choice.edits[at].number) + "::BIGINT, 0) AS number, " +
+            duck::quote_text(choice.edits[at].tried) + " AS tried, " +
+            std::to_string(choice.edits[at].tries) + "::BIGINT AS tries";
   }
   std::string chosen;
   for (const std::string& row : choice.rows)
     chosen += (chosen.empty() ? "" : ", ") + duck::quote_text(row);
   return fmt::format(
-      "SELECT refused.*, edits.number AS edit, {0} AS chosen, {1} OR edits.number IS NOT NULL AS "
-      "told FROM (SELECT *, TRY_CAST({2}1) AS INTEGER) AS at_segment, TRY_CAST({2}2) AS BIGINT) "
+      "SELECT refused.*, edits.number AS edit, {0} AS chosen, ({1} OR edits.number IS NOT NULL) "
+      "AND coalesce(edits.tries, 0) < {6} AS told, edits.tried FROM (SELECT *, TRY_CAST({2}1) AS "
+      "INTEGER) AS at_segment, TRY_CAST({2}2) AS BIGINT) "
       "AS at_row, {3} AS id FROM {4}) AS refused LEFT JOIN ({5}) AS edits ON refused.id = "
       "edits.id",
       chosen.empty() ? "true" : "refused.id IN (" + chosen + ")",
       chosen.empty() ? "false" : "refused.id IN (" + chosen + ")", address,
-      row_id_sql(duck::quote_text(job.get())), open, edits);
+      row_id_sql(duck::quote_text(job.get())), open, edits, row_tries_max);
 }
 
 Status check_all_open(const JobSpec& job, const RefusedChoice& choice, duck::Connection& engine) {
@@ -359,7 +399,7 @@ Status check_all_open(const JobSpec& job, const RefusedChoice& choice, duck::Con
 
 Result<JobPlan> Planner::plan_refused(const JobSpec& job, const RefusedChoice& choice,
                                       const PlanOptions& options, Cancel& cancel) {
-  TM_CHECK(check_single_rows(job));
+  TM_CHECK(check_single_rows(job, engine_));
   TM_TRY(JobPlan plan, open_target(job, options, cancel));
   TM_TRY(const StagedTable open, plan.sink->open_refused(job.name, std::nullopt, cancel));
   TM_CHECK(engine_.execute("CREATE OR REPLACE TEMP TABLE _tm_open AS " +

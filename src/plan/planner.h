@@ -230,7 +230,7 @@ Status check_own_table(const JobSpec& job, const std::vector<PreparedStream>& ot
 Result<std::filesystem::path> stage_root(const ProjectSpec& project);
 // `plan.rows_together` where the steps or the load of the job take rows together, as far as its
 // file says it.
-Status check_single_rows(const JobSpec& job);
+Status check_single_rows(const JobSpec& job, duck::Connection& engine);
 // The stage that was loaded as window `seq`; nothing where it is gone. `folders` are the stream's.
 Result<std::optional<Stage>> loaded_stage(const std::vector<StageFolder>& folders,
                                           const StreamId& id, Seq seq, Sink& sink, Files& files,

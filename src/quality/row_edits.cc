@@ -129,29 +129,57 @@ std::string editor_in(const std::string& message) {
   return message.starts_with(by_words) ? message.substr(by_words.size()) : message;
 }
 
+std::string why_tried(const std::string& rule, const std::string& message) {
+  return rule + ": " + message;
+}
+
+std::string why_tried_sql(const std::string& rule, const std::string& message) {
+  return "concat(" + rule + ", ': ', " + message + ")";
+}
+
 // The names of jobs are letters, digits and some signs; of what else stands there nothing comes
-// from a person.
+// from a person. Settled rows keep their edits, and no replay asks for those.
 std::string select_edits(const JobName& job) {
-  return "SELECT row_key, locator, payload FROM tidemark_quarantine WHERE job = " +
-         duck::quote_text(job.get()) + " AND rule = '" + std::string(edit_rule) +
-         "' AND resolved_at IS NOT NULL";
+  const std::string of_job = " FROM tidemark_quarantine WHERE job = " + duck::quote_text(job.get());
+  return "SELECT row_key, locator, payload, rule, message, refused_at" + of_job +
+         " AND resolved_at IS NOT NULL AND (rule = '" + std::string(edit_rule) +
+         "' OR locator LIKE '" + std::string(try_word) + "%') AND row_key IN (SELECT " +
+         row_id_sql("job") + of_job + " AND resolved_at IS NULL)";
 }
 
 Result<std::vector<RowEdit>> newest_edits(const duck::Answer& answer) {
-  std::map<std::string, RowEdit> newest;
+  struct Known {
+    RowEdit edit;
+    std::string edited_at;
+    std::string tried_at;
+  };
+  std::map<std::string, Known> newest;
   for (std::size_t at = 0; at < answer.rows(); ++at) {
-    const std::string row = answer.text(at, 0).value_or("");
-    const auto number = edit_number(answer.text(at, 1).value_or(""));
+    const auto text = [&](std::size_t column) { return answer.text(at, column).value_or(""); };
+    const std::string row = text(0);
+    const auto number = edit_number(text(1));
+    const bool is_try = try_run(text(1)).has_value();
     // A rule of a job may have that name too.
-    if (!number || !is_row_id(row)) continue;
-    RowEdit& known = newest[row];
-    if (known.number >= *number) continue;
-    TM_TRY(std::vector<EditedValue> values, values_in(answer.text(at, 2).value_or("")));
-    known = {row, *number, std::move(values)};
+    if ((!number && !is_try) || !is_row_id(row)) continue;
+    Known& known = newest[row];
+    known.edit.row = row;
+    if (is_try) {
+      ++known.edit.tries;
+      if (text(5) < known.tried_at) continue;
+      known.tried_at = text(5);
+      known.edit.tried = why_tried(text(3), text(4));
+    } else if (known.edit.number < *number) {
+      TM_TRY(known.edit.values, values_in(text(2)));
+      known.edit.number = *number;
+      known.edited_at = text(5);
+    }
   }
   std::vector<RowEdit> edits;
-  for (auto& [row, edit] : newest)
-    edits.push_back(std::move(edit));
+  for (auto& [row, known] : newest) {
+    // A try of what was edited since says nothing of the edit.
+    if (known.tried_at < known.edited_at) known.edit.tried.clear();
+    edits.push_back(std::move(known.edit));
+  }
   return edits;
 }
 

@@ -30,9 +30,17 @@ struct EditedValue {
 // The newest holds what all before it changed.
 struct RowEdit {
   std::string row;          // the id of the refused row
-  std::int64_t number = 0;  // from 1
+  std::int64_t number = 0;  // from 1; 0: the row has tries and no edit
   std::vector<EditedValue> values;
+  std::string tried{};     // why the newest try since the edit was refused; empty: none was
+  std::int64_t tries = 0;  // of the row
 };
+// More tries of a row are not written down.
+inline constexpr std::int64_t row_tries_max = 100;
+
+// How `tried` is made of a rule and a message; SQL of the engine too.
+std::string why_tried(const std::string& rule, const std::string& message);
+std::string why_tried_sql(const std::string& rule, const std::string& message);
 
 // SQL of the id of a refused row, over its columns; the same in the SQL of every target. `job` is
 // SQL too.
@@ -74,9 +82,10 @@ Result<StagedEdit> stage_edit(const EditRow& edit, duck::Connection& connection)
 // The name in the message of an edit.
 std::string editor_in(const std::string& message);
 
-// A query in the SQL of any target: row_key, locator, payload of the edits of a job.
+// A query in the SQL of any target: row_key, locator, payload, rule, message, refused_at of the
+// edits and tries of the open rows of a job.
 std::string select_edits(const JobName& job);
-// The newest of each row in its answer.
+// The newest edit of each row in its answer, with what became of it.
 Result<std::vector<RowEdit>> newest_edits(const duck::Answer& answer);
 
 }  // namespace tidemark

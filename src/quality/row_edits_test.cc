@@ -36,20 +36,81 @@ TEST(RowEdits, ALaterEditLaysItsColumnsOverThoseBefore) {
                                 EditedValue{"c", "3"}));
 }
 
-TEST(RowEdits, TheNewestOfEachRowCounts) {
-  auto engine = duck::Engine::open({}).value();
-  auto connection = engine->connect().value();
-  const std::string row(32, 'a');
-  const auto answer = connection->query(
-      "SELECT * FROM (VALUES ('" + row + "', 'edit 9 of x', '{\"v\":\"old\"}'), ('" + row +
-      "', 'edit 10 of x', '{\"v\":\"new\"}'), ('{\"id\":\"1\"}', 'edit 11 of x', '{}'), ('" + row +
-      "', 'segment 1 row 1', '{}'))");
-  ASSERT_TRUE(answer.ok()) << answer.error().describe();
-  const auto newest = newest_edits(*answer);
-  ASSERT_TRUE(newest.ok()) << newest.error().describe();
-  ASSERT_EQ(newest->size(), 1U);
-  EXPECT_EQ(newest->front().number, 10);
-  EXPECT_THAT(newest->front().values, ElementsAre(EditedValue{"v", "new"}));
+class EditsRead : public testing::Test {
+ protected:
+  void SetUp() override {
+    engine_ = duck::Engine::open({}).value();
+    connection_ = engine_->connect().value();
+  }
+  std::vector<RowEdit> newest(const std::string& sql) {
+    const auto answer = connection_->query(sql);
+    EXPECT_TRUE(answer.ok()) << (answer.ok() ? "" : answer.error().describe());
+    if (!answer.ok()) return {};
+    const auto edits = newest_edits(*answer);
+    EXPECT_TRUE(edits.ok()) << (edits.ok() ? "" : edits.error().describe());
+    return edits.ok() ? *edits : std::vector<RowEdit>();
+  }
+  std::shared_ptr<duck::Engine> engine_;
+  std::unique_ptr<duck::Connection> connection_;
+  const std::string row_ = std::string(32, 'a');
+};
+
+TEST_F(EditsRead, TheNewestOfEachRowCounts) {
+  const auto edits = newest("SELECT * FROM (VALUES ('" + row_ +
+                            "', 'edit 9 of x', '{\"v\":\"old\"}', 'edit', '', '1'), ('" + row_ +
+                            "', 'edit 10 of x', '{\"v\":\"new\"}', 'edit', '', '2'), "
+                            "('{\"id\":\"1\"}', 'edit 11 of x', '{}', 'edit', '', '3'), ('" +
+                            row_ + "', 'segment 1 row 1', '{}', 'edit', '', '4'))");
+  ASSERT_EQ(edits.size(), 1U);
+  EXPECT_EQ(edits.front().number, 10);
+  EXPECT_THAT(edits.front().values, ElementsAre(EditedValue{"v", "new"}));
+  EXPECT_EQ(edits.front().tried, "");
+  EXPECT_EQ(edits.front().tries, 0);
+}
+
+TEST_F(EditsRead, TheNewestTrySinceTheEditIsKnown) {
+  const std::string other(32, 'b');
+  const auto edits = newest("SELECT * FROM (VALUES ('" + row_ +
+                            "', 'try r3 of x', NULL, 'low', 'third', '3'), ('" + row_ +
+                            "', 'try r1 of x', NULL, 'low', 'first', '1'), ('" + row_ +
+                            "', 'edit 1 of x', '{\"v\":\"1\"}', 'edit', '', '2'), ('" + other +
+                            "', 'try r1 of x', NULL, 'low', 'before', '1'), ('" + other +
+                            "', 'edit 1 of x', '{\"v\":\"1\"}', 'edit', '', '2'))");
+  ASSERT_EQ(edits.size(), 2U);
+  EXPECT_EQ(edits[0].tried, why_tried("low", "third"));
+  EXPECT_EQ(edits[0].tries, 2);
+  EXPECT_EQ(edits[1].tried, "");
+  EXPECT_EQ(edits[1].tries, 1);
+}
+
+TEST_F(EditsRead, OfOpenRowsAlone) {
+  ASSERT_TRUE(connection_
+                  ->execute("CREATE TABLE tidemark_quarantine AS SELECT 'j' AS job, 'main' AS "
+                            "stream, 'r' AS run_id, * FROM (VALUES "
+                            "('segment 1 row 1', 'low', '', NULL, NULL, TIMESTAMPTZ '2026-01-01', "
+                            "NULL), ('segment 1 row 2', 'low', '', NULL, NULL, TIMESTAMPTZ "
+                            "'2026-01-01', TIMESTAMPTZ '2026-01-02')) AS r(locator, rule, message, "
+                            "payload, row_key, refused_at, resolved_at)")
+                  .ok());
+  // An edit and a try of each.
+  for (const char* row : {"segment 1 row 1", "segment 1 row 2"}) {
+    for (const char* beside : {"edit 1 of ", "try r2 of "}) {
+      const std::string place(beside);
+      const Status done = connection_->execute(
+          "INSERT INTO tidemark_quarantine SELECT job, stream, run_id, '" + place + row + "', '" +
+          (place.starts_with("edit") ? "edit" : "low") + "', '', '{}', " + row_id_sql("job") +
+          ", refused_at, refused_at FROM tidemark_quarantine WHERE locator = '" + row + "'");
+      ASSERT_TRUE(done.ok()) << done.error().describe();
+    }
+  }
+  const auto edits = newest(select_edits(JobName("j")));
+  ASSERT_EQ(edits.size(), 1U);
+  EXPECT_EQ(edits.front().number, 1);
+  EXPECT_EQ(edits.front().tries, 1);
+  const auto id = connection_->query("SELECT " + row_id_sql("job") +
+                                     " FROM tidemark_quarantine WHERE resolved_at IS NULL");
+  ASSERT_TRUE(id.ok());
+  EXPECT_EQ(id->text(0, 0), edits.front().row);
 }
 
 }  // namespace

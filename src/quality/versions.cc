@@ -39,8 +39,9 @@ std::string from_refused_again(const VersionsInput& input) {
   return fmt::format(
       "FROM {} AS open JOIN {} AS refused ON open.segment = refused._tm_segment AND open.row = "
       "refused._tm_row WHERE open.told AND refused._tm_reject IS NOT NULL AND NOT "
-      "refused._tm_reject.dropped",
-      input.open.relation, input.marked);
+      "refused._tm_reject.dropped AND open.tried IS DISTINCT FROM {}",
+      input.open.relation, input.marked,
+      why_tried_sql("refused._tm_reject.rule", "refused._tm_reject.message"));
 }
 
 // The refused rows of this load, with the value that orders versions. A table: the engine then

@@ -50,11 +50,12 @@ Result<StagedTable> superseded_rows(const VersionsInput& input, duck::Connection
 // The same where `marked` are refused rows that were tried again: those that are good now, and with
 // a key the older versions of the same row; and the rows of refused_again(), which are closed from
 // the start. `open` has the columns segment and row too, with the addresses that stand in `marked`,
-// then id, the number of the edit with which a row was tried, and told.
+// then id, the number of the edit with which a row was tried, told, and tried (RowEdit::tried).
 Result<StagedTable> tried_rows(const VersionsInput& input, duck::Connection& connection);
 
-// Of rows that were tried again and refused again: why, for those that are told one by one, with
-// quarantine_schema(). `at`: ISO-8601 with its zone.
+// Of rows that were tried again and refused again: why, for those that are told one by one and
+// were not refused for the same the last time, with quarantine_schema(). `at`: ISO-8601 with its
+// zone.
 Result<StagedTable> refused_again(const VersionsInput& input, const StreamId& stream,
                                   const std::string& at, duck::Connection& connection);
 

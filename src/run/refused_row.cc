@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "drivers/duckdb/file_name.h"
@@ -153,7 +154,8 @@ Result<std::optional<Stage>> stage_of(const RowParts& parts, const RefusedRow& r
 }
 
 // Why a row takes no edit, since no replay would load it; nothing where it takes one.
-std::optional<Error> why_untouched(const RefusedRow& row, const JobSpec& job) {
+std::optional<Error> why_untouched(const RefusedRow& row, const JobSpec& job,
+                                   duck::Connection& engine) {
   const std::string full = "`tidemark run " + job.name.get() + " --full`";
   if (row.resolution)
     return user_error("user.row_closed", "the row is settled: " + *row.resolution,
@@ -173,8 +175,35 @@ std::optional<Error> why_untouched(const RefusedRow& row, const JobSpec& job) {
     return user_error("user.row_no_key",
                       "the row's key is not known, so a newer version of it may be loaded already",
                       "mend it in the source, where that makes a new version of it");
-  if (Status single = check_single_rows(job); !single.ok()) return single.error();
+  if (Status single = check_single_rows(job, engine); !single.ok()) return single.error();
   return std::nullopt;
+}
+
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+// As the engine compares names.
+bool is_same_name(std::string_view left, std::string_view right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](char a, char b) { return lower(a) == lower(b); });
+}
+
+// Whether `expression`, in the SQL of the source, has the column's name as a word. A word too many
+// is an edit less; a column too few would move the row into another window.
+bool names_column(std::string_view expression, std::string_view column) {
+  if (column.empty()) return false;
+  const auto in_word = [&](std::size_t at) {
+    const auto c = static_cast<unsigned char>(expression[at]);
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           c >= 0x80;
+  };
+  for (std::size_t at = 0; at + column.size() <= expression.size(); ++at) {
+    if (!is_same_name(expression.substr(at, column.size()), column)) continue;
+    const std::size_t end = at + column.size();
+    if ((at == 0 || !in_word(at - 1)) && (end == expression.size() || !in_word(end))) return true;
+  }
+  return false;
 }
 
 // Columns that tell whose row it is, and which window it belongs to.
@@ -185,12 +214,15 @@ Status check_columns(const RefusedRow& row, const JobSpec& job,
     key.push_back(column.value);
   if (key.empty() && job.to.load == LoadStrategy::upsert) key = row.staged->key;
   for (const EditedValue& value : values) {
-    const bool in_key = std::find(key.begin(), key.end(), value.column) != key.end();
-    const bool is_cursor = job.from.watermark && job.from.watermark->value == value.column;
-    const bool is_deletion =
-        job.deletes && job.deletes->column && job.deletes->column->value == value.column;
+    const bool in_key = std::any_of(key.begin(), key.end(), [&](const std::string& name) {
+      return is_same_name(name, value.column);
+    });
+    const bool is_cursor =
+        job.from.watermark && names_column(job.from.watermark->value, value.column);
+    const bool is_deletion = job.deletes && job.deletes->column &&
+                             is_same_name(job.deletes->column->value, value.column);
     if (!in_key && !is_cursor && !is_deletion) continue;
-    const char* why = "is the watermark: another value would put the row into another window";
+    const char* why = "is of the watermark: another value would put the row into another window";
     if (in_key)
       why =
           "is part of the key: another value would make it another row, of which a newer version "
@@ -285,7 +317,7 @@ Result<RefusedRow> find_refused_row(const RowParts& parts, const JobSpec& job,
   }
   TM_TRY(const std::optional<Stage> stage, stage_of(parts, *row, *target.sink, cancel));
   if (stage && row->rule != extract_rule) row->staged = stage->manifest().schema;
-  row->untouched = why_untouched(*row, job);
+  row->untouched = why_untouched(*row, job, *target.engine);
   return *std::move(row);
 }
 

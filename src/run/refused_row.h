@@ -77,7 +77,7 @@ Result<RefusedRow> find_refused_row(const RowParts& parts, const JobSpec& job,
                                     const std::vector<std::filesystem::path>& stopped,
                                     Cancel& cancel);
 
-// The newest edit of each row of the job.
+// The newest edit of each open row of the job, and what the tries of one said.
 Result<std::vector<RowEdit>> newest_row_edits(const RowParts& parts, const JobSpec& job,
                                               Cancel& cancel);
 
