@@ -1,6 +1,8 @@
 #include "store/report_rows.h"
 
+#include <algorithm>
 #include <map>
+#include <string>
 #include <utility>
 
 #include "store/sql_rows.h"
@@ -14,11 +16,7 @@ Result<std::optional<UtcMicros>> time_at(const SqlStatement& row, int column) {
   return std::optional(at);
 }
 
-Status add_runs(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& found) {
-  TM_TRY(auto rows, session.prepare(std::string(sql_rows::select_runs) +
-                                    "WHERE r.job_id = ? AND r.run_start < ?"
-                                    " ORDER BY r.run_start DESC, r.run_id DESC"));
-  rows.bind_text(0, job_id_of(found.job).get()).bind_text(1, to_text(to));
+Status take_runs(SqlStatement& rows, ReportedJob& found) {
   while (true) {
     TM_TRY(const bool has_row, rows.step());
     if (!has_row) return {};
@@ -26,10 +24,47 @@ Status add_runs(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& 
     found.runs.push_back({run.kind, run.started_at, run.ended_at, run.state, run.rows_read,
                           run.rows_loaded, run.rows_rejected, run.bytes_staged, run.use,
                           run.data_until});
-    const ReportedRun& last = found.runs.back();
-    const bool tells_how_new = last.ended_well() && (last.data_until || last.is_own());
-    if (tells_how_new && *last.ended_at <= from) return {};
   }
+}
+
+// Runs of before `from` that tell how new the data was. Of all others of before nothing is asked,
+// and a job that never ends well has very many.
+constexpr const char* told_before =
+    "WHERE r.job_id = ? AND r.run_start < ? AND r.state IN ('done', 'skipped')"
+    " AND (r.data_until IS NOT NULL OR r.kind IN ('run', 'full'))";
+
+Status add_runs(SqlSession& session, UtcMicros from, UtcMicros to, ReportedJob& found) {
+  const std::string select(sql_rows::select_runs);
+  const std::string newest_first = " ORDER BY r.run_start DESC, r.run_id DESC";
+  const JobId job = job_id_of(found.job);
+  TM_TRY(auto within,
+         session.prepare(select + "WHERE r.job_id = ? AND r.run_start >= ? AND r.run_start < ?" +
+                         newest_first));
+  within.bind_text(0, job.get()).bind_text(1, to_text(from)).bind_text(2, to_text(to));
+  TM_CHECK(take_runs(within, found));
+  const std::size_t begun_within = found.runs.size();
+
+  TM_TRY(auto last,
+         session.prepare(select + told_before + " AND r.run_end <= ?" + newest_first + " LIMIT 1"));
+  last.bind_text(0, job.get()).bind_text(1, to_text(from)).bind_text(2, to_text(from));
+  TM_CHECK(take_runs(last, found));
+  const bool has_last = found.runs.size() > begun_within;
+  const UtcMicros since = has_last ? found.runs.back().started_at : UtcMicros(0);
+
+  // Runs of a job come one after the other, so these are few.
+  TM_TRY(auto across, session.prepare(select + told_before +
+                                      " AND r.run_start >= ? AND r.run_end > ?" + newest_first));
+  across.bind_text(0, job.get())
+      .bind_text(1, to_text(from))
+      .bind_text(2, to_text(since))
+      .bind_text(3, to_text(from));
+  TM_CHECK(take_runs(across, found));
+  // The last one ended before those that went on.
+  if (has_last)
+    std::rotate(found.runs.begin() + static_cast<std::ptrdiff_t>(begun_within),
+                found.runs.begin() + static_cast<std::ptrdiff_t>(begun_within) + 1,
+                found.runs.end());
+  return {};
 }
 
 // The steps of one stream of one run, from the times at which it came to its states.

@@ -50,8 +50,8 @@ struct ReportedFire {
 
 struct ReportedJob {
   JobName job;
-  // Newest first: those that began in the stretch, then those of before up to the newest that had
-  // ended well when it began and tells how new the target's data was then.
+  // Newest first: those that began in the stretch, then of those of before, if they ended well and
+  // tell how new the target's data was, the ones that ended in it and the last that ended before.
   std::vector<ReportedRun> runs;
   std::vector<ReportedStep> steps;
   std::vector<ReportedFire> fires;

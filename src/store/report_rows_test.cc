@@ -59,6 +59,17 @@ class ReportRowsTest : public StoreFixture {
     finish.used = {4, 0, 0};
     ASSERT_TRUE(store_->finish_run(finish).ok());
   }
+  void fail(const char* run) {
+    RunStart start;
+    start.run = RunId(run);
+    start.job = JobName("orders");
+    ASSERT_TRUE(store_->begin_run(start).ok());
+    RunFinish finish;
+    finish.run = RunId(run);
+    finish.outcome = RunState::failed;
+    finish.error = internal_error("source.gone", "gone");
+    ASSERT_TRUE(store_->finish_run(finish).ok());
+  }
   std::vector<ReportedJob> look(UtcMicros from, UtcMicros to) {
     std::vector<ReportedJob> found;
     const Status looked = jobs_in(
@@ -129,9 +140,33 @@ TEST_P(ReportRowsTest, ARepairOfBeforeDoesNotHideTheRunThatTellsHowNewTheDataIs)
   const UtcMicros from(store_->get_run(RunId("mended"))->run.ended_at->get() + 1);
   const std::vector<ReportedJob> jobs = look(from, far_away);
   ASSERT_EQ(jobs.size(), 1u);
+  ASSERT_EQ(jobs.front().runs.size(), 1u);
+  EXPECT_EQ(jobs.front().runs.front().kind, RunKind::run);
+}
+
+TEST_P(ReportRowsTest, RunsOfBeforeThatDidNotEndWellAreNotRead) {
+  load("one");
+  for (const char* run : {"two", "three", "four"}) {
+    pass(seconds(100));
+    fail(run);
+  }
+  const UtcMicros ended = *store_->get_run(RunId("four"))->run.ended_at;
+  const std::vector<ReportedJob> jobs = look(UtcMicros(ended.get() + 1), far_away);
+  ASSERT_EQ(jobs.size(), 1u);
+  ASSERT_EQ(jobs.front().runs.size(), 1u);
+  EXPECT_EQ(jobs.front().runs.front().started_at, store_->get_run(RunId("one"))->run.started_at);
+  EXPECT_EQ(look(long_ago, far_away).front().runs.size(), 4u);
+}
+
+TEST_P(ReportRowsTest, ARunThatWentOnInTheStretchStandsBeforeTheLastOfBefore) {
+  load("one");
+  pass(seconds(100));
+  load("two");
+  const RunRecord two = store_->get_run(RunId("two"))->run;
+  const std::vector<ReportedJob> jobs = look(UtcMicros(two.ended_at->get() - 1), far_away);
+  ASSERT_EQ(jobs.size(), 1u);
   ASSERT_EQ(jobs.front().runs.size(), 2u);
-  EXPECT_EQ(jobs.front().runs.front().kind, RunKind::repair);
-  EXPECT_EQ(jobs.front().runs.back().kind, RunKind::run);
+  EXPECT_EQ(jobs.front().runs.front().started_at, two.started_at);
 }
 
 TEST_P(ReportRowsTest, ItEndsBetweenTwoJobsWhereItIsCancelled) {
