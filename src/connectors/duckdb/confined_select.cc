@@ -74,7 +74,6 @@ class Walk {
       return visit_table(value, known);
     if (value.find("cte_map") == nullptr) return visit_members(value, known);
     Names inner = known;
-    if (const std::string own = text_at(value, "cte_name"); !own.empty()) inner.insert(own);
     TM_CHECK(visit_named_queries(*value.find("cte_map"), inner));
     return visit_members(value, inner);
   }
@@ -87,6 +86,10 @@ class Walk {
     const bool is_join = text_at(value, "type") == "join";
     for (const JsonMember& member : *value.object()) {
       if (member.name == "cte_map") continue;
+      if (member.name == "right" && text_at(value, "type") == "recursive_cte_node") {
+        TM_CHECK(visit_recursion(value, member.value, known));
+        continue;
+      }
       const bool is_table = member.name == "from_table" || member.name == "source" ||
                             (is_join && (member.name == "left" || member.name == "right"));
       TM_CHECK(is_table ? visit_table(member.value, known) : visit(member.value, known));
@@ -94,13 +97,30 @@ class Walk {
     return {};
   }
 
-  // Each knows those before it; one that is recursive knows itself by its `cte_name`.
+  // Only here a recursive query knows itself. Where it begins, its name is still one of the
+  // catalog, or a file's.
+  Status visit_recursion(const JsonValue& query, const JsonValue& right, const Names& known) {
+    Names inner = known;
+    TM_CHECK(add_name(text_at(query, "cte_name"), inner));
+    return visit(right, inner);
+  }
+
+  // One that could be a file is refused, so that no place where the engine does not know it yet
+  // opens that file.
+  static Status add_name(const std::string& name, Names& known) {
+    if (name.find_first_of("/\\.*?:") != std::string::npos)
+      return refused("a query in WITH may not be named `" + name + "` here");
+    known.insert(name);
+    return {};
+  }
+
+  // Each knows those before it.
   Status visit_named_queries(const JsonValue& map, Names& known) {
     const JsonValue* entries = map.find("map");
     if (entries == nullptr || entries->array() == nullptr) return {};
     for (const JsonValue& entry : *entries->array()) {
       if (const JsonValue* query = entry.find("value")) TM_CHECK(visit(*query, known));
-      known.insert(text_at(entry, "key"));
+      TM_CHECK(add_name(text_at(entry, "key"), known));
     }
     return {};
   }
@@ -149,8 +169,21 @@ class Walk {
   // DESCRIBE, SUMMARIZE and SHOW TABLES, which lists the warehouse in use.
   Status check_shown(const JsonValue& table, const Names& known) {
     const std::string name = text_at(table, "table_name");
-    if (name == "\"tables\"" || name == "tables" || name.empty())
-      return visit_members(table, known);
+    const std::string catalog = text_at(table, "catalog_name");
+    const std::string schema = text_at(table, "schema_name");
+    const bool is_elsewhere = catalog.empty()
+                                  ? !schema.empty() && schema != warehouse_ && !has(schema, name)
+                                  : catalog != warehouse_;
+    if (is_elsewhere) {
+      return refused("of `" + (catalog.empty() ? "" : catalog + ".") + schema +
+                     "` nothing can be shown here");
+    }
+    const JsonValue* query = table.find("query");
+    if (name.empty() && query != nullptr && !query->is_null()) return visit_members(table, known);
+    if (name == "\"tables\"" || name == "tables") return visit_members(table, known);
+    // Words of the engine, which no query in WITH stands for.
+    const bool is_fixed = name.empty() || name.front() == '"' || name.starts_with("__show");
+    if (is_fixed) return refused("`" + name + "` cannot be shown here");
     if (known.contains(name) || has("main", name)) return visit_members(table, known);
     return refused("`" + name + "` cannot be shown here");
   }
