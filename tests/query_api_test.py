@@ -61,7 +61,7 @@ class QueryApi(ServedApi):
             self.assertEqual((False, 5000), (answer["truncated"], answer["rows_given"]))
             answer = self.answer(connection, sql, rows_max=10)
             self.assertEqual((True, list(range(1, 11))), (answer["truncated"], [row[0] for row in answer["rows"]]))
-            answer = self.answer(connection, sql, bytes_max=1050)
+            answer = self.answer(connection, sql, bytes_max=2350)
             self.assertEqual((True, 10), (answer["truncated"], answer["rows_given"]))
         # Of rows without end as many as are wanted; the server does not go on with the rest.
         endless = "select generate_series(1, 1000000000000) as i"

@@ -8,13 +8,15 @@ namespace {
 // Until what was told to stop has stopped.
 constexpr std::chrono::seconds patience{5};
 
+// What a cell takes in an answer beside its text, also where it is NULL.
+constexpr std::int64_t cell_bytes = 64;
+
 using Cells = std::vector<std::optional<std::string>>;
 
 std::int64_t bytes_of(const BatchReader& batch, std::size_t row, std::size_t columns) {
   std::int64_t bytes = 0;
   for (std::size_t at = 0; at < columns; ++at) {
-    // Also a value without bytes has its place in an answer.
-    ++bytes;
+    bytes += cell_bytes;
     if (batch.column(at).valid(row))
       bytes += static_cast<std::int64_t>(batch.column(at).bytes(row).size());
   }

@@ -94,19 +94,14 @@ TEST_F(ConfinedSelectTest, WhatStaysInTheWarehouseIsAnswered) {
 TEST_F(ConfinedSelectTest, WhatLeavesTheWarehouseIsRefused) {
   const std::string quoted = "'" + file() + "'";
   for (const std::string& sql : std::vector<std::string>{
-           "select * from read_text(" + quoted + ")",
-           "select * from read_csv(" + quoted + ")",
-           "select * from " + quoted,
-           "select * from \"" + file() + "\"",
+           "select * from read_text(" + quoted + ")", "select * from read_csv(" + quoted + ")",
+           "select * from " + quoted, "select * from \"" + file() + "\"",
            "select * from main.read_text(" + quoted + ")",
            "select * from system.main.read_blob(" + quoted + ")",
            "select * from read_parquet('https://example.org/a.parquet')",
-           "select * from glob('/*')",
-           "select * from query('from ' || " + quoted + ")",
-           "select * from query_table(" + quoted + ")",
-           "select * from other.hidden",
-           "select * from other.main.hidden",
-           "select * from hidden",
+           "select * from glob('/*')", "select * from query('from ' || " + quoted + ")",
+           "select * from query_table(" + quoted + ")", "select * from other.hidden",
+           "select * from other.main.hidden", "select * from hidden",
            "select * from orders, (select * from other.hidden)",
            "select * from orders where name in (select word from other.hidden)",
            "select (select word from other.hidden)",
@@ -115,22 +110,30 @@ TEST_F(ConfinedSelectTest, WhatLeavesTheWarehouseIsRefused) {
            "select * from \"" + file() + "\", (with \"" + file() + "\" as (select 1) select 1)",
            "with \"" + file() + "\" as (select * from \"" + file() + "\") select 1 from \"" +
                file() + "\"",
-           "from (pivot " + quoted + " on word in ('hush') using count(*))",
-           "describe " + quoted,
-           "describe select * from " + quoted,
-           "summarize " + quoted,
-           "show all tables",
-           "select * from duckdb_secrets()",
-           "select * from duckdb_databases()",
-           "select * from duckdb_settings()",
-           "select * from pragma_database_list",
-           "select * from information_schema.tables",
-           "select * from sqlite_master",
+           // A recursive query does not know itself where it begins.
+           "with recursive \"" + file() + "\" as (select * from \"" + file() +
+               "\" union all select * from \"" + file() + "\" where false) select * from \"" +
+               file() + "\"",
+           "with recursive \"" + file() + "\" as (with a as (select * from \"" + file() +
+               "\") select * from a union all select * from a where false) select * from \"" +
+               file() + "\"",
+           "with recursive sqlite_master as (select * from sqlite_master union all select * from "
+           "sqlite_master where false) select * from sqlite_master",
+           "with recursive sqlite_master as (with a as (select * from sqlite_master) select * from "
+           "a union all select * from a where false) select * from sqlite_master",
+           "with \"" + file() + "\" as (select 1) select * from \"" + file() + "\"",
+           "show tables from other", "select * from (show tables from other)",
+           "with __show_tables_expanded as (select 1) select * from (show all tables)",
+           "with \"\"\"databases\"\"\" as (select 1) select * from (show databases)",
+           "from (pivot " + quoted + " on word in ('hush') using count(*))", "describe " + quoted,
+           "describe select * from " + quoted, "summarize " + quoted, "show all tables",
+           "select * from duckdb_secrets()", "select * from duckdb_databases()",
+           "select * from duckdb_settings()", "select * from pragma_database_list",
+           "select * from information_schema.tables", "select * from sqlite_master",
            "select lower('X')",  // the warehouse has a macro of that name
            "select json_serialize_plan('select * from read_text(''" + file() + "'')')",
            "select * from json_execute_serialized_sql(json_serialize_sql('select 1'))",
-           "select current_setting('home_directory')",
-           "select nextval('numbers')",
+           "select current_setting('home_directory')", "select nextval('numbers')",
            "select * from parquet_metadata(" + quoted + ")",
            "select * from sniff_csv(" + quoted + ")"}) {
     const auto answer = ask(sql);
@@ -200,10 +203,13 @@ TEST_F(ConfinedSelectTest, NoMoreIsTakenThanTheLimitsSay) {
   EXPECT_TRUE(few->is_cut);
   ASSERT_EQ(few->rows.size(), 3U);
   EXPECT_EQ(few->rows.back().back(), "x2");
-  // Ten bytes of a value and one of its place.
-  const auto narrow = ask("select repeat('x', 10) from orders", {.bytes_max = 55});
+  // Ten bytes of a value and 64 of its place.
+  const auto narrow = ask("select repeat('x', 10) from orders", {.bytes_max = 375});
   EXPECT_TRUE(narrow->is_cut);
   EXPECT_EQ(narrow->rows.size(), 5U);
+  const auto empty = ask("select null::int, null::int from orders", {.bytes_max = 640});
+  EXPECT_TRUE(empty->is_cut);
+  EXPECT_EQ(empty->rows.size(), 5U);
   const auto none = ask("select repeat('x', 10)", {.bytes_max = 5});
   EXPECT_TRUE(none->is_cut);
   EXPECT_TRUE(none->rows.empty());

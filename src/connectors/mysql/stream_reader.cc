@@ -5,6 +5,9 @@
 namespace tidemark::mysql {
 namespace {
 
+// After so many a batch ends early: rows may be huge, and it is held whole.
+constexpr std::size_t batch_bytes = std::size_t{4} << 20;
+
 // What the decoder goes by.
 bool same_values(const Field& now, const ColumnForm& planned) {
   const Field& then = planned.field;
@@ -56,12 +59,15 @@ Result<std::unique_ptr<Reader>> StreamReader::start(std::unique_ptr<Connection> 
 Result<std::size_t> StreamReader::next(BatchWriter& writer, Cancel& cancel) {
   decoder_.open(writer);
   std::size_t row = 0;
+  std::size_t bytes = 0;
   while (row < writer.capacity()) {
     TM_CHECK(cancel.check());
     TM_TRY(const bool more, stream_->next(cancel));
     if (!more) break;
     TM_CHECK(toll_.row(stream_->row_bytes(), cancel));
+    bytes += static_cast<std::size_t>(stream_->row_bytes());
     row += decoder_.decode(*stream_, writer, row) ? 1 : 0;
+    if (row > 0 && bytes >= batch_bytes) break;
   }
   return row;
 }

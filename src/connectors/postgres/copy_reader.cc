@@ -6,6 +6,12 @@
 #include "base/assert.h"
 
 namespace tidemark::postgres {
+namespace {
+
+// After so many a batch ends early: rows may be huge, and it is held whole.
+constexpr std::size_t batch_bytes = 4 * CopyReader::block_bytes;
+
+}  // namespace
 
 Result<std::unique_ptr<Reader>> CopyReader::start(std::unique_ptr<Connection> connection,
                                                   std::unique_ptr<Walk> walk,
@@ -68,7 +74,14 @@ void CopyReader::pull(Leg leg) {
 
 bool CopyReader::hand_over(Block& block) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return full_.size() < blocks_max || stop_.requested(); });
+  // By bytes too: one huge row is a block.
+  const auto has_room = [&] {
+    std::size_t held = 0;
+    for (const Block& waiting : full_)
+      held += waiting.bytes.size();
+    return full_.size() < blocks_max && held < blocks_max * block_bytes;
+  };
+  changed_.wait(lock, [&] { return has_room() || stop_.requested(); });
   if (stop_.requested()) return false;
   full_.push_back(std::move(block));
   block = Block();
@@ -120,6 +133,7 @@ Status CopyReader::end_leg() {
 
 Result<std::size_t> CopyReader::next(BatchWriter& writer, Cancel& cancel) {
   std::size_t row = 0;
+  std::size_t fed = 0;
   while (row < writer.capacity()) {
     TM_CHECK(cancel.check());
     if (decoder_.hungry() && block_.end) {
@@ -128,8 +142,10 @@ Result<std::size_t> CopyReader::next(BatchWriter& writer, Cancel& cancel) {
       if (row > 0 && place_) return row;
     }
     if (decoder_.hungry()) {
+      if (row > 0 && fed >= batch_bytes) return row;
       TM_TRY(const bool more, take(cancel));
       if (!more) break;
+      fed += block_.bytes.size();
       decoder_.feed(block_.bytes);
     }
     place_.reset();
