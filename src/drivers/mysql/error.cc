@@ -101,8 +101,10 @@ constexpr std::array known{
           "check `sslmode` and `sslrootcert` in the connection, and the server's certificate"},
     Known{2058, "wrong_login", Retry::never, wrong_login},
     Known{5010, "plain_login", Retry::never,
-          "the server asks for the password as it is, which it gets over `sslmode=verify-full` "
-          "alone; or let its account log in by caching_sha2_password or ed25519"},
+          "the server asks for the password as it is, or by a plugin of which it is not known that "
+          "it "
+          "seals it; that it gets over `sslmode=verify-full` alone; or let its account log in by "
+          "caching_sha2_password or ed25519"},
     Known{2006, "connection_lost", Retry::reconnect, session_lost},
     Known{2013, "connection_lost", Retry::reconnect, session_lost},
     Known{2014, "connection_lost", Retry::reconnect, session_lost},
