@@ -15,7 +15,8 @@ namespace {
 
 using Row = std::vector<std::string>;
 
-// Columns as wide as they must be: the first ones to the left, the rest to the right.
+// Columns as wide as they must be: the first ones to the left, the rest to the right, a last one
+// without a name to the left again.
 std::string table(const std::vector<Row>& rows, std::size_t left) {
   std::vector<std::size_t> widths(rows.front().size());
   for (const Row& row : rows)
@@ -25,7 +26,7 @@ std::string table(const std::vector<Row>& rows, std::size_t left) {
   for (const Row& row : rows) {
     std::string line;
     for (std::size_t at = 0; at < row.size(); ++at) {
-      const bool is_left = at < left || at + 1 == row.size();
+      const bool is_left = at < left || rows.front()[at].empty();
       line += is_left ? fmt::format("{:<{}}  ", row[at], widths[at])
                       : fmt::format("{:>{}}  ", row[at], widths[at]);
     }
@@ -171,7 +172,7 @@ Judged judge(const Goal& goal, const GroupResult& group) {
   // Memory does not depend on what else the machine does.
   if (is_void(control) && goal.figure != Figure::peak) {
     judged.verdict = Verdict::is_void;
-    judged.why = "void: drain before / after " + number(control.median);
+    judged.why = "void, drains " + number(control.median);
     return judged;
   }
   const std::vector<double>& figures = find(group, goal.subject).figures.of(goal.figure);
@@ -189,8 +190,14 @@ Judged judge(const Goal& goal, const GroupResult& group) {
 
 std::string group_text(const GroupResult& group) {
   if (!group.fault.empty()) return title(group) + "\nFAILED: " + group.fault + "\n";
+  std::vector<Row> rows = subject_rows(group);
+  std::string notes;
+  for (Row& row : rows) {
+    if (!row.back().empty()) notes += row.front() + ": " + row.back() + "\n";
+    row.pop_back();
+  }
   return fmt::format("{}\n{} rows, {}\n", title(group), grouped(group.rows), control_text(group)) +
-         table(subject_rows(group), 1);
+         table(rows, 1) + notes;
 }
 
 std::string goals_text(const std::vector<GroupResult>& groups) {

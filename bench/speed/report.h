@@ -29,7 +29,7 @@ struct Report {
   std::vector<GroupResult> groups;
 };
 
-// Lines of 100 columns at most, but for faults.
+// Lines of some 100 columns at most; what is to be said of a subject stands below.
 std::string group_text(const GroupResult& group);
 std::string goals_text(const std::vector<GroupResult>& groups);
 std::string markdown(const Report& report);
