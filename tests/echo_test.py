@@ -66,7 +66,8 @@ class EchoTest(ServedApi):
         return answer
 
     def serve(self, *options):
-        start, self.project.start = self.project.start, lambda *arguments: start(*arguments, env=self.env)
+        start, self.project.start = self.project.start, lambda *arguments, **more: start(
+            *arguments, env=self.env, **more)
         try:
             super().serve(*options)
         finally:

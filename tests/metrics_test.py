@@ -101,10 +101,11 @@ class Metrics(ServedApi):
         self.job("often", "every: 1s\n")
         self.serve()
         deadline = time.monotonic() + 60
-        while (told := self.metrics()).get('tidemark_fires_total{state="done",task="run"}', 0) < 2:
+        # One that was due before it served, as on a busy machine, has no delay.
+        while min((told := self.metrics()).get(name, 0) for name in (
+                'tidemark_fires_total{state="done",task="run"}', "tidemark_scheduling_delay_seconds_count")) < 2:
             self.assertLess(time.monotonic(), deadline, told)
             time.sleep(0.3)
-        self.assertGreaterEqual(told["tidemark_scheduling_delay_seconds_count"], 2)
         self.assertLess(abs(told['tidemark_job_last_success_timestamp_seconds{etl_job="often"}'] - time.time()), 60)
 
     def test_since_when_none_ended_well_is_known_over_a_restart(self):

@@ -87,7 +87,8 @@ TEST_F(EditsRead, OfOpenRowsAlone) {
   ASSERT_TRUE(connection_
                   ->execute("CREATE TABLE tidemark_quarantine AS SELECT 'j' AS job, 'main' AS "
                             "stream, 'r' AS run_id, * FROM (VALUES "
-                            "('segment 1 row 1', 'low', '', NULL, NULL, TIMESTAMPTZ '2026-01-01', "
+                            "('segment 1 row 1', 'low', '', NULL::VARCHAR, NULL::VARCHAR, "
+                            "TIMESTAMPTZ '2026-01-01', "
                             "NULL), ('segment 1 row 2', 'low', '', NULL, NULL, TIMESTAMPTZ "
                             "'2026-01-01', TIMESTAMPTZ '2026-01-02')) AS r(locator, rule, message, "
                             "payload, row_key, refused_at, resolved_at)")
