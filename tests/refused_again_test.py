@@ -6,14 +6,9 @@ import shutil
 import sqlite3
 import unittest
 
-from support.project import Project
+from support.goals import DuckdbGoal, PostgresGoal
 from support.temporary_postgres import TemporaryPostgres
 
-PROJECT = """\
-connections:
-  landing: {{files: data}}
-  goal: {goal}
-"""
 # `v` of a bad row is negative. The file's order is the order of versions.
 JOB = """\
 from: {{connection: landing, files: "part-*.csv"}}
@@ -21,48 +16,6 @@ from: {{connection: landing, files: "part-*.csv"}}
 to: {{connection: goal, table: facts, load: {load}}}
 """
 APPEND, UPSERT, FULL = "append", "upsert, key: [id]", "full"
-
-
-class DuckdbGoal:
-    yaml = PROJECT.format(goal="{duckdb: warehouse.duckdb}")
-
-    def __init__(self):
-        self.project = Project(self.yaml)
-
-    def copy(self):
-        other = DuckdbGoal()
-        shutil.copytree(self.project.dir, other.project.dir, dirs_exist_ok=True)
-        return other
-
-    def rows(self, sql):
-        return self.project.rows(sql)
-
-    def close(self):
-        self.project.__exit__()
-
-
-class PostgresGoal:
-    server = None
-    made = 0
-
-    def __init__(self, template="template1"):
-        PostgresGoal.made += 1
-        self.database = f"goal_{PostgresGoal.made}"
-        self.server.sql(f"create database {self.database} template {template}")
-        self.yaml = PROJECT.format(goal=f'{{postgres: "{self.server.conninfo(self.database)}"}}')
-        self.project = Project(self.yaml)
-
-    def copy(self):
-        other = PostgresGoal(self.database)
-        shutil.copytree(self.project.dir, other.project.dir, dirs_exist_ok=True)
-        other.project.write("tidemark.yaml", other.yaml)
-        return other
-
-    def rows(self, sql):
-        return [line.split("|") for line in self.server.sql(sql, self.database).splitlines()]
-
-    def close(self):
-        self.project.__exit__()
 
 
 class Cases:
