@@ -22,7 +22,7 @@ foreach(name crash_postgres_test crash_duckdb_test connectors_postgres_test cras
 endforeach()
 foreach(name connectors_mysql_test crash_resume_test crash_splits_test postgres_faults_test verify_job_test
     network_faults_test deletes_test scenarios_test deletes_race_test refused_again_test replay_test
-    places_test crash_mysql_test redis_test)
+    places_test crash_mysql_test redis_test quarantine_rows_test)
   set_tests_properties(${name} PROPERTIES COST 100)
 endforeach()
 
