@@ -71,6 +71,12 @@ class WholeFeed {
 
 }  // namespace
 
+SourceSpec query_source(std::string sql) {
+  SourceSpec spec;
+  spec.input = QueryInput{SqlText{std::move(sql), {}, {}}};
+  return spec;
+}
+
 Result<duck::Answer> read_whole(Source& source, const std::string& before,
                                 std::string (*as_text)(const std::string& column),
                                 duck::Connection& engine, Cancel& cancel) {

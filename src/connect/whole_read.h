@@ -8,8 +8,12 @@
 #include "connect/question.h"
 #include "connect/source.h"
 #include "drivers/duckdb/engine.h"
+#include "spec/job_spec.h"
 
 namespace tidemark {
+
+// A source that is what the query answers.
+SourceSpec query_source(std::string sql);
 
 // Runs `before` + a SELECT of all rows. `as_text` writes a column's name as text in the source's
 // SQL, for the hint where a value cannot be held.

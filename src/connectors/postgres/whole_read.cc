@@ -10,9 +10,7 @@ std::string as_text(const std::string& column) {
 Result<duck::Answer> read_query(const SourceAccess& access, const std::string& sql,
                                 const std::string& before, duck::Connection& engine,
                                 Cancel& cancel) {
-  SourceSpec spec;
-  spec.input = QueryInput{SqlText{sql, {}, {}}};
-  PostgresSource source(access, spec, LoadStrategy::full);
+  PostgresSource source(access, query_source(sql), LoadStrategy::full);
   return read_whole(source, before, as_text, engine, cancel);
 }
 
@@ -25,9 +23,7 @@ Result<duck::Answer> read_answer(const SourceAccess& access, const std::string& 
 
 Result<BoundedAnswer> read_some(const SourceAccess& access, const Question& question,
                                 duck::Connection& engine, Cancel& cancel) {
-  SourceSpec spec;
-  spec.input = QueryInput{SqlText{question.sql, {}, {}}};
-  PostgresSource source(access, spec, LoadStrategy::full);
+  PostgresSource source(access, query_source(question.sql), LoadStrategy::full);
   return tidemark::read_some(source, question, as_text, engine, cancel);
 }
 
