@@ -158,30 +158,26 @@ TEST(VaultTest, OnlyWhoShowsTheRightCertificateIsSentTheToken) {
   EXPECT_EQ(Vault::make(spec, clock).error().code, "tls.ca_unreadable");
 }
 
+void expect_no_vault_at(const char* address) {
+  static const SystemClock clock;
+  VaultSpec spec;
+  spec.address = address;
+  spec.token = Secret("t");
+  const auto got = Vault::make(spec, clock).value()->get("kv/a#b");
+  ASSERT_FALSE(got.ok());
+  EXPECT_EQ(got.error().code, "http.address_refused") << got.error().describe();
+}
+
 // Where a name such as `localhost` leads elsewhere, too.
 TEST(VaultTest, PlainHttpGoesToThisMachineAlone) {
-  static const SystemClock clock;
-  for (const char* address : {"http://192.0.1.1", "http://10.0.0.1"}) {
-    VaultSpec spec;
-    spec.address = address;
-    spec.token = Secret("t");
-    const auto got = Vault::make(spec, clock).value()->get("kv/a#b");
-    ASSERT_FALSE(got.ok());
-    EXPECT_EQ(got.error().code, "http.address_refused") << got.error().describe();
-  }
+  for (const char* address : {"http://192.0.1.1", "http://10.0.0.1"})
+    expect_no_vault_at(address);
 }
 
 TEST(VaultTest, NoAddressOfMetadataAndNoneOfThisMachineByANameIsReached) {
-  static const SystemClock clock;
   for (const char* address : {"https://169.254.169.254", "https://[fd00:ec2::254]",
-                              "https://0.0.0.0", "https://[fe80::1]"}) {
-    VaultSpec spec;
-    spec.address = address;
-    spec.token = Secret("t");
-    const auto got = Vault::make(spec, clock).value()->get("kv/a#b");
-    ASSERT_FALSE(got.ok());
-    EXPECT_EQ(got.error().code, "http.address_refused") << got.error().describe();
-  }
+                              "https://0.0.0.0", "https://[fe80::1]"})
+    expect_no_vault_at(address);
 }
 
 }  // namespace

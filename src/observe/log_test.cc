@@ -257,35 +257,52 @@ TEST_F(LogTest, LinesOfManyThreadsStayWhole) {
   EXPECT_THAT(lines_, SizeIs(800));
 }
 
-// Into a pipe of 4,096 bytes that does not block.
-TEST(LogStderrTest, NothingIsGluedToHalfOfALine) {
-  std::array<int, 2> pipe{};
-  ASSERT_EQ(::pipe2(pipe.data(), O_NONBLOCK), 0);
-  ASSERT_GE(::fcntl(pipe[1], F_SETPIPE_SZ, 4'096), 0);
-  const int own = ::dup(STDERR_FILENO);
-  ASSERT_GE(own, 0);
-  ASSERT_GE(::dup2(pipe[1], STDERR_FILENO), 0);
-  std::string got;
-  const auto drain = [&] {
-    std::array<char, 4'096> bytes{};
-    for (ssize_t size = 0; (size = ::read(pipe[0], bytes.data(), bytes.size())) > 0;)
-      got.append(bytes.data(), static_cast<std::size_t>(size));
-  };
-  Log log;
-  log.set_up({});
-  const std::string much(Log::value_bytes_max, 'x');
-  log.tell(LogLevel::info, schedule, much, {{"more", much}});
-  drain();
-  const std::size_t torn = got.size();
-  log.tell(LogLevel::info, schedule, "the next");
-  log.tell(LogLevel::info, schedule, "the last");
-  drain();
-  ::dup2(own, STDERR_FILENO);
-  for (const int file : {own, pipe[0], pipe[1]})
-    ::close(file);
+// Stderr is a pipe of 4,096 bytes that does not block who writes.
+class LogStderrTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(::pipe2(pipe_.data(), 0), 0);
+    ASSERT_EQ(::fcntl(pipe_[1], F_SETFL, O_NONBLOCK), 0);
+    ASSERT_GE(::fcntl(pipe_[1], F_SETPIPE_SZ, 4'096), 0);
+    own_ = ::dup(STDERR_FILENO);
+    ASSERT_GE(own_, 0);
+    ASSERT_GE(::dup2(pipe_[1], STDERR_FILENO), 0);
+    log_.set_up({});
+  }
+  void TearDown() override { ::close(pipe_[0]); }
+
+  // Stderr is the process's own again, and the pipe ends for its reader.
+  void end() {
+    ::dup2(own_, STDERR_FILENO);
+    ::close(own_);
+    ::close(pipe_[1]);
+  }
+  // To the end; what is there now where the reader does not wait.
+  void read(std::size_t at_once) {
+    std::string bytes(at_once, '\0');
+    for (ssize_t size = 0; (size = ::read(pipe_[0], bytes.data(), bytes.size())) > 0;)
+      got_.append(bytes.data(), static_cast<std::size_t>(size));
+  }
+
+  std::array<int, 2> pipe_{};
+  int own_ = -1;
+  Log log_;
+  std::string got_;
+  const std::string much_ = std::string(Log::value_bytes_max, 'x');
+};
+
+TEST_F(LogStderrTest, NothingIsGluedToHalfOfALine) {
+  ASSERT_EQ(::fcntl(pipe_[0], F_SETFL, O_NONBLOCK), 0);
+  log_.tell(LogLevel::info, schedule, much_, {{"more", much_}});
+  read(4'096);
+  const std::size_t torn = got_.size();
+  log_.tell(LogLevel::info, schedule, "the next");
+  log_.tell(LogLevel::info, schedule, "the last");
+  read(4'096);
+  end();
   ASSERT_GT(torn, 0U);
-  EXPECT_EQ(got[torn - 1], 'x') << "half of it was written";
-  const std::string after = got.substr(torn);
+  EXPECT_EQ(got_[torn - 1], 'x') << "half of it was written";
+  const std::string after = got_.substr(torn);
   ASSERT_EQ(after.front(), '\n');
   EXPECT_EQ(after.find("\n\n"), std::string::npos);
   EXPECT_THAT(after, HasSubstr("schedule  the next\n2"));
@@ -293,31 +310,13 @@ TEST(LogStderrTest, NothingIsGluedToHalfOfALine) {
 }
 
 // Who reads it slowly loses nothing.
-TEST(LogStderrTest, AReaderIsWaitedFor) {
-  std::array<int, 2> pipe{};
-  ASSERT_EQ(::pipe2(pipe.data(), 0), 0);
-  ASSERT_EQ(::fcntl(pipe[1], F_SETFL, O_NONBLOCK), 0);
-  ASSERT_GE(::fcntl(pipe[1], F_SETPIPE_SZ, 4'096), 0);
-  const int own = ::dup(STDERR_FILENO);
-  ASSERT_GE(own, 0);
-  ASSERT_GE(::dup2(pipe[1], STDERR_FILENO), 0);
-  std::string got;
-  std::thread reader([&] {
-    std::array<char, 512> bytes{};
-    for (ssize_t size = 0; (size = ::read(pipe[0], bytes.data(), bytes.size())) > 0;)
-      got.append(bytes.data(), static_cast<std::size_t>(size));
-  });
-  Log log;
-  log.set_up({});
-  const std::string much(Log::value_bytes_max, 'x');
-  log.tell(LogLevel::info, schedule, much, {{"more", much}});
-  ::dup2(own, STDERR_FILENO);
-  ::close(own);
-  ::close(pipe[1]);
+TEST_F(LogStderrTest, AReaderIsWaitedFor) {
+  std::thread reader([&] { read(512); });
+  log_.tell(LogLevel::info, schedule, much_, {{"more", much_}});
+  end();
   reader.join();
-  ::close(pipe[0]);
-  EXPECT_GT(got.size(), 2 * Log::value_bytes_max);
-  EXPECT_THAT(got, EndsWith("xxx\n"));
+  EXPECT_GT(got_.size(), 2 * Log::value_bytes_max);
+  EXPECT_THAT(got_, EndsWith("xxx\n"));
 }
 
 TEST(LogFieldTest, ASecretIsNone) {
