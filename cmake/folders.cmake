@@ -18,6 +18,7 @@ tidemark_folder(drivers/sqlite LINK model env observe sqlite)
 tidemark_folder(drivers/yaml LINK model env observe yaml-cpp)
 tidemark_folder(drivers/json LINK model env observe nlohmann_json::nlohmann_json)
 tidemark_folder(drivers/hash LINK model env observe PkgConfig::xxhash PkgConfig::crypto)
+tidemark_folder(drivers/parquet LINK model env PkgConfig::zstd)
 tidemark_folder(drivers/sodium LINK model env observe PkgConfig::sodium)
 tidemark_folder(drivers/zone LINK model env observe absl::time)
 tidemark_folder(drivers/http LINK model env observe PkgConfig::ssl PkgConfig::crypto)
@@ -42,7 +43,7 @@ tidemark_folder(connectors/postgres LINK connect drivers/postgres drivers/duckdb
 tidemark_folder(connectors/sqlite LINK connect drivers/sqlite drivers/duckdb TEST_LINK connect/conformance)
 tidemark_folder(transform LINK connect drivers/duckdb)
 tidemark_folder(quality LINK connect drivers/duckdb drivers/json)
-tidemark_folder(stage LINK connect drivers/duckdb)
+tidemark_folder(stage LINK connect drivers/duckdb drivers/parquet)
 
 # 6
 tidemark_folder(plan LINK transform quality stage)

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "connectors/postgres/source.h"
+#include "drivers/duckdb/batch.h"
 #include "drivers/duckdb/engine.h"
 #include "env/files.h"
 #include "run/split_reads.h"
@@ -62,16 +64,12 @@ class ColumnSplits final : public SplitUse {
               Cancel& cancel) override {
     Reader& reader = *std::get<std::unique_ptr<Reader>>(extraction);
     std::optional<Error> refused;
-    TM_TRY(const std::string from,
-           engine.register_feed(
-               schema_, [&](BatchWriter& writer) { return reader.next(writer, cancel); },
-               [&](const RejectedRow& row) {
-                 refused = internal_error("reads.refused", row.column + ": " + row.reason);
-               }));
-    auto counted = use(engine, from);
-    engine.release_feed(from);
+    const auto refuse = [&](const RejectedRow& row) {
+      refused = internal_error("reads.refused", row.column + ": " + row.reason);
+    };
+    auto taken = keeps_ ? keep(engine, reader, refuse, cancel) : drop(reader, refuse, cancel);
     if (refused) return *std::move(refused);
-    TM_TRY(const std::int64_t rows, std::move(counted));
+    TM_TRY(const std::int64_t rows, std::move(taken));
     const std::lock_guard lock(mutex_);
     done_[number] = true;
     rows_ += rows;
@@ -80,11 +78,28 @@ class ColumnSplits final : public SplitUse {
   std::int64_t rows() const { return rows_; }
 
  private:
-  Result<std::int64_t> use(duck::Connection& engine, const std::string& from) {
-    TM_TRY(const duck::Answer answer,
-           engine.query_waiting(keeps_ ? "INSERT INTO kept.rows SELECT * FROM " + from
-                                       : "SELECT count(*) FROM " + from));
-    return keeps_ ? answer.changed() : answer.integer(0, 0);
+  using Refuse = std::function<void(const RejectedRow&)>;
+
+  // As a stage takes them.
+  Result<std::int64_t> drop(Reader& reader, const Refuse& refuse, Cancel& cancel) {
+    duck::Batch batch(schema_, refuse);
+    std::int64_t rows = 0;
+    while (true) {
+      TM_TRY(const std::size_t given, reader.next(batch.clear(), cancel));
+      if (given == 0) return rows;
+      rows += static_cast<std::int64_t>(given);
+    }
+  }
+
+  Result<std::int64_t> keep(duck::Connection& engine, Reader& reader, const Refuse& refuse,
+                            Cancel& cancel) {
+    TM_TRY(const std::string from,
+           engine.register_feed(
+               schema_, [&](BatchWriter& writer) { return reader.next(writer, cancel); }, refuse));
+    auto kept = engine.query_waiting("INSERT INTO kept.rows SELECT * FROM " + from);
+    engine.release_feed(from);
+    TM_TRY(const duck::Answer answer, std::move(kept));
+    return answer.changed();
   }
 
   std::vector<Split> splits_;

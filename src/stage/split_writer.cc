@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "drivers/duckdb/batch.h"
 #include "drivers/duckdb/file_name.h"
+#include "drivers/parquet/parquet_file.h"
 #include "env/failpoints.h"
 #include "stage/counting_writer.h"
 #include "stage/exact_types.h"
@@ -77,6 +79,13 @@ std::string SplitWriter::stored_select(const std::string& from) const {
   return "SELECT " + columns + " FROM " + from;
 }
 
+Schema SplitWriter::stored_schema() const {
+  Schema stored = stage_.schema();
+  for (Column& column : stored.columns)
+    column.name = stored_name(column.name);
+  return stored;
+}
+
 void SplitWriter::refuse(const RejectedRow& row) {
   refusals_.push_back(Refusal{std::string(row.raw), row.column, row.reason, row.locator});
   refusal_bytes_ +=
@@ -126,32 +135,86 @@ bool SplitWriter::segment_is_full(const Read& read, std::int64_t bytes_before) c
   return bytes >= (stage_.is_noted() ? most + most / 4 : most) || refusals_full();
 }
 
-Result<StagePiece> SplitWriter::write_segment(Read& read, Cancel& cancel) {
-  CountingWriter counting(stage_.schema());
-  const std::int64_t bytes_before = read.bytes;
-  std::int64_t given = 0;
-  const auto feed = [&](BatchWriter& writer) -> Result<std::size_t> {
-    if (segment_is_full(read, bytes_before)) return std::size_t{0};
+// The rows of one segment from the reader: 0 of them is its end.
+class SplitWriter::SegmentFeed {
+ public:
+  SegmentFeed(SplitWriter& writer, Read& read, Cancel& cancel)
+      : writer_(writer),
+        read_(read),
+        cancel_(cancel),
+        counting_(writer.stage_.schema()),
+        bytes_before_(read.bytes) {}
+
+  Result<std::size_t> next(BatchWriter& batch) {
+    if (writer_.segment_is_full(read_, bytes_before_)) return std::size_t{0};
     TM_FAILPOINT(source_next);
-    counting.attach(writer);
-    const std::size_t refused_before = refusals_.size();
-    TM_TRY(const std::size_t rows, read.reader.next(counting, cancel));
-    TM_ASSERT(rows <= writer.capacity());
-    const std::int64_t bytes = bytes_before + counting.end_batch(rows);
-    read.ended = rows == 0;
-    given += static_cast<std::int64_t>(rows);
-    show(static_cast<std::int64_t>(rows + refusals_.size() - refused_before), bytes - read.bytes);
-    read.bytes = bytes;
+    counting_.attach(batch);
+    const std::size_t refused_before = writer_.refusals_.size();
+    TM_TRY(const std::size_t rows, read_.reader.next(counting_, cancel_));
+    TM_ASSERT(rows <= batch.capacity());
+    const std::int64_t bytes = bytes_before_ + counting_.end_batch(rows);
+    read_.ended = rows == 0;
+    given_ += static_cast<std::int64_t>(rows);
+    writer_.show(static_cast<std::int64_t>(rows + writer_.refusals_.size() - refused_before),
+                 bytes - read_.bytes);
+    read_.bytes = bytes;
     return rows;
-  };
+  }
+  std::int64_t given() const { return given_; }
+
+ private:
+  SplitWriter& writer_;
+  Read& read_;
+  Cancel& cancel_;
+  CountingWriter counting_;
+  const std::int64_t bytes_before_;
+  std::int64_t given_ = 0;
+};
+
+Result<Segment> SplitWriter::write_rows(SegmentFeed& feed) {
+  const Schema stored = stored_schema();
+  if (!parquet::ParquetFile::holds(stored)) return copy_rows(feed);
+  const std::string name = stage_.new_file();
+  auto written = write_file(feed, stored, stage_.path(name));
+  if (!written.ok()) {
+    stage_.remove_file(name);
+    return std::move(written).error().with_context("writing " + stage_.path(name).string());
+  }
+  return stage_.finish_file(name, *written);
+}
+
+Result<std::int64_t> SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
+                                             const std::filesystem::path& path) {
+  parquet::FileOptions options;
+  options.row_group_rows_max = stage_.options().row_group_rows_max;
+  options.row_group_bytes_max = stage_.options().segment_bytes_max / row_groups_of_segment;
+  TM_TRY(const auto file, parquet::ParquetFile::create(path, stored, options));
+  duck::Batch batch(stage_.schema(), [this](const RejectedRow& row) { refuse(row); });
+  while (true) {
+    TM_TRY(const std::size_t rows, feed.next(batch.clear()));
+    if (rows == 0) break;
+    TM_CHECK(file->write(batch.filled(rows)));
+  }
+  TM_CHECK(file->finish());
+  return file->rows();
+}
+
+// Columns that Parquet has no exact form for are turned by the engine.
+Result<Segment> SplitWriter::copy_rows(SegmentFeed& feed) {
   TM_TRY(const std::string from,
-         engine_.register_feed(stage_.schema(), feed,
-                               [this](const RejectedRow& row) { refuse(row); }));
+         engine_.register_feed(
+             stage_.schema(), [&](BatchWriter& batch) { return feed.next(batch); },
+             [this](const RejectedRow& row) { refuse(row); }));
   auto written = copy(stored_select(from), false);
   engine_.release_feed(from);
+  return written;
+}
+
+Result<StagePiece> SplitWriter::write_segment(Read& read, Cancel& cancel) {
+  SegmentFeed feed(*this, read, cancel);
   StagePiece piece;
-  TM_TRY(piece.rows, std::move(written));
-  TM_ASSERT(piece.rows.rows == given);
+  TM_TRY(piece.rows, write_rows(feed));
+  TM_ASSERT(piece.rows.rows == feed.given());
   TM_TRY(piece.rejects, write_refusals());
   return piece;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,12 @@ class SplitWriter {
   };
 
   Status write_reader(Reader& reader, Cancel& cancel);
+  class SegmentFeed;
   Result<StagePiece> write_segment(Read& read, Cancel& cancel);
+  Result<Segment> write_rows(SegmentFeed& feed);
+  Result<std::int64_t> write_file(SegmentFeed& feed, const Schema& stored,
+                                  const std::filesystem::path& path);
+  Result<Segment> copy_rows(SegmentFeed& feed);
   // What was written is part of the stage; the reader goes on at `place`.
   Status take(const std::optional<Position>& place, bool whole);
   void show(std::int64_t rows, std::int64_t bytes);
@@ -53,6 +59,8 @@ class SplitWriter {
   Result<Segment> write_refusals();
   void refuse(const RejectedRow& row);
   bool refusals_full() const;
+  // The columns under the names that a segment has.
+  Schema stored_schema() const;
   std::string stored_select(const std::string& from) const;
   // Rows of the segment are in the order of the SELECT with `keep_order`.
   Result<Segment> copy(const std::string& select, bool keep_order);

@@ -228,7 +228,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
   std::int64_t loaded = 0;
   for (const std::string& sql : statements.sql) {
     TM_CHECK(cancel.check());
-    auto answer = engine_.query(sql);
+    auto answer = engine_.query_waiting(sql);
     if (!answer.ok()) {
       Error error = explain_failed_write(std::move(answer).error(), file_)
                         .with_context("loading table " + target.table);

@@ -71,8 +71,12 @@ bool VectorReader::valid(std::size_t row) const {
 }
 
 std::string_view VectorReader::bytes(std::size_t row) const {
-  auto* strings = static_cast<duckdb_string_t*>(data_);
-  return {duckdb_string_t_data(&strings[row]), duckdb_string_t_length(strings[row])};
+  // As duckdb.h describes it, without a call into the engine.
+  const duckdb_string_t& place = static_cast<const duckdb_string_t*>(data_)[row];
+  const std::size_t size = place.value.inlined.length;
+  return {size <= sizeof(place.value.inlined.inlined) ? place.value.inlined.inlined
+                                                      : place.value.pointer.ptr,
+          size};
 }
 
 ListView VectorReader::list(std::size_t row) const {

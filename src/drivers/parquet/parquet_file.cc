@@ -1,0 +1,208 @@
+#include "drivers/parquet/parquet_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/assert.h"
+#include "drivers/parquet/column_pages.h"
+#include "drivers/parquet/compact_writer.h"
+#include "drivers/parquet/compressor.h"
+#include "drivers/parquet/layout.h"
+#include "env/files.h"
+
+namespace tidemark::parquet {
+namespace {
+
+constexpr std::string_view magic = "PAR1";
+constexpr std::int32_t codec_zstd = 6;
+constexpr std::int32_t encoding_plain = 0;
+constexpr std::int32_t encoding_rle = 3;
+constexpr std::int32_t encoding_dictionary = 8;
+
+struct RowGroup {
+  std::int64_t rows = 0;
+  std::vector<ChunkFacts> columns;
+  std::int64_t begin = 0;  // in the file
+};
+
+void write_chunk(const Column& column, const ChunkFacts& facts, std::int64_t begin,
+                 CompactWriter& out) {
+  std::vector<std::int32_t> encodings{encoding_rle};
+  if (facts.dictionary_bytes > 0) encodings.push_back(encoding_dictionary);
+  if (facts.has_plain_pages || facts.dictionary_bytes > 0) encodings.push_back(encoding_plain);
+  out.begin_element();
+  out.field(2, begin);
+  out.begin_struct(3);
+  out.field(1, static_cast<std::int32_t>(layout_of(column.type)->physical));
+  out.integers(2, encodings);
+  out.texts(3, {column.name});
+  out.field(4, codec_zstd);
+  out.field(5, facts.values);
+  out.field(6, facts.bytes_plain);
+  out.field(7, facts.bytes);
+  out.field(9, begin + facts.dictionary_bytes);
+  if (facts.dictionary_bytes > 0) out.field(11, begin);
+  out.end_struct();
+  out.end_struct();
+}
+
+void write_row_group(const Schema& schema, const RowGroup& group, CompactWriter& out) {
+  std::int64_t bytes_plain = 0;
+  std::int64_t begin = group.begin;
+  out.begin_element();
+  out.begin_structs(1, group.columns.size());
+  for (std::size_t at = 0; at < group.columns.size(); ++at) {
+    write_chunk(schema.columns[at], group.columns[at], begin, out);
+    begin += group.columns[at].bytes;
+    bytes_plain += group.columns[at].bytes_plain;
+  }
+  out.field(2, bytes_plain);
+  out.field(3, group.rows);
+  out.end_struct();
+}
+
+std::string footer(const Schema& schema, const std::vector<RowGroup>& groups, std::int64_t rows) {
+  std::string text;
+  CompactWriter out(text);
+  out.field(1, std::int32_t{2});
+  out.begin_structs(2, schema.columns.size() + 1);
+  out.begin_element();
+  out.field(4, std::string_view("rows"));
+  out.field(5, static_cast<std::int32_t>(schema.columns.size()));
+  out.end_struct();
+  for (const Column& column : schema.columns) {
+    out.begin_element();
+    write_schema_element(column, out);
+    out.end_struct();
+  }
+  out.field(3, rows);
+  out.begin_structs(4, groups.size());
+  for (const RowGroup& group : groups)
+    write_row_group(schema, group, out);
+  out.field(6, std::string_view("Tidemark"));
+  out.end_struct();
+  const auto bytes = static_cast<std::uint32_t>(text.size());
+  for (int byte = 0; byte < 4; ++byte)
+    text += static_cast<char>(bytes >> (8 * byte));
+  text += magic;
+  return text;
+}
+
+}  // namespace
+
+struct ParquetFile::Impl {
+  Impl(std::filesystem::path to, Schema columns_of, const FileOptions& with)
+      : path(std::move(to)),
+        schema(std::move(columns_of)),
+        options(with),
+        compressor(with.zstd_level) {
+    for (const Column& column : schema.columns)
+      columns.emplace_back(*layout_of(column.type), options.page_bytes, compressor);
+  }
+  ~Impl() {
+    if (descriptor >= 0) ::close(descriptor);
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Status put(std::string_view bytes);
+  std::int64_t group_bytes() const;
+  Status end_row_group();
+
+  const std::filesystem::path path;
+  const Schema schema;
+  const FileOptions options;
+  int descriptor = -1;
+  Compressor compressor;
+  std::vector<ColumnPages> columns;
+  std::int64_t group_rows = 0;
+  std::vector<RowGroup> groups;
+  std::int64_t rows = 0;
+  std::int64_t position = 0;  // in the file
+  std::string chunk;          // one column's, on its way
+};
+
+Status ParquetFile::Impl::put(std::string_view bytes) {
+  position += static_cast<std::int64_t>(bytes.size());
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return file_error("write", path, errno);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+std::int64_t ParquetFile::Impl::group_bytes() const {
+  std::int64_t bytes = 0;
+  for (const ColumnPages& column : columns)
+    bytes += column.bytes_plain();
+  return bytes;
+}
+
+Status ParquetFile::Impl::end_row_group() {
+  if (group_rows == 0) return {};
+  RowGroup group;
+  group.rows = std::exchange(group_rows, 0);
+  const std::int64_t begin = group.begin = position;
+  for (ColumnPages& column : columns) {
+    chunk.clear();
+    TM_TRY(const ChunkFacts facts, column.finish(chunk));
+    TM_CHECK(put(chunk));
+    group.columns.push_back(facts);
+  }
+  groups.push_back(std::move(group));
+  // The disk begins now; whoever syncs the file later waits for little.
+  static_cast<void>(::sync_file_range(descriptor, begin, position - begin, SYNC_FILE_RANGE_WRITE));
+  return {};
+}
+
+ParquetFile::ParquetFile(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ParquetFile::~ParquetFile() = default;
+
+bool ParquetFile::holds(const Schema& schema) {
+  for (const Column& column : schema.columns)
+    if (!layout_of(column.type)) return false;
+  return true;
+}
+
+Result<std::unique_ptr<ParquetFile>> ParquetFile::create(const std::filesystem::path& path,
+                                                         const Schema& schema,
+                                                         const FileOptions& options) {
+  TM_ASSERT(holds(schema));
+  auto impl = std::make_unique<Impl>(path, schema, options);
+  impl->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (impl->descriptor < 0) return file_error("create", path, errno);
+  TM_CHECK(impl->put(magic));
+  return std::unique_ptr<ParquetFile>(new ParquetFile(std::move(impl)));
+}
+
+Status ParquetFile::write(const BatchReader& batch) {
+  Impl& file = *impl_;
+  for (std::size_t at = 0; at < file.columns.size(); ++at)
+    TM_CHECK(file.columns[at].add(batch.column(at), batch.rows()));
+  file.rows += static_cast<std::int64_t>(batch.rows());
+  file.group_rows += static_cast<std::int64_t>(batch.rows());
+  const bool is_full = file.group_rows >= file.options.row_group_rows_max ||
+                       file.group_bytes() >= file.options.row_group_bytes_max;
+  return is_full ? file.end_row_group() : Status();
+}
+
+Status ParquetFile::finish() {
+  TM_CHECK(impl_->end_row_group());
+  TM_CHECK(impl_->put(footer(impl_->schema, impl_->groups, impl_->rows)));
+  const int descriptor = std::exchange(impl_->descriptor, -1);
+  return ::close(descriptor) == 0 ? Status() : file_error("write", impl_->path, errno);
+}
+
+std::int64_t ParquetFile::rows() const {
+  return impl_->rows;
+}
+
+}  // namespace tidemark::parquet
