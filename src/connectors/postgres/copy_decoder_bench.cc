@@ -81,21 +81,22 @@ const KernelEntry rows("postgres_decode_row", decode_rows);
 using Value = std::function<std::string(std::size_t)>;
 
 KernelEntry values(const std::string& name, ColumnForm form, const Value& value) {
-  return {
-      "postgres_decode_" + name, [form, value](Kernel& kernel) {
-        std::vector<std::string> bytes(rows_in_block);
-        for (std::size_t i = 0; i < rows_in_block; ++i)
-          bytes[i] = value(i);
-        MemoryColumn column(rows_in_block);
-        std::string scratch;
-        Decoding decoding{{}, scratch};
-        kernel.measure(rows_in_block, [&] {
-          for (std::size_t i = 0; i < rows_in_block; ++i) {
-            if (decode_value(form, bytes[i], column, column.data(), i, decoding) != Decoded::good)
-              return kernel.fail("refused: " + decoding.why);
-          }
-        });
-      }};
+  return {"postgres_decode_" + name, [form, value](Kernel& kernel) {
+            std::vector<std::string> bytes(rows_in_block);
+            for (std::size_t i = 0; i < rows_in_block; ++i)
+              bytes[i] = value(i);
+            MemoryColumn column(rows_in_block);
+            std::string scratch;
+            Decoding decoding{{}, scratch};
+            const DecodeValue decode = decoder_of(form);
+            const ColumnPlace place{&column, column.data()};
+            kernel.measure(rows_in_block, [&] {
+              for (std::size_t i = 0; i < rows_in_block; ++i) {
+                if (decode(form, bytes[i], place, i, decoding) != Decoded::good)
+                  return kernel.fail("refused: " + decoding.why);
+              }
+            });
+          }};
 }
 
 std::string json_text(std::size_t i) {
