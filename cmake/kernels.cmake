@@ -5,6 +5,7 @@
 set(kernel_sources
   connect/expression connect/refusal connect/sink connect/staged_table connect/syntax_tree
   connectors/files/json_scan
+  connectors/mysql/values
   connectors/postgres/copy_decoder connectors/postgres/copy_encoder connectors/postgres/copy_encoder_values
   connectors/postgres/numeric_decoder connectors/postgres/value_decoders
   drivers/hash/hash
@@ -21,6 +22,7 @@ endforeach()
 
 set(kernel_benches
   connectors/files/json_scan
+  connectors/mysql/values
   connectors/postgres/copy_decoder connectors/postgres/copy_encoder
   drivers/hash/hash drivers/json/utf8
   run/refine)
