@@ -1,7 +1,7 @@
 # One command each. Long work shows one progress line; its output is in build/*.log and appears on failure.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test crash check format tidy gcc tsan fuzz bench docs model soak clean
+.PHONY: help demo build test crash check format tidy gcc tsan fuzz bench kernels docs model soak clean
 MAKEFLAGS += --silent --no-print-directory
 
 SOURCES = $(shell find src -name '*.h' -o -name '*.cc')
@@ -82,12 +82,18 @@ crash: ## Random kills, stalls and errors, RUNS=10000 runs with one (SEED=n: the
 bench: build ## Measure loads beside the drain and other tools: ONLY=li ROWS=6000000 ROUNDS=7 PEERS=no; without ONLY all the rest too
 	tools/deps system --tests
 	$(MAKE) build/bench/build.ninja
-	tools/quietly "build bench" build/bench.log ninja -C build/bench $(BENCHES)
+	tools/quietly "build bench" build/bench.log ninja -C build/bench $(BENCHES) kernels
 	$(if $(filter no,$(PEERS)),,bench/peers/install || echo 'bench: measuring without them' >&2)
 	bench/speed/run ONLY='$(ONLY)' ROWS='$(ROWS)' ROUNDS='$(ROUNDS)' SEED='$(SEED)' PEERS='$(PEERS)' FOLDER='$(FOLDER)' \
 	  REPORT='$(or $(REPORT),$(if $(ONLY),,docs/benchmarks))'
+	$(if $(ONLY),,build/bench/bench/kernels)
 	$(if $(ONLY),,build/bench/bench/schedule_bench)
 	$(if $(ONLY),,bench/run)
+
+kernels: ## Count the instructions of decoders, encoders, checksums and splits; WRITE=yes keeps the counts
+	tools/deps system --tests
+	tools/deps fetch
+	bench/kernels/count $(if $(WRITE),--write)
 
 docs: build ## Write the generated pages of docs/
 	tools/docs

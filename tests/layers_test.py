@@ -56,7 +56,7 @@ LIBRARIES = {
 }
 
 # What only tests, benchmarks, fuzzers and the shared test folder may include.
-TEST_ONLY = ("gtest/", "gmock/", "benchmark/", "connect/conformance/")
+TEST_ONLY = ("gtest/", "gmock/", "benchmark/", "valgrind/", "connect/conformance/")
 TEST_FILE = re.compile(r"(_test|_fuzz|_bench)\.(cc|h)$")
 
 LENGTH_MAX = 600

@@ -16,7 +16,7 @@ std::size_t left(const char* at, const char* end) {
 }  // namespace
 
 CopyDecoder::CopyDecoder(std::vector<DecodedColumn> columns) : columns_(std::move(columns)) {
-  writers_.resize(columns_.size());
+  fields_.resize(columns_.size());
 }
 
 void CopyDecoder::begin_copy() {
@@ -64,49 +64,60 @@ Result<std::string_view> CopyDecoder::rest_of_tuple(const char* start, std::size
   return std::string_view(start, left(start, at_));
 }
 
+Error CopyDecoder::changed(std::size_t column) const {
+  return source_error("source.column_changed",
+                      "column " + columns_[column].name + " of tuple " +
+                          std::to_string(tuples_ + 1) +
+                          " holds no value of the type it was planned with",
+                      Retry::never, "its type may have changed since the plan: plan again");
+}
+
+// REQUIRES that at_ stands behind the field of `column`.
+Result<bool> CopyDecoder::reject_tuple(BatchWriter& writer, std::size_t row, const char* start,
+                                       std::size_t column, std::string why) {
+  TM_TRY(const std::string_view raw, rest_of_tuple(start, columns_.size() - column - 1));
+  writer.reject(
+      {raw, columns_[column].name, std::move(why), "tuple " + std::to_string(tuples_ + 1)});
+  // The row number is used again, so what this tuple set to NULL must be undone.
+  for (const Field& field : fields_)
+    field.place.writer->set_valid(row);
+  return false;
+}
+
 // True when the tuple is in the batch, false when it was rejected.
 Result<bool> CopyDecoder::read_tuple(BatchWriter& writer, std::size_t row) {
   const char* const start = at_ - 2;
   Decoding decoding{{}, scratch_};
-  for (std::size_t i = 0; i < columns_.size(); ++i) {
-    if (left(at_, end_) < 4) return bad("a field is cut");
-    const auto length = static_cast<std::int32_t>(read_u32(at_));
-    at_ += 4;
+  const char* at = at_;
+  for (const Field& field : fields_) {
+    if (left(at, end_) < 4) return bad("a field is cut");
+    const auto length = static_cast<std::int32_t>(read_u32(at));
+    at += 4;
     if (length == -1) {
-      writers_[i]->set_null(row);
+      field.place.writer->set_null(row);
       continue;
     }
-    if (length < 0 || static_cast<std::size_t>(length) > left(at_, end_))
+    if (length < 0 || static_cast<std::size_t>(length) > left(at, end_))
       return bad("a field is cut");
-    const std::string_view bytes(at_, static_cast<std::size_t>(length));
-    at_ += length;
-    const DecodedColumn& column = columns_[i];
-    const Decoded decoded = decode_value(column.form, bytes, *writers_[i], data_[i], row, decoding);
+    const std::string_view bytes(at, static_cast<std::size_t>(length));
+    at += length;
+    const Decoded decoded = field.decode(*field.form, bytes, field.place, row, decoding);
     if (decoded == Decoded::good) continue;
-    if (decoded == Decoded::broken) {
-      return source_error("source.column_changed",
-                          "column " + column.name + " of tuple " + std::to_string(tuples_ + 1) +
-                              " holds no value of the type it was planned with",
-                          Retry::never, "its type may have changed since the plan: plan again");
-    }
-    TM_TRY(const std::string_view raw, rest_of_tuple(start, columns_.size() - i - 1));
-    writer.reject(
-        {raw, column.name, std::move(decoding.why), "tuple " + std::to_string(tuples_ + 1)});
-    // The row number is used again, so what this tuple set to NULL must be undone.
-    for (ColumnWriter* set : writers_)
-      set->set_valid(row);
-    return false;
+    const auto column = static_cast<std::size_t>(&field - fields_.data());
+    if (decoded == Decoded::broken) return changed(column);
+    at_ = at;
+    return reject_tuple(writer, row, start, column, std::move(decoding.why));
   }
+  at_ = at;
   return true;
 }
 
 Result<std::size_t> CopyDecoder::decode(BatchWriter& writer, std::size_t row) {
   if (hungry()) return row;
   if (!header_read_) TM_CHECK(read_header());
-  data_.resize(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    writers_[i] = &writer.column(i);
-    data_[i] = writers_[i]->data();
+    ColumnWriter& column = writer.column(i);
+    fields_[i] = {&columns_[i].form, decoder_of(columns_[i].form), {&column, column.data()}};
   }
   const std::size_t capacity = writer.capacity();
   while (row < capacity && !hungry()) {

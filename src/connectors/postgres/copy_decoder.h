@@ -44,13 +44,21 @@ class CopyDecoder {
 
  private:
   Status read_header();
+  // A column with its place in the batch that is filled.
+  struct Field {
+    const ColumnForm* form = nullptr;
+    DecodeValue decode = nullptr;
+    ColumnPlace place;
+  };
   Result<bool> read_tuple(BatchWriter& writer, std::size_t row);
+  Result<bool> reject_tuple(BatchWriter& writer, std::size_t row, const char* start,
+                            std::size_t column, std::string why);
   Result<std::string_view> rest_of_tuple(const char* start, std::size_t fields_left);
   Error bad(const std::string& what) const;
+  Error changed(std::size_t column) const;
 
   std::vector<DecodedColumn> columns_;
-  std::vector<ColumnWriter*> writers_;  // of the batch being filled, with their buffers
-  std::vector<void*> data_;
+  std::vector<Field> fields_;
   const char* at_ = nullptr;
   const char* end_ = nullptr;
   bool header_read_ = false;

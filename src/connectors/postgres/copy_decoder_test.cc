@@ -233,19 +233,6 @@ TEST(CopyDecoderTest, Arrays) {
       decode({list}, header() + tuple({array(1, u32(0x7fffffff) + u32(1))}) + trailer).rows.ok());
 }
 
-TEST(CopyDecoderTest, Utf8) {
-  for (const char* good : {"", "abc", "twelve bytes", "\xc3\xa9", "\xe2\x82\xac",
-                           "\xf0\x9f\x98\x80", "eight888\xf4\x8f\xbf\xbf"}) {
-    EXPECT_TRUE(valid_utf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe0\x80\x80", "\xed\xa0\x80",
-                          "\xf5\x80\x80\x80", "\xf4\x90\x80\x80", "eight888\xff", "\xe2\x82"}) {
-    EXPECT_FALSE(valid_utf8(bad));
-  }
-  EXPECT_FALSE(valid_utf8(std::string_view("a\0b", 3)));
-  EXPECT_FALSE(valid_utf8(std::string_view("eight88\0", 8)));
-}
-
 TEST(TypeMapTest, BoundsOfNumerics) {
   EXPECT_FALSE(numeric_bounds(-1));
   const auto plain = numeric_bounds((15 << 16 | 2) + 4);

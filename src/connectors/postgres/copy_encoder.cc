@@ -45,10 +45,7 @@ std::string text_holds(const std::string& expression, const WireType& wire) {
 }  // namespace
 
 CopyEncoder::CopyEncoder(std::vector<CopyColumn> columns)
-    : columns_(std::move(columns)), data_(columns_.size()) {
-  for (const CopyColumn& column : columns_)
-    put_.push_back(put_for(column.type));
-}
+    : columns_(std::move(columns)), fields_(columns_.size()) {}
 
 std::string_view CopyEncoder::header() {
   return signature;
@@ -59,19 +56,21 @@ std::string_view CopyEncoder::trailer() {
 }
 
 Status CopyEncoder::encode(const BatchReader& batch, ByteBuffer& out) {
-  for (std::size_t at = 0; at < columns_.size(); ++at)
-    data_[at] = batch.column(at).data();
+  for (std::size_t at = 0; at < columns_.size(); ++at) {
+    const ColumnReader& values = batch.column(at);
+    fields_[at] = {&columns_[at], &values, values.data(), put_for(columns_[at].type)};
+  }
   const std::size_t rows = batch.rows();
   for (std::size_t row = 0; row < rows; ++row) {
-    put_int16(out, static_cast<std::int16_t>(columns_.size()));
-    for (std::size_t at = 0; at < columns_.size(); ++at) {
-      const ColumnReader& values = batch.column(at);
-      if (!values.valid(row)) {
+    put_int16(out, static_cast<std::int16_t>(fields_.size()));
+    for (const Field& field : fields_) {
+      if (!field.values->valid(row)) {
         put_int32(out, -1);
         continue;
       }
-      const CopyColumn& column = columns_[at];
-      if (const char* reason = put_[at](values, data_[at], row, column.type, column.wire, out)) {
+      const CopyColumn& column = *field.column;
+      if (const char* reason =
+              field.put(*field.values, field.data, row, column.type, column.wire, out)) {
         return refused(column, rows_ + static_cast<std::int64_t>(row) + 1, reason);
       }
     }

@@ -73,9 +73,16 @@ class CopyEncoder {
   std::int64_t rows() const { return rows_; }
 
  private:
+  // A column with its values in the batch that is encoded.
+  struct Field {
+    const CopyColumn* column = nullptr;
+    const ColumnReader* values = nullptr;
+    const void* data = nullptr;
+    PutValue put = nullptr;
+  };
+
   std::vector<CopyColumn> columns_;
-  std::vector<PutValue> put_;
-  std::vector<const void*> data_;
+  std::vector<Field> fields_;
   std::int64_t rows_ = 0;
 };
 

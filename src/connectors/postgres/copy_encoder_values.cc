@@ -269,6 +269,43 @@ const char* put_list(const ColumnReader& column, const void*, std::size_t row, c
   return nullptr;
 }
 
+// Groups of four decimal digits, from the lowest up.
+struct Groups {
+  // 38 digits with a part group at the point make at most 11.
+  std::array<std::int16_t, 12> list;
+  std::size_t count = 0;
+
+  void add(std::uint64_t group) { list[count++] = static_cast<std::int16_t>(group); }
+
+  // The group at the point, where only its first `digits` are in the number; returns the rest.
+  // Divisors that the compiler knows cost no division.
+  template <class Number>
+  Number take_part(Number rest, int digits) {
+    if (digits == 0 || rest == 0) return rest;
+    const Number above = digits == 1 ? rest / 10 : digits == 2 ? rest / 100 : rest / 1000;
+    const Number power = digits == 1 ? 10 : digits == 2 ? 100 : 1000;
+    add(static_cast<std::uint64_t>(rest - above * power) *
+        (10000 / static_cast<std::uint64_t>(power)));
+    return above;
+  }
+  void add_all(std::uint64_t rest) {
+    for (; rest != 0; rest /= 10000)
+      add(rest % 10000);
+  }
+  // Four groups for each division of the wide number.
+  void add_all(unsigned __int128 rest) {
+    constexpr std::uint64_t four_groups = 10'000'000'000'000'000;
+    while (rest > std::numeric_limits<std::uint64_t>::max()) {
+      const unsigned __int128 above = rest / four_groups;
+      auto part = static_cast<std::uint64_t>(rest - above * four_groups);
+      for (int group = 0; group < 4; ++group, part /= 10000)
+        add(part % 10000);
+      rest = above;
+    }
+    add_all(static_cast<std::uint64_t>(rest));
+  }
+};
+
 PutValue put_decimal(const Type& type) {
   switch (fixed_width(type)) {
     case 2:
@@ -293,26 +330,18 @@ void put_int32(ByteBuffer& out, std::int32_t value) {
 }
 
 void put_numeric(ByteBuffer& out, __int128 value, int scale) {
-  // From the lowest group up; 38 digits with a part group at the point make at most 11 groups.
-  std::array<std::int16_t, 12> groups{};
-  std::size_t count = 0;
-  auto rest =
+  const auto magnitude =
       value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
-  if (const int odd = scale % 4; odd != 0 && rest != 0) {
-    constexpr std::array<int, 4> powers{1, 10, 100, 1000};
-    groups[count++] =
-        static_cast<std::int16_t>(static_cast<int>(rest % powers[odd]) * powers[4 - odd]);
-    rest /= powers[odd];
+  Groups groups;
+  if (magnitude <= std::numeric_limits<std::uint64_t>::max()) {
+    groups.add_all(groups.take_part(static_cast<std::uint64_t>(magnitude), scale % 4));
+  } else {
+    groups.add_all(groups.take_part(magnitude, scale % 4));
   }
-  for (; rest > std::numeric_limits<std::uint64_t>::max(); rest /= 10000) {
-    groups[count++] = static_cast<std::int16_t>(rest % 10000);
-  }
-  for (auto small = static_cast<std::uint64_t>(rest); small != 0; small /= 10000) {
-    groups[count++] = static_cast<std::int16_t>(small % 10000);
-  }
+  const std::size_t count = groups.count;
   const int weight = count == 0 ? 0 : static_cast<int>(count) - (scale + 3) / 4 - 1;
   std::size_t low = 0;
-  while (low < count && groups[low] == 0)
+  while (low < count && groups.list[low] == 0)
     ++low;
   const std::size_t kept = count - low;
   char* at = out.grow(12 + kept * 2);
@@ -323,7 +352,7 @@ void put_numeric(ByteBuffer& out, __int128 value, int scale) {
   store(at + 10, static_cast<std::int16_t>(scale));
   at += 12;
   for (std::size_t group = count; group > low; --group, at += 2)
-    store(at, groups[group - 1]);
+    store(at, groups.list[group - 1]);
 }
 
 PutValue put_for(const Type& type) {

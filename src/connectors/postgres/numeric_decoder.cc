@@ -54,26 +54,39 @@ const char* special(std::uint16_t sign) {
   return nullptr;
 }
 
-// |value| * 10^scale; false where that is no integer or does not fit the accumulator.
-template <class Number>
+// What is left of a group of four digits without its last `cut` ones, 1 to 3; false where those are
+// not zero. Divisors that the compiler knows cost no division.
+bool cut_group(int group, int cut, int& kept) {
+  const int below = cut == 1 ? 10 : cut == 2 ? 100 : 1000;
+  kept = cut == 1 ? group / 10 : cut == 2 ? group / 100 : group / 1000;
+  return kept * below == group;
+}
+
+// |value| * 10^scale; false where that is no integer or does not fit the accumulator. The caller
+// knows by the weight whether it may not fit.
+template <class Number, bool may_overflow>
 bool accumulate(const Parts& parts, int scale, Number& total) {
-  // The power of ten of digit i, after scaling, is exponent - 4 i.
+  const auto append = [&total](Number power, int digits) {
+    if constexpr (may_overflow) {
+      return !__builtin_mul_overflow(total, power, &total) &&
+             !__builtin_add_overflow(total, static_cast<Number>(digits), &total);
+    }
+    total = total * power + static_cast<Number>(digits);
+    return true;
+  };
+  // The power of ten of group i, after scaling, is exponent - 4 i.
   const int exponent = 4 * parts.weight + scale;
   int i = 0;
   for (; exponent - 4 * i >= 0; ++i) {
     if (i >= parts.count && total == 0) return true;
-    if (__builtin_mul_overflow(total, Number{10000}, &total)) return false;
-    if (__builtin_add_overflow(total, static_cast<Number>(parts.digit(i)), &total)) return false;
+    if (!append(10000, parts.digit(i))) return false;
   }
-  // One digit may reach over the last place; what is beyond that place must be zero.
+  // One group may reach over the last place; what is beyond that place must be zero.
   const int cut = 4 * i - exponent;
   if (cut < 4) {
-    const int below = static_cast<int>(powers[static_cast<std::size_t>(cut)]);
-    if (parts.digit(i) % below != 0) return false;
-    const auto shift = static_cast<Number>(powers[static_cast<std::size_t>(4 - cut)]);
-    if (__builtin_mul_overflow(total, shift, &total)) return false;
-    if (__builtin_add_overflow(total, static_cast<Number>(parts.digit(i) / below), &total))
-      return false;
+    int kept = 0;
+    if (!cut_group(parts.digit(i), cut, kept)) return false;
+    if (!append(static_cast<Number>(cut == 1 ? 1000 : cut == 2 ? 100 : 10), kept)) return false;
     ++i;
   }
   for (; i < parts.count; ++i) {
@@ -89,33 +102,40 @@ void append_digits(std::string& text, int group, int from, int to) {
   text.append(printed.data() + from, static_cast<std::size_t>(to - from));
 }
 
+// Apart, so that numbers that fit do not pay for the frame of a message.
+[[gnu::cold, gnu::noinline]] Decoded refuse_special(std::uint16_t sign, std::string& why) {
+  why = std::string("the value is ") + special(sign) + ", which no DECIMAL can hold";
+  return Decoded::refused;
+}
+
+[[gnu::cold, gnu::noinline]] Decoded refuse_size(std::string_view bytes, int width, int scale,
+                                                 std::string& why) {
+  std::string text;
+  numeric_as_text(bytes, text);
+  if (text.size() > 80) text = text.substr(0, 80) + "...";
+  why = "the value " + text + " does not fit DECIMAL(" + std::to_string(width) + "," +
+        std::to_string(scale) + ")";
+  return Decoded::refused;
+}
+
 }  // namespace
 
 Decoded numeric_as_integer(std::string_view bytes, int width, int scale, __int128& value,
                            std::string& why) {
   Parts parts;
   if (!read_parts(bytes, parts)) return Decoded::broken;
-  if (const char* word = special(parts.sign)) {
-    why = std::string("the value is ") + word + ", which no DECIMAL can hold";
-    return Decoded::refused;
-  }
+  if (special(parts.sign) != nullptr) return refuse_special(parts.sign, why);
   Wide magnitude = 0;
   bool fits = true;
   if (4 * (parts.weight + 1) + scale <= 18) {
     std::uint64_t narrow = 0;
-    fits = accumulate(parts, scale, narrow);
+    fits = accumulate<std::uint64_t, false>(parts, scale, narrow);
     magnitude = narrow;
   } else {
-    fits = accumulate(parts, scale, magnitude);
+    fits = accumulate<Wide, true>(parts, scale, magnitude);
   }
-  if (!fits || magnitude >= powers[static_cast<std::size_t>(width)]) {
-    std::string text;
-    numeric_as_text(bytes, text);
-    if (text.size() > 80) text = text.substr(0, 80) + "...";
-    why = "the value " + text + " does not fit DECIMAL(" + std::to_string(width) + "," +
-          std::to_string(scale) + ")";
-    return Decoded::refused;
-  }
+  if (!fits || magnitude >= powers[static_cast<std::size_t>(width)])
+    return refuse_size(bytes, width, scale, why);
   value = parts.sign == sign_minus ? -static_cast<__int128>(magnitude)
                                    : static_cast<__int128>(magnitude);
   return Decoded::good;

@@ -25,12 +25,17 @@ struct Decoding {
   std::string& scratch;  // room for text that is built
 };
 
-// Writes the value `bytes` at `row` of `writer`. `data` is writer.data(), fetched once a batch.
-inline Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                            void* data, std::size_t row, Decoding& out);
-// The same, for every form.
-Decoded decode_any_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                         void* data, std::size_t row, Decoding& out);
+// A column of a batch, with its data(), which is fetched once a batch.
+struct ColumnPlace {
+  ColumnWriter* writer = nullptr;
+  void* data = nullptr;
+};
+
+// Writes the value `bytes`, which is of `form`, at `row` of a column.
+using DecodeValue = Decoded (*)(const ColumnForm& form, std::string_view bytes,
+                                const ColumnPlace& place, std::size_t row, Decoding& out);
+// The decoder of a form: asked once for a column, not for each value.
+DecodeValue decoder_of(const ColumnForm& form);
 
 // The text numeric_out prints for the binary form of a numeric; false when the bytes are no
 // numeric.
@@ -38,9 +43,6 @@ bool numeric_as_text(std::string_view bytes, std::string& text);
 // The scaled integer of a DECIMAL(width, scale).
 Decoded numeric_as_integer(std::string_view bytes, int width, int scale, __int128& value,
                            std::string& why);
-
-// Well-formed UTF-8 of any length, NUL excluded: PostgreSQL's own rule.
-bool valid_utf8(std::string_view bytes);
 
 // Big-endian, as the wire has them. REQUIRES enough bytes at `at`.
 inline std::uint16_t read_u16(const char* at) {
@@ -62,25 +64,9 @@ inline std::uint64_t read_u64(const char* at) {
 }
 
 template <class T>
-Decoded put_value(void* data, std::size_t row, T value) {
-  static_cast<T*>(data)[row] = value;
+Decoded put_value(const ColumnPlace& place, std::size_t row, T value) {
+  static_cast<T*>(place.data)[row] = value;
   return Decoded::good;
-}
-
-// What most columns are costs no call.
-inline Decoded decode_value(const ColumnForm& form, std::string_view bytes, ColumnWriter& writer,
-                            void* data, std::size_t row, Decoding& out) {
-  switch (form.form) {
-    case ValueForm::int8:
-    case ValueForm::float8:
-      if (bytes.size() != 8) return Decoded::broken;
-      return put_value(data, row, read_u64(bytes.data()));
-    case ValueForm::int4:
-      if (bytes.size() != 4) return Decoded::broken;
-      return put_value(data, row, read_u32(bytes.data()));
-    default:
-      return decode_any_value(form, bytes, writer, data, row, out);
-  }
 }
 
 }  // namespace tidemark::postgres

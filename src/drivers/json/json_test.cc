@@ -89,14 +89,28 @@ TEST(Json, BytesThatAreNoTextAreNotChanged) {
   EXPECT_EQ(to_json(odd_key), R"({"bytes_hex:66ff":1})");
 }
 
+// Each at every distance from the start and the end of words of eight bytes.
 TEST(Json, KnowsUtf8) {
-  EXPECT_TRUE(is_utf8(""));
-  EXPECT_TRUE(is_utf8(std::string_view("a\0b", 3)));
-  EXPECT_TRUE(is_utf8("\xf4\x8f\xbf\xbf"));
-  for (const char* bytes :
-       {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-        "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82", "\xf0\x9f\x92", "\xff"}) {
-    EXPECT_FALSE(is_utf8(bytes));
+  for (std::size_t before = 0; before < 17; ++before) {
+    for (std::size_t after = 0; after < 9; ++after) {
+      const auto among = [&](std::string_view bytes) {
+        return std::string(before, 'a') + std::string(bytes) + std::string(after, 'z');
+      };
+      for (const char* bytes : {"", "\x7f", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf",
+                                "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf", "\xc3\xa9\xc3\xa9"}) {
+        EXPECT_TRUE(is_utf8(among(bytes))) << among(bytes);
+        EXPECT_TRUE(is_utf8_without_nul(among(bytes))) << among(bytes);
+      }
+      for (const char* bytes :
+           {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
+            "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82",
+            "\xf0\x9f\x92", "\xff", "\xc3\xa9\xc3"}) {
+        EXPECT_FALSE(is_utf8(among(bytes))) << before << " " << after;
+        EXPECT_FALSE(is_utf8_without_nul(among(bytes))) << before << " " << after;
+      }
+      EXPECT_TRUE(is_utf8(among(std::string_view("\0", 1))));
+      EXPECT_FALSE(is_utf8_without_nul(among(std::string_view("\0", 1)))) << before << " " << after;
+    }
   }
 }
 
