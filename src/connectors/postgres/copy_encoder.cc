@@ -45,7 +45,7 @@ std::string text_holds(const std::string& expression, const WireType& wire) {
 }  // namespace
 
 CopyEncoder::CopyEncoder(std::vector<CopyColumn> columns)
-    : columns_(std::move(columns)), data_(columns_.size()) {
+    : columns_(std::move(columns)), readers_(columns_.size()), data_(columns_.size()) {
   for (const CopyColumn& column : columns_)
     put_.push_back(put_for(column.type));
 }
@@ -59,13 +59,15 @@ std::string_view CopyEncoder::trailer() {
 }
 
 Status CopyEncoder::encode(const BatchReader& batch, ByteBuffer& out) {
-  for (std::size_t at = 0; at < columns_.size(); ++at)
-    data_[at] = batch.column(at).data();
+  for (std::size_t at = 0; at < columns_.size(); ++at) {
+    readers_[at] = &batch.column(at);
+    data_[at] = readers_[at]->data();
+  }
   const std::size_t rows = batch.rows();
   for (std::size_t row = 0; row < rows; ++row) {
     put_int16(out, static_cast<std::int16_t>(columns_.size()));
     for (std::size_t at = 0; at < columns_.size(); ++at) {
-      const ColumnReader& values = batch.column(at);
+      const ColumnReader& values = *readers_[at];
       if (!values.valid(row)) {
         put_int32(out, -1);
         continue;

@@ -75,6 +75,8 @@ class CopyEncoder {
  private:
   std::vector<CopyColumn> columns_;
   std::vector<PutValue> put_;
+  // Of the batch that is encoded.
+  std::vector<const ColumnReader*> readers_;
   std::vector<const void*> data_;
   std::int64_t rows_ = 0;
 };

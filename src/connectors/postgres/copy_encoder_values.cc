@@ -282,6 +282,25 @@ PutValue put_decimal(const Type& type) {
   }
 }
 
+// From the lowest group up; 38 digits with a part group at the point make at most 11 groups.
+using Groups = std::array<std::int16_t, 12>;
+
+template <class Number>
+std::size_t split(Number rest, int scale, Groups& groups) {
+  std::size_t count = 0;
+  if (const int odd = scale % 4; odd != 0 && rest != 0) {
+    constexpr std::array<unsigned, 4> powers{1, 10, 100, 1000};
+    groups[count++] =
+        static_cast<std::int16_t>(static_cast<unsigned>(rest % powers[odd]) * powers[4 - odd]);
+    rest /= powers[odd];
+  }
+  for (; rest > std::numeric_limits<std::uint64_t>::max(); rest /= 10000)
+    groups[count++] = static_cast<std::int16_t>(rest % 10000);
+  for (auto small = static_cast<std::uint64_t>(rest); small != 0; small /= 10000)
+    groups[count++] = static_cast<std::int16_t>(small % 10000);
+  return count;
+}
+
 }  // namespace
 
 void put_int16(ByteBuffer& out, std::int16_t value) {
@@ -293,23 +312,13 @@ void put_int32(ByteBuffer& out, std::int32_t value) {
 }
 
 void put_numeric(ByteBuffer& out, __int128 value, int scale) {
-  // From the lowest group up; 38 digits with a part group at the point make at most 11 groups.
-  std::array<std::int16_t, 12> groups{};
-  std::size_t count = 0;
-  auto rest =
+  const auto size =
       value < 0 ? -static_cast<unsigned __int128>(value) : static_cast<unsigned __int128>(value);
-  if (const int odd = scale % 4; odd != 0 && rest != 0) {
-    constexpr std::array<int, 4> powers{1, 10, 100, 1000};
-    groups[count++] =
-        static_cast<std::int16_t>(static_cast<int>(rest % powers[odd]) * powers[4 - odd]);
-    rest /= powers[odd];
-  }
-  for (; rest > std::numeric_limits<std::uint64_t>::max(); rest /= 10000) {
-    groups[count++] = static_cast<std::int16_t>(rest % 10000);
-  }
-  for (auto small = static_cast<std::uint64_t>(rest); small != 0; small /= 10000) {
-    groups[count++] = static_cast<std::int16_t>(small % 10000);
-  }
+  Groups groups{};
+  // To divide what has more than sixty-four bits takes many times as long.
+  const std::size_t count = size > std::numeric_limits<std::uint64_t>::max()
+                                ? split(size, scale, groups)
+                                : split(static_cast<std::uint64_t>(size), scale, groups);
   const int weight = count == 0 ? 0 : static_cast<int>(count) - (scale + 3) / 4 - 1;
   std::size_t low = 0;
   while (low < count && groups[low] == 0)
