@@ -417,6 +417,19 @@ class Targets(PostgresTest):
         self.assertEqual([["2", "fits:mood"], ["3", "fits:code"], ["4", "not_null:code"], ["6", "fits:note"]],
                          [row[:2] for row in self.refused()])
 
+    def test_rows_of_a_server_are_asked_only_what_another_may_not_hold(self):
+        self.shop("create table t (id int, code text, day date, at timestamptz, tags text[], note json); "
+                  "insert into t values (1, 'ab', '4714-11-24 BC', '4714-11-24 BC', '{x,NULL}', '\"\\u0000\"'), "
+                  "(2, 'abc', 'infinity', '-infinity', null, '1')")
+        self.target("create schema mart; create table mart.t (id int, code varchar(2), day date, at timestamptz, "
+                    "tags text[], note json)")
+        self.project.job("t", "from: {connection: shop, table: public.t}\n"
+                              "to: {connection: mirror, table: mart.t, load: append}\n")
+        stream = self.run_job("t")["streams"][0]
+        self.assertEqual((2, 1, 1), (stream["rows_read"], stream["rows_loaded"], stream["rows_rejected"]))
+        self.assertEqual([["2", "fits:code"]], [row[:2] for row in self.refused()])
+        self.assertEqual(self.shop("select * from t where id = 1"), self.target("select * from mart.t"))
+
     def test_plan_shows_what_a_load_will_do_and_touches_nothing(self):
         self.shop("create table t (id int primary key, name text); insert into t values (1, 'a')")
         self.project.job("t", "from: {connection: shop, table: public.t}\n"

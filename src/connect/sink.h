@@ -109,6 +109,8 @@ struct Acceptance {
   std::string column;
   std::string predicate;
   std::string reason;  // for people: why the target cannot hold the value
+  // Every value holds it that the same system gave as a source; the load looks all the same.
+  bool own_values_hold = false;
 };
 
 // `target.table_gone`: a table that windows were loaded into is not there any more.

@@ -57,7 +57,7 @@ RuleSpec built_in_rule(std::string name, std::string check, std::string column,
 
 // What the target cannot take is refused row by row, so that one value never stops a load.
 std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional<Schema>& present,
-                                   const std::vector<Acceptance>& acceptance) {
+                                   const std::vector<Acceptance>& acceptance, bool of_own_values) {
   std::set<std::string> required(target.key.begin(), target.key.end());
   if (present) {
     for (const Column& column : present->columns) {
@@ -71,11 +71,22 @@ std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional
                                   "`" + column + "` is NULL, which the target does not take"));
   }
   for (const Acceptance& accept : acceptance) {
+    if (of_own_values && accept.own_values_hold) continue;
     rules.push_back(built_in_rule("fits:" + accept.column, accept.predicate, accept.column,
                                   "`" + accept.column + "` " + accept.reason));
     rules.back().nulls = RuleNulls::pass;
   }
   return rules;
+}
+
+// The rows are what a source of the target's own system gives, as it gives them: no step makes
+// another value, and no person did. What is not read now, but staged before, may be of what the
+// source was then, of a connection that is gone.
+bool has_own_values(const JobSpec& job, const ProjectSpec& project, const StreamPlan& plan) {
+  if (plan.splits.empty() || !plan.transform.empty()) return false;
+  const ConnectionSpec& from = *project.find_connection(job.from.connection.value);
+  const ConnectionSpec& to = *project.find_connection(job.to.connection.value);
+  return from.connector == to.connector;
 }
 
 // Of several versions of a key in one window one is loaded, last (default) or first: by the
@@ -329,7 +340,8 @@ Status Planner::plan_load(const JobSpec& job, const std::string& stream, StreamP
   plan.target.was_there = present.has_value();
   std::vector<RuleSpec> rules = job.rules;
   TM_TRY(const std::vector<Acceptance> acceptance, sink.acceptance(plan.target, cancel));
-  for (RuleSpec& rule : target_rules(plan.target, present, acceptance))
+  const bool of_own_values = has_own_values(job, project_, plan);
+  for (RuleSpec& rule : target_rules(plan.target, present, acceptance, of_own_values))
     rules.push_back(std::move(rule));
   if (plan.deletes && plan.deletes->sweep) {
     for (const Acceptance& accept : acceptance) {

@@ -74,6 +74,39 @@ TEST_F(Conserve, EveryRowIsAccountedFor) {
   }
 }
 
+// Checks that refuse the rows whose `k` is `refused`.
+TransformInput checked(TransformInput input, const std::string& refused) {
+  input.checks = [refused](const std::string& relation) {
+    return "SELECT * REPLACE (CASE WHEN k = " + refused + " THEN " +
+           reject_sql(0, "not_that", "k", "'no'") + " ELSE _tm_reject END AS _tm_reject) FROM " +
+           relation;
+  };
+  input.checks_only_mark = true;
+  return input;
+}
+
+TEST_F(Conserve, RowsAreCopiedOnlyWhereChecksRefuseSome) {
+  stage("SELECT i AS k, 'x' || i AS t FROM range(1000) r(i)");
+  auto compiled = compile_transform({}, schema_, "jobs/t.yaml", *connection_);
+  ASSERT_TRUE(compiled.ok()) << compiled.error().describe();
+  Cancel cancel;
+  auto none = run_transform(*compiled, checked(input(), "1000"), *connection_, cancel);
+  ASSERT_TRUE(none.ok()) << none.error().describe();
+  EXPECT_EQ(none->marked, "temp._tm_view_0");
+  EXPECT_EQ(none->rows, RowCount(1000));
+  EXPECT_EQ(none->refusals.rows, RowCount(0));
+  EXPECT_EQ(rows("SELECT count(*), sum(k) FROM " + none->good),
+            (std::vector<std::string>{"1000|499500"}));
+
+  auto one = run_transform(*compiled, checked(input(), "7"), *connection_, cancel);
+  ASSERT_TRUE(one.ok()) << one.error().describe();
+  EXPECT_EQ(one->marked, "temp._tm_rows_0");
+  EXPECT_EQ(one->rows, RowCount(999));
+  EXPECT_EQ(one->refusals.rows, RowCount(1));
+  EXPECT_EQ(rows("SELECT count(*), sum(k) FROM " + one->good),
+            (std::vector<std::string>{"999|499493"}));
+}
+
 TEST_F(Conserve, MoreRowsThanMemory) {
   auto engine = duck::Engine::open({.threads = 2,
                                     .memory_bytes_max = 150'000'000,

@@ -11,9 +11,10 @@ namespace {
 struct PartSql {
   std::string
       marked;  // the SELECT of out columns and hidden ones, or empty when only `plain` is needed
-  std::string table;     // the relation it becomes
-  bool as_view = false;  // cheap and refuses nothing: no copy
-  std::string query;     // the `sql` step over it
+  std::string table;       // the relation it becomes
+  bool as_view = false;    // cheap and refuses nothing: no copy
+  bool by_checks = false;  // would be a view but for the checks
+  std::string query;       // the `sql` step over it
   std::string query_table;
 };
 
@@ -55,6 +56,7 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
   if (is_last && input.checks) {
     chain += ",\n_tm_checked AS (" + input.checks(last) + ")";
     last = "_tm_checked";
+    sql.by_checks = sql.as_view;
     sql.as_view = false;
   }
   sql.marked = chain + "\nSELECT " + with_hidden(quoted(part.out.names())) + " FROM " + last;
@@ -129,7 +131,7 @@ class Run {
 
   Status run_part(std::size_t at) {
     const TransformPart& part = transform_.parts[at];
-    const PartSql sql = part_sql(transform_, at, input_);
+    TM_TRY(const PartSql sql, sql_of_part(at));
     TM_CHECK(make(sql.table, sql.marked, sql.as_view));
     TM_TRY(const std::int64_t rows_in, rows_of_base(at));
     if (at == 0) out_.rows_in = RowCount(rows_in);
@@ -146,6 +148,19 @@ class Run {
     out_.steps.push_back({part.query->number, part.query->kind, part.query->label, RowCount(now),
                           RowCount(query_rows_), RowCount(0), RowCount(0)});
     return {};
+  }
+
+  // Most loads refuse nothing. To ask first costs the columns that the checks read; to mark the
+  // rows costs a copy of all of them.
+  Result<PartSql> sql_of_part(std::size_t at) {
+    PartSql sql = part_sql(transform_, at, input_);
+    if (!sql.by_checks || !input_.checks_only_mark) return sql;
+    TM_TRY(const duck::Answer refused, connection_.query("SELECT 1 FROM (" + sql.marked +
+                                                         ") WHERE _tm_reject IS NOT NULL LIMIT 1"));
+    if (refused.rows() > 0) return sql;
+    TransformInput unchecked = input_;
+    unchecked.checks = nullptr;
+    return part_sql(transform_, at, unchecked);
   }
 
   Result<std::int64_t> rows_of_base(std::size_t at) {

@@ -92,6 +92,8 @@ struct TransformInput {
   // Rules: takes the name of a relation with `_tm_reject` and gives the SELECT that marks more
   // rows. Empty where there are none. See quality/rules.h.
   std::function<std::string(const std::string& relation)> checks;
+  // They mark rows and do nothing else, so they may be left out where they would mark none.
+  bool checks_only_mark = false;
 };
 
 struct Transformed {

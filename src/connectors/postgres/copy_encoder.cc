@@ -103,6 +103,22 @@ std::string holds(const std::string& expression, const Type& type, const WireTyp
   }
 }
 
+bool own_values_hold(const Type& type, const WireType& wire) {
+  switch (type.kind) {
+    case TypeKind::varchar:
+    case TypeKind::json:
+      return wire.kind == Wire::text && wire.characters_max < 0 && !wire.labels;
+    case TypeKind::date:
+    case TypeKind::timestamp:
+    case TypeKind::timestamptz:
+      return true;
+    case TypeKind::list:
+      return own_values_hold(*type.element, *wire.element);
+    default:
+      return false;
+  }
+}
+
 std::string why_refused(const Type& type, const WireType& wire) {
   switch (type.kind) {
     case TypeKind::varchar:

@@ -89,6 +89,9 @@ class CopyEncoder {
 // A predicate of the engine's SQL that is true where `expression` (of `type`) can be stored as
 // `wire`; empty where every value can. NULL values give true or NULL.
 std::string holds(const std::string& expression, const Type& type, const WireType& wire);
+// Whether every value holds() that a column of PostgreSQL gave where it was read: a text there has
+// no NUL, a day or a time lies in the calendar.
+bool own_values_hold(const Type& type, const WireType& wire);
 // What a value that fails holds() is, for people: a part of a sentence after the column's name.
 std::string why_refused(const Type& type, const WireType& wire);
 

@@ -152,6 +152,29 @@ TEST(CopyEncoderTest, NumericIsGroupsOfFourDigitsFromThePoint) {
             "1388");
 }
 
+TEST(CopyEncoderTest, NumericOfMoreThanSixtyFourBitsIsTheSame) {
+  const __int128 large = static_cast<__int128>(10'000'000'000) * 10'000'000'000;
+  EXPECT_EQ(numeric(large, 0),
+            "0000000a"
+            "0001"
+            "0005"
+            "0000"
+            "0000"
+            "0001");
+  EXPECT_EQ(numeric(-(large + 1), 2),
+            "00000014"
+            "0006"
+            "0004"
+            "4000"
+            "0002"
+            "0064"
+            "0000"
+            "0000"
+            "0000"
+            "0000"
+            "0064");
+}
+
 TEST(CopyEncoderTest, WholeNumbersWiden) {
   TestColumn column;
   column.add<std::int32_t>(-2).add<std::int32_t>(7).null_at(1);

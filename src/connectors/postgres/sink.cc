@@ -162,7 +162,8 @@ Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& targe
   for (const CopyColumn& copy : steps.columns) {
     std::string predicate = holds(duck::quote_name(copy.name), copy.type, copy.wire);
     if (predicate.empty()) continue;
-    all.push_back({copy.name, std::move(predicate), why_refused(copy.type, copy.wire)});
+    all.push_back({copy.name, std::move(predicate), why_refused(copy.type, copy.wire),
+                   own_values_hold(copy.type, copy.wire)});
   }
   return all;
 }

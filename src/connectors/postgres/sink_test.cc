@@ -261,11 +261,14 @@ TEST_F(PostgresSinkTest, AcceptanceFindsTheRowsThatWouldStopALoad) {
   ASSERT_TRUE(acceptance.ok()) << acceptance.error().describe();
   EXPECT_EQ(acceptance->size(), 8U);
   std::string all;
+  std::string own;
   for (const auto& accept : *acceptance) {
+    if (accept.own_values_hold) own += accept.column + " ";
     const auto good = db_->count("SELECT count(*) FROM good WHERE " + accept.predicate);
     EXPECT_EQ(good.ok() ? std::to_string(*good) : good.error().describe(), "1") << accept.predicate;
     all += (all.empty() ? "" : " AND ") + accept.predicate;
   }
+  EXPECT_EQ(own, "plain tags day ");
   // The engine refuses to make such JSON, but takes it from a source that has it.
   for (const auto& accept : *acceptance) {
     if (accept.column != "js") continue;
