@@ -67,15 +67,29 @@ Deed deed_of_user() {
   return deed;
 }
 
-Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
-                 const std::string& on) {
+namespace {
+
+Status note(const Call& call, const Workspace& workspace, const std::string& what,
+            const std::string& on, Status (StoreAccess::*how)(const Deed&)) {
   // What came over the network is in the log with who asked for it.
   if (!call.around.request.empty()) return {};
   TM_TRY(const auto access, open_access(call, workspace));
   Deed deed = deed_of_user();
   deed.what = what;
   deed.on = on;
-  return access->note(deed);
+  return (access.get()->*how)(deed);
+}
+
+}  // namespace
+
+Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
+                 const std::string& on) {
+  return note(call, workspace, what, on, &StoreAccess::note);
+}
+
+Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
+                const std::string& on) {
+  return note(call, workspace, what, on, &StoreAccess::note_behind);
 }
 
 int create_token(const Call& call) {

@@ -92,6 +92,8 @@ Status create_columns_table(duck::Connection& engine, const std::string& catalog
 }  // namespace
 
 Status create_tables(duck::Connection& engine, const std::string& catalog) {
+  // All are durable by one sync.
+  TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine));
   TM_CHECK(create_columns_table(engine, catalog));
   TM_CHECK(engine.execute(
       "CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_ledger") +
@@ -109,8 +111,9 @@ Status create_tables(duck::Connection& engine, const std::string& catalog) {
     columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name) + " " +
                sql_name(column.type) + (column.nullable ? "" : " NOT NULL");
   }
-  return engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") +
-                        " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)");
+  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") +
+                          " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)"));
+  return transaction.commit();
 }
 
 Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog) {
