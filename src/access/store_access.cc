@@ -180,10 +180,6 @@ Status StoreAccess::note(const Deed& deed) {
   return {};
 }
 
-Status StoreAccess::note_behind(const Deed& deed) {
-  return log_.append_behind(entry_of(deed));
-}
-
 Result<MadeToken> StoreAccess::make(const NewToken& token, Deed by) {
   TM_CHECK(check(token));
   TokenText text = new_token();

@@ -57,8 +57,6 @@ class StoreAccess final : public Access {
   std::optional<Result<Principal>> enter_at_once(std::string_view bearer,
                                                  std::string_view peer) override;
   Status note(const Deed& deed) override;
-  // Of a deed that begins with a write of the store, with which this is durable.
-  Status note_behind(const Deed& deed);
   // Writes what was refused so far, without waiting for its minute.
   Status write_refusals() { return refused_.write(); }
 

@@ -5,6 +5,8 @@
 #include "cli/text_table.h"
 #include "env/process.h"
 #include "run/project_store.h"
+#include "store/audit_log.h"
+#include "store/migrations.h"
 
 namespace tidemark {
 
@@ -67,29 +69,30 @@ Deed deed_of_user() {
   return deed;
 }
 
-namespace {
-
-Status note(const Call& call, const Workspace& workspace, const std::string& what,
-            const std::string& on, Status (StoreAccess::*how)(const Deed&)) {
+Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
+                 const std::string& on) {
   // What came over the network is in the log with who asked for it.
   if (!call.around.request.empty()) return {};
   TM_TRY(const auto access, open_access(call, workspace));
   Deed deed = deed_of_user();
   deed.what = what;
   deed.on = on;
-  return (access.get()->*how)(deed);
-}
-
-}  // namespace
-
-Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
-                 const std::string& on) {
-  return note(call, workspace, what, on, &StoreAccess::note);
+  return access->note(deed);
 }
 
 Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
                 const std::string& on) {
-  return note(call, workspace, what, on, &StoreAccess::note_behind);
+  if (!call.around.request.empty()) return {};
+  const ProjectSpec& project = workspace.project();
+  TM_TRY(const auto database,
+         open_store_database(project.store, project.root, call.around.files, call.around.clock));
+  TM_CHECK(migrate(*database, store_migrations()));
+  AuditEntry entry;
+  entry.name = this_user();
+  entry.peer = this_host();
+  entry.what = what;
+  entry.on = on;
+  return AuditLog(*database, project.audit).append_behind(entry);
 }
 
 int create_token(const Call& call) {
