@@ -5,6 +5,8 @@
 #include "cli/text_table.h"
 #include "env/process.h"
 #include "run/project_store.h"
+#include "store/audit_log.h"
+#include "store/migrations.h"
 
 namespace tidemark {
 
@@ -76,6 +78,21 @@ Status note_deed(const Call& call, const Workspace& workspace, const std::string
   deed.what = what;
   deed.on = on;
   return access->note(deed);
+}
+
+Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
+                const std::string& on) {
+  if (!call.around.request.empty()) return {};
+  const ProjectSpec& project = workspace.project();
+  TM_TRY(const auto database,
+         open_store_database(project.store, project.root, call.around.files, call.around.clock));
+  TM_CHECK(migrate(*database, store_migrations()));
+  AuditEntry entry;
+  entry.name = this_user();
+  entry.peer = this_host();
+  entry.what = what;
+  entry.on = on;
+  return AuditLog(*database, project.audit).append_behind(entry);
 }
 
 int create_token(const Call& call) {

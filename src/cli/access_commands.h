@@ -22,5 +22,8 @@ Deed deed_of_user();
 // The same, in the audit log before it is done.
 Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
                  const std::string& on);
+// Of what begins with a lease or ends as a run in which nothing was done: durable with either.
+Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
+                const std::string& on);
 
 }  // namespace tidemark

@@ -118,7 +118,7 @@ int run(const Call& call) {
     for (const JobSpec* job : jobs)
       command += " " + job->name.get();
     TM_CHECK(workspace->claim(command, call.line.wait, call.cancel));
-    TM_CHECK(note_deed(call, *workspace, "run", command.substr(4)));
+    TM_CHECK(note_run(call, *workspace, "run", command.substr(4)));
     const CommandTraces traces(call, *workspace);
     ProgressView progress(call);
     TM_CHECK(workspace->recover(jobs_to_go_on_with(call, jobs), progress, call.cancel));
@@ -154,7 +154,7 @@ int replay(const Call& call) {
     TM_TRY(auto workspace, open_good(call));
     const std::string& name = call.line.names.front();
     TM_CHECK(workspace->claim("replay " + name, call.line.wait, call.cancel));
-    TM_CHECK(note_deed(call, *workspace, "replay", name));
+    TM_CHECK(note_run(call, *workspace, "replay", name));
     const CommandTraces traces(call, *workspace);
     ProgressView progress(call);
     const ReplayOptions options{call.line.allow_empty, call.line.as_it_was, call.line.to};

@@ -36,11 +36,17 @@ Status sql_audit::append(SqlSession& session, const AuditEntry& entry) {
 }
 
 Status AuditLog::append(const AuditEntry& entry) {
-  return database_.write([&](SqlSession& session) -> Status {
-    TM_CHECK(sql_audit::append(session, entry));
-    TM_TRY(const UtcMicros now, session.now());
-    return forget(session, now);
-  });
+  return database_.write([&](SqlSession& session) { return add(session, entry); });
+}
+
+Status AuditLog::append_behind(const AuditEntry& entry) {
+  return database_.write_behind([&](SqlSession& session) { return add(session, entry); });
+}
+
+Status AuditLog::add(SqlSession& session, const AuditEntry& entry) {
+  TM_CHECK(sql_audit::append(session, entry));
+  TM_TRY(const UtcMicros now, session.now());
+  return forget(session, now);
 }
 
 Status AuditLog::forget(SqlSession& session, UtcMicros now) {

@@ -44,10 +44,13 @@ class AuditLog {
 
   // Durable when this returns. Forgets what is past its time, now and then.
   Status append(const AuditEntry& entry);
+  // The same, but durable with the next write of the store.
+  Status append_behind(const AuditEntry& entry);
   // Newest first. `audit.bad_cursor` where `before` is no id.
   Result<std::vector<AuditEntry>> list(const AuditFilter& filter);
 
  private:
+  Status add(SqlSession& session, const AuditEntry& entry);
   Status forget(SqlSession& session, UtcMicros now);
 
   SqlDatabase& database_;

@@ -505,7 +505,7 @@ Status prepare_notes(SqlSession& session) {
       "ALTER TABLE tidemark_schema ADD COLUMN compatible_from INTEGER NOT NULL DEFAULT 0");
 }
 
-Status apply(SqlSession& session, const Migration& step) {
+Status take(SqlSession& session, const Migration& step) {
   // Asked again where nobody else writes: another process may have taken this step meanwhile.
   TM_TRY(const Found found, find_version(session));
   if (found.version >= step.version) return {};
@@ -521,6 +521,19 @@ Status apply(SqlSession& session, const Migration& step) {
       .bind_text(1, to_text(now))
       .bind_int64(2, compatible_from)
       .run();
+}
+
+Status apply(SqlSession& session, const Migration& step) {
+  Status taken = take(session, step);
+  if (taken.ok()) return {};
+  return std::move(taken).error().with_context("bringing the store to version " +
+                                               std::to_string(step.version));
+}
+
+Status apply_all(SqlSession& session, std::span<const Migration> steps) {
+  for (const Migration& step : steps)
+    TM_CHECK(apply(session, step));
+  return {};
 }
 
 }  // namespace
@@ -549,13 +562,12 @@ Status migrate(SqlDatabase& database, std::span<const Migration> steps) {
     TM_TRY(found, find_version(session));
     return {};
   }));
+  // A new store has no version before to stay at, and one transaction for all costs one sync.
+  if (found.version == 0)
+    return database.migrate([&](SqlSession& session) { return apply_all(session, steps); });
   for (const Migration& step : steps) {
     if (step.version <= found.version) continue;
-    Status applied = database.migrate([&](SqlSession& session) { return apply(session, step); });
-    if (!applied.ok()) {
-      return std::move(applied).error().with_context("bringing the store to version " +
-                                                     std::to_string(step.version));
-    }
+    TM_CHECK(database.migrate([&](SqlSession& session) { return apply(session, step); }));
   }
   return {};
 }

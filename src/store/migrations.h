@@ -33,10 +33,10 @@ std::span<const Migration> store_migrations();
 Status check_version(SqlSession& session, const std::string& name,
                      std::span<const Migration> steps = store_migrations());
 
-// Brings the store to the last version of `steps`, each step in one transaction, and notes it in
-// `tidemark_schema`. Idempotent; writes nothing when the store is current, or ahead by steps that
-// this version may ignore. `store.newer` when it is ahead by more: an older Tidemark must not write
-// what it does not understand.
+// Brings the store to the last version of `steps`, each step in one transaction, a new store in one
+// for all, and notes them in `tidemark_schema`. Idempotent; writes nothing when the store is
+// current, or ahead by steps that this version may ignore. `store.newer` when it is ahead by more:
+// an older Tidemark must not write what it does not understand.
 Status migrate(SqlDatabase& database, std::span<const Migration> steps);
 
 }  // namespace tidemark

@@ -58,10 +58,19 @@ TEST_F(MigrationsTest, AnOlderFileIsBroughtForwardWithItsRows) {
 
 TEST_F(MigrationsTest, AFailedStepLeavesTheVersionBefore) {
   sqlite::Database database = open();
+  ASSERT_TRUE(migrate(*as_store(), std::array{first}).ok());
   EXPECT_FALSE(migrate(*as_store(), std::array{first, broken}).ok());
   EXPECT_EQ(number(database, "SELECT max(version) FROM tidemark_schema"), 1);
   EXPECT_EQ(number(database, "SELECT count(*) FROM pragma_table_info('a')"), 1);
   ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
+}
+
+TEST_F(MigrationsTest, ANewStoreHasAllStepsOrNone) {
+  sqlite::Database database = open();
+  EXPECT_FALSE(migrate(*as_store(), std::array{first, broken}).ok());
+  EXPECT_EQ(number(database, "SELECT count(*) FROM sqlite_schema"), 0);
+  ASSERT_TRUE(migrate(*as_store(), std::array{first, second}).ok());
+  EXPECT_EQ(number(database, "SELECT count(*) FROM tidemark_schema"), 2);
 }
 
 TEST_F(MigrationsTest, ANewerFileIsRefusedAndLeftAlone) {

@@ -77,6 +77,15 @@ Error unknown_job(const JobName& job) {
   return internal_error("store.unknown_job", "the store does not know the job " + job.get());
 }
 
+// Steps that need not be on the disk before the next that must be. Where the machine falls before
+// that, the run stands where it would had it fallen before them: nothing is staged yet, and the
+// window is read again; nothing was sent to the target yet; or the target was told to commit, and
+// its ledger is asked, as after any process that died there.
+bool is_found_again(RunState to) {
+  return to == RunState::extracting || to == RunState::checked || to == RunState::committed ||
+         to == RunState::done;
+}
+
 // A server that cannot say that it lives has other things to do meanwhile.
 constexpr std::chrono::seconds patience_of_signs{5};
 
@@ -144,7 +153,8 @@ Status SqlStore::upsert_jobs(const std::vector<JobRecord>& jobs) {
   };
   TM_TRY(const auto wanted, read(changed_of));
   if (wanted.empty()) return {};
-  return write([&](SqlSession& session) -> Status {
+  // What they say comes from the project's files, and whoever runs one of them writes behind it.
+  return write_behind([&](SqlSession& session) -> Status {
     TM_TRY(const auto changed, changed_of(session));
     TM_TRY(const UtcMicros now, session.now());
     for (const JobRecord* job : changed)
@@ -210,8 +220,9 @@ Status SqlStore::keep_proof(const StreamId& stream, const KeptProof& proof) {
   });
 }
 
+// A copy for people of what the target's ledger has; the end of its run is written behind it.
 Status SqlStore::set_last_watermark(const JobName& job, const std::string& watermark) {
-  return write([&](SqlSession& session) -> Status {
+  return write_behind([&](SqlSession& session) -> Status {
     TM_TRY(auto update, session.prepare("UPDATE etl_jobs SET last_watermark = ? WHERE name = ?"));
     TM_CHECK(update.bind_text(0, watermark).bind_text(1, job.get()).run());
     if (session.changed_rows() != 1) return unknown_job(job);
@@ -447,10 +458,11 @@ Result<StreamMark> SqlStore::plan_stream(const RunId& run, const PlannedStream& 
 }
 
 Result<StreamMark> SqlStore::transition(const Transition& step) {
-  return write([&](SqlSession& session) -> Result<StreamMark> {
+  const auto work = [&](SqlSession& session) -> Result<StreamMark> {
     TM_TRY(const UtcMicros now, session.now());
     return sql_writes::transition(session, step, now);
-  });
+  };
+  return is_found_again(step.to) ? write_behind(work) : write(work);
 }
 
 Status SqlStore::finish_run(const RunFinish& finish) {

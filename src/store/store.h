@@ -29,7 +29,7 @@ class Store {
   virtual ~Store() = default;
 
   // Inserts or updates by name; last_watermark and earlier runs stay. Writes nothing when nothing
-  // changed.
+  // changed. Durable with what is written next.
   virtual Status upsert_jobs(const std::vector<JobRecord>& jobs) = 0;
   Status upsert_job(const JobRecord& job) { return upsert_jobs({job}); }
   virtual Result<std::optional<JobRecord>> find_job(const JobName& job) = 0;
@@ -42,6 +42,7 @@ class Store {
   virtual Result<std::optional<KeptProof>> proof(const StreamId& stream) = 0;
   // In the place of the one before. The job must have been upserted.
   virtual Status keep_proof(const StreamId& stream, const KeptProof& proof) = 0;
+  // Durable with the end of its run.
   virtual Status set_last_watermark(const JobName& job, const std::string& watermark) = 0;
 
   // Takes the job's lease: free, given back, not renewed in time, or of a process that is gone.
@@ -169,7 +170,9 @@ class Store {
   // Compare-and-set on (state, version, fence), plus one event. Returns the new mark. `store.stale`
   // when the store holds another mark: somebody else moved the stream, so stop.
   // `store.illegal_transition` when `to` cannot follow. Not idempotent: ask get_run after an error
-  // that leaves the outcome open.
+  // that leaves the outcome open. Durable when it returns are a window, a stage, the begin of a
+  // load and each end that is not a success; the others with the next of these, or with
+  // finish_run().
   virtual Result<StreamMark> transition(const Transition& step) = 0;
   // Ends the run; `last_steps` and the end are one transaction. Ending it twice is `store.stale`.
   virtual Status finish_run(const RunFinish& finish) = 0;

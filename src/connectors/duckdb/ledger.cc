@@ -74,8 +74,11 @@ Result<std::optional<duck::Answer>> try_to_read(duck::Connection& engine, Ask as
 
 Result<bool> has_load_where(const char* column, const std::string& value, duck::Connection& engine,
                             const std::string& catalog, const StreamId& stream) {
-  TM_TRY(const bool there, tables_exist(engine, catalog));
-  if (!there) return false;
+  // A load makes them before its transaction, in which what is missing fails whatever is done next.
+  if (!engine.in_transaction()) {
+    TM_TRY(const bool there, tables_exist(engine, catalog));
+    if (!there) return false;
+  }
   TM_TRY(duck::Answer answer,
          engine.query("SELECT count(*) FROM " + table(catalog, "tidemark_loads") +
                           " WHERE job = $1 AND stream = $2 AND " + column + " = $3",
@@ -92,6 +95,8 @@ Status create_columns_table(duck::Connection& engine, const std::string& catalog
 }  // namespace
 
 Status create_tables(duck::Connection& engine, const std::string& catalog) {
+  // All are durable by one sync.
+  TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine));
   TM_CHECK(create_columns_table(engine, catalog));
   TM_CHECK(engine.execute(
       "CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_ledger") +
@@ -109,8 +114,9 @@ Status create_tables(duck::Connection& engine, const std::string& catalog) {
     columns += (columns.empty() ? "" : ", ") + duck::quote_name(column.name) + " " +
                sql_name(column.type) + (column.nullable ? "" : " NOT NULL");
   }
-  return engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") +
-                        " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)");
+  TM_CHECK(engine.execute("CREATE TABLE IF NOT EXISTS " + table(catalog, "tidemark_quarantine") +
+                          " (" + columns + ", resolved_at TIMESTAMPTZ, resolution VARCHAR)"));
+  return transaction.commit();
 }
 
 Result<bool> tables_exist(duck::Connection& engine, const std::string& catalog) {
@@ -287,11 +293,13 @@ Status note_sweep(duck::Connection& engine, const std::string& catalog, const St
                           "NULL, reads VARCHAR NOT NULL, swept_at TIMESTAMPTZ, gone BIGINT, "
                           "PRIMARY KEY (job, stream))"));
   Parameters parameters{stream.job.get(), stream.stream.get()};
+  bool is_known = true;
   if (note.kind != SweepNote::Kind::swept) {
     TM_TRY(const duck::Answer known,
            engine.query("SELECT table_name FROM " + sweeps + " WHERE job = $1 AND stream = $2",
                         parameters));
-    if (known.rows() > 0 && known.text(0, 0) == table_name) {
+    is_known = known.rows() > 0;
+    if (is_known && known.text(0, 0) == table_name) {
       if (note.kind == SweepNote::Kind::none) return {};
       TM_CHECK(engine.query(
           "UPDATE " + sweeps + " SET swept_at = NULL WHERE job = $1 AND stream = $2", parameters));
@@ -301,7 +309,9 @@ Status note_sweep(duck::Connection& engine, const std::string& catalog, const St
   parameters.insert(parameters.end(), {table_name, note.reads});
   const bool swept = note.kind == SweepNote::Kind::swept;
   if (swept) parameters.emplace_back(std::to_string(note.gone.get()));
-  TM_CHECK(engine.query("INSERT OR REPLACE INTO " + sweeps + " VALUES ($1, $2, $3, $4, " +
+  // To replace costs a join with the table, for the one row too.
+  const std::string insert = is_known ? "INSERT OR REPLACE INTO " : "INSERT INTO ";
+  TM_CHECK(engine.query(insert + sweeps + " VALUES ($1, $2, $3, $4, " +
                             (swept ? "now(), $5::BIGINT)" : "NULL, NULL)"),
                         parameters));
   return {};
@@ -346,14 +356,15 @@ Result<bool> move_head(duck::Connection& engine, const std::string& catalog, con
   }
   const Parameters parameters{
       job, stream, seq, fence, text_of(load.window.lo), text_of(load.window.hi), load.run_id.get()};
-  TM_TRY(duck::Answer present,
-         engine.query("SELECT count(*) FROM " + ledger + " WHERE job = $1 AND stream = $2",
-                      {job, stream}));
-  if (present.integer(0, 0) == 0) {
-    if (key.seq.get() != 1) return false;
-    TM_CHECK(engine.query("INSERT INTO " + ledger + " VALUES ($1, $2, $3, $4, $5, $6, $7, now())",
-                          parameters));
-    return true;
+  if (key.seq.get() == 1) {
+    TM_TRY(duck::Answer present,
+           engine.query("SELECT count(*) FROM " + ledger + " WHERE job = $1 AND stream = $2",
+                        {job, stream}));
+    if (present.integer(0, 0) == 0) {
+      TM_CHECK(engine.query("INSERT INTO " + ledger + " VALUES ($1, $2, $3, $4, $5, $6, $7, now())",
+                            parameters));
+      return true;
+    }
   }
   TM_TRY(duck::Answer moved,
          engine.query(

@@ -69,7 +69,9 @@ Result<StagedTable> DuckdbSink::open_refused(const JobName& job,
 Result<std::optional<Schema>> DuckdbSink::describe(const std::string& table, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable place, parse_table(catalog_, table));
-  return describe_table(engine_, place);
+  TM_TRY(std::optional<Schema> schema, describe_table(engine_, place));
+  described_.emplace(table, schema);
+  return schema;
 }
 
 Result<TargetRows> DuckdbSink::rows(const std::string& table, Cancel& cancel) {
@@ -81,7 +83,14 @@ Result<TargetRows> DuckdbSink::rows(const std::string& table, Cancel& cancel) {
 Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   TM_CHECK(cancel.check());
   TM_TRY(WarehouseTable table, parse_table(catalog_, target.table));
-  TM_TRY(std::optional<Schema> present, describe_table(engine_, table));
+  // The load looks again, in its own transaction.
+  auto described = std::exchange(described_, std::nullopt);
+  std::optional<Schema> present;
+  if (described && described->first == target.table) {
+    present = std::move(described->second);
+  } else {
+    TM_TRY(present, describe_table(engine_, table));
+  }
   LoadPlan plan;
   plan.table_exists = present.has_value();
   std::vector<std::string> added;
@@ -109,6 +118,7 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
 
 Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& cancel) {
   TM_CHECK(cancel.check());
+  described_.reset();
   // Before the load and for good: of two first loads that each made them in their transactions, one
   // would fail.
   if (!has_ledger_) {

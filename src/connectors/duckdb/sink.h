@@ -43,6 +43,8 @@ class DuckdbSink : public Sink {
   std::filesystem::path file_;
   duck::Connection& engine_;
   bool has_ledger_ = false;  // seen to be there
+  // What describe() saw of a table last, for the plan that is made behind it.
+  std::optional<std::pair<std::string, std::optional<Schema>>> described_;
 };
 
 }  // namespace tidemark

@@ -305,7 +305,9 @@ Status Connection::commit() {
   }
   // A failed COMMIT has already ended the transaction.
   impl_->in_transaction = false;
-  return impl_->run("COMMIT");
+  // A worker of the engine may do it, and waits for the disk.
+  ResultHandle result;
+  return impl_->run_waiting("COMMIT", result);
 }
 
 Status Connection::rollback() {
