@@ -67,9 +67,12 @@ class ColumnReader {
  public:
   virtual ~ColumnReader() = default;
   virtual const void* data() const = 0;
-  virtual bool valid(std::size_t row) const = 0;
   // A bit for each row, from the lowest on, set where there is a value; null: all rows have one.
   virtual const std::uint64_t* validity() const = 0;
+  bool valid(std::size_t row) const {
+    const std::uint64_t* const bits = validity();
+    return bits == nullptr || ((bits[row / 64] >> (row % 64)) & 1) != 0;
+  }
   virtual std::string_view bytes(std::size_t row) const = 0;
   virtual ListView list(std::size_t row) const = 0;
 };

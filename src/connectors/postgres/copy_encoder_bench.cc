@@ -29,7 +29,7 @@ class PlainColumn : public ColumnReader {
     return column;
   }
   const void* data() const override { return data_.data(); }
-  bool valid(std::size_t) const override { return true; }
+  const std::uint64_t* validity() const override { return nullptr; }
   std::string_view bytes(std::size_t) const override { return text_; }
   ListView list(std::size_t) const override { return {}; }
 

@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
 #include <limits>
 
 namespace tidemark::postgres {
@@ -12,35 +11,38 @@ namespace {
 class TestColumn : public ColumnReader {
  public:
   const void* data() const override { return data_.data(); }
-  bool valid(std::size_t row) const override { return valid_[row]; }
+  const std::uint64_t* validity() const override { return &valid_; }
   std::string_view bytes(std::size_t row) const override { return texts_[row]; }
   ListView list(std::size_t row) const override { return lists_[row]; }
 
   template <class T>
   TestColumn& add(T value) {
     data_.append(reinterpret_cast<const char*>(&value), sizeof(value));
-    valid_.push_back(true);
-    return *this;
+    return add_row();
   }
   TestColumn& add_text(std::string text) {
     texts_.push_back(std::move(text));
-    valid_.push_back(true);
-    return *this;
+    return add_row();
   }
   TestColumn& add_list(ListView list) {
     lists_.push_back(list);
-    valid_.push_back(true);
-    return *this;
+    return add_row();
   }
   TestColumn& null_at(std::size_t row) {
-    valid_[row] = false;
+    valid_ &= ~(std::uint64_t{1} << row);
     return *this;
   }
-  std::size_t rows() const { return valid_.size(); }
+  std::size_t rows() const { return rows_; }
 
  private:
+  TestColumn& add_row() {
+    valid_ |= std::uint64_t{1} << rows_++;
+    return *this;
+  }
+
   std::string data_;
-  std::deque<bool> valid_;
+  std::uint64_t valid_ = 0;  // rows of one word
+  std::size_t rows_ = 0;
   std::vector<std::string> texts_;
   std::vector<ListView> lists_;
 };

@@ -66,10 +66,6 @@ void VectorReader::attach(duckdb_vector vector, const Type& type) {
   }
 }
 
-bool VectorReader::valid(std::size_t row) const {
-  return validity_ == nullptr || ((validity_[row / 64] >> (row % 64)) & 1) != 0;
-}
-
 std::string_view VectorReader::bytes(std::size_t row) const {
   // As duckdb.h describes it, without a call into the engine.
   const duckdb_string_t& place = static_cast<const duckdb_string_t*>(data_)[row];

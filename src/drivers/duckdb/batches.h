@@ -45,7 +45,6 @@ class ChunkWriter : public BatchWriter {
 class VectorReader : public ColumnReader {
  public:
   const void* data() const override { return data_; }
-  bool valid(std::size_t row) const override;
   const std::uint64_t* validity() const override { return validity_; }
   std::string_view bytes(std::size_t row) const override;
   ListView list(std::size_t row) const override;
