@@ -1,5 +1,7 @@
 #include "stage/split_writer.h"
 
+#include <exception>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -63,9 +65,13 @@ Result<Segment> SplitWriter::copy(const std::string& select, bool keep_order) {
     stage_.remove_file(file);
     return error;
   }
-  // Rows are counted from the file's own footer, not from what we meant to write.
+  return count_and_finish(file);
+}
+
+// Rows are counted from the file's own footer, not from what we meant to write.
+Result<Segment> SplitWriter::count_and_finish(const std::string& file) {
   TM_TRY(const std::int64_t rows, engine_.count("SELECT num_rows FROM parquet_file_metadata(" +
-                                                duck::quote_file(path) + ")"));
+                                                duck::quote_file(stage_.path(file)) + ")"));
   return stage_.finish_file(file, rows);
 }
 
@@ -147,6 +153,7 @@ class SplitWriter::SegmentFeed {
 
   Result<std::size_t> next(BatchWriter& batch) {
     if (writer_.segment_is_full(read_, bytes_before_)) return std::size_t{0};
+    TM_CHECK(cancel_.check());
     TM_FAILPOINT(source_next);
     counting_.attach(batch);
     const std::size_t refused_before = writer_.refusals_.size();
@@ -175,16 +182,30 @@ Result<Segment> SplitWriter::write_rows(SegmentFeed& feed) {
   const Schema stored = stored_schema();
   if (!parquet::ParquetFile::holds(stored)) return copy_rows(feed);
   const std::string name = stage_.new_file();
-  auto written = write_file(feed, stored, stage_.path(name));
+  auto written = write_file_safely(feed, stored, stage_.path(name));
   if (!written.ok()) {
     stage_.remove_file(name);
-    return std::move(written).error().with_context("writing " + stage_.path(name).string());
+    return std::move(written).error();
   }
-  return stage_.finish_file(name, *written);
+  return count_and_finish(name);
 }
 
-Result<std::int64_t> SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
-                                             const std::filesystem::path& path) {
+// As the engine does for what it calls: no exception of a reader or a library goes further.
+Status SplitWriter::write_file_safely(SegmentFeed& feed, const Schema& stored,
+                                      const std::filesystem::path& path) {
+  try {
+    return write_file(feed, stored, path);
+  } catch (const std::bad_alloc&) {
+    return internal_error("stage.out_of_memory", "there is no memory for a segment", Retry::backoff,
+                          "give the machine more memory, or run fewer jobs at once");
+  } catch (const std::exception& problem) {
+    return internal_error("stage.write_threw",
+                          std::string("writing a segment threw: ") + problem.what());
+  }
+}
+
+Status SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
+                               const std::filesystem::path& path) {
   parquet::FileOptions options;
   options.row_group_rows_max = stage_.options().row_group_rows_max;
   options.row_group_bytes_max = stage_.options().segment_bytes_max / row_groups_of_segment;
@@ -195,8 +216,7 @@ Result<std::int64_t> SplitWriter::write_file(SegmentFeed& feed, const Schema& st
     if (rows == 0) break;
     TM_CHECK(file->write(batch.filled(rows)));
   }
-  TM_CHECK(file->finish());
-  return file->rows();
+  return file->finish();
 }
 
 // Columns that Parquet has no exact form for are turned by the engine.

@@ -47,8 +47,10 @@ class SplitWriter {
   class SegmentFeed;
   Result<StagePiece> write_segment(Read& read, Cancel& cancel);
   Result<Segment> write_rows(SegmentFeed& feed);
-  Result<std::int64_t> write_file(SegmentFeed& feed, const Schema& stored,
-                                  const std::filesystem::path& path);
+  Status write_file_safely(SegmentFeed& feed, const Schema& stored,
+                           const std::filesystem::path& path);
+  Status write_file(SegmentFeed& feed, const Schema& stored, const std::filesystem::path& path);
+  Result<Segment> count_and_finish(const std::string& file);
   Result<Segment> copy_rows(SegmentFeed& feed);
   // What was written is part of the stage; the reader goes on at `place`.
   Status take(const std::optional<Position>& place, bool whole);

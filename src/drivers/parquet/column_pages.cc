@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "base/assert.h"
@@ -11,9 +12,20 @@
 namespace tidemark::parquet {
 namespace {
 
-// The format's own numbers.
-enum PageType : std::int32_t { dictionary_page = 2, data_page_v2 = 3 };
-enum Encoding : std::int32_t { plain = 0, rle_dictionary = 8 };
+// Sizes of pages are written in so many bits.
+constexpr std::size_t page_bytes_max = std::numeric_limits<std::int32_t>::max();
+
+Status check_size(std::size_t bytes) {
+  if (bytes <= page_bytes_max) return {};
+  return internal_error("parquet.page_too_large",
+                        "a value of " + std::to_string(bytes) + " bytes does not fit into a page");
+}
+
+// What one huge value needed is not kept for the rest of a file.
+void empty(std::string& room, std::size_t kept_max) {
+  room.clear();
+  if (room.capacity() > kept_max) room.shrink_to_fit();
+}
 
 bool is_valid(const std::uint64_t* validity, std::size_t row) {
   return validity == nullptr || ((validity[row / 64] >> (row % 64)) & 1) != 0;
@@ -79,7 +91,8 @@ void ColumnPages::Levels::push(bool valid) {
 }
 
 void ColumnPages::Levels::add(const std::uint64_t* validity, std::size_t from, std::size_t rows) {
-  if (validity == nullptr && nulls_ == 0) {
+  // Bits, once begun, are of every row.
+  if (validity == nullptr && bits_.empty()) {
     rows_ += rows;
     return;
   }
@@ -94,6 +107,7 @@ void ColumnPages::Levels::add(const std::uint64_t* validity, std::size_t from, s
 
 void ColumnPages::Levels::append_to(std::string& out) const {
   if (nulls_ == 0) return append_same(out, rows_, 1);
+  TM_ASSERT(bits_.size() == (rows_ + 7) / 8);
   append_packed_head(out, rows_);
   out += bits_;
 }
@@ -146,6 +160,7 @@ std::size_t ColumnPages::add_numbers(const ColumnReader& column, std::size_t fro
     const std::optional<std::uint16_t> number = dictionary_.number_of(value);
     if (!number) return row;
     numbers_.push_back(*number);
+    numbered_bytes_ += value.size() + (layout_.width_in == 0 ? sizeof(std::uint32_t) : 0);
   }
   return rows;
 }
@@ -208,13 +223,13 @@ void ColumnPages::append_numbers(std::string& out) const {
 
 // Where no page has used it, as for what hardly repeats, it is as if it had not been tried.
 Status ColumnPages::leave_dictionary() {
-  const bool is_used = !pages_.empty();
-  if (is_used) TM_CHECK(end_page());
+  tries_dictionary_ = false;
+  if (!pages_.empty() || numbered_bytes_ > page_bytes_) return end_page();
   for (const std::uint16_t number : numbers_)
     dictionary_.append_value(number, values_);
-  numbers_.clear();
-  if (!is_used) dictionary_.clear();
-  tries_dictionary_ = false;
+  numbers_ = {};
+  numbered_bytes_ = 0;
+  dictionary_.release();
   return {};
 }
 
@@ -225,21 +240,33 @@ Status ColumnPages::end_page() {
   const bool is_plain = numbers_.empty();
   page_.clear();
   if (!is_plain) append_numbers(page_);
-  const std::string& body = is_plain ? values_ : page_;
+  TM_CHECK(append_page(levels, is_plain ? values_ : page_, is_plain));
+  facts_.values += static_cast<std::int64_t>(levels_.rows());
+  facts_.has_plain_pages = facts_.has_plain_pages || is_plain;
+  numbers_.clear();
+  numbered_bytes_ = 0;
+  empty(values_, 4 * page_bytes_);
+  bits_ = 0;
+  levels_.clear();
+  return {};
+}
+
+Status ColumnPages::append_page(std::string_view levels, std::string_view body, bool is_plain) {
   std::string_view compressed;
   if (!body.empty()) {
     TM_TRY(compressed, compressor_.compress(body));
   }
+  TM_CHECK(check_size(levels.size() + std::max(body.size(), compressed.size())));
   const std::size_t begin = pages_.size();
   CompactWriter header(pages_);
-  header.field(1, static_cast<std::int32_t>(data_page_v2));
+  header.field(1, number_of(PageType::data_v2));
   header.field(2, static_cast<std::int32_t>(levels.size() + body.size()));
   header.field(3, static_cast<std::int32_t>(levels.size() + compressed.size()));
   header.begin_struct(8);
   header.field(1, static_cast<std::int32_t>(levels_.rows()));
   header.field(2, static_cast<std::int32_t>(levels_.nulls()));
   header.field(3, static_cast<std::int32_t>(levels_.rows()));
-  header.field(4, static_cast<std::int32_t>(is_plain ? plain : rle_dictionary));
+  header.field(4, number_of(is_plain ? Encoding::plain : Encoding::dictionary));
   header.field(5, static_cast<std::int32_t>(levels.size()));
   header.field(6, std::int32_t{0});  // bytes of repetition levels
   header.field(7, !body.empty());    // is compressed
@@ -249,43 +276,50 @@ Status ColumnPages::end_page() {
       static_cast<std::int64_t>(pages_.size() - begin + levels.size() + body.size());
   pages_ += levels;
   pages_ += compressed;
-  facts_.values += static_cast<std::int64_t>(levels_.rows());
-  facts_.has_plain_pages = facts_.has_plain_pages || is_plain;
-  numbers_.clear();
-  values_.clear();
-  bits_ = 0;
-  levels_.clear();
   return {};
 }
 
-Status ColumnPages::end_dictionary(std::string& out) {
+Status ColumnPages::end_dictionary() {
+  page_.clear();
   if (dictionary_.size() == 0) return {};
-  const std::size_t begin = out.size();
   TM_TRY(const std::string_view compressed, compressor_.compress(dictionary_.values()));
-  CompactWriter header(out);
-  header.field(1, static_cast<std::int32_t>(dictionary_page));
+  CompactWriter header(page_);
+  header.field(1, number_of(PageType::dictionary));
   header.field(2, static_cast<std::int32_t>(dictionary_.values().size()));
   header.field(3, static_cast<std::int32_t>(compressed.size()));
   header.begin_struct(7);
   header.field(1, static_cast<std::int32_t>(dictionary_.size()));
-  header.field(2, static_cast<std::int32_t>(plain));
+  header.field(2, number_of(Encoding::plain));
   header.end_struct();
   header.end_struct();
-  facts_.bytes_plain += static_cast<std::int64_t>(out.size() - begin + dictionary_.values().size());
-  out += compressed;
-  facts_.dictionary_bytes = static_cast<std::int64_t>(out.size() - begin);
-  dictionary_.clear();
+  facts_.bytes_plain += static_cast<std::int64_t>(page_.size() + dictionary_.values().size());
+  page_ += compressed;
+  facts_.dictionary_bytes = static_cast<std::int64_t>(page_.size());
   return {};
 }
 
-Result<ChunkFacts> ColumnPages::finish(std::string& out) {
+Result<ChunkFacts> ColumnPages::finish() {
   TM_CHECK(end_page());
-  const std::size_t begin = out.size();
-  TM_CHECK(end_dictionary(out));
-  out += pages_;
-  pages_.clear();
-  facts_.bytes = static_cast<std::int64_t>(out.size() - begin);
-  return std::exchange(facts_, ChunkFacts());
+  TM_CHECK(end_dictionary());
+  facts_.bytes = static_cast<std::int64_t>(page_.size() + pages_.size());
+  return facts_;
+}
+
+void ColumnPages::clear() {
+  facts_ = {};
+  page_.clear();
+  empty(pages_, 16 * page_bytes_);
+  if (tries_dictionary_) {
+    dictionary_.clear();
+  } else {
+    dictionary_.release();
+  }
+}
+
+std::int64_t ColumnPages::bytes() const {
+  return facts_.bytes_plain +
+         static_cast<std::int64_t>(values_.size() + numbers_.size() * sizeof(std::uint16_t) +
+                                   dictionary_.bytes() + levels_.bytes());
 }
 
 }  // namespace tidemark::parquet

@@ -34,11 +34,13 @@ class ColumnPages {
 
   Status add(const ColumnReader& column, std::size_t rows);
   // Of the row group so far, before compression.
-  std::int64_t bytes_plain() const {
-    return facts_.bytes_plain + static_cast<std::int64_t>(values_.size());
-  }
-  // Ends the row group's pages and appends them to `out`.
-  Result<ChunkFacts> finish(std::string& out);
+  std::int64_t bytes() const;
+  // Ends the row group's pages: the dictionary's, where there is one, stands before the others.
+  Result<ChunkFacts> finish();
+  const std::string& dictionary_page() const { return page_; }
+  const std::string& pages() const { return pages_; }
+  // Begins the next row group. REQUIRES finish().
+  void clear();
 
  private:
   // NULLs of the page; bits only once there is one.
@@ -49,6 +51,7 @@ class ColumnPages {
     void clear();
     std::size_t rows() const { return rows_; }
     std::size_t nulls() const { return nulls_; }
+    std::size_t bytes() const { return bits_.size(); }
 
    private:
     void push(bool valid);
@@ -65,7 +68,8 @@ class ColumnPages {
   bool page_is_full() const;
   Status leave_dictionary();
   Status end_page();
-  Status end_dictionary(std::string& out);
+  Status append_page(std::string_view levels, std::string_view body, bool is_plain);
+  Status end_dictionary();
   void append_numbers(std::string& out) const;
 
   const Layout layout_;
@@ -75,10 +79,11 @@ class ColumnPages {
   bool tries_dictionary_;
   Dictionary dictionary_;
   std::vector<std::uint16_t> numbers_;  // of the page, while the dictionary has room
+  std::size_t numbered_bytes_ = 0;      // of the values that they stand for
   std::string values_;                  // of the page, otherwise
   std::size_t bits_ = 0;                // of booleans in it
   Levels levels_;
-  std::string page_;   // a page of numbers as it is written
+  std::string page_;   // one that is put together: of numbers, or of the dictionary
   std::string pages_;  // those that are done
   ChunkFacts facts_;
 };

@@ -5,6 +5,12 @@
 #include <string>
 
 namespace tidemark::parquet {
+namespace {
+
+// What one huge value needed is not kept for the rest of a file.
+constexpr std::size_t kept_max = 4'000'000;
+
+}  // namespace
 
 struct Compressor::State {
   explicit State(int at_level) : level(at_level) {}
@@ -23,10 +29,13 @@ Compressor::~Compressor() = default;
 
 Result<std::string_view> Compressor::compress(std::string_view bytes) {
   const std::size_t needed = ZSTD_compressBound(bytes.size());
-  if (state_->capacity < needed) {
+  if (state_->capacity < needed || state_->capacity > kept_max) {
+    state_->room.reset();
     state_->room = std::make_unique_for_overwrite<char[]>(needed);
     state_->capacity = needed;
   }
+  if (state_->context == nullptr)
+    return internal_error("parquet.compression", "there is no memory to compress with");
   const std::size_t size = ZSTD_compressCCtx(state_->context, state_->room.get(), needed,
                                              bytes.data(), bytes.size(), state_->level);
   if (ZSTD_isError(size) != 0) {

@@ -44,12 +44,18 @@ std::uint64_t hash_of(std::string_view value) {
 
 }  // namespace
 
-Dictionary::Dictionary(std::size_t width) : width_(width), slots_(slot_count) {}
+Dictionary::Dictionary(std::size_t width) : width_(width) {}
 
 void Dictionary::clear() {
   values_.clear();
   entries_.clear();
-  slots_.assign(slot_count, 0);
+  slots_.assign(slots_.size(), 0);
+}
+
+void Dictionary::release() {
+  values_ = {};
+  entries_ = {};
+  slots_ = {};
 }
 
 void Dictionary::append_value(std::uint16_t number, std::string& out) const {
@@ -59,6 +65,7 @@ void Dictionary::append_value(std::uint16_t number, std::string& out) const {
 }
 
 std::optional<std::uint16_t> Dictionary::number_of(std::string_view value) {
+  if (slots_.empty()) slots_.resize(slot_count);
   const std::uint64_t hash = hash_of(value);
   std::size_t slot = hash % slot_count;
   for (; slots_[slot] != 0; slot = (slot + 1) % slot_count) {

@@ -11,6 +11,12 @@
 namespace tidemark::parquet {
 
 class Dictionary {
+  struct Entry {
+    std::uint64_t hash = 0;
+    std::uint32_t begin = 0;  // in values_
+    std::uint32_t bytes = 0;
+  };
+
  public:
   static constexpr std::size_t values_max = 1'024;
   static constexpr std::size_t bytes_max = 65'536;
@@ -23,23 +29,22 @@ class Dictionary {
   // As a page has it. REQUIRES a number that was given.
   void append_value(std::uint16_t number, std::string& out) const;
   void clear();
+  // As clear(), for one that is not asked any more.
+  void release();
 
+  // Of its entries and values.
+  std::size_t bytes() const { return values_.size() + entries_.size() * sizeof(Entry); }
   std::size_t size() const { return entries_.size(); }
   // All values, as a page has them.
   const std::string& values() const { return values_; }
 
  private:
-  struct Entry {
-    std::uint64_t hash = 0;
-    std::uint32_t begin = 0;  // in values_
-    std::uint32_t bytes = 0;
-  };
   std::optional<std::uint16_t> add(std::size_t slot, std::uint64_t hash, std::string_view value);
 
   const std::size_t width_;
   std::string values_;
   std::vector<Entry> entries_;
-  std::vector<std::uint16_t> slots_;  // a number and 1; 0: free
+  std::vector<std::uint16_t> slots_;  // a number and 1; 0: free. Made with the first value
 };
 
 }  // namespace tidemark::parquet

@@ -1,72 +1,17 @@
 #include "drivers/parquet/layout.h"
 
-#include "base/assert.h"
-
 namespace tidemark::parquet {
 namespace {
 
-// The format's own numbers.
-enum ConvertedType {
-  utf8 = 0,
-  as_decimal = 5,
-  as_date = 6,
-  time_micros = 8,
-  timestamp_micros = 10,
-  uint_8 = 11,
-  uint_16 = 12,
-  uint_32 = 13,
-  uint_64 = 14,
-  int_8 = 15,
-  int_16 = 16,
-  int_32 = 17,
-  int_64 = 18,
-  as_json = 19,
-  none = -1,
-};
-enum LogicalTypeField { logical_time = 7, logical_timestamp = 8, logical_uuid = 14 };
+enum LogicalField { logical_time = 7, logical_timestamp = 8, logical_uuid = 14 };
 enum TimeUnitField { micros = 2, nanos = 3 };
 
+constexpr int logical_type = 10;
 constexpr std::int32_t optional_column = 1;
 constexpr std::size_t wide_bytes = 16;
 
-int converted_type(const Type& type) {
-  switch (type.kind) {
-    case TypeKind::int8:
-      return int_8;
-    case TypeKind::int16:
-      return int_16;
-    case TypeKind::int32:
-      return int_32;
-    case TypeKind::int64:
-      return int_64;
-    case TypeKind::uint8:
-      return uint_8;
-    case TypeKind::uint16:
-      return uint_16;
-    case TypeKind::uint32:
-      return uint_32;
-    case TypeKind::uint64:
-      return uint_64;
-    case TypeKind::decimal:
-      return as_decimal;
-    case TypeKind::varchar:
-      return utf8;
-    case TypeKind::json:
-      return as_json;
-    case TypeKind::date:
-      return as_date;
-    case TypeKind::time:
-      return time_micros;
-    case TypeKind::timestamp:
-    case TypeKind::timestamptz:
-      return timestamp_micros;
-    default:
-      return none;
-  }
-}
-
 void write_time(int logical, bool is_utc, int unit, CompactWriter& out) {
-  out.begin_struct(10);
+  out.begin_struct(logical_type);
   out.begin_struct(logical);
   out.field(1, is_utc);
   out.begin_struct(2);
@@ -76,35 +21,38 @@ void write_time(int logical, bool is_utc, int unit, CompactWriter& out) {
 }
 
 // What the converted type does not say.
-void write_logical_type(const Type& type, CompactWriter& out) {
-  switch (type.kind) {
-    case TypeKind::time:
-      return write_time(logical_time, false, micros, out);
-    case TypeKind::timestamp:
-      return write_time(logical_timestamp, false, micros, out);
-    case TypeKind::timestamptz:
-      return write_time(logical_timestamp, true, micros, out);
-    case TypeKind::timestamp_ns:
-      return write_time(logical_timestamp, false, nanos, out);
-    case TypeKind::uuid:
-      out.begin_struct(10);
-      out.begin_struct(logical_uuid);
-      out.end_struct();
-      out.end_struct();
-      return;
-    default:
-      return;
-  }
+void write_logical_type(TypeKind kind, CompactWriter& out) {
+  if (kind == TypeKind::time) return write_time(logical_time, false, micros, out);
+  if (kind == TypeKind::timestamp) return write_time(logical_timestamp, false, micros, out);
+  if (kind == TypeKind::timestamptz) return write_time(logical_timestamp, true, micros, out);
+  if (kind == TypeKind::timestamp_ns) return write_time(logical_timestamp, false, nanos, out);
+  if (kind != TypeKind::uuid) return;
+  out.begin_struct(logical_type);
+  out.begin_struct(logical_uuid);
+  out.end_struct();
+  out.end_struct();
 }
 
-Layout same_bytes(Physical physical, std::size_t width) {
-  return {physical, Conversion::copy, width, width};
+Layout same_bytes(Physical physical, std::size_t width, Converted converted = Converted::none) {
+  return {physical, Conversion::copy, converted, width, width};
 }
 
-Layout integer(std::size_t width, bool is_signed) {
-  if (width == 8) return same_bytes(Physical::int64, width);
-  if (width == 4) return same_bytes(Physical::int32, width);
-  return {Physical::int32, is_signed ? Conversion::widen : Conversion::widen_unsigned, width, 4};
+Layout integer(std::size_t width, Converted converted, Conversion widen = Conversion::widen) {
+  if (width == 8) return same_bytes(Physical::int64, width, converted);
+  if (width == 4) return same_bytes(Physical::int32, width, converted);
+  return {Physical::int32, widen, converted, width, 4};
+}
+
+Layout natural(std::size_t width, Converted converted) {
+  return integer(width, converted, Conversion::widen_unsigned);
+}
+
+Layout wide(Conversion conversion, Converted converted) {
+  return {Physical::fixed_bytes, conversion, converted, wide_bytes, wide_bytes};
+}
+
+Layout text(Converted converted) {
+  return {Physical::byte_array, Conversion::text, converted, 0, 0};
 }
 
 }  // namespace
@@ -113,36 +61,47 @@ std::optional<Layout> layout_of(const Type& type) {
   const std::size_t width = fixed_width(type);
   switch (type.kind) {
     case TypeKind::boolean:
-      return Layout{Physical::boolean, Conversion::bit, width, 0};
+      return Layout{Physical::boolean, Conversion::bit, Converted::none, width, 0};
     case TypeKind::int8:
+      return integer(width, Converted::int_8);
     case TypeKind::int16:
+      return integer(width, Converted::int_16);
     case TypeKind::int32:
+      return integer(width, Converted::int_32);
     case TypeKind::int64:
-    case TypeKind::date:
-    case TypeKind::time:
-    case TypeKind::timestamp:
-    case TypeKind::timestamptz:
-    case TypeKind::timestamp_ns:
-      return integer(width, true);
+      return integer(width, Converted::int_64);
     case TypeKind::uint8:
+      return natural(width, Converted::uint_8);
     case TypeKind::uint16:
+      return natural(width, Converted::uint_16);
     case TypeKind::uint32:
+      return natural(width, Converted::uint_32);
     case TypeKind::uint64:
-      return integer(width, false);
+      return natural(width, Converted::uint_64);
     case TypeKind::float32:
       return same_bytes(Physical::float32, width);
     case TypeKind::float64:
       return same_bytes(Physical::float64, width);
     case TypeKind::decimal:
-      if (width == wide_bytes)
-        return Layout{Physical::fixed_bytes, Conversion::big_endian, width, width};
-      return integer(width, true);
-    case TypeKind::uuid:
-      return Layout{Physical::fixed_bytes, Conversion::big_endian_uuid, width, width};
+      if (width == wide_bytes) return wide(Conversion::big_endian, Converted::decimal);
+      return integer(width, Converted::decimal);
     case TypeKind::varchar:
+      return text(Converted::utf8);
     case TypeKind::json:
+      return text(Converted::json);
     case TypeKind::blob:
-      return Layout{Physical::byte_array, Conversion::text, 0, 0};
+      return text(Converted::none);
+    case TypeKind::uuid:
+      return wide(Conversion::big_endian_uuid, Converted::none);
+    case TypeKind::date:
+      return integer(width, Converted::date);
+    case TypeKind::time:
+      return integer(width, Converted::time_micros);
+    case TypeKind::timestamp:
+    case TypeKind::timestamptz:
+      return integer(width, Converted::timestamp_micros);
+    case TypeKind::timestamp_ns:
+      return integer(width, Converted::none);
     case TypeKind::int128:
     case TypeKind::timetz:
     case TypeKind::interval:
@@ -153,22 +112,19 @@ std::optional<Layout> layout_of(const Type& type) {
   return std::nullopt;
 }
 
-void write_schema_element(const Column& column, CompactWriter& out) {
-  const std::optional<Layout> layout = layout_of(column.type);
-  TM_ASSERT(layout);
-  out.field(1, static_cast<std::int32_t>(layout->physical));
-  if (layout->physical == Physical::fixed_bytes)
-    out.field(2, static_cast<std::int32_t>(layout->width_out));
+void write_schema_element(const Column& column, const Layout& layout, CompactWriter& out) {
+  out.field(1, number_of(layout.physical));
+  if (layout.physical == Physical::fixed_bytes)
+    out.field(2, static_cast<std::int32_t>(layout.width_out));
   // NULL is allowed for in all, so that one where there should be none is kept.
   out.field(3, optional_column);
   out.field(4, std::string_view(column.name));
-  if (const int converted = converted_type(column.type); converted != none)
-    out.field(6, static_cast<std::int32_t>(converted));
+  if (layout.converted != Converted::none) out.field(6, number_of(layout.converted));
   if (column.type.kind == TypeKind::decimal) {
     out.field(7, static_cast<std::int32_t>(column.type.scale));
     out.field(8, static_cast<std::int32_t>(column.type.width));
   }
-  write_logical_type(column.type, out);
+  write_logical_type(column.type.kind, out);
 }
 
 }  // namespace tidemark::parquet

@@ -3,23 +3,14 @@
 // folder.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
 
 #include "drivers/parquet/compact_writer.h"
+#include "drivers/parquet/format.h"
 #include "model/schema.h"
 
 namespace tidemark::parquet {
-
-enum class Physical : std::int32_t {
-  boolean = 0,
-  int32 = 1,
-  int64 = 2,
-  float32 = 4,
-  float64 = 5,
-  byte_array = 6,
-  fixed_bytes = 7,  // 16 of them
-};
 
 // What becomes of a value on the way from a batch into a page.
 enum class Conversion {
@@ -33,8 +24,9 @@ enum class Conversion {
 };
 
 struct Layout {
-  Physical physical;
-  Conversion conversion;
+  Physical physical = Physical::byte_array;
+  Conversion conversion = Conversion::text;
+  Converted converted = Converted::none;
   std::size_t width_in = 0;   // bytes of a value in a batch; 0 for text
   std::size_t width_out = 0;  // bytes of a value in a page; 0 for text and bits
 
@@ -47,7 +39,7 @@ struct Layout {
 
 // Nothing for types that have no layout here.
 std::optional<Layout> layout_of(const Type& type);
-// The element of the footer's schema. REQUIRES a type with a layout.
-void write_schema_element(const Column& column, CompactWriter& out);
+// The element of the footer's schema.
+void write_schema_element(const Column& column, const Layout& layout, CompactWriter& out);
 
 }  // namespace tidemark::parquet

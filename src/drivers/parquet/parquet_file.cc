@@ -13,6 +13,7 @@
 #include "drivers/parquet/column_pages.h"
 #include "drivers/parquet/compact_writer.h"
 #include "drivers/parquet/compressor.h"
+#include "drivers/parquet/format.h"
 #include "drivers/parquet/layout.h"
 #include "env/files.h"
 
@@ -20,29 +21,28 @@ namespace tidemark::parquet {
 namespace {
 
 constexpr std::string_view magic = "PAR1";
-constexpr std::int32_t codec_zstd = 6;
-constexpr std::int32_t encoding_plain = 0;
-constexpr std::int32_t encoding_rle = 3;
-constexpr std::int32_t encoding_dictionary = 8;
-
 struct RowGroup {
   std::int64_t rows = 0;
   std::vector<ChunkFacts> columns;
   std::int64_t begin = 0;  // in the file
 };
 
-void write_chunk(const Column& column, const ChunkFacts& facts, std::int64_t begin,
+struct FileColumn {
+  Column column;
+  Layout layout;
+};
+
+void write_chunk(const FileColumn& of, const ChunkFacts& facts, std::int64_t begin,
                  CompactWriter& out) {
-  std::vector<std::int32_t> encodings{encoding_rle};
-  if (facts.dictionary_bytes > 0) encodings.push_back(encoding_dictionary);
-  if (facts.has_plain_pages || facts.dictionary_bytes > 0) encodings.push_back(encoding_plain);
+  std::vector<std::int32_t> encodings{number_of(Encoding::rle), number_of(Encoding::plain)};
+  if (facts.dictionary_bytes > 0) encodings.push_back(number_of(Encoding::dictionary));
   out.begin_element();
   out.field(2, begin);
   out.begin_struct(3);
-  out.field(1, static_cast<std::int32_t>(layout_of(column.type)->physical));
+  out.field(1, number_of(of.layout.physical));
   out.integers(2, encodings);
-  out.texts(3, {column.name});
-  out.field(4, codec_zstd);
+  out.texts(3, {of.column.name});
+  out.field(4, number_of(Codec::zstd));
   out.field(5, facts.values);
   out.field(6, facts.bytes_plain);
   out.field(7, facts.bytes);
@@ -52,13 +52,14 @@ void write_chunk(const Column& column, const ChunkFacts& facts, std::int64_t beg
   out.end_struct();
 }
 
-void write_row_group(const Schema& schema, const RowGroup& group, CompactWriter& out) {
+void write_row_group(const std::vector<FileColumn>& columns, const RowGroup& group,
+                     CompactWriter& out) {
   std::int64_t bytes_plain = 0;
   std::int64_t begin = group.begin;
   out.begin_element();
   out.begin_structs(1, group.columns.size());
   for (std::size_t at = 0; at < group.columns.size(); ++at) {
-    write_chunk(schema.columns[at], group.columns[at], begin, out);
+    write_chunk(columns[at], group.columns[at], begin, out);
     begin += group.columns[at].bytes;
     bytes_plain += group.columns[at].bytes_plain;
   }
@@ -67,24 +68,25 @@ void write_row_group(const Schema& schema, const RowGroup& group, CompactWriter&
   out.end_struct();
 }
 
-std::string footer(const Schema& schema, const std::vector<RowGroup>& groups, std::int64_t rows) {
+std::string footer(const std::vector<FileColumn>& columns, const std::vector<RowGroup>& groups,
+                   std::int64_t rows) {
   std::string text;
   CompactWriter out(text);
-  out.field(1, std::int32_t{2});
-  out.begin_structs(2, schema.columns.size() + 1);
+  out.field(1, std::int32_t{2});  // the format's version
+  out.begin_structs(2, columns.size() + 1);
   out.begin_element();
   out.field(4, std::string_view("rows"));
-  out.field(5, static_cast<std::int32_t>(schema.columns.size()));
+  out.field(5, static_cast<std::int32_t>(columns.size()));
   out.end_struct();
-  for (const Column& column : schema.columns) {
+  for (const FileColumn& column : columns) {
     out.begin_element();
-    write_schema_element(column, out);
+    write_schema_element(column.column, column.layout, out);
     out.end_struct();
   }
   out.field(3, rows);
   out.begin_structs(4, groups.size());
   for (const RowGroup& group : groups)
-    write_row_group(schema, group, out);
+    write_row_group(columns, group, out);
   out.field(6, std::string_view("Tidemark"));
   out.end_struct();
   const auto bytes = static_cast<std::uint32_t>(text.size());
@@ -97,13 +99,12 @@ std::string footer(const Schema& schema, const std::vector<RowGroup>& groups, st
 }  // namespace
 
 struct ParquetFile::Impl {
-  Impl(std::filesystem::path to, Schema columns_of, const FileOptions& with)
-      : path(std::move(to)),
-        schema(std::move(columns_of)),
-        options(with),
-        compressor(with.zstd_level) {
-    for (const Column& column : schema.columns)
-      columns.emplace_back(*layout_of(column.type), options.page_bytes, compressor);
+  Impl(std::filesystem::path to, const Schema& schema, const FileOptions& with)
+      : path(std::move(to)), options(with), compressor(with.zstd_level) {
+    for (const Column& column : schema.columns) {
+      columns.push_back({column, *layout_of(column.type)});
+      pages.emplace_back(columns.back().layout, options.page_bytes, compressor);
+    }
   }
   ~Impl() {
     if (descriptor >= 0) ::close(descriptor);
@@ -116,16 +117,15 @@ struct ParquetFile::Impl {
   Status end_row_group();
 
   const std::filesystem::path path;
-  const Schema schema;
   const FileOptions options;
   int descriptor = -1;
   Compressor compressor;
-  std::vector<ColumnPages> columns;
+  std::vector<FileColumn> columns;
+  std::vector<ColumnPages> pages;  // of each
   std::int64_t group_rows = 0;
   std::vector<RowGroup> groups;
   std::int64_t rows = 0;
   std::int64_t position = 0;  // in the file
-  std::string chunk;          // one column's, on its way
 };
 
 Status ParquetFile::Impl::put(std::string_view bytes) {
@@ -141,8 +141,8 @@ Status ParquetFile::Impl::put(std::string_view bytes) {
 
 std::int64_t ParquetFile::Impl::group_bytes() const {
   std::int64_t bytes = 0;
-  for (const ColumnPages& column : columns)
-    bytes += column.bytes_plain();
+  for (const ColumnPages& column : pages)
+    bytes += column.bytes();
   return bytes;
 }
 
@@ -151,10 +151,12 @@ Status ParquetFile::Impl::end_row_group() {
   RowGroup group;
   group.rows = std::exchange(group_rows, 0);
   const std::int64_t begin = group.begin = position;
-  for (ColumnPages& column : columns) {
-    chunk.clear();
-    TM_TRY(const ChunkFacts facts, column.finish(chunk));
-    TM_CHECK(put(chunk));
+  for (ColumnPages& column : pages) {
+    TM_TRY(const ChunkFacts facts, column.finish());
+    TM_ASSERT(facts.values == group.rows);
+    TM_CHECK(put(column.dictionary_page()));
+    TM_CHECK(put(column.pages()));
+    column.clear();
     group.columns.push_back(facts);
   }
   groups.push_back(std::move(group));
@@ -177,7 +179,9 @@ Result<std::unique_ptr<ParquetFile>> ParquetFile::create(const std::filesystem::
                                                          const FileOptions& options) {
   TM_ASSERT(holds(schema));
   auto impl = std::make_unique<Impl>(path, schema, options);
-  impl->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  do {
+    impl->descriptor = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  } while (impl->descriptor < 0 && errno == EINTR);
   if (impl->descriptor < 0) return file_error("create", path, errno);
   TM_CHECK(impl->put(magic));
   return std::unique_ptr<ParquetFile>(new ParquetFile(std::move(impl)));
@@ -185,8 +189,8 @@ Result<std::unique_ptr<ParquetFile>> ParquetFile::create(const std::filesystem::
 
 Status ParquetFile::write(const BatchReader& batch) {
   Impl& file = *impl_;
-  for (std::size_t at = 0; at < file.columns.size(); ++at)
-    TM_CHECK(file.columns[at].add(batch.column(at), batch.rows()));
+  for (std::size_t at = 0; at < file.pages.size(); ++at)
+    TM_CHECK(file.pages[at].add(batch.column(at), batch.rows()));
   file.rows += static_cast<std::int64_t>(batch.rows());
   file.group_rows += static_cast<std::int64_t>(batch.rows());
   const bool is_full = file.group_rows >= file.options.row_group_rows_max ||
@@ -196,13 +200,9 @@ Status ParquetFile::write(const BatchReader& batch) {
 
 Status ParquetFile::finish() {
   TM_CHECK(impl_->end_row_group());
-  TM_CHECK(impl_->put(footer(impl_->schema, impl_->groups, impl_->rows)));
+  TM_CHECK(impl_->put(footer(impl_->columns, impl_->groups, impl_->rows)));
   const int descriptor = std::exchange(impl_->descriptor, -1);
   return ::close(descriptor) == 0 ? Status() : file_error("write", impl_->path, errno);
-}
-
-std::int64_t ParquetFile::rows() const {
-  return impl_->rows;
 }
 
 }  // namespace tidemark::parquet

@@ -3,7 +3,7 @@
 // For what is written once, whole, and read by an engine: pages compressed by zstd, dictionaries
 // where values repeat, no statistics (https://github.com/apache/parquet-format, version 2 pages).
 // The engine's own writer takes twice the processor time for the same (docs/adr/0029). Memory is
-// bounded by a row group as it is compressed, and a page of each column.
+// bounded by a row group as it is compressed, and by a page and a dictionary of each column.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace tidemark::parquet {
 
 struct FileOptions {
   std::int64_t row_group_rows_max = 60 * 2'048;
-  std::int64_t row_group_bytes_max = 12'500'000;  // of pages before compression
+  std::int64_t row_group_bytes_max = 12'500'000;  // before compression
   std::size_t page_bytes = 256 * 1'024;           // before compression
   int zstd_level = 1;
 };
@@ -41,7 +41,6 @@ class ParquetFile {
   Status write(const BatchReader& batch);
   // Writes what is left, and the footer. Not synced. Once.
   Status finish();
-  std::int64_t rows() const;
 
  private:
   struct Impl;
