@@ -155,8 +155,9 @@ class Run {
   Result<PartSql> sql_of_part(std::size_t at) {
     PartSql sql = part_sql(transform_, at, input_);
     if (!sql.by_checks || !input_.checks_only_mark) return sql;
-    TM_TRY(const duck::Answer refused, connection_.query("SELECT 1 FROM (" + sql.marked +
-                                                         ") WHERE _tm_reject IS NOT NULL LIMIT 1"));
+    TM_TRY(const duck::Answer refused,
+           connection_.query_waiting("SELECT 1 FROM (" + sql.marked +
+                                     ") WHERE _tm_reject IS NOT NULL LIMIT 1"));
     if (refused.rows() > 0) return sql;
     TransformInput unchecked = input_;
     unchecked.checks = nullptr;
