@@ -26,6 +26,9 @@ foreach(name connectors_mysql_test crash_resume_test crash_splits_test postgres_
   set_tests_properties(${name} PROPERTIES COST 100)
 endforeach()
 
+# Builds what it counts where nobody has.
+set_tests_properties(instructions_test PROPERTIES COST 1000 TIMEOUT 1800)
+
 # A test that computes counts as three of the four places of a core (tools/run-tests). These sleep nearly all of
 # their time, and have the fourth.
 foreach(name schedule_test when_test connect_test serve_test guard_test shared_guard_test servers_test status_test

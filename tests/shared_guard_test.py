@@ -122,7 +122,9 @@ class Rates(SharedGuardTest):
         time.sleep(3)
         rate = self.rate_over(10)
         print(f"two that are left: {rate:.0f}")
-        self.assertAlmostEqual(1000, rate, delta=50)
+        # Never more; on a busy machine two read a little less, since each waits for its turn.
+        self.assertLess(rate, 1050)
+        self.assertGreater(rate, 900)
 
 
 class Silence(SharedGuardTest):

@@ -122,13 +122,14 @@ class LeftRun {
         TM_TRY(const bool there, is_loaded(stream));
         if (there) {
           TM_CHECK(step(stream, RunState::committed, "found in the ledger"));
-          if (moves_watermark(run_.kind) && stream.window.hi)
-            TM_CHECK(parts_.store.set_last_watermark(run_.job, stream.window.hi->text));
         } else if (state == RunState::commit_unknown) {
           TM_CHECK(step(stream, RunState::loading, "the ledger does not have the load"));
         }
       }
-      if (stream.mark.state == RunState::committed) TM_CHECK(step(stream, RunState::done, "done"));
+      if (stream.mark.state != RunState::committed) continue;
+      if (moves_watermark(run_.kind) && stream.window.hi)
+        TM_CHECK(parts_.store.set_last_watermark(run_.job, stream.window.hi->text));
+      TM_CHECK(step(stream, RunState::done, "done"));
     }
     return {};
   }

@@ -505,7 +505,7 @@ Status prepare_notes(SqlSession& session) {
       "ALTER TABLE tidemark_schema ADD COLUMN compatible_from INTEGER NOT NULL DEFAULT 0");
 }
 
-Status take(SqlSession& session, const Migration& step) {
+Status apply(SqlSession& session, const Migration& step) {
   // Asked again where nobody else writes: another process may have taken this step meanwhile.
   TM_TRY(const Found found, find_version(session));
   if (found.version >= step.version) return {};
@@ -523,17 +523,16 @@ Status take(SqlSession& session, const Migration& step) {
       .run();
 }
 
-Status apply(SqlSession& session, const Migration& step) {
-  Status taken = take(session, step);
-  if (taken.ok()) return {};
-  return std::move(taken).error().with_context("bringing the store to version " +
-                                               std::to_string(step.version));
-}
-
-Status apply_all(SqlSession& session, std::span<const Migration> steps) {
-  for (const Migration& step : steps)
-    TM_CHECK(apply(session, step));
-  return {};
+// In one transaction.
+Status apply_all(SqlDatabase& database, std::span<const Migration> steps) {
+  Status applied = database.migrate([&](SqlSession& session) -> Status {
+    for (const Migration& step : steps)
+      TM_CHECK(apply(session, step));
+    return {};
+  });
+  if (applied.ok()) return {};
+  return std::move(applied).error().with_context("bringing the store to version " +
+                                                 std::to_string(steps.back().version));
 }
 
 }  // namespace
@@ -563,11 +562,9 @@ Status migrate(SqlDatabase& database, std::span<const Migration> steps) {
     return {};
   }));
   // A new store has no version before to stay at, and one transaction for all costs one sync.
-  if (found.version == 0)
-    return database.migrate([&](SqlSession& session) { return apply_all(session, steps); });
-  for (const Migration& step : steps) {
-    if (step.version <= found.version) continue;
-    TM_CHECK(database.migrate([&](SqlSession& session) { return apply(session, step); }));
+  if (found.version == 0) return apply_all(database, steps);
+  for (std::size_t at = 0; at < steps.size(); ++at) {
+    if (steps[at].version > found.version) TM_CHECK(apply_all(database, steps.subspan(at, 1)));
   }
   return {};
 }

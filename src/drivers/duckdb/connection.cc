@@ -20,6 +20,15 @@ constexpr std::size_t idle_max = 16;
 // Of texts that differ from run to run the first ones stay.
 constexpr std::size_t prepared_max = 64;
 
+// What a statement meets while it is prepared, beside faults of its text: it opens files by then.
+duckdb_error_type type_of_unprepared(const char* message) {
+  const duckdb_error_type type = error_type_of(message);
+  const bool is_met = type == DUCKDB_ERROR_IO || type == DUCKDB_ERROR_OUT_OF_MEMORY ||
+                      type == DUCKDB_ERROR_INTERRUPT || type == DUCKDB_ERROR_TRANSACTION ||
+                      type == DUCKDB_ERROR_FATAL;
+  return is_met ? type : DUCKDB_ERROR_BINDER;
+}
+
 }  // namespace
 
 Schema schema_of(duckdb_result* result) {
@@ -86,7 +95,8 @@ Result<StatementHandle> Connection::Impl::prepare(const std::string& sql) {
   if (count != 1) return fail(DUCKDB_ERROR_PARSER, "one statement was expected, there are more");
   if (duckdb_prepare_extracted_statement(session.connection.get(), extracted.get(), 0,
                                          statement.fill()) != DuckDBSuccess) {
-    return fail(DUCKDB_ERROR_BINDER, duckdb_prepare_error(statement.get()));
+    const char* problem = duckdb_prepare_error(statement.get());
+    return fail(type_of_unprepared(problem), problem);
   }
   return statement;
 }
@@ -307,7 +317,10 @@ Status Connection::commit() {
   impl_->in_transaction = false;
   // A worker of the engine may do it, and waits for the disk.
   ResultHandle result;
-  return impl_->run_waiting("COMMIT", result);
+  Status done = impl_->run_waiting("COMMIT", result);
+  // One that was interrupted before it began has not.
+  if (!done.ok()) static_cast<void>(impl_->run("ROLLBACK").ok());
+  return done;
 }
 
 Status Connection::rollback() {
