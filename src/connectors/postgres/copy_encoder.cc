@@ -58,13 +58,14 @@ std::string_view CopyEncoder::trailer() {
 Status CopyEncoder::encode(const BatchReader& batch, ByteBuffer& out) {
   for (std::size_t at = 0; at < columns_.size(); ++at) {
     const ColumnReader& values = batch.column(at);
-    fields_[at] = {&columns_[at], &values, values.data(), put_for(columns_[at].type)};
+    fields_[at] = {&columns_[at], &values, values.validity(), values.data(),
+                   put_for(columns_[at].type)};
   }
   const std::size_t rows = batch.rows();
   for (std::size_t row = 0; row < rows; ++row) {
     put_int16(out, static_cast<std::int16_t>(fields_.size()));
     for (const Field& field : fields_) {
-      if (!field.values->valid(row)) {
+      if (field.validity != nullptr && !field.values->valid(row)) {
         put_int32(out, -1);
         continue;
       }

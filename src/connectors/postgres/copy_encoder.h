@@ -77,6 +77,7 @@ class CopyEncoder {
   struct Field {
     const CopyColumn* column = nullptr;
     const ColumnReader* values = nullptr;
+    const std::uint64_t* validity = nullptr;  // null: all rows have a value
     const void* data = nullptr;
     PutValue put = nullptr;
   };
