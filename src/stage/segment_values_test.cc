@@ -1,6 +1,7 @@
 // What stands in a segment is what was given: values of every type, made up by a seed, once staged
 // and once fed to the engine by itself.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
@@ -149,7 +150,8 @@ class MadeReader final : public Reader {
 class SegmentValuesTest : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = std::filesystem::path(testing::TempDir()) / "segment_values";
+    root_ = std::filesystem::path(testing::TempDir()) /
+            ("segment_values_" + std::to_string(::getpid()));
     std::filesystem::remove_all(root_);
     options_.root = root_;
     auto engine = duck::Engine::open({});
