@@ -16,6 +16,7 @@ segment: 16MB
 connections:
   shop: {{postgres: "{source}", guard: {{{guard}}}}}
   goal: {{duckdb: goal.duckdb}}
+  mirror: {{postgres: "{mirror}"}}
 """
 ROWS = 300_000
 ROW_BYTES = 500
@@ -48,7 +49,8 @@ class SplitsTest(unittest.TestCase):
         self.guard("")
 
     def guard(self, text):
-        self.project.write("tidemark.yaml", PROJECT.format(source=self.server.conninfo(self.database), guard=text))
+        self.project.write("tidemark.yaml", PROJECT.format(
+            source=self.server.conninfo(self.database), mirror=self.server.conninfo("postgres"), guard=text))
 
     def sql(self, text):
         return self.server.sql(text, self.database)
@@ -145,6 +147,74 @@ class SplitsTest(unittest.TestCase):
         self.assertNotEqual(self.run_with("postgres.copy_read@100000=reset").code, 0)
         self.run_copy()
         self.expect_equal()
+
+    def mirror(self):
+        self.server.sql("drop table if exists copied")
+        self.project.job("copy", "from: {connection: shop, table: t}\n"
+                                 "to: {connection: mirror, table: copied, load: full}\n")
+
+    def expect_mirrored(self):
+        self.assertEqual(self.server.sql(SUMS + "copied", "postgres"), self.sql(SUMS + "t"))
+
+    def was_ahead(self):
+        last = self.project.call("runs", "copy", "--json").json[0]["run_id"]
+        shown = self.project.call("show", last, "--json").out
+        return "which has the rows since they were read" in shown
+
+    def tables(self):
+        with DuckdbFile(self.project.dir / "goal.duckdb") as file:
+            return [row[0] for row in file.rows("select table_name from duckdb_tables() "
+                                                "where table_name not like 'tidemark%'")]
+
+    def test_rows_that_are_sent_while_they_are_read_are_in_with_the_load_or_not_at_all(self):
+        self.job("full")
+        self.assertIn("the target gets the rows while they are read", self.project.call("plan", "copy").out)
+        for failpoint in ("source.next@100=kill", "stage.unsealed@1=kill", "engine.commit@1=kill",
+                          "engine.committed@1=kill"):
+            for again in (False, True):
+                with self.subTest(failpoint, again=again):
+                    self.sql(f"update t set version = version + 1 where id % 100 = {int(again)}")
+                    self.assertEqual(self.run_with(failpoint).code, -signal.SIGKILL)
+                    self.run_copy()
+                    self.expect_equal()
+                    self.assertEqual(self.tables(), ["copied"])
+                    if not again:
+                        (self.project.dir / "goal.duckdb").unlink()
+        self.run_copy()
+        self.assertTrue(self.was_ahead())
+        self.assertEqual(self.tables(), ["copied"])
+
+    def test_a_copy_that_is_open_while_rows_are_read(self):
+        self.mirror()
+        for fault in ("postgres.copy_put@20=kill", "postgres.copy_end@1=kill", "postgres.commit@1=kill",
+                      "postgres.committed@1=kill"):
+            with self.subTest(fault):
+                self.sql("update t set version = version + 1 where id % 100 = 3")
+                self.assertEqual(self.run_with(fault).code, -signal.SIGKILL)
+                self.run_copy()
+                self.expect_mirrored()
+        self.run_copy()
+        self.assertTrue(self.was_ahead())
+
+    def test_a_target_that_is_lost_meanwhile_costs_only_the_head_start(self):
+        self.mirror()
+        for fault in ("postgres.copy_put@20=reset", "postgres.copy_put@300=shutdown"):
+            with self.subTest(fault):
+                done = self.run_with(fault)
+                self.assertEqual(done.code, 0, done.err)
+                self.assertIn("could not take the rows while they were read", done.err)
+                self.assertFalse(self.was_ahead())
+                self.expect_mirrored()
+
+    def test_a_rule_that_refuses_a_row_loads_from_the_stage(self):
+        self.project.job("copy", "from: {connection: shop, table: t}\nrules: {few: id > 10}\n"
+                                 "to: {connection: goal, table: copied, load: full}\n")
+        self.run_copy()
+        self.assertFalse(self.was_ahead())
+        with DuckdbFile(self.project.dir / "goal.duckdb") as file:
+            self.assertEqual(file.rows("select count(*), min(id) from copied"), [[str(ROWS - 10), "11"]])
+            self.assertEqual(file.rows("select count(*) from tidemark_quarantine"), [["10"]])
+        self.assertEqual(self.tables(), ["copied"])
 
     def test_readers_keep_to_the_guards_sessions(self):
         for sessions in (1, 2):

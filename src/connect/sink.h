@@ -15,6 +15,7 @@
 #include "base/cancel.h"
 #include "base/named.h"
 #include "base/result.h"
+#include "connect/load_ahead.h"
 #include "connect/source.h"
 #include "model/schema.h"
 #include "model/window.h"
@@ -260,6 +261,12 @@ class Sink {
     return std::vector<Acceptance>{};
   }
   virtual Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) = 0;
+  // For a load of all rows of a table, or the first into one, with exactly the columns of
+  // target.schema; null: this target takes none before its load. Touches nothing before the first
+  // rows are sent. Outlived by the sink.
+  virtual std::unique_ptr<LoadAhead> load_ahead(const LoadKey&, const LoadTarget&) {
+    return nullptr;
+  }
 };
 
 // Columns of tidemark_quarantine, in order: job, stream, run_id, seq, rule, column_name, message,

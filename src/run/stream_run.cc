@@ -199,6 +199,10 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
     show(RunStep::extract, writer->rows_staged() + writer->rows_rejected(), 0,
          "reading on behind the last segment after: " + error.describe());
   };
+  std::unique_ptr<LoadAhead> ahead;
+  if (before == 0 && hand_over_ == nullptr && loads_ahead(plan, job_))
+    ahead = sink_.load_ahead(load_key(), plan.target);
+  if (ahead) writer->send_ahead(*ahead);
   StagedSplits splits(*writer, progress);
   SplitReads reads(source, splits, parts_.engine, read_again, cancel);
   Status read = reads.read(engine_);
@@ -210,6 +214,8 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
   show(RunStep::stage, writer->rows_staged(), 0);
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
   count(stage);
+  if (writer->is_ahead()) ahead_ = std::move(ahead);
+  if (ahead && ahead->failure()) show_not_ahead(*ahead->failure());
   TM_CHECK(
       step(RunState::staged,
            show_count(counts_.rows_read.get()) + " rows read" +
@@ -287,8 +293,29 @@ Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
   return open;
 }
 
+Result<std::unique_ptr<LoadTxn>> StreamRun::begin(std::unique_ptr<LoadAhead>& ahead,
+                                                  Cancel& cancel) {
+  if (!ahead) return sink_.begin(load_key(), cancel);
+  auto begun = ahead->begin(cancel);
+  if (begun.ok()) return begun;
+  show_not_ahead(begun.error());
+  ahead.reset();
+  return sink_.begin(load_key(), cancel);
+}
+
+void StreamRun::show_not_ahead(const Error& error) {
+  show(RunStep::load, counts_.rows_read.get(), 0,
+       "the target could not take the rows while they were read: " + error.describe());
+}
+
+LoadKey StreamRun::load_key() const {
+  const StreamPlan& plan = prepared_.plan;
+  return {plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
+}
+
 Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   const StreamPlan& plan = prepared_.plan;
+  std::unique_ptr<LoadAhead> ahead = std::move(ahead_);
   TM_CHECK(cancel.check());
   show(RunStep::transform, counts_.rows_staged.get(), 0);
   TM_CHECK(refresh_tables_read(cancel));
@@ -316,11 +343,14 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
         "(SELECT * REPLACE (0::BIGINT AS seq) FROM " + refined.refused.relation + ")";
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
-  TM_CHECK(step(RunState::loading, "loading into " + plan.target.table + by_whom(parts_.project)));
+  // What the load does not have one row to one row is loaded from the stage.
+  if (refined.good.rows != counts_.rows_staged) ahead.reset();
+  TM_CHECK(step(RunState::loading,
+                "loading into " + plan.target.table + by_whom(parts_.project) +
+                    (ahead ? ", which has the rows since they were read" : std::string())));
   TM_TRY(const std::optional<Removal> sweep, keys_of_source(found_at, cancel));
   show(RunStep::load, counts_.rows_good.get(), 0);
-  const LoadKey key{plan.id, plan.seq, plan.fence, run_, plan.kind, plan.load_id};
-  TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(key, cancel));
+  TM_TRY(std::unique_ptr<LoadTxn> txn, begin(ahead, cancel));
   const auto stopped = [&](Error error) {
     txn.reset();  // rolled back before anything else is asked of the engine
     return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, staged) : error;

@@ -59,6 +59,10 @@ class StreamRun {
   // Refused rows that are tried again: their stages' bytes are checked.
   Result<std::optional<StagedRows>> take_refused(const TryAgain& again, Cancel& cancel);
   Result<std::optional<StagedRows>> find_rows(Cancel& cancel);
+  LoadKey load_key() const;
+  // With the rows of `ahead`, or, where there are none or they are of no use, from the stage.
+  Result<std::unique_ptr<LoadTxn>> begin(std::unique_ptr<LoadAhead>& ahead, Cancel& cancel);
+  void show_not_ahead(const Error& error);
   Status load(const StagedRows& staged, Cancel& cancel);
   // The open refused rows of windows before this one that a newer version may answer for.
   Result<StagedTable> older_refused(Cancel& cancel);
@@ -86,6 +90,7 @@ class StreamRun {
   const HandOver* const hand_over_;  // nothing: the run stays with who began it
   RunMeter& meter_;
   std::optional<StagedRows> staged_;
+  std::unique_ptr<LoadAhead> ahead_;  // has the rows of `staged_`
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;
   SweepNote sweep_;

@@ -79,6 +79,20 @@ Status PartialStage::take(std::vector<StagePiece> pieces, std::size_t number,
   return is_noted() ? write_journal(partial_, journal_, files_) : Status();
 }
 
+void PartialStage::note_ahead(const Segment& segment) {
+  const std::lock_guard lock(mutex_);
+  if (segment.rows > 0) sent_ahead_.insert(segment.sha256);
+}
+
+bool PartialStage::is_ahead() const {
+  const std::lock_guard lock(mutex_);
+  if (ahead_ == nullptr) return false;
+  std::multiset<std::string> staged;
+  for (const Segment& segment : journal_.manifest.segments)
+    staged.insert(segment.sha256);
+  return staged == sent_ahead_ && ahead_->rows() == journal_.manifest.rows_staged;
+}
+
 void PartialStage::show(std::int64_t rows, std::int64_t bytes, const StageProgress& progress) {
   const std::lock_guard lock(shown_mutex_);
   shown_rows_ += rows;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,13 @@ class PartialStage {
   // Whether others may go on with the read.
   bool is_noted() const { return !options_.read.empty(); }
 
+  // Before any piece is written.
+  void send_ahead(LoadAhead& ahead) { ahead_ = &ahead; }
+  LoadAhead* ahead() const { return ahead_; }
+  // A segment whose rows it has, whether it becomes part of the stage or not.
+  void note_ahead(const Segment& segment);
+  bool is_ahead() const;
+
   Result<Stage> seal(const Window& window);
   // Unless it is sealed.
   void remove();
@@ -67,12 +75,14 @@ class PartialStage {
   Files& files_;
   const std::filesystem::path partial_;
   const std::filesystem::path final_;
+  LoadAhead* ahead_ = nullptr;
   bool sealed_ = false;
 
   mutable std::mutex mutex_;
   // Guarded by mutex_; the schema, the key and the splits stay as they are.
   StageJournal journal_;
   std::int64_t last_file_ = 0;
+  std::multiset<std::string> sent_ahead_;  // SHA-256 of the segments
 
   std::mutex shown_mutex_;
   // Guarded by shown_mutex_.

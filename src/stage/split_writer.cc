@@ -152,7 +152,7 @@ class SplitWriter::SegmentFeed {
         bytes_before_(read.bytes) {}
 
   Result<std::size_t> next(BatchWriter& batch) {
-    if (writer_.segment_is_full(read_, bytes_before_)) return std::size_t{0};
+    if (read_.ended || writer_.segment_is_full(read_, bytes_before_)) return std::size_t{0};
     TM_CHECK(cancel_.check());
     TM_FAILPOINT(source_next);
     counting_.attach(batch);
@@ -168,6 +168,7 @@ class SplitWriter::SegmentFeed {
     return rows;
   }
   std::int64_t given() const { return given_; }
+  Cancel& cancel() const { return cancel_; }
 
  private:
   SplitWriter& writer_;
@@ -187,7 +188,9 @@ Result<Segment> SplitWriter::write_rows(SegmentFeed& feed) {
     stage_.remove_file(name);
     return std::move(written).error();
   }
-  return count_and_finish(name);
+  TM_TRY(Segment segment, count_and_finish(name));
+  if (sent_ahead_) stage_.note_ahead(segment);
+  return segment;
 }
 
 // As the engine does for what it calls: no exception of a reader or a library goes further.
@@ -210,6 +213,7 @@ Status SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
   options.row_group_rows_max = stage_.options().row_group_rows_max;
   options.row_group_bytes_max = stage_.options().segment_bytes_max / row_groups_of_segment;
   TM_TRY(const auto file, parquet::ParquetFile::create(path, stored, options));
+  TM_CHECK(send_ahead(feed, *file));
   duck::Batch batch(stage_.schema(), [this](const RejectedRow& row) { refuse(row); });
   while (true) {
     TM_TRY(const std::size_t rows, feed.next(batch.clear()));
@@ -217,6 +221,18 @@ Status SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
     TM_CHECK(file->write(batch.filled(rows)));
   }
   return file->finish();
+}
+
+Status SplitWriter::send_ahead(SegmentFeed& feed, parquet::ParquetFile& file) {
+  sent_ahead_ = false;
+  LoadAhead* const ahead = stage_.ahead();
+  if (ahead == nullptr) return {};
+  TM_TRY(sent_ahead_, ahead->send(engine_,
+                                  {[&](BatchWriter& batch) { return feed.next(batch); },
+                                   [this](const RejectedRow& row) { refuse(row); },
+                                   [&](const BatchReader& rows) { return file.write(rows); }},
+                                  feed.cancel()));
+  return {};
 }
 
 // Columns that Parquet has no exact form for are turned by the engine.

@@ -14,6 +14,10 @@
 #include "drivers/duckdb/engine.h"
 #include "stage/partial_stage.h"
 
+namespace tidemark::parquet {
+class ParquetFile;
+}
+
 namespace tidemark {
 
 class SplitWriter {
@@ -50,6 +54,8 @@ class SplitWriter {
   Status write_file_safely(SegmentFeed& feed, const Schema& stored,
                            const std::filesystem::path& path);
   Status write_file(SegmentFeed& feed, const Schema& stored, const std::filesystem::path& path);
+  // Through PartialStage::ahead(), as far as it goes.
+  Status send_ahead(SegmentFeed& feed, parquet::ParquetFile& file);
   Result<Segment> count_and_finish(const std::string& file);
   Result<Segment> copy_rows(SegmentFeed& feed);
   // What was written is part of the stage; the reader goes on at `place`.
@@ -71,6 +77,7 @@ class SplitWriter {
   duck::Connection& engine_;
   const std::size_t number_;
   const StageProgress& progress_;
+  bool sent_ahead_ = false;  // the rows of the segment that is written
   std::vector<Refusal> refusals_;
   std::int64_t refusal_bytes_ = 0;
   std::vector<StagePiece> pieces_;  // not taken yet

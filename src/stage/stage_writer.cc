@@ -123,6 +123,13 @@ Result<Stage> StageWriter::seal(const Window& window) {
   return partial_->seal(window);
 }
 
+void StageWriter::send_ahead(LoadAhead& ahead) {
+  partial_->send_ahead(ahead);
+}
+bool StageWriter::is_ahead() const {
+  return partial_->is_ahead();
+}
+
 std::int64_t StageWriter::rows_staged() const {
   return partial_->rows_staged();
 }

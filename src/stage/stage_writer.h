@@ -17,6 +17,7 @@
 
 #include "base/cancel.h"
 #include "base/result.h"
+#include "connect/load_ahead.h"
 #include "connect/source.h"
 #include "env/files.h"
 #include "stage/stage.h"
@@ -72,6 +73,12 @@ class StageWriter {
   // In the order to write them; less with each that was written.
   std::vector<SplitLeft> left() const;
 
+  // From the first write() on `ahead`, which outlives this, gets the rows too, as far as they are
+  // decoded by us.
+  void send_ahead(LoadAhead& ahead);
+  // Whether it has the rows of the stage, all of them and no others. After seal().
+  bool is_ahead() const;
+
   // Reads the rest of one split to its end; `extraction` begins at its place. The connection must
   // be outside a transaction. An EngineScan is one statement: it ends early only by
   // Connection::interrupt. A full disk is `env.disk_full`. After an error nothing is kept of the
@@ -83,7 +90,6 @@ class StageWriter {
 
   std::int64_t rows_staged() const;
   std::int64_t rows_rejected() const;
-
  private:
   explicit StageWriter(std::unique_ptr<PartialStage> partial);
   std::unique_ptr<PartialStage> partial_;

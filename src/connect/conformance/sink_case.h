@@ -2,8 +2,9 @@
 //
 // A connector's test writes a SinkWorld, a target of its own for each case, and instantiates the
 // suites with its SinkKind; what the target does in its own way stays in tests of its own. The
-// cases stand in sink_loads.cc (what a load leaves), sink_removals.cc (what it takes out) and
-// sink_owners.cc (who may load, and what others see meanwhile). For tests only; one thread, except
+// cases stand in sink_loads.cc (what a load leaves), sink_removals.cc (what it takes out),
+// sink_ahead.cc (rows that come before their load) and sink_owners.cc (who may load, and what others
+// see meanwhile). For tests only; one thread, except
 // where a member says otherwise.
 #pragma once
 
@@ -98,11 +99,23 @@ std::string code_of(const Result<T>& result) {
 class SinkLoads : public SinkCase {};
 class SinkRemovals : public SinkCase {};
 class SinkOwners : public SinkCase {};
+class SinkAhead : public SinkCase {
+ protected:
+  // Targets that take no rows before their load are left out.
+  void SetUp() override;
+  std::unique_ptr<LoadAhead> ahead(const StagedTable& good, LoadStrategy strategy,
+                                   const LoadKey& key);
+  // The load of rows that were sent.
+  Result<CommitOutcome> load_sent(LoadAhead& ahead, const StagedTable& good, LoadStrategy strategy,
+                                  const LoadKey& key);
+  bool is_there();  // the table
+};
 
 // Parameters for INSTANTIATE_TEST_SUITE_P. A program that names one of these has its cases linked
 // in.
 std::vector<SinkKind> sink_loads(SinkKind kind);
 std::vector<SinkKind> sink_removals(SinkKind kind);
 std::vector<SinkKind> sink_owners(SinkKind kind);
+std::vector<SinkKind> sink_ahead(SinkKind kind);
 
 }  // namespace tidemark::conformance

@@ -80,6 +80,7 @@ const SinkKind duckdb{[] { return std::make_unique<DuckdbWorld>(); }, 0, hostile
 INSTANTIATE_TEST_SUITE_P(Duckdb, SinkLoads, testing::ValuesIn(sink_loads(duckdb)));
 INSTANTIATE_TEST_SUITE_P(Duckdb, SinkRemovals, testing::ValuesIn(sink_removals(duckdb)));
 INSTANTIATE_TEST_SUITE_P(Duckdb, SinkOwners, testing::ValuesIn(sink_owners(duckdb)));
+INSTANTIATE_TEST_SUITE_P(Duckdb, SinkAhead, testing::ValuesIn(sink_ahead(duckdb)));
 
 }  // namespace
 }  // namespace tidemark::conformance

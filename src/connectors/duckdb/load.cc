@@ -11,6 +11,7 @@
 #include "connect/key_check.h"
 #include "connect/load_check.h"
 #include "connectors/duckdb/ledger.h"
+#include "connectors/duckdb/load_ahead.h"
 #include "connectors/duckdb/removal.h"
 #include "connectors/duckdb/warehouse_file.h"
 
@@ -28,17 +29,33 @@ std::string column_definitions(const Schema& schema, const std::vector<std::stri
   return text;
 }
 
-std::string insert_rows(const std::string& into, const Schema& rows, const std::string& relation) {
-  const std::string columns = duck::quote_list(rows.names());
-  return "INSERT INTO " + into + " (" + columns + ") SELECT " + columns + " FROM " + relation;
-}
-
 // The name of the shadow is as long as the table's plus a mark nobody uses by accident.
 std::string shadow_name(const std::string& table) {
   return table + "__tidemark_shadow";
 }
 
+// Gives a table, which has the rows, the name of another, which may be there.
+std::vector<std::string> take_place(const WarehouseTable& table, bool is_there,
+                                    const WarehouseTable& filled) {
+  std::vector<std::string> sql;
+  if (is_there) sql.push_back("DROP TABLE " + table.quoted());
+  sql.push_back("ALTER TABLE " + filled.quoted() + " RENAME TO " + duck::quote_name(table.table));
+  return sql;
+}
+
 }  // namespace
+
+std::string insert_rows(const std::string& into, const Schema& rows, const std::string& relation) {
+  const std::string columns = duck::quote_list(rows.names());
+  return "INSERT INTO " + into + " (" + columns + ") SELECT " + columns + " FROM " + relation;
+}
+
+// Keys are enforced by the strategy, not by an index: an index makes each later upsert several
+// times dearer.
+std::string table_columns(const LoadTarget& target, const std::optional<Schema>& present) {
+  return present ? column_definitions(*present, present->key)
+                 : column_definitions(target.schema, {});
+}
 
 LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& target,
                                const std::optional<Schema>& present, const std::string& relation) {
@@ -46,10 +63,8 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
   if (!present) {
     if (table.schema != "main")
       statements.ddl.push_back("CREATE SCHEMA IF NOT EXISTS " + table.quoted_schema());
-    // Keys are enforced by the strategy, not by an index: an index makes each later upsert several
-    // times dearer.
     statements.ddl.push_back("CREATE TABLE " + table.quoted() + " (" +
-                             column_definitions(target.schema, {}) + ")");
+                             table_columns(target, present) + ")");
   }
   switch (target.strategy) {
     case LoadStrategy::append:
@@ -84,11 +99,10 @@ LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& ta
         WarehouseTable shadow = table;
         shadow.table = shadow_name(table.table);
         statements.sql.push_back("CREATE TABLE " + shadow.quoted() + " (" +
-                                 column_definitions(*present, present->key) + ")");
+                                 table_columns(target, present) + ")");
         statements.sql.push_back(insert_rows(shadow.quoted(), target.schema, relation));
-        statements.sql.push_back("DROP TABLE " + table.quoted());
-        statements.sql.push_back("ALTER TABLE " + shadow.quoted() + " RENAME TO " +
-                                 duck::quote_name(table.table));
+        for (std::string& sql : take_place(table, true, shadow))
+          statements.sql.push_back(std::move(sql));
       } else {
         statements.sql.push_back(insert_rows(table.quoted(), target.schema, relation));
       }
@@ -220,12 +234,21 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
       TM_CHECK(engine_.execute(sql));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
-  TM_CHECK(check_null_key(engine_, rows, target));
-  TM_CHECK(check_key_once(engine_, rows, target));
-  const LoadStatements statements = load_statements(table, target, present, rows.relation);
+  const bool is_filled = ahead_ != nullptr &&
+                         (!present || target.strategy == LoadStrategy::full) &&
+                         ahead_->columns() == table_columns(target, present);
+  StagedTable from = rows;
+  if (is_filled) from.relation = ahead_->table().quoted();
+  TM_CHECK(check_null_key(engine_, from, target));
+  TM_CHECK(check_key_once(engine_, from, target));
+  LoadStatements statements = load_statements(table, target, present, rows.relation);
+  std::int64_t loaded = 0;
+  if (is_filled) {
+    statements = {{}, take_place(table, present.has_value(), ahead_->table())};
+    TM_TRY(loaded, engine_.count("SELECT count(*) FROM " + from.relation));
+  }
   for (const std::string& sql : statements.ddl)
     TM_CHECK(engine_.execute(sql));
-  std::int64_t loaded = 0;
   for (const std::string& sql : statements.sql) {
     TM_CHECK(cancel.check());
     auto answer = engine_.query_waiting(sql);

@@ -20,6 +20,12 @@ struct LoadStatements {
 LoadStatements load_statements(const WarehouseTable& table, const LoadTarget& target,
                                const std::optional<Schema>& present, const std::string& relation);
 
+// The columns that a load's table has where it is made anew, as CREATE TABLE has them; `present`:
+// those of the table whose place it takes.
+std::string table_columns(const LoadTarget& target, const std::optional<Schema>& present);
+
+std::string insert_rows(const std::string& into, const Schema& rows, const std::string& relation);
+
 // The statements that give the table what LoadTarget::added says, and `present` as it is after
 // them.
 std::vector<std::string> add_columns(const WarehouseTable& table, const LoadTarget& target,
@@ -32,14 +38,18 @@ Result<std::optional<Schema>> describe_table(duck::Connection& engine, const War
 // fails for that.
 Status in_turn(Cancel& cancel, const std::function<Status()>& work);
 
+class DuckdbAhead;
+
 class DuckdbLoad : public LoadTxn {
  public:
+  // `ahead` holds the rows already, and outlives this; null: none.
   DuckdbLoad(std::string catalog, std::filesystem::path file, duck::Connection& engine, LoadKey key,
-             duck::Transaction transaction)
+             const DuckdbAhead* ahead, duck::Transaction transaction)
       : catalog_(std::move(catalog)),
         file_(std::move(file)),
         engine_(engine),
         key_(std::move(key)),
+        ahead_(ahead),
         transaction_(std::move(transaction)) {}
 
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
@@ -61,6 +71,7 @@ class DuckdbLoad : public LoadTxn {
   std::filesystem::path file_;
   duck::Connection& engine_;
   LoadKey key_;
+  const DuckdbAhead* const ahead_;
   std::optional<duck::Transaction> transaction_;
   std::string table_;         // that rows were written to
   bool has_changed_ = false;  // anything in its transaction

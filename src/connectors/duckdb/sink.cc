@@ -5,6 +5,7 @@
 #include "connect/fit.h"
 #include "connectors/duckdb/ledger.h"
 #include "connectors/duckdb/load.h"
+#include "connectors/duckdb/load_ahead.h"
 #include "connectors/duckdb/warehouse_file.h"
 
 namespace tidemark {
@@ -21,6 +22,7 @@ Result<std::vector<LedgerRow>> DuckdbSink::take_over(const JobName& job, Fence t
   // Another thread of this process may be committing a load of the job; it ends or is fenced soon.
   std::vector<LedgerRow> heads;
   Status taken = in_turn(cancel, [&]() -> Status {
+    TM_CHECK(drop_tables_ahead(engine_, catalog_, job));
     TM_TRY(heads, warehouse_ledger::take_over(engine_, catalog_, job, token));
     return {};
   });
@@ -116,7 +118,12 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   return plan;
 }
 
-Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& cancel) {
+std::unique_ptr<LoadAhead> DuckdbSink::load_ahead(const LoadKey& key, const LoadTarget& target) {
+  return std::make_unique<DuckdbAhead>(*this, catalog_, engine_, key, target);
+}
+
+Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin_load(const LoadKey& key,
+                                                        const DuckdbAhead* ahead, Cancel& cancel) {
   TM_CHECK(cancel.check());
   described_.reset();
   // Before the load and for good: of two first loads that each made them in their transactions, one
@@ -128,7 +135,7 @@ Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin(const LoadKey& key, Cancel& c
   }
   TM_TRY(duck::Transaction transaction, duck::Transaction::begin(engine_));
   return std::unique_ptr<LoadTxn>(
-      std::make_unique<DuckdbLoad>(catalog_, file_, engine_, key, std::move(transaction)));
+      std::make_unique<DuckdbLoad>(catalog_, file_, engine_, key, ahead, std::move(transaction)));
 }
 
 }  // namespace tidemark

@@ -15,6 +15,8 @@
 
 namespace tidemark {
 
+class DuckdbAhead;
+
 class DuckdbSink : public Sink {
  public:
   // `catalog` is the name under which `file` is attached; `engine` outlives the sink.
@@ -36,7 +38,13 @@ class DuckdbSink : public Sink {
   Result<std::optional<Schema>> describe(const std::string& table, Cancel& cancel) override;
   Result<TargetRows> rows(const std::string& table, Cancel& cancel) override;
   Result<LoadPlan> plan(const LoadTarget& target, Cancel& cancel) override;
-  Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
+  Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override {
+    return begin_load(key, nullptr, cancel);
+  }
+  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target) override;
+  // With the rows that `ahead` has; null: none.
+  Result<std::unique_ptr<LoadTxn>> begin_load(const LoadKey& key, const DuckdbAhead* ahead,
+                                              Cancel& cancel);
 
  private:
   std::string catalog_;

@@ -91,6 +91,35 @@ TEST_F(DuckdbSinkTest, AppendCommitsRowsAndLedgerTogetherAndSurvivesReopening) {
   EXPECT_EQ(sink_->history(stream, cancel_)->size(), 2U);
 }
 
+TEST_F(DuckdbSinkTest, WhatADeadOwnerSentAheadIsDropped) {
+  const auto left = [this] {
+    return count("SELECT count(*) FROM duckdb_tables() WHERE table_name LIKE '\\_tidemark\\_ahead%' "
+                 "ESCAPE '\\'");
+  };
+  const LoadTarget target{"mart.t", LoadStrategy::full, {}, schema_, std::nullopt, false};
+  const auto no_rows = [](BatchWriter&) -> Result<std::size_t> { return 0; };
+  LoadKey other = key(1, 1);
+  other.stream.job = JobName("another");
+  auto stays = sink_->load_ahead(other, target);
+  EXPECT_TRUE(*stays->send(*db_, {no_rows, {}, {}}, cancel_));
+  auto dead = sink_->load_ahead(key(1, 1), target);
+  EXPECT_TRUE(*dead->send(*db_, {no_rows, {}, {}}, cancel_));
+  EXPECT_EQ(left(), 2);
+  ASSERT_TRUE(sink_->take_over(stream.job, Fence(2), cancel_).ok());
+  EXPECT_EQ(left(), 1);
+  // It wakes.
+  const auto one_row = [at = 0](BatchWriter& batch) mutable -> Result<std::size_t> {
+    static_cast<std::int32_t*>(batch.column(0).data())[0] = 1;
+    batch.column(1).set_null(0);
+    return at++ == 0 ? 1 : 0;
+  };
+  EXPECT_FALSE(*dead->send(*db_, {one_row, {}, {}}, cancel_));
+  EXPECT_TRUE(dead->failure());
+  dead.reset();
+  stays.reset();
+  EXPECT_EQ(left(), 0);
+}
+
 TEST_F(DuckdbSinkTest, WhoTakesAJobOverFencesALoadThatIsStalledInAnotherThread) {
   const LoadTarget target{"t", LoadStrategy::append, {}, schema_, std::nullopt, false};
   const StagedTable good = rows("SELECT 1 AS id, 'a' AS name", schema_);

@@ -96,6 +96,7 @@ const SinkKind server{
 INSTANTIATE_TEST_SUITE_P(Mysql, SinkLoads, ::testing::ValuesIn(sink_loads(server)));
 INSTANTIATE_TEST_SUITE_P(Mysql, SinkRemovals, ::testing::ValuesIn(sink_removals(server)));
 INSTANTIATE_TEST_SUITE_P(Mysql, SinkOwners, ::testing::ValuesIn(sink_owners(server)));
+INSTANTIATE_TEST_SUITE_P(Mysql, SinkAhead, ::testing::ValuesIn(sink_ahead(server)));
 
 // Rows come into its table by the sink.
 class MysqlStream : public SourceWorld {

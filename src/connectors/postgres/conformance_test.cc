@@ -76,6 +76,7 @@ const SinkKind server{[] { return std::make_unique<PostgresWorld>(); }, 63, host
 INSTANTIATE_TEST_SUITE_P(Postgres, SinkLoads, ::testing::ValuesIn(sink_loads(server)));
 INSTANTIATE_TEST_SUITE_P(Postgres, SinkRemovals, ::testing::ValuesIn(sink_removals(server)));
 INSTANTIATE_TEST_SUITE_P(Postgres, SinkOwners, ::testing::ValuesIn(sink_owners(server)));
+INSTANTIATE_TEST_SUITE_P(Postgres, SinkAhead, ::testing::ValuesIn(sink_ahead(server)));
 
 // Rows come into its table by the sink.
 class PostgresStream : public SourceWorld {

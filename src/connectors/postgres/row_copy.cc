@@ -5,12 +5,6 @@
 #include "base/error.h"
 
 namespace tidemark::postgres {
-namespace {
-
-// A message of this size costs little per byte and keeps the buffer small.
-constexpr std::size_t message_bytes = 256 * 1024;
-
-}  // namespace
 
 std::string select_rows(const StagedTable& rows, const Schema& schema) {
   return "SELECT " + duck::quote_list(schema.names()) + " FROM " + rows.relation;
@@ -25,7 +19,7 @@ Status copy_rows(duck::Connection& engine, Connection& connection, const std::st
   ByteBuffer bytes;
   const auto drain = [&](const BatchReader& batch) -> Status {
     TM_CHECK(encoder.encode(batch, bytes));
-    if (bytes.size() < message_bytes) return {};
+    if (bytes.size() < copy_message_bytes) return {};
     TM_CHECK(copy_in.put(bytes.view(), cancel));
     bytes.clear();
     return {};
@@ -34,13 +28,14 @@ Status copy_rows(duck::Connection& engine, Connection& connection, const std::st
   TM_CHECK(copy_in.put(bytes.view(), cancel));
   TM_CHECK(copy_in.put(CopyEncoder::trailer(), cancel));
   TM_TRY(const std::int64_t copied, copy_in.finish(cancel));
-  // Rows are conserved: a trigger or rule that drops some is found here, before anything is
-  // committed.
-  if (copied == expected.get() && encoder.rows() == expected.get()) return {};
+  return check_taken(expected.get(), encoder.rows(), copied);
+}
+
+Status check_taken(std::int64_t expected, std::int64_t sent, std::int64_t taken) {
+  if (taken == expected && sent == expected) return {};
   return target_error("target.rows_lost",
-                      "of " + std::to_string(expected.get()) + " rows, " +
-                          std::to_string(encoder.rows()) + " were sent and the target took " +
-                          std::to_string(copied),
+                      "of " + std::to_string(expected) + " rows, " + std::to_string(sent) +
+                          " were sent and the target took " + std::to_string(taken),
                       Retry::never, "look for triggers on the table that drop rows");
 }
 

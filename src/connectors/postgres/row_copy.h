@@ -3,6 +3,8 @@
 // Free functions over borrowed connections; they keep nothing. One thread.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,9 @@
 
 namespace tidemark::postgres {
 
+// A message of this size costs little per byte and keeps the buffer small.
+inline constexpr std::size_t copy_message_bytes = 256 * 1024;
+
 // SELECT of the rows' columns, in order.
 std::string select_rows(const StagedTable& rows, const Schema& schema);
 
@@ -24,6 +29,10 @@ std::string select_rows(const StagedTable& rows, const Schema& schema);
 Status copy_rows(duck::Connection& engine, Connection& connection, const std::string& select,
                  const std::string& copy, std::vector<CopyColumn> columns, RowCount expected,
                  Cancel& cancel);
+
+// `target.rows_lost` unless all of them were `sent` and `taken`: a trigger or rule that drops some is
+// found before anything is committed.
+Status check_taken(std::int64_t expected, std::int64_t sent, std::int64_t taken);
 
 // What the server says when it meets a key twice.
 bool is_unique_violation(const Error& error);

@@ -4,6 +4,7 @@
 
 #include "connect/staged_table.h"
 #include "connectors/postgres/ledger.h"
+#include "connectors/postgres/load_ahead.h"
 #include "connectors/postgres/sink_load.h"
 #include "connectors/postgres/sink_table.h"
 #include "connectors/postgres/source.h"
@@ -169,6 +170,16 @@ Result<std::vector<Acceptance>> PostgresSink::acceptance(const LoadTarget& targe
 }
 
 Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel& cancel) {
+  TM_TRY(std::unique_ptr<PostgresLoad> load, open_load(key, cancel));
+  return std::unique_ptr<LoadTxn>(std::move(load));
+}
+
+std::unique_ptr<LoadAhead> PostgresSink::load_ahead(const LoadKey& key, const LoadTarget& target) {
+  return std::make_unique<PostgresAhead>(*this, key, target);
+}
+
+Result<std::unique_ptr<PostgresLoad>> PostgresSink::open_load(const LoadKey& key,
+                                                              Cancel& cancel) const {
   ConnectOptions options = options_;
   options.application_name = ledger::session_name(key.stream.job, key.fence) + " " +
                              key.run_id.get() + " " + key.stream.job.get() + "/" +
@@ -182,8 +193,8 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
   // head.
   TM_CHECK(connection->begin("isolation level read committed", cancel));
   TM_CHECK(connection->execute(load_settings, cancel));
-  return std::unique_ptr<LoadTxn>(std::make_unique<PostgresLoad>(
-      engine_, std::move(connection), std::move(options), key, patience_));
+  return std::make_unique<PostgresLoad>(engine_, std::move(connection), std::move(options), key,
+                                        patience_);
 }
 
 }  // namespace tidemark::postgres

@@ -19,6 +19,8 @@
 
 namespace tidemark::postgres {
 
+class PostgresLoad;
+
 class PostgresSink : public Sink {
  public:
   // `options.side` is set to target. Connects to nothing yet.
@@ -42,6 +44,9 @@ class PostgresSink : public Sink {
   Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel) override;
   // Creates the ledger where it is missing, then opens the load's transaction.
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
+  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target) override;
+  // As begin(); from any thread.
+  Result<std::unique_ptr<PostgresLoad>> open_load(const LoadKey& key, Cancel& cancel) const;
 
  private:
   Result<Connection*> reader(Cancel& cancel);

@@ -44,6 +44,7 @@ PostgresLoad::PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection>
       backend_pid_(connection_->backend_pid()) {}
 
 PostgresLoad::~PostgresLoad() {
+  copy_.reset();
   if (!ended_) connection_->rollback();
 }
 
@@ -56,7 +57,7 @@ Result<RowCount> PostgresLoad::write(const StagedTable& rows, const LoadTarget& 
   return rows.rows;
 }
 
-Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
+Result<LoadSteps> PostgresLoad::look_at_table(const LoadTarget& target, Cancel& cancel) {
   TM_TRY(TableState state, read_target(*connection_, target, cancel));
   table_ = state.name.sql();
   if (!state.exists && target.was_there) return table_gone(target.table);
@@ -67,18 +68,10 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
   if (!added.empty()) {
     TM_TRY(state, read_target(*connection_, target, cancel));
   }
-  TM_TRY(LoadSteps steps, compose(state, target, key_.fence));
-  TM_CHECK(check_null_key(engine_, rows, target));
-  if (steps.full) {
-    return replace_rows(engine_, *connection_, {rows, target, steps, key_.fence, patience_},
-                        cancel);
-  }
-  if (!steps.lock.empty()) {
-    TM_CHECK(connection_->execute(steps.lock, cancel));
-    // The lock keeps DDL away; what happened before it is seen by reading again.
-    TM_TRY(state, read_table(*connection_, target.table, cancel));
-    TM_TRY(steps, compose(state, target, key_.fence));
-  }
+  return compose(state, target, key_.fence);
+}
+
+Status PostgresLoad::make_table(const LoadSteps& steps, Cancel& cancel) {
   for (const std::string& statement : steps.ddl) {
     auto made = connection_->execute(statement, cancel);
     if (made.ok()) continue;
@@ -87,6 +80,56 @@ Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& targe
     if (error.code == table_exists || is_unique_violation(error)) error.retry = Retry::backoff;
     return error;
   }
+  return {};
+}
+
+Result<std::vector<CopyColumn>> PostgresLoad::begin_copy(const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(LoadSteps steps, look_at_table(target, cancel));
+  if (steps.full) {
+    TM_CHECK(connection_->execute(steps.full->shadow, cancel));
+  } else if (!steps.lock.empty()) {
+    return table_taken(target.table);
+  } else {
+    TM_CHECK(make_table(steps, cancel));
+  }
+  TM_TRY(CopyIn copy, connection_->copy_in(steps.copy, cancel));
+  copy_.emplace(std::move(copy));
+  TM_CHECK(copy_->put(CopyEncoder::header(), cancel));
+  begun_ = std::move(steps);
+  return begun_->columns;
+}
+
+Status PostgresLoad::put(std::string_view bytes, Cancel& cancel) {
+  return copy_->put(bytes, cancel);
+}
+
+Status PostgresLoad::end_copy(RowCount sent, Cancel& cancel) {
+  TM_CHECK(copy_->put(CopyEncoder::trailer(), cancel));
+  TM_TRY(const std::int64_t copied, copy_->finish(cancel));
+  copy_.reset();
+  return check_taken(sent.get(), sent.get(), copied);
+}
+
+Status PostgresLoad::write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel) {
+  LoadSteps steps;
+  if (begun_) {
+    steps = *begun_;
+  } else {
+    TM_TRY(steps, look_at_table(target, cancel));
+  }
+  TM_CHECK(check_null_key(engine_, rows, target));
+  if (steps.full) {
+    const Replacement work{rows, target, steps, key_.fence, patience_, begun_.has_value()};
+    return replace_rows(engine_, *connection_, work, cancel);
+  }
+  if (begun_) return finish_rows(steps, target, rows.rows, cancel);
+  if (!steps.lock.empty()) {
+    TM_CHECK(connection_->execute(steps.lock, cancel));
+    // The lock keeps DDL away; what happened before it is seen by reading again.
+    TM_TRY(const TableState state, read_table(*connection_, target.table, cancel));
+    TM_TRY(steps, compose(state, target, key_.fence));
+  }
+  TM_CHECK(make_table(steps, cancel));
   if (!steps.staging.empty()) TM_CHECK(connection_->execute(steps.staging, cancel));
   TM_CHECK(copy_rows(engine_, *connection_, select_rows(rows, target.schema), steps.copy,
                      std::move(steps.columns), rows.rows, cancel));

@@ -9,10 +9,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "connect/sink.h"
+#include "connectors/postgres/copy_encoder.h"
 #include "connectors/postgres/sink_table.h"
 #include "connectors/postgres/table_lock.h"
 #include "drivers/duckdb/engine.h"
@@ -27,6 +30,13 @@ class PostgresLoad : public LoadTxn {
   PostgresLoad(duck::Connection& engine, std::unique_ptr<Connection> connection,
                ConnectOptions options, LoadKey key, LockPatience patience);
   ~PostgresLoad() override;
+
+  // The first half of a write() whose rows come before it: makes the table, or the shadow of one
+  // that is there, opens the COPY and says what it takes; rows are put as CopyEncoder makes them.
+  // `target.table_taken` where rows would go into a table that is there.
+  Result<std::vector<CopyColumn>> begin_copy(const LoadTarget& target, Cancel& cancel);
+  Status put(std::string_view bytes, Cancel& cancel);
+  Status end_copy(RowCount sent, Cancel& cancel);
 
   // Blocks while the rows are sent; memory is bounded by a few batches.
   Result<RowCount> write(const StagedTable& rows, const LoadTarget& target,
@@ -43,6 +53,8 @@ class PostgresLoad : public LoadTxn {
   std::int64_t bytes_sent() const override { return connection_->bytes_copied(); }
 
  private:
+  Result<LoadSteps> look_at_table(const LoadTarget& target, Cancel& cancel);
+  Status make_table(const LoadSteps& steps, Cancel& cancel);
   Status write_rows(const StagedTable& rows, const LoadTarget& target, Cancel& cancel);
   Status copy_refused(const StagedTable& rows, const std::string& table, Cancel& cancel);
   Status finish_rows(const LoadSteps& steps, const LoadTarget& target, RowCount expected,
@@ -57,6 +69,8 @@ class PostgresLoad : public LoadTxn {
   ConnectOptions options_;
   LoadKey key_;
   LockPatience patience_;
+  std::optional<LoadSteps> begun_;  // of begin_copy()
+  std::optional<CopyIn> copy_;
   std::string table_;           // that rows were written to, quoted
   std::string transaction_id_;  // of the server, once something was written
   int backend_pid_ = 0;

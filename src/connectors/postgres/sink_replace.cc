@@ -35,10 +35,12 @@ Error as_fault_of_rows(Error error, const LoadTarget& target) {
 Status fill_shadow(duck::Connection& engine, Connection& connection, const Replacement& work,
                    Cancel& cancel) {
   const FullSteps& full = *work.steps.full;
-  TM_CHECK(connection.execute(full.shadow, cancel));
-  Status copied = copy_rows(engine, connection, select_rows(work.rows, work.target.schema),
-                            full.copy, work.steps.columns, work.rows.rows, cancel);
-  if (!copied.ok()) return as_fault_of_rows(std::move(copied).error(), work.target);
+  if (!work.is_filled) {
+    TM_CHECK(connection.execute(full.shadow, cancel));
+    Status copied = copy_rows(engine, connection, select_rows(work.rows, work.target.schema),
+                              full.copy, work.steps.columns, work.rows.rows, cancel);
+    if (!copied.ok()) return as_fault_of_rows(std::move(copied).error(), work.target);
+  }
   for (const std::string& sql : full.prepare) {
     auto done = connection.execute(sql, cancel);
     if (!done.ok()) return as_fault_of_rows(std::move(done).error(), work.target);

@@ -21,6 +21,7 @@ struct Replacement {
   const LoadSteps& steps;  // composed from the table as it was before the rows were sent
   Fence fence;
   LockPatience patience;
+  bool is_filled = false;  // the shadow stands and has the rows
 };
 
 // Blocks while the rows are sent and changed. Other writers of the table wait from the lock to the

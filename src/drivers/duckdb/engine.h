@@ -121,8 +121,10 @@ class Connection {
   Status stream(const std::string& sql, const Drain& drain, Cancel& cancel);
   // Makes `feed` readable: returns the text to put into FROM, good for one scan, until
   // `release_feed`. An Error of the feed comes back from the statement that scans it, unchanged.
+  // `also` is shown each batch that the feed filled, before the engine has it.
   Result<std::string> register_feed(const Schema& schema, Feed feed,
-                                    std::function<void(const RejectedRow&)> reject);
+                                    std::function<void(const RejectedRow&)> reject,
+                                    Drain also = nullptr);
   void release_feed(const std::string& from_text);
   // Parses only; nothing when the text is one good statement.
   std::optional<SqlProblem> check_syntax(const std::string& sql);

@@ -15,9 +15,12 @@ using EntryPointer = std::shared_ptr<FeedRegistry::Entry>;
 // Its own state per scan: the writer's column wrappers are reused from chunk to chunk.
 struct ScanState {
   explicit ScanState(EntryPointer from)
-      : entry(std::move(from)), writer(entry->schema.columns.size(), entry->reject) {}
+      : entry(std::move(from)),
+        writer(entry->schema.columns.size(), entry->reject),
+        reader(entry->schema) {}
   EntryPointer entry;
   ChunkWriter writer;
+  ChunkReader reader;
   bool ended = false;
 };
 
@@ -45,16 +48,27 @@ void init(duckdb_init_info info) {
                             [](void* data) { delete static_cast<ScanState*>(data); });
 }
 
+Result<std::size_t> fill(ScanState& state, duckdb_data_chunk output) {
+  FeedRegistry::Entry& entry = *state.entry;
+  state.writer.attach(output);
+  TM_TRY(const std::size_t rows, entry.feed(state.writer));
+  duckdb_data_chunk_set_size(output, rows);
+  if (rows > 0 && entry.also) {
+    state.reader.attach(output);
+    TM_CHECK(entry.also(state.reader));
+  }
+  return rows;
+}
+
 void scan(duckdb_function_info info, duckdb_data_chunk output) {
   auto& state = *static_cast<ScanState*>(duckdb_function_get_init_data(info));
   if (state.ended) {
     duckdb_data_chunk_set_size(output, 0);
     return;
   }
-  state.writer.attach(output);
   Result<std::size_t> rows = std::size_t{0};
   try {
-    rows = state.entry->feed(state.writer);
+    rows = fill(state, output);
   } catch (const std::exception& problem) {
     rows = internal_error("engine.feed_threw", std::string("a feed threw: ") + problem.what());
   }
@@ -64,7 +78,6 @@ void scan(duckdb_function_info info, duckdb_data_chunk output) {
     return;
   }
   state.ended = *rows == 0;
-  duckdb_data_chunk_set_size(output, *rows);
 }
 
 }  // namespace

@@ -1,0 +1,26 @@
+#include "plan/plan.h"
+
+#include <algorithm>
+
+namespace tidemark {
+
+namespace {
+
+bool same_rows(const Schema& left, const Schema& right) {
+  return std::equal(left.columns.begin(), left.columns.end(), right.columns.begin(),
+                    right.columns.end(), [](const Column& one, const Column& other) {
+                      return one.name == other.name && one.type == other.type;
+                    });
+}
+
+}  // namespace
+
+bool loads_ahead(const StreamPlan& plan, const JobSpec& job) {
+  const bool is_whole = plan.target.strategy == LoadStrategy::full || !plan.load.table_exists;
+  const bool is_large = plan.splits.size() > 1;  // sources split what is large
+  return plan.kind == LoadKind::window && is_whole && is_large && plan.transform.empty() &&
+         same_rows(plan.input, plan.target.schema) &&
+         job.from.connection.value != job.to.connection.value;
+}
+
+}  // namespace tidemark
