@@ -169,7 +169,7 @@ class SplitsTest(unittest.TestCase):
     def test_rows_that_are_sent_while_they_are_read_are_in_with_the_load_or_not_at_all(self):
         self.job("full")
         self.assertIn("the target gets the rows while they are read", self.project.call("plan", "copy").out)
-        for failpoint in ("source.next@100=kill", "stage.unsealed@1=kill", "engine.commit@1=kill",
+        for failpoint in ("source.next@100=kill", "files.rename@1=kill", "engine.commit@1=kill",
                           "engine.committed@1=kill"):
             for again in (False, True):
                 with self.subTest(failpoint, again=again):
@@ -198,13 +198,26 @@ class SplitsTest(unittest.TestCase):
 
     def test_a_target_that_is_lost_meanwhile_costs_only_the_head_start(self):
         self.mirror()
-        for fault in ("postgres.copy_put@20=reset", "postgres.copy_put@300=shutdown"):
+        for fault in ("postgres.copy_put@20=reset", "postgres.copy_put@90=shutdown", "postgres.copy_end@1=reset"):
             with self.subTest(fault):
                 done = self.run_with(fault)
                 self.assertEqual(done.code, 0, done.err)
-                self.assertIn("could not take the rows while they were read", done.err)
                 self.assertFalse(self.was_ahead())
                 self.expect_mirrored()
+
+    def test_a_table_that_is_altered_meanwhile_is_loaded_from_the_stage(self):
+        self.mirror()
+        self.run_copy()
+        run = subprocess.Popen([str(BINARY), "run", "copy"], cwd=self.project.dir, stdin=subprocess.DEVNULL,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while int(self.server.sql("select count(*) from pg_stat_activity where query like 'copy pg_temp%'", "postgres")) < 1:
+            self.assertIsNone(run.poll())
+        self.server.sql("alter table copied add column note text default 'mine'", "postgres")
+        done = finish(run)
+        self.assertEqual(done.code, 0, done.err)
+        self.assertIn("could not take the rows while they were read", done.err)
+        self.expect_mirrored()
+        self.assertEqual(self.server.sql("select count(note) from copied", "postgres").strip(), str(ROWS))
 
     def test_a_rule_that_refuses_a_row_loads_from_the_stage(self):
         self.project.job("copy", "from: {connection: shop, table: t}\nrules: {few: id > 10}\n"

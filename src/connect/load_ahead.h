@@ -1,10 +1,10 @@
 // LoadAhead: rows of one load on their way into the target while their source is still read.
 //
 // They wait in a place of the run's own, which nobody takes for the table, and become the table's
-// rows only in the load's own transaction, once the stage is sealed and found to hold exactly these.
-// Destroying it before leaves nothing of them in the target. Whatever the target fails with on the
-// way costs the head start and nothing else: the rows are in the stage, and a load from there
-// (Sink::begin) says what is wrong.
+// rows only in the load's own transaction, once the stage is sealed and found to hold exactly
+// these. Destroying it before leaves nothing of them in the target. Whatever the target fails with
+// on the way costs the head start and nothing else: the rows are in the stage, and a load from
+// there (Sink::begin) says what is wrong.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "stage/stage_writer.h"
+
 namespace tidemark {
 
 namespace {
@@ -15,12 +17,12 @@ bool same_rows(const Schema& left, const Schema& right) {
 
 }  // namespace
 
-bool loads_ahead(const StreamPlan& plan, const JobSpec& job) {
+bool loads_ahead(const StreamPlan& plan, const JobSpec& job, const ProjectSpec& project) {
   const bool is_whole = plan.target.strategy == LoadStrategy::full || !plan.load.table_exists;
   const bool is_large = plan.splits.size() > 1;  // sources split what is large
-  return plan.kind == LoadKind::window && is_whole && is_large && plan.transform.empty() &&
-         same_rows(plan.input, plan.target.schema) &&
-         job.from.connection.value != job.to.connection.value;
+  return !project.stage.shared && plan.kind == LoadKind::window && is_whole && is_large &&
+         plan.transform.empty() && same_rows(plan.input, plan.target.schema) &&
+         is_sent_ahead(plan.input) && job.from.connection.value != job.to.connection.value;
 }
 
 }  // namespace tidemark

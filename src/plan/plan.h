@@ -84,9 +84,10 @@ struct StreamPlan {
 };
 
 // Whether rows as they are read are what the load puts into its target, and so many of them that it
-// is worth while to begin while they are read: a load of all rows, or the first, without steps. Not
-// into the connection that they come from, whose other readers would wait for our transaction.
-bool loads_ahead(const StreamPlan& plan, const JobSpec& job);
+// is worth while to begin while they are read: a load of all rows, or the first append, without
+// steps, in a run that does not change hands. Not into the connection that they come from, whose
+// other readers would wait for our transaction.
+bool loads_ahead(const StreamPlan& plan, const JobSpec& job, const ProjectSpec& project);
 
 // The refused rows of one stream that are tried again.
 struct TryAgain {

@@ -113,6 +113,7 @@ std::optional<Error> StreamRun::load(Cancel& cancel) {
 std::optional<Error> StreamRun::outcome(Status reached, Cancel& cancel) {
   if (reached.ok()) return std::nullopt;
   Error error = std::move(reached).error();
+  ahead_.reset();
   // From here on the run may be another's: nothing more is written.
   if (auto held = lease_.held(); !held.ok()) return std::move(held).error();
   // An interrupted statement may report anything; what the person asked for goes first.
@@ -182,6 +183,7 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
   const StageKey key{plan.id, plan.seq, plan.fence, run_};
   Source& source = *prepared_.source;
   if (plan.can_go_on) options.read = name_of_read(plan, source);
+  std::unique_ptr<LoadAhead> ahead;
   TM_TRY(auto writer,
          StageWriter::create(options, key, plan.input, plan.splits, parts_.files, cancel));
   const std::int64_t before = writer->rows_staged() + writer->rows_rejected();
@@ -199,8 +201,7 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
     show(RunStep::extract, writer->rows_staged() + writer->rows_rejected(), 0,
          "reading on behind the last segment after: " + error.describe());
   };
-  std::unique_ptr<LoadAhead> ahead;
-  if (before == 0 && hand_over_ == nullptr && loads_ahead(plan, job_))
+  if (before == 0 && loads_ahead(plan, job_, parts_.project))
     ahead = sink_.load_ahead(load_key(), plan.target);
   if (ahead) writer->send_ahead(*ahead);
   StagedSplits splits(*writer, progress);
@@ -215,7 +216,7 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
   TM_TRY(Stage stage, writer->seal(plan.bound.window));
   count(stage);
   if (writer->is_ahead()) ahead_ = std::move(ahead);
-  if (ahead && ahead->failure()) show_not_ahead(*ahead->failure());
+  if (ahead && ahead->failure()) show_not_ahead(RunStep::stage, *ahead->failure());
   TM_CHECK(
       step(RunState::staged,
            show_count(counts_.rows_read.get()) + " rows read" +
@@ -293,19 +294,44 @@ Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
   return open;
 }
 
-Result<std::unique_ptr<LoadTxn>> StreamRun::begin(std::unique_ptr<LoadAhead>& ahead,
-                                                  Cancel& cancel) {
-  if (!ahead) return sink_.begin(load_key(), cancel);
-  auto begun = ahead->begin(cancel);
-  if (begun.ok()) return begun;
-  show_not_ahead(begun.error());
-  ahead.reset();
-  return sink_.begin(load_key(), cancel);
+void StreamRun::show_not_ahead(RunStep step, const Error& error) {
+  show(step, counts_.rows_read.get(), 0,
+       "the target could not take the rows while they were read: " + error.describe());
 }
 
-void StreamRun::show_not_ahead(const Error& error) {
-  show(RunStep::load, counts_.rows_read.get(), 0,
-       "the target could not take the rows while they were read: " + error.describe());
+Result<std::unique_ptr<LoadTxn>> StreamRun::write_ahead(const StagedTable& good, LoadAhead& ahead,
+                                                        Cancel& cancel) {
+  TM_TRY(std::unique_ptr<LoadTxn> txn, ahead.begin(cancel));
+  TM_TRY(counts_.rows_loaded, txn->write(good, prepared_.plan.target, cancel));
+  if (counts_.rows_loaded == good.rows) return txn;
+  return target_error("target.rows_lost",
+                      "of " + show_count(good.rows.get()) +
+                          " rows that were sent, the target has " +
+                          show_count(counts_.rows_loaded.get()),
+                      Retry::never);
+}
+
+Result<std::unique_ptr<LoadTxn>> StreamRun::write(const StagedTable& good,
+                                                  std::unique_ptr<LoadAhead>& ahead,
+                                                  Cancel& cancel) {
+  const StreamPlan& plan = prepared_.plan;
+  if (ahead) {
+    auto written = write_ahead(good, *ahead, cancel);
+    if (written.ok() || written.error().code.starts_with("blocked.")) return written;
+    TM_CHECK(cancel.check());
+    show_not_ahead(RunStep::load, written.error());
+    ahead.reset();
+  }
+  TM_TRY(std::unique_ptr<LoadTxn> txn, sink_.begin(load_key(), cancel));
+  if (plan.range) {
+    // What takes their place need not be as many: rows that are refused now, or merged, go too.
+    TM_TRY(const RowCount taken,
+           txn->take_out_range(*plan.range, counts_.rows_read, plan.target, cancel));
+    show(RunStep::load, counts_.rows_good.get(), 0,
+         show_count(taken.get()) + " rows of the part make place");
+  }
+  TM_TRY(counts_.rows_loaded, txn->write(good, plan.target, cancel));
+  return txn;
 }
 
 LoadKey StreamRun::load_key() const {
@@ -350,21 +376,14 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
                     (ahead ? ", which has the rows since they were read" : std::string())));
   TM_TRY(const std::optional<Removal> sweep, keys_of_source(found_at, cancel));
   show(RunStep::load, counts_.rows_good.get(), 0);
-  TM_TRY(std::unique_ptr<LoadTxn> txn, begin(ahead, cancel));
+  std::unique_ptr<LoadTxn> txn;
   const auto stopped = [&](Error error) {
     txn.reset();  // rolled back before anything else is asked of the engine
     return error.code.starts_with("blocked.") ? blocked(std::move(error), refined, staged) : error;
   };
-  if (plan.range) {
-    // What takes their place need not be as many: rows that are refused now, or merged, go too.
-    auto taken = txn->take_out_range(*plan.range, counts_.rows_read, plan.target, cancel);
-    if (!taken.ok()) return stopped(std::move(taken).error());
-    show(RunStep::load, counts_.rows_good.get(), 0,
-         show_count(taken->get()) + " rows of the part make place");
-  }
-  auto written = txn->write(refined.good, plan.target, cancel);
+  auto written = write(refined.good, ahead, cancel);
   if (!written.ok()) return stopped(std::move(written).error());
-  counts_.rows_loaded = *written;
+  txn = std::move(*written);
   if (counts_.rows_loaded != counts_.rows_good) {
     return internal_error("run.count_mismatch",
                           "the target took " + std::to_string(counts_.rows_loaded.get()) + " of " +

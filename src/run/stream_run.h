@@ -60,9 +60,13 @@ class StreamRun {
   Result<std::optional<StagedRows>> take_refused(const TryAgain& again, Cancel& cancel);
   Result<std::optional<StagedRows>> find_rows(Cancel& cancel);
   LoadKey load_key() const;
-  // With the rows of `ahead`, or, where there are none or they are of no use, from the stage.
-  Result<std::unique_ptr<LoadTxn>> begin(std::unique_ptr<LoadAhead>& ahead, Cancel& cancel);
-  void show_not_ahead(const Error& error);
+  // The load's transaction with its rows written: those that `ahead` has, or those of the stage
+  // where it is null or the target takes them no more.
+  Result<std::unique_ptr<LoadTxn>> write(const StagedTable& good, std::unique_ptr<LoadAhead>& ahead,
+                                         Cancel& cancel);
+  Result<std::unique_ptr<LoadTxn>> write_ahead(const StagedTable& good, LoadAhead& ahead,
+                                               Cancel& cancel);
+  void show_not_ahead(RunStep step, const Error& error);
   Status load(const StagedRows& staged, Cancel& cancel);
   // The open refused rows of windows before this one that a newer version may answer for.
   Result<StagedTable> older_refused(Cancel& cancel);

@@ -6,9 +6,9 @@
 #include <sstream>
 #include <thread>
 
-#include "drivers/duckdb/batch.h"
 #include "drivers/duckdb/engine.h"
 #include "stage/exact_types.h"
+#include "stage/stage_fixture_test.h"
 #include "stage/stage_writer.h"
 
 namespace tidemark {
@@ -21,112 +21,6 @@ std::string slurp(const fs::path& path) {
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
 }
-
-// Rows of one BIGINT and one VARCHAR; every `reject_every`-th row is refused.
-class CountingReader final : public Reader {
- public:
-  CountingReader(std::int64_t rows, std::int64_t reject_every)
-      : rows_(rows), reject_every_(reject_every) {}
-  Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override {
-    TM_CHECK(cancel.check());
-    std::size_t row = 0;
-    for (; row < writer.capacity() && next_ < rows_; ++next_) {
-      const std::string text = "row " + std::to_string(next_);
-      if (reject_every_ > 0 && next_ % reject_every_ == 0) {
-        writer.reject(RejectedRow{std::string("\0\xff", 2) + text, next_ % 2 ? "n" : "", "odd",
-                                  "at " + text});
-        continue;
-      }
-      static_cast<std::int64_t*>(writer.column(0).data())[row] = next_;
-      writer.column(1).set_bytes(row, text);
-      ++row;
-    }
-    return row;
-  }
-
- private:
-  std::int64_t rows_;
-  std::int64_t reject_every_;
-  std::int64_t next_ = 0;
-};
-
-class FailingReader final : public Reader {
- public:
-  Result<std::size_t> next(BatchWriter&, Cancel&) override {
-    return source_error("source.broken", "it broke");
-  }
-};
-
-// Breaks after so many rows.
-class CutReader final : public Reader {
- public:
-  explicit CutReader(std::int64_t rows) : rows_(rows, 0) {}
-  Result<std::size_t> next(BatchWriter& writer, Cancel& cancel) override {
-    TM_TRY(const std::size_t rows, rows_.next(writer, cancel));
-    if (rows == 0) return source_error("source.broken", "it broke");
-    return rows;
-  }
-
- private:
-  CountingReader rows_;
-};
-
-class StageTest : public testing::Test {
- protected:
-  void SetUp() override {
-    root_ = fs::path(testing::TempDir()) /
-            ("stage_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(root_);
-    options_.root = root_;
-    Result<std::unique_ptr<duck::Engine>> engine = duck::Engine::open({});
-    ASSERT_TRUE(engine.ok()) << engine.error().describe();
-    engine_ = std::move(*engine);
-    Result<std::unique_ptr<duck::Connection>> connection = engine_->connect();
-    ASSERT_TRUE(connection.ok());
-    connection_ = std::move(*connection);
-    schema_.columns = {{"n", Type::of(TypeKind::int64)}, {"text", Type::of(TypeKind::varchar)}};
-  }
-  void TearDown() override { fs::remove_all(root_); }
-
-  std::unique_ptr<StageWriter> writer(const Schema& schema, std::size_t splits = 1) {
-    Result<std::unique_ptr<StageWriter>> made =
-        StageWriter::create(options_, key_, schema, std::vector<Split>(splits), files_, cancel_);
-    EXPECT_TRUE(made.ok()) << made.error().describe();
-    return std::move(*made);
-  }
-  Status write(StageWriter& writer, Extraction extraction) {
-    return writer.write(*connection_, 0, extraction, cancel_,
-                        [this](std::int64_t rows, std::int64_t) { seen_ = rows; });
-  }
-  Stage seal(StageWriter& writer) {
-    Result<Stage> stage = writer.seal(window_);
-    EXPECT_TRUE(stage.ok()) << stage.error().describe();
-    return std::move(*stage);
-  }
-  Stage stage_rows(std::int64_t rows, std::int64_t reject_every) {
-    std::unique_ptr<StageWriter> to = writer(schema_);
-    const Status written = write(*to, std::make_unique<CountingReader>(rows, reject_every));
-    EXPECT_TRUE(written.ok()) << written.error().describe();
-    return seal(*to);
-  }
-  std::string ask(const std::string& sql) {
-    Result<duck::Answer> answer = connection_->query(sql);
-    if (!answer.ok()) return answer.error().describe();
-    return answer->rows() == 0 ? "no row" : answer->text(0, 0).value_or("NULL");
-  }
-
-  fs::path root_;
-  SystemFiles files_;
-  Cancel cancel_;
-  StageOptions options_;
-  StageKey key_{StreamId{JobName("a job/\xc3\xa9"), StreamName("public.t")}, Seq(7), Fence(3),
-                RunId("r1")};
-  Window window_{Position{"1"}, Position{"2"}, std::nullopt};
-  Schema schema_;
-  std::unique_ptr<duck::Engine> engine_;
-  std::unique_ptr<duck::Connection> connection_;
-  std::int64_t seen_ = 0;
-};
 
 TEST_F(StageTest, rows_come_back_in_order_over_several_segments) {
   options_.segment_bytes_max = 200'000;
@@ -196,79 +90,6 @@ TEST_F(StageTest, a_split_that_failed_is_written_again_and_nothing_is_staged_twi
   Extraction second = std::make_unique<CountingReader>(5, 0);
   EXPECT_TRUE(to->write(*connection_, 1, second, cancel_, {}).ok());
   EXPECT_EQ(seal(*to).manifest().rows_read, 15);
-}
-
-// Takes what it is given, until it has had `most` batches.
-class ScriptedAhead final : public LoadAhead {
- public:
-  explicit ScriptedAhead(const Schema& schema, int most = 1'000) : schema_(schema), left_(most) {}
-  Result<bool> send(duck::Connection&, RowsAhead rows, Cancel&) override {
-    duck::Batch batch(schema_, std::move(rows.reject));
-    for (; left_ > 0; --left_) {
-      TM_TRY(const std::size_t count, rows.next(batch.clear()));
-      if (count == 0) return true;
-      TM_CHECK(rows.also(batch.filled(count)));
-      rows_ += static_cast<std::int64_t>(count);
-    }
-    return false;
-  }
-  std::optional<Error> failure() const override { return std::nullopt; }
-  std::optional<std::int64_t> rows() const override { return rows_; }
-  Result<std::unique_ptr<LoadTxn>> begin(Cancel&) override {
-    return internal_error("scripted.none", "no load here");
-  }
-  void forget(std::int64_t rows) { rows_ -= rows; }
-
- private:
-  const Schema schema_;
-  int left_;
-  std::int64_t rows_ = 0;
-};
-
-TEST_F(StageTest, who_gets_the_rows_while_they_are_staged_has_the_same) {
-  options_.segment_bytes_max = 200'000;
-  ScriptedAhead ahead(schema_);
-  std::unique_ptr<StageWriter> to = writer(schema_);
-  to->send_ahead(ahead);
-  ASSERT_TRUE(write(*to, std::make_unique<CountingReader>(30'000, 7)).ok());
-  const Stage stage = seal(*to);
-  EXPECT_TRUE(to->is_ahead());
-  EXPECT_GT(stage.manifest().segments.size(), 2u);
-  EXPECT_EQ(stage.manifest().rows_read, 30'000);
-  EXPECT_EQ(stage.manifest().rows_staged, ahead.rows());
-  EXPECT_EQ(
-      ask("SELECT count(*) || ' ' || count(DISTINCT n) FROM (" + stage.relation_sql() + ")"),
-      std::to_string(*ahead.rows()) + " " + std::to_string(*ahead.rows()));
-  ahead.forget(1);
-  EXPECT_FALSE(to->is_ahead());
-}
-
-TEST_F(StageTest, who_takes_no_more_rows_costs_none_of_the_stage) {
-  options_.segment_bytes_max = 200'000;
-  for (const int most : {0, 1, 5}) {
-    TearDown();
-    ScriptedAhead ahead(schema_, most);
-    std::unique_ptr<StageWriter> to = writer(schema_);
-    to->send_ahead(ahead);
-    ASSERT_TRUE(write(*to, std::make_unique<CountingReader>(30'000, 7)).ok());
-    const Stage stage = seal(*to);
-    EXPECT_FALSE(to->is_ahead());
-    EXPECT_EQ(stage.manifest().rows_read, 30'000);
-    EXPECT_EQ(ask("SELECT count(DISTINCT n) FROM (" + stage.relation_sql() + ")"),
-              std::to_string(stage.manifest().rows_staged));
-  }
-}
-
-TEST_F(StageTest, what_is_read_again_is_not_taken_for_what_was_sent) {
-  options_.segment_bytes_max = 200'000;
-  ScriptedAhead ahead(schema_);
-  std::unique_ptr<StageWriter> to = writer(schema_);
-  to->send_ahead(ahead);
-  Extraction cut = std::make_unique<CutReader>(30'000);
-  EXPECT_FALSE(to->write(*connection_, 0, cut, cancel_, {}).ok());
-  ASSERT_TRUE(write(*to, std::make_unique<CountingReader>(30'000, 0)).ok());
-  EXPECT_EQ(seal(*to).manifest().rows_staged, 30'000);
-  EXPECT_FALSE(to->is_ahead());
 }
 
 TEST_F(StageTest, an_empty_window_is_a_stage_too) {

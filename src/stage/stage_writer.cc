@@ -4,6 +4,7 @@
 #include <system_error>
 #include <utility>
 
+#include "drivers/parquet/parquet_file.h"
 #include "stage/exact_types.h"
 #include "stage/partial_stage.h"
 #include "stage/split_writer.h"
@@ -62,6 +63,10 @@ Error begun_already(const std::filesystem::path& partial) {
 }
 
 }  // namespace
+
+bool is_sent_ahead(const Schema& schema) {
+  return parquet::ParquetFile::holds(schema);
+}
 
 StageWriter::StageWriter(std::unique_ptr<PartialStage> partial) : partial_(std::move(partial)) {}
 

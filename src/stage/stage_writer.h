@@ -55,6 +55,10 @@ struct SplitLeft {
 
 class PartialStage;
 
+// Whether rows with these columns can be sent on while they are staged: those of some types are
+// written by the engine.
+bool is_sent_ahead(const Schema& schema);
+
 class StageWriter {
  public:
   // Makes the partial folder, after taking over or removing what older owners left unsealed.
@@ -73,8 +77,8 @@ class StageWriter {
   // In the order to write them; less with each that was written.
   std::vector<SplitLeft> left() const;
 
-  // From the first write() on `ahead`, which outlives this, gets the rows too, as far as they are
-  // decoded by us.
+  // From the first write() on `ahead`, which outlives this, gets the rows too, unless the engine
+  // reads the split by itself.
   void send_ahead(LoadAhead& ahead);
   // Whether it has the rows of the stage, all of them and no others. After seal().
   bool is_ahead() const;
@@ -90,6 +94,7 @@ class StageWriter {
 
   std::int64_t rows_staged() const;
   std::int64_t rows_rejected() const;
+
  private:
   explicit StageWriter(std::unique_ptr<PartialStage> partial);
   std::unique_ptr<PartialStage> partial_;

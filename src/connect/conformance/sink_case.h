@@ -3,9 +3,8 @@
 // A connector's test writes a SinkWorld, a target of its own for each case, and instantiates the
 // suites with its SinkKind; what the target does in its own way stays in tests of its own. The
 // cases stand in sink_loads.cc (what a load leaves), sink_removals.cc (what it takes out),
-// sink_ahead.cc (rows that come before their load) and sink_owners.cc (who may load, and what others
-// see meanwhile). For tests only; one thread, except
-// where a member says otherwise.
+// sink_ahead.cc (rows that come before their load) and sink_owners.cc (who may load, and what
+// others see meanwhile). For tests only; one thread, except where a member says otherwise.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -234,8 +234,7 @@ Result<RowCount> DuckdbLoad::write(const StagedTable& rows, const LoadTarget& ta
       TM_CHECK(engine_.execute(sql));
     if (target.strategy == LoadStrategy::full) TM_CHECK(guard_full(table, rows, target));
   }
-  const bool is_filled = ahead_ != nullptr &&
-                         (!present || target.strategy == LoadStrategy::full) &&
+  const bool is_filled = ahead_ != nullptr && (!present || target.strategy == LoadStrategy::full) &&
                          ahead_->columns() == table_columns(target, present);
   StagedTable from = rows;
   if (is_filled) from.relation = ahead_->table().quoted();

@@ -16,29 +16,18 @@ std::string short_hash(const std::string& text) {
   return sha256_hex(text).substr(0, digits);
 }
 
-std::string prefix_of(const JobName& job) {
-  return "_tidemark_ahead_" + short_hash(job.get()) + "_";
+std::string name_of(const LoadKey& key) {
+  return ahead_prefix + short_hash(key.stream.job.get()) + "_" +
+         short_hash(key.stream.stream.get()) + "_" + std::to_string(key.fence.get());
 }
 
-std::string name_of(const LoadKey& key) {
-  return prefix_of(key.stream.job) + short_hash(key.stream.stream.get()) + "_" +
-         std::to_string(key.fence.get());
+// What stands as long as whoever is called has not returned.
+Error threw() {
+  return internal_error("engine.feed_threw", "reading rows, or staging them, threw an exception",
+                        Retry::backoff, "give the machine more memory, or run fewer jobs at once");
 }
 
 }  // namespace
-
-Status drop_tables_ahead(duck::Connection& engine, const std::string& catalog, const JobName& job) {
-  TM_TRY(const duck::Answer left,
-         engine.query("SELECT schema_name, table_name FROM duckdb_tables() WHERE "
-                      "lower(database_name) = lower($1) AND starts_with(table_name, $2)",
-                      {catalog, prefix_of(job)}));
-  for (std::size_t row = 0; row < left.rows(); ++row) {
-    const WarehouseTable table{catalog, left.text(row, 0).value_or(""),
-                               left.text(row, 1).value_or("")};
-    TM_CHECK(engine.execute("DROP TABLE IF EXISTS " + table.quoted()));
-  }
-  return {};
-}
 
 DuckdbAhead::DuckdbAhead(DuckdbSink& sink, std::string catalog, duck::Connection& engine,
                          LoadKey key, LoadTarget target)
@@ -48,16 +37,21 @@ DuckdbAhead::DuckdbAhead(DuckdbSink& sink, std::string catalog, duck::Connection
       key_(std::move(key)),
       target_(std::move(target)) {}
 
-// What cannot be dropped now is dropped by the next owner of the job.
 DuckdbAhead::~DuckdbAhead() {
-  if (!columns_.empty()) (void)engine_.execute("DROP TABLE IF EXISTS " + table_.quoted());
+  constexpr int tries = 3;  // a run that is cancelled may interrupt one
+  for (int left = columns_.empty() ? 0 : tries; left > 0; --left) {
+    if (engine_.execute("DROP TABLE IF EXISTS " + table_.quoted()).ok()) return;
+  }
 }
 
 Status DuckdbAhead::make(duck::Connection& engine, Cancel& cancel) {
   TM_TRY(const WarehouseTable goal, parse_table(catalog_, target_.table));
   TM_TRY(std::optional<Schema> present, describe_table(engine, goal));
   if (present) add_columns(goal, target_, *present);
-  if (present && target_.strategy != LoadStrategy::full) return table_taken(target_.table);
+  if (present && target_.strategy != LoadStrategy::full) {
+    over_ = true;  // another made it since the plan: rows are added to it by the load
+    return {};
+  }
   if (!present && goal.schema != "main") {
     TM_CHECK(in_turn(cancel, [&] {
       return engine.execute("CREATE SCHEMA IF NOT EXISTS " + goal.quoted_schema());
@@ -70,26 +64,30 @@ Status DuckdbAhead::make(duck::Connection& engine, Cancel& cancel) {
   return {};
 }
 
+void DuckdbAhead::fail(Error error) {
+  over_ = true;
+  if (!failure_) failure_ = std::move(error);
+}
+
 Result<bool> DuckdbAhead::send(duck::Connection& engine, RowsAhead rows, Cancel& cancel) {
   {
     const std::lock_guard lock(mutex_);
-    if (failure_) return false;
-    if (columns_.empty()) {
-      if (Status made = make(engine, cancel); !made.ok()) {
-        failure_ = std::move(made).error();
-        return false;
-      }
+    if (!over_ && columns_.empty()) {
+      if (Status made = make(engine, cancel); !made.ok()) fail(std::move(made).error());
     }
+    if (over_) return false;
   }
   std::optional<Error> of_rows;
   const auto next = [&](BatchWriter& batch) -> Result<std::size_t> {
+    of_rows = threw();
     auto read = rows.next(batch);
-    if (!read.ok()) of_rows = read.error();
+    of_rows = read.ok() ? std::nullopt : std::optional(read.error());
     return read;
   };
   const auto also = [&](const BatchReader& batch) -> Status {
+    of_rows = threw();
     Status done = rows.also(batch);
-    if (!done.ok()) of_rows = done.error();
+    of_rows = done.ok() ? std::nullopt : std::optional(done.error());
     return done;
   };
   TM_TRY(const std::string from,
@@ -100,7 +98,7 @@ Result<bool> DuckdbAhead::send(duck::Connection& engine, RowsAhead rows, Cancel&
   if (of_rows) return *std::move(of_rows);
   const std::lock_guard lock(mutex_);
   if (!inserted.ok()) {
-    if (!failure_) failure_ = std::move(inserted).error();
+    fail(std::move(inserted).error());
     return false;
   }
   rows_ += inserted->integer(0, 0);
@@ -108,7 +106,7 @@ Result<bool> DuckdbAhead::send(duck::Connection& engine, RowsAhead rows, Cancel&
 }
 
 std::optional<std::int64_t> DuckdbAhead::rows() const {
-  if (failure_ || columns_.empty()) return std::nullopt;
+  if (over_ || columns_.empty()) return std::nullopt;
   return rows_;
 }
 

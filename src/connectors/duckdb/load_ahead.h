@@ -1,8 +1,8 @@
 // DuckdbAhead: a table of the run's own in a warehouse, filled while the source is read.
 //
 // It is made by the first rows, beside the table that it becomes by being renamed in the load's
-// transaction; a new owner of the job drops what a dead one left. Each send() is one INSERT, which
-// takes the rows out of the very vectors that they were decoded into.
+// transaction; what a dead process left is dropped by the next that opens the file. Each send() is
+// one INSERT, which takes the rows out of the very vectors that they were decoded into.
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,6 @@
 namespace tidemark {
 
 class DuckdbSink;
-
-// Those of owners before this one: what is still sent into them fails.
-Status drop_tables_ahead(duck::Connection& engine, const std::string& catalog, const JobName& job);
 
 class DuckdbAhead : public LoadAhead {
  public:
@@ -40,6 +37,7 @@ class DuckdbAhead : public LoadAhead {
  private:
   // The table is there when it returns, or is not made.
   Status make(duck::Connection& engine, Cancel& cancel);
+  void fail(Error error);
 
   DuckdbSink& sink_;
   const std::string catalog_;
@@ -52,7 +50,8 @@ class DuckdbAhead : public LoadAhead {
   WarehouseTable table_;
   std::string columns_;  // empty: not made yet
   std::int64_t rows_ = 0;
-  std::optional<Error> failure_;
+  bool over_ = false;             // no more rows are taken
+  std::optional<Error> failure_;  // why, where somebody should know
 };
 
 }  // namespace tidemark

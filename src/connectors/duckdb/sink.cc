@@ -22,7 +22,6 @@ Result<std::vector<LedgerRow>> DuckdbSink::take_over(const JobName& job, Fence t
   // Another thread of this process may be committing a load of the job; it ends or is fenced soon.
   std::vector<LedgerRow> heads;
   Status taken = in_turn(cancel, [&]() -> Status {
-    TM_CHECK(drop_tables_ahead(engine_, catalog_, job));
     TM_TRY(heads, warehouse_ledger::take_over(engine_, catalog_, job, token));
     return {};
   });

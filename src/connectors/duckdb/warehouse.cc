@@ -34,6 +34,20 @@ Error explain_not_opened(Error error, const std::filesystem::path& path) {
   return error.code == "env.disk_full" ? error : explain_unusable(std::move(error), path);
 }
 
+// Those that a process that died was sending rows into.
+Status drop_tables_ahead(const std::string& catalog, duck::Connection& engine) {
+  TM_TRY(const duck::Answer left,
+         engine.query("SELECT schema_name, table_name FROM duckdb_tables() WHERE "
+                      "lower(database_name) = lower($1) AND starts_with(table_name, $2)",
+                      {catalog, ahead_prefix}));
+  for (std::size_t row = 0; row < left.rows(); ++row) {
+    const WarehouseTable table{catalog, left.text(row, 0).value_or(""),
+                               left.text(row, 1).value_or("")};
+    TM_CHECK(engine.execute("DROP TABLE IF EXISTS " + table.quoted()));
+  }
+  return {};
+}
+
 Status open_file(const std::filesystem::path& path, const std::string& name,
                  duck::Connection& engine) {
   TM_CHECK(check_wal(path));
@@ -42,7 +56,8 @@ Status open_file(const std::filesystem::path& path, const std::string& name,
   TM_TRY(const std::optional<std::filesystem::path> torn, copy_torn_wal(path));
   Status attached =
       engine.execute("ATTACH " + duck::quote_text(path.string()) + " AS " + duck::quote_name(name));
-  if (attached.ok()) return {};
+  // Nobody in this process can have begun to fill one, and no other process has the file.
+  if (attached.ok()) return drop_tables_ahead(name, engine);
   if (torn) {
     std::error_code ignored;  // a copy of what stands there untouched
     std::filesystem::remove(*torn, ignored);

@@ -19,9 +19,13 @@ struct DuckdbConnection {
 
 std::filesystem::path warehouse_path(const DuckdbConnection& config, const ProjectSpec& project);
 
-// Attaches the file, once per engine; idempotent. Makes it when it is missing, except for a
-// read-only context, which sees an empty warehouse then. `target.file_unusable` when another
-// process has it open or the file cannot be used; then nothing was changed.
+// Of tables that runs fill while they read their source (load_ahead.h).
+inline constexpr const char* ahead_prefix = "_tidemark_ahead_";
+
+// Attaches the file, once per engine; idempotent. Drops what a process that died was filling. Makes
+// it when it is missing, except for a read-only context, which sees an empty warehouse then.
+// `target.file_unusable` when another process has it open or the file cannot be used; then nothing
+// was changed.
 Status attach_warehouse(const ConnectionSpec& connection, const ConnectorContext& context);
 
 // `[schema.]table` of a catalog; the schema is `main` where none is said.

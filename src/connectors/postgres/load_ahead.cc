@@ -21,26 +21,26 @@ Status PostgresAhead::open(Cancel& cancel) {
   return {};
 }
 
+void PostgresAhead::end(std::optional<Error> failure) {
+  if (!over_) failure_ = std::move(failure);
+  over_ = true;
+  load_.reset();
+}
+
 bool PostgresAhead::is_open(Cancel& cancel) {
   const std::lock_guard lock(mutex_);
-  if (!failure_ && !load_) {
-    if (Status opened = open(cancel); !opened.ok()) failure_ = std::move(opened).error();
+  if (!over_ && !load_) {
+    if (Status opened = open(cancel); !opened.ok()) end(std::move(opened).error());
   }
-  return !failure_;
+  return !over_;
 }
 
-bool PostgresAhead::fail(Error error) {
+bool PostgresAhead::put(ByteBuffer& bytes, Cancel& cancel) {
   const std::lock_guard lock(mutex_);
-  if (!failure_) failure_ = std::move(error);
-  return false;
-}
-
-Status PostgresAhead::put(ByteBuffer& bytes, Cancel& cancel) {
-  const std::lock_guard lock(mutex_);
-  if (failure_) return *failure_;
-  TM_CHECK(load_->put(bytes.view(), cancel));
+  if (over_) return false;
+  if (Status sent = load_->put(bytes.view(), cancel); !sent.ok()) end(std::move(sent).error());
   bytes.clear();
-  return {};
+  return !over_;
 }
 
 Result<bool> PostgresAhead::send(duck::Connection&, RowsAhead rows, Cancel& cancel) {
@@ -53,21 +53,25 @@ Result<bool> PostgresAhead::send(duck::Connection&, RowsAhead rows, Cancel& canc
     if (read.ok() && *read == 0) break;
     Status shown = read.ok() ? rows.also(batch.filled(*read)) : std::move(read).error();
     if (!shown.ok()) {
-      fail(shown.error());
+      const std::lock_guard lock(mutex_);
+      end(std::nullopt);
       return std::move(shown).error();
     }
-    Status sent = encoder.encode(batch.filled(*read), bytes);
-    if (sent.ok() && bytes.size() >= copy_message_bytes) sent = put(bytes, cancel);
-    if (!sent.ok()) return fail(std::move(sent).error());
+    if (Status encoded = encoder.encode(batch.filled(*read), bytes); !encoded.ok()) {
+      const std::lock_guard lock(mutex_);
+      end(std::move(encoded).error());
+      return false;
+    }
+    if (bytes.size() >= copy_message_bytes && !put(bytes, cancel)) return false;
   }
-  if (Status sent = put(bytes, cancel); !sent.ok()) return fail(std::move(sent).error());
+  if (!put(bytes, cancel)) return false;
   const std::lock_guard lock(mutex_);
   rows_ += encoder.rows();
   return true;
 }
 
 std::optional<std::int64_t> PostgresAhead::rows() const {
-  if (failure_ || !load_) return std::nullopt;
+  if (!load_) return std::nullopt;
   return rows_;
 }
 

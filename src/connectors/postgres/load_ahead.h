@@ -2,8 +2,8 @@
 //
 // It stands in the load's own transaction, into the table that this makes or the temporary shadow
 // of one that is there, so nobody sees the rows before the COMMIT and nothing is left without it.
-// Several threads encode rows; one at a time puts them into the COPY. A read that fails and is tried
-// again has put some of its rows twice, so it is over with it then.
+// Several threads encode rows; one at a time puts them into the COPY. A read that fails and is
+// tried again has put some of its rows twice, so it is over with it then.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,10 @@ class PostgresAhead : public LoadAhead {
  private:
   Status open(Cancel& cancel);
   bool is_open(Cancel& cancel);
-  Status put(ByteBuffer& bytes, Cancel& cancel);
-  // False, for send().
-  bool fail(Error error);
+  // False: it is over.
+  bool put(ByteBuffer& bytes, Cancel& cancel);
+  // No more rows are taken, and what the load's session holds is given back. Under mutex_.
+  void end(std::optional<Error> failure);
 
   const PostgresSink& sink_;
   const LoadKey key_;
@@ -47,7 +48,8 @@ class PostgresAhead : public LoadAhead {
   std::unique_ptr<PostgresLoad> load_;
   std::vector<CopyColumn> columns_;
   std::int64_t rows_ = 0;
-  std::optional<Error> failure_;
+  bool over_ = false;             // no more rows are taken
+  std::optional<Error> failure_;  // why, where somebody should know
 };
 
 }  // namespace tidemark::postgres

@@ -30,8 +30,8 @@ Status copy_rows(duck::Connection& engine, Connection& connection, const std::st
                  const std::string& copy, std::vector<CopyColumn> columns, RowCount expected,
                  Cancel& cancel);
 
-// `target.rows_lost` unless all of them were `sent` and `taken`: a trigger or rule that drops some is
-// found before anything is committed.
+// `target.rows_lost` unless all of them were `sent` and `taken`: a trigger or rule that drops some
+// is found before anything is committed.
 Status check_taken(std::int64_t expected, std::int64_t sent, std::int64_t taken);
 
 // What the server says when it meets a key twice.

@@ -16,6 +16,8 @@ namespace {
 constexpr const char* load_settings =
     "set local lock_timeout = '10s'; set local statement_timeout = 0; "
     "set local idle_in_transaction_session_timeout = 0; "
+    "select set_config('transaction_timeout', '0', true) where "
+    "current_setting('transaction_timeout', true) is not null; "
     // The source forgets what we acknowledge, so a commit is on disk before it counts.
     "select set_config('synchronous_commit', 'on', true) where "
     "current_setting('synchronous_commit') = 'off'";
@@ -175,6 +177,8 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
 }
 
 std::unique_ptr<LoadAhead> PostgresSink::load_ahead(const LoadKey& key, const LoadTarget& target) {
+  // A table of one name that two jobs make is waited for; to make one like another holds that.
+  if (target.strategy != LoadStrategy::full || target.replace == Replace::table) return nullptr;
   return std::make_unique<PostgresAhead>(*this, key, target);
 }
 

@@ -84,11 +84,16 @@ Status PostgresLoad::make_table(const LoadSteps& steps, Cancel& cancel) {
 }
 
 Result<std::vector<CopyColumn>> PostgresLoad::begin_copy(const LoadTarget& target, Cancel& cancel) {
+  TM_TRY(TableState state, read_target(*connection_, target, cancel));
+  TM_TRY(const std::vector<std::string> added, add_columns(state, target));
+  if (!added.empty() || !state.schema_exists) {
+    return target_error("target.altered_by_load",
+                        "the load makes a schema, or adds columns, which others would wait for",
+                        Retry::never);
+  }
   TM_TRY(LoadSteps steps, look_at_table(target, cancel));
   if (steps.full) {
     TM_CHECK(connection_->execute(steps.full->shadow, cancel));
-  } else if (!steps.lock.empty()) {
-    return table_taken(target.table);
   } else {
     TM_CHECK(make_table(steps, cancel));
   }

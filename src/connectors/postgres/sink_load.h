@@ -33,7 +33,8 @@ class PostgresLoad : public LoadTxn {
 
   // The first half of a write() whose rows come before it: makes the table, or the shadow of one
   // that is there, opens the COPY and says what it takes; rows are put as CopyEncoder makes them.
-  // `target.table_taken` where rows would go into a table that is there.
+  // REQUIRES a full load. `target.altered_by_load` where that would keep others of the target
+  // waiting until the rows are sent.
   Result<std::vector<CopyColumn>> begin_copy(const LoadTarget& target, Cancel& cancel);
   Status put(std::string_view bytes, Cancel& cancel);
   Status end_copy(RowCount sent, Cancel& cancel);

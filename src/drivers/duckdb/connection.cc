@@ -240,8 +240,8 @@ Result<std::string> Connection::register_feed(const Schema& schema, Feed feed,
                                               std::function<void(const RejectedRow&)> reject,
                                               Drain also) {
   impl_->is_as_new = false;
-  const std::uint64_t id = impl_->feeds.add(
-      {schema, std::move(feed), std::move(reject), std::move(also), std::nullopt});
+  const std::uint64_t id =
+      impl_->feeds.add({schema, std::move(feed), std::move(reject), std::move(also), std::nullopt});
   std::string text = "tidemark_feed(" + std::to_string(id) + "::UBIGINT)";
   impl_->own_feeds.emplace(text, id);
   return text;

@@ -19,7 +19,7 @@ class FeedRegistry {
     Schema schema;
     Feed feed;
     std::function<void(const RejectedRow&)> reject;
-    Drain also;  // may be empty
+    Drain also;                  // may be empty
     std::optional<Error> error;  // written by the scan, read after its statement ended
   };
 
