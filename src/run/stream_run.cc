@@ -75,7 +75,7 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
   transition.counts = counts_;
   transition.stage_dir = stage_dir_;
   transition.error = error;
-  transition.message = message;
+  transition.message = message + std::exchange(aside_, {});
   transition.used = meter_.take();
   if (to == RunState::planned) {
     const StreamPlan& plan = prepared_.plan;
@@ -87,7 +87,7 @@ Status StreamRun::step(RunState to, const std::string& message, const std::optio
                        {"rows_read", counts_.rows_read.get()},
                        {"rows_loaded", counts_.rows_loaded.get()},
                        {"rows_rejected", counts_.rows_rejected.get()},
-                       {"why", message}};
+                       {"why", transition.message}};
   if (error) {
     process_log().tell_error(LogLevel::debug, LogComponent::run, to_string(to), *error, told);
   } else {
@@ -295,8 +295,10 @@ Result<StagedTable> StreamRun::older_refused(Cancel& cancel) {
 }
 
 void StreamRun::show_not_ahead(RunStep step, const Error& error) {
-  show(step, counts_.rows_read.get(), 0,
-       "the target could not take the rows while they were read: " + error.describe());
+  const std::string told =
+      "the target could not take the rows while they were read: " + error.describe();
+  show(step, counts_.rows_read.get(), 0, told);
+  aside_ = "; " + told;
 }
 
 Result<std::unique_ptr<LoadTxn>> StreamRun::write_ahead(const StagedTable& good, LoadAhead& ahead,

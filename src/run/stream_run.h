@@ -97,6 +97,7 @@ class StreamRun {
   std::unique_ptr<LoadAhead> ahead_;  // has the rows of `staged_`
   StreamCounts counts_;
   std::optional<std::string> stage_dir_;
+  std::string aside_;  // what the next step tells behind its message
   SweepNote sweep_;
   bool may_be_in_ = false;  // the load, as the target has it; the store does not know yet
 };
