@@ -120,10 +120,11 @@ int main(int count, char** arguments) {
     failed = failed || has_failed(report.groups.back());
     std::printf("%s\n", group_text(report.groups.back()).c_str());
     std::fflush(stdout);
+    // Each time: an hour's groups are not lost with the next one.
+    write(options->markdown, markdown(report));
+    write(options->json, json(report));
   }
   if (report.groups.empty()) fail("the plan has no group " + options->only);
   std::printf("%s", goals_text(report.groups).c_str());
-  write(options->markdown, markdown(report));
-  write(options->json, json(report));
   return failed ? 1 : 0;
 }
