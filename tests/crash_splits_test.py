@@ -239,6 +239,38 @@ class SplitsTest(unittest.TestCase):
             self.assertEqual(file.rows("select count(*) from tidemark_quarantine"), [["10"]])
         self.assertEqual(self.tables(), ["copied"])
 
+    def test_steps_that_need_no_other_row_are_taken_on_the_way(self):
+        """What they make, what they refuse, and what rules then refuse: the same ahead as from the stage."""
+        steps = ("transform:\n  - derive: {part: 'id % 100', hundredth: '(100 / nullif(id % 1000, 7))::decimal(9,3)'}\n"
+                 "  - cast: {version: smallint}\n  - rename: {filler: text}\n  - drop: [at]\n")
+        sums = ("select count(*), sum(id), sum(part), sum(version), sum(hundredth), sum(length(text)), "
+                "(select count(*) from tidemark_quarantine where seq = (select max(seq) from tidemark_loads)) from copied")
+
+        def answer():
+            if target == "mirror":
+                return self.server.sql(sums, "postgres").strip().split("|")
+            with DuckdbFile(self.project.dir / "goal.duckdb") as file:
+                return file.rows(sums)[0]
+
+        self.server.sql("drop table if exists copied")
+        self.sql("update t set version = 300 where id % 1000 = 5")
+        for target in ("goal", "mirror"):
+            for what, ahead in ((steps, True), (steps + "rules: {few: part < 200}\n", True),
+                                (steps.replace("smallint", "utinyint"), True),
+                                (steps + "rules: {few: part <> 50}\n", False)):
+                with self.subTest(target, what=what):
+                    text = (f"from: {{connection: shop, table: t}}\n{what}"
+                            f"to: {{connection: {target}, table: copied, load: full}}\n")
+                    self.project.job("copy", text)
+                    self.run_copy()
+                    self.assertEqual(self.was_ahead(), ahead, self.shown())
+                    sent = answer()
+                    # The time is of the load, not of the row, so these come from the stage.
+                    self.project.job("copy", text.replace("drop: [at]", "derive: {at: now()}\n  - drop: [at]"))
+                    self.run_copy()
+                    self.assertFalse(self.was_ahead())
+                    self.assertEqual(answer(), sent)
+
     def test_readers_keep_to_the_guards_sessions(self):
         for sessions in (1, 2):
             self.guard(f"connections: {sessions}")

@@ -82,12 +82,56 @@ std::optional<SyntaxTree> parse(std::string_view prefix, const SqlText& text,
   return std::move(tree).value();
 }
 
+bool reads_the_moment(const SyntaxTree& tree) {
+  const auto is_of_the_moment = [](const std::string& name) {
+    const auto& all = functions_of_the_moment();
+    return std::find(all.begin(), all.end(), name) != all.end();
+  };
+  // Some need no parentheses and are parsed as a column's name, which they then look like too.
+  return std::any_of(tree.functions.begin(), tree.functions.end(), is_of_the_moment) ||
+         std::any_of(tree.columns.begin(), tree.columns.end(), [&](const ColumnUse& use) {
+           return use.path.size() == 1 && is_of_the_moment(lower(use.path.front()));
+         });
+}
+
 bool is_one_expression(const SyntaxTree& tree) {
   return tree.plain_select && tree.select_list == 1 && !tree.has_from && !tree.has_clauses &&
          !tree.has_alias && !tree.has_star;
 }
 
 }  // namespace
+
+// `age` of one argument counts from today, and the engine says of three of the others that they are
+// of the row.
+const std::vector<std::string_view>& functions_of_the_moment() {
+  static const std::vector<std::string_view> names{"age",
+                                                   "ago",
+                                                   "current_catalog",
+                                                   "current_database",
+                                                   "current_date",
+                                                   "current_localtime",
+                                                   "current_localtimestamp",
+                                                   "current_role",
+                                                   "current_schema",
+                                                   "current_schemas",
+                                                   "current_setting",
+                                                   "current_time",
+                                                   "current_timestamp",
+                                                   "current_user",
+                                                   "get_current_time",
+                                                   "get_current_timestamp",
+                                                   "getvariable",
+                                                   "in_search_path",
+                                                   "localtime",
+                                                   "localtimestamp",
+                                                   "now",
+                                                   "session_user",
+                                                   "today",
+                                                   "transaction_timestamp",
+                                                   "txid_current",
+                                                   "user"};
+  return names;
+}
 
 std::string plain_message(std::string_view engine_message) {
   std::string text(engine_message);
@@ -160,6 +204,7 @@ std::optional<BoundExpression> bind_expression(const SqlText& text, const Schema
   bound.type = plain->columns[0].type;
   bound.tried = !tree->has_subquery && !tree->has_window &&
                 connection.describe("SELECT TRY(struct_pack(v := " + bound.sql + "))" + from).ok();
+  bound.row_wise = bound.tried && !reads_the_moment(*tree);
   for (const ColumnUse& use : tree->columns) {
     const auto at = column_of(use, rows);
     if (!at) continue;

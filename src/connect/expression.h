@@ -28,6 +28,9 @@ struct BoundExpression {
   // statement.
   bool tried = true;
   bool has_window = false;
+  // Says the same of a row whenever and wherever it is computed: it is `tried`, and reads neither
+  // the clock nor what a connection was set to.
+  bool row_wise = true;
   // The columns of the rows it reads, as the schema writes them, in order of first use.
   std::vector<std::string> columns;
   // Conditions under which it may be computed at all: TRY does not confine an unknown time zone to
@@ -45,6 +48,10 @@ bool check_order(const SqlText& text, const Schema& rows, duck::Connection& conn
 // A whole SELECT that reads the relation `rows`; the schema is what it would give.
 std::optional<Schema> bind_query(const SqlText& text, const Schema& rows,
                                  duck::Connection& connection, Faults& faults);
+
+// Functions, and names that stand for one, whose answer is of the statement or of its connection
+// and not of the row, in lower case. Volatile ones, which nobody can try, are not among them.
+const std::vector<std::string_view>& functions_of_the_moment();
 
 // A struct with the one member `v`, or NULL when the expression failed for the row.
 std::string attempt_sql(const BoundExpression& expression);

@@ -11,12 +11,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "base/cancel.h"
 #include "base/error.h"
 #include "base/result.h"
 #include "drivers/duckdb/engine.h"
 #include "model/batch.h"
+#include "model/schema.h"
 
 namespace tidemark {
 
@@ -25,6 +28,41 @@ struct RowsAhead {
   duck::Feed next;                                 // 0 rows: its end
   std::function<void(const RejectedRow&)> reject;  // of `next`
   duck::Drain also;                                // is shown each batch, whatever becomes of it
+};
+
+// The same rows as a relation of the engine, while a statement of it reads them. Destroy it before
+// the connection. One thread.
+class RelationAhead {
+ public:
+  static Result<RelationAhead> make(duck::Connection& engine, const Schema& schema, RowsAhead rows);
+  RelationAhead(RelationAhead&& other) noexcept;
+  RelationAhead& operator=(RelationAhead&&) = delete;
+  ~RelationAhead();
+  // For FROM, once.
+  const std::string& name() const { return name_; }
+  // After the statement. What the rows failed with, or an Error for what they threw.
+  const std::optional<Error>& of_rows() const { return state_->of_rows; }
+  // `done`, which the statement gave; an Error where it did not read them to their end.
+  Status all_read(Status done) const;
+
+ private:
+  struct State {
+    std::optional<Error> of_rows;
+    bool ended = false;
+  };
+  explicit RelationAhead(duck::Connection& engine)
+      : engine_(&engine), state_(std::make_shared<State>()) {}
+  duck::Connection* engine_;
+  std::string name_;
+  std::shared_ptr<State> state_;
+};
+
+// What becomes of each row on its way into the target.
+struct StepsAhead {
+  Schema in;  // of the rows as they are read
+  // A SELECT of the target's columns, in order, out of the relation of that name; it is read once,
+  // and rows may be left out. Empty: the rows as they are read.
+  std::function<std::string(const std::string& from)> select = {};
 };
 
 class LoadTxn;
@@ -38,7 +76,8 @@ class LoadAhead {
   virtual Result<bool> send(duck::Connection& engine, RowsAhead rows, Cancel& cancel) = 0;
   // REQUIRES no send() running, here and below. Why the target has not all that were sent.
   virtual std::optional<Error> failure() const = 0;
-  // That the target has; nothing where it failed, or was sent none.
+  // That the target has, without those that the steps left out; nothing where it failed, or was
+  // sent none.
   virtual std::optional<std::int64_t> rows() const = 0;
   // As Sink::begin: write() takes the rows that were sent, which its StagedTable gives too. Once;
   // this outlives what it gives. REQUIRES rows().

@@ -261,10 +261,10 @@ class Sink {
     return std::vector<Acceptance>{};
   }
   virtual Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) = 0;
-  // For a load of all rows of a table, or the first into one, with exactly the columns of
-  // target.schema; null: this target takes none before its load. Touches nothing before the first
-  // rows are sent. Outlived by the sink.
-  virtual std::unique_ptr<LoadAhead> load_ahead(const LoadKey&, const LoadTarget&) {
+  // For a load of all rows of a table, or the first into one, which the steps give exactly the
+  // columns of target.schema; null: this target takes none before its load. Touches nothing before
+  // the first rows are sent. Outlived by the sink.
+  virtual std::unique_ptr<LoadAhead> load_ahead(const LoadKey&, const LoadTarget&, StepsAhead) {
     return nullptr;
   }
 };

@@ -69,6 +69,7 @@ class Walk {
     if (kind == "FUNCTION") {
       note_zone(value, nested);
       const std::string function = text_of(value.find("function_name"));
+      tree_.functions.push_back(function);
       if (!nested && (function == "unnest" || function == "unlist")) tree_.has_many_rows = true;
     }
     for (const JsonMember& member : *members) {

@@ -32,6 +32,7 @@ struct SyntaxTree {
   bool has_subquery = false;
   bool has_many_rows = false;          // a function that gives several rows of one: unnest()
   std::vector<std::string> modifiers;  // `ORDER_MODIFIER`, ...
+  std::vector<std::string> functions;  // and operators, wherever; the parser writes them small
   std::vector<ColumnUse> columns;
   std::vector<ColumnUse>
       zone_columns;  // those that name the time zone in `timezone(zone, x)`, `x AT TIME ZONE zone`

@@ -83,11 +83,14 @@ struct StreamPlan {
   LoadPlan load;
 };
 
-// Whether rows as they are read are what the load puts into its target, and so many of them that it
-// is worth while to begin while they are read: a load of all rows, or the first append, without
-// steps, in a run that does not change hands. Not into the connection that they come from, whose
-// other readers would wait for our transaction.
+// Whether each row as it is read is a row that the load puts into its target, or becomes one by
+// steps that need no other, and they are so many that it is worth while to begin while they are
+// read: a load of all rows, or the first append, in a run that does not change hands. Not into the
+// connection that they come from, whose other readers would wait for our transaction.
 bool loads_ahead(const StreamPlan& plan, const JobSpec& job, const ProjectSpec& project);
+
+// What becomes of them on the way. REQUIRES loads_ahead(); outlived by `plan`.
+StepsAhead steps_ahead(const StreamPlan& plan);
 
 // The refused rows of one stream that are tried again.
 struct TryAgain {

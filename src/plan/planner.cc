@@ -296,7 +296,8 @@ Result<PreparedStream> Planner::plan_stream(const JobSpec& job, const StreamSpec
   TM_CHECK(judge_drift(drift, std::move(planned), plan, cancel));
   if (!plan.blocked) TM_CHECK(open_keys(job, stream, options, prepared, cancel));
   const LoadKey key{plan.id, plan.seq, plan.fence, {}, plan.kind, plan.load_id};
-  if (!plan.blocked && loads_ahead(plan, job, project_) && sink.load_ahead(key, plan.target)) {
+  if (!plan.blocked && loads_ahead(plan, job, project_) &&
+      sink.load_ahead(key, plan.target, steps_ahead(plan))) {
     plan.load.notes.push_back(
         "the target gets the rows while they are read, unseen until the stage is sealed and the "
         "load commits");

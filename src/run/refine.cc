@@ -120,6 +120,7 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   from.count = input.staged.rows;
   from.checks = checks_of(input);
   from.checks_only_mark = !again;  // those of rows that are tried again join them to what is open
+  from.steps_refuse_none = input.steps_refuse_none;
   TM_TRY(Transformed rows, run_transform(plan.transform, from, engine, cancel));
   if (input.job.to.on_duplicate == OnDuplicate::fail && input.job.to.load == LoadStrategy::upsert &&
       rows.steps.back().merged.get() > 0 && !again) {

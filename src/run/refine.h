@@ -37,7 +37,8 @@ struct RefineInput {
   const JobSpec& job;
   const RunId& run;
   const Clock& clock;
-  std::string found_at;  // as Removal::found_at
+  std::string found_at;            // as Removal::found_at
+  bool steps_refuse_none = false;  // as in TransformInput
 };
 
 struct Refined {

@@ -202,7 +202,7 @@ Result<std::optional<Stage>> StreamRun::read_source(Cancel& cancel) {
          "reading on behind the last segment after: " + error.describe());
   };
   if (before == 0 && loads_ahead(plan, job_, parts_.project))
-    ahead = sink_.load_ahead(load_key(), plan.target);
+    ahead = sink_.load_ahead(load_key(), plan.target, steps_ahead(plan));
   if (ahead) writer->send_ahead(*ahead);
   StagedSplits splits(*writer, progress);
   SplitReads reads(source, splits, parts_.engine, read_again, cancel);
@@ -349,7 +349,10 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
   TM_CHECK(refresh_tables_read(cancel));
   TM_TRY(const StagedTable older, older_refused(cancel));
   const std::string found_at = found_now(parts_.clock);
-  const RefineInput input{plan, staged, older, job_, run_, parts_.clock, found_at};
+  // What steps refuse is not among the rows that were sent.
+  const bool steps_refuse_none = ahead && ahead->rows() == staged.rows.get();
+  const RefineInput input{plan, staged,       older,    job_,
+                          run_, parts_.clock, found_at, steps_refuse_none};
   TM_TRY(Refined refined, refine(input, engine_, cancel));
   counts_.rows_good = refined.good.rows;
   counts_.rows_rejected = refined.rows_refused;
@@ -371,8 +374,9 @@ Status StreamRun::load(const StagedRows& staged, Cancel& cancel) {
         "(SELECT * REPLACE (0::BIGINT AS seq) FROM " + refined.refused.relation + ")";
   TM_CHECK(step(RunState::checked, refined.message));
   if (refined.blocked) return blocked(*refined.blocked, refined, staged);
-  // What the load does not have one row to one row is loaded from the stage.
-  if (refined.good.rows != counts_.rows_staged) ahead.reset();
+  // Rows that rules refused, or that are gone from the source, were sent; then it comes from the
+  // stage.
+  if (ahead && ahead->rows() != refined.good.rows.get()) ahead.reset();
   TM_CHECK(step(RunState::loading,
                 "loading into " + plan.target.table + by_whom(parts_.project) +
                     (ahead ? ", which has the rows since they were read" : std::string())));

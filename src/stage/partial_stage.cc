@@ -90,7 +90,7 @@ bool PartialStage::is_ahead() const {
   std::multiset<std::string> staged;
   for (const Segment& segment : journal_.manifest.segments)
     staged.insert(segment.sha256);
-  return staged == sent_ahead_ && ahead_->rows() == journal_.manifest.rows_staged;
+  return staged == sent_ahead_ && ahead_->rows().has_value();
 }
 
 void PartialStage::show(std::int64_t rows, std::int64_t bytes, const StageProgress& progress) {

@@ -47,7 +47,7 @@ class PartialStage {
   // Before any piece is written.
   void send_ahead(LoadAhead& ahead) { ahead_ = &ahead; }
   LoadAhead* ahead() const { return ahead_; }
-  // A segment whose rows it has, whether it becomes part of the stage or not.
+  // A segment whose rows it was sent, whether it becomes part of the stage or not.
   void note_ahead(const Segment& segment);
   bool is_ahead() const;
 

@@ -80,7 +80,7 @@ class StageWriter {
   // From the first write() on `ahead`, which outlives this, gets the rows too, unless the engine
   // reads the split by itself.
   void send_ahead(LoadAhead& ahead);
-  // Whether it has the rows of the stage, all of them and no others. After seal().
+  // Whether it was sent the rows of the stage, all of them and no others. After seal().
   bool is_ahead() const;
 
   // Reads the rest of one split to its end; `extraction` begins at its place. The connection must

@@ -177,6 +177,7 @@ std::optional<CompiledStep> compile_cast(const CastStep& spec, const StepInput& 
   CompiledStep compiled;
   compiled.number = step.number;
   compiled.kind = "cast";
+  compiled.row_wise = true;
   compiled.out = step.in;
   std::vector<PlannedCast> casts;
   bool good = true;

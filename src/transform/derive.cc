@@ -13,6 +13,7 @@ void add_column(const NamedSql& column, const BoundExpression& bound, const Step
   const std::string tried = step_relation(step.number, "_" + std::to_string(index) + "_try");
   std::string sql = "SELECT *, " + attempt + " FROM " + input + " AS rows";
   compiled.has_window = compiled.has_window || bound.has_window;
+  compiled.row_wise = compiled.row_wise && bound.row_wise;
   if (bound.has_window) {
     sql += " WHERE rows._tm_reject IS NULL UNION ALL BY NAME SELECT * FROM " + input +
            " WHERE _tm_reject IS NOT NULL";
@@ -41,6 +42,7 @@ std::optional<CompiledStep> compile_derive(const DeriveStep& spec, const StepInp
   CompiledStep compiled;
   compiled.number = step.number;
   compiled.kind = "derive";
+  compiled.row_wise = true;
   compiled.label = "derive";
   compiled.out = step.in;
   bool good = true;

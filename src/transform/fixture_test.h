@@ -87,7 +87,14 @@ class TransformFixture : public ::testing::Test {
             << real->columns[at].name;
       }
     }
-    return rows("SELECT * FROM " + done_.good);
+    const std::vector<std::string> good = rows("SELECT * FROM " + done_.good);
+    is_row_wise_ = compiled->row_wise();
+    if (is_row_wise_) {
+      run("CREATE OR REPLACE TEMP VIEW alone AS SELECT * EXCLUDE (_tm_segment, _tm_row) FROM "
+          "staged");
+      EXPECT_EQ(rows(row_wise_sql(*compiled, "alone")), good);
+    }
+    return good;
   }
 
   // `row|rule|column|message` of what the last run refused.
@@ -107,6 +114,7 @@ class TransformFixture : public ::testing::Test {
   std::unique_ptr<duck::Connection> connection_;
   Schema schema_;
   Transformed done_;
+  bool is_row_wise_ = false;  // what the last run compiled
 };
 
 }  // namespace tidemark

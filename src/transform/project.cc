@@ -24,6 +24,7 @@ CompiledStep project(const StepInput& step, const std::string& kind,
   compiled.queries.push_back(
       {step_relation(step.number), "SELECT " + with_hidden(columns) + " FROM " + step.input});
   compiled.only_columns = true;
+  compiled.row_wise = true;
   return compiled;
 }
 

@@ -8,6 +8,7 @@ std::optional<CompiledStep> compile_refuse(const RefuseStep& spec, const StepInp
   CompiledStep compiled;
   compiled.number = step.number;
   compiled.kind = "refuse";
+  compiled.row_wise = true;
   compiled.out.key = step.in.key;
   std::string reject = "CASE WHEN rows._tm_reject IS NOT NULL THEN rows._tm_reject";
   std::vector<std::string> gone;

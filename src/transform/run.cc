@@ -12,7 +12,7 @@ struct PartSql {
   std::string
       marked;  // the SELECT of out columns and hidden ones, or empty when only `plain` is needed
   std::string table;       // the relation it becomes
-  bool as_view = false;    // cheap and refuses nothing: no copy
+  bool as_view = false;    // refuses nothing, and is cheap or hardly read: no copy
   bool by_checks = false;  // would be a view but for the checks
   std::string query;       // the `sql` step over it
   std::string query_table;
@@ -46,7 +46,7 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
       "WITH _tm_base AS NOT MATERIALIZED (" + base_sql(transform, at, input.rows) + ")";
   sql.as_view = true;
   for (const CompiledStep& step : part.steps) {
-    if (!step.only_columns) sql.as_view = false;
+    if (!step.only_columns && !input.steps_refuse_none) sql.as_view = false;
     for (const NamedQuery& query : step.queries)
       chain += ",\n" + query.name + (query.once ? " AS MATERIALIZED (" : " AS NOT MATERIALIZED (") +
                query.sql + ")";
@@ -63,13 +63,10 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
   // Two names, because a view cannot replace a table that an earlier run left, nor a table a view.
   sql.table = (sql.as_view ? "_tm_view_" : "_tm_rows_") + std::to_string(at);
   if (part.query) {
-    std::string visible;
-    for (const std::string& name : quoted(part.out.names()))
-      visible += (visible.empty() ? "" : ", ") + name;
     sql.query_table = "_tm_query_" + std::to_string(part.query->number);
-    sql.query = "WITH rows AS (SELECT " + visible + " FROM temp." + sql.table +
-                " WHERE _tm_reject IS NULL)\nSELECT * FROM (\n" + part.query->queries.front().sql +
-                "\n)";
+    sql.query = "WITH rows AS (SELECT " + duck::quote_list(part.out.names()) + " FROM temp." +
+                sql.table + " WHERE _tm_reject IS NULL)\nSELECT * FROM (\n" +
+                part.query->queries.front().sql + "\n)";
   }
   return sql;
 }
@@ -246,16 +243,13 @@ class Run {
   }
 
   Status name_good_rows() {
-    std::string visible;
-    for (const std::string& name : quoted(transform_.out.names()))
-      visible += (visible.empty() ? "" : ", ") + name;
     out_.good = "_tm_good";
     out_.schema = transform_.out;
     out_.marked = "temp." + relations_.back();
-    return make(
-        out_.good,
-        "SELECT " + visible + " FROM temp." + relations_.back() + " WHERE _tm_reject IS NULL",
-        true);
+    return make(out_.good,
+                "SELECT " + duck::quote_list(transform_.out.names()) + " FROM " + out_.marked +
+                    " WHERE _tm_reject IS NULL",
+                true);
   }
 
   void name_refusals() {
@@ -282,6 +276,19 @@ class Run {
 };
 
 }  // namespace
+
+bool CompiledTransform::row_wise() const {
+  return parts.size() == 1 && std::all_of(parts.front().steps.begin(), parts.front().steps.end(),
+                                          [](const CompiledStep& step) { return step.row_wise; });
+}
+
+std::string row_wise_sql(const CompiledTransform& transform, const std::string& relation) {
+  TM_ASSERT(transform.row_wise());
+  TransformInput input;
+  input.rows = "SELECT *, 0 AS _tm_segment, 0::BIGINT AS _tm_row FROM " + relation;
+  return "SELECT " + duck::quote_list(transform.out.names()) + " FROM (" +
+         part_sql(transform, 0, input).marked + ") WHERE _tm_reject IS NULL";
+}
 
 Result<Transformed> run_transform(const CompiledTransform& transform, const TransformInput& input,
                                   duck::Connection& connection, Cancel& cancel) {

@@ -44,6 +44,9 @@ struct CompiledStep {
   std::vector<LookupTable> lookups;
   // Only picks and names columns: cheap enough to be evaluated twice, and refuses nothing.
   bool only_columns = false;
+  // What it gives for a row, or that it refuses it, depends on the row alone: the same whenever and
+  // wherever it is asked, and with whatever rows beside it.
+  bool row_wise = false;
   // Is a whole query of the user (step `sql`): no row of its result is one of its input.
   bool is_query = false;
   // Has a window function: what it gives for a row depends on the rows beside it.

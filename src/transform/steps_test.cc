@@ -55,6 +55,49 @@ TEST_F(Steps, DeriveReadsEarlierColumnsAndReplaces) {
   EXPECT_EQ(done_.schema.names(), (Rows{"id", "price", "twice", "more"}));
 }
 
+TEST_F(Steps, WhatAStepGivesForARowDependsOnTheRowAlone) {
+  stage("SELECT * FROM (VALUES (1, '5'), (2, 'x'), (3, NULL)) t(id, text)");
+  const auto row_wise = [&](const std::string& sql) {
+    good({step(DeriveStep{{{name("more"), sql_text(sql)}}})});
+    return is_row_wise_;
+  };
+  for (const char* sql : {"id + 1", "text::INTEGER", "upper(text) || 'today'", "now + 1 - id",
+                          "list_transform([id], x -> x + 1)"}) {
+    if (std::string(sql).starts_with("now")) stage("SELECT 1 AS id, '2' AS text, 7 AS now");
+    EXPECT_EQ(row_wise(sql), !std::string(sql).starts_with("now")) << sql;
+  }
+  for (const char* sql :
+       {"NOW()", "current_date", "CURRENT_TIMESTAMP", "today()", "age(TIMESTAMP '2000-01-01')",
+        "random()", "row_number() OVER (ORDER BY id)", "(SELECT max(1))", "localtimestamp",
+        "current_localtimestamp()", "list_transform([id], x -> epoch(now()) + x)"}) {
+    EXPECT_FALSE(row_wise(sql)) << sql;
+  }
+  good({step(RenameStep{{{name("text"), name("t")}}}), step(SelectStep{{name("t")}})});
+  EXPECT_TRUE(is_row_wise_);
+  good({});
+  EXPECT_TRUE(is_row_wise_);
+  good({step(DedupeStep{{name("id")}, sql_text("id"), {}})});
+  EXPECT_FALSE(is_row_wise_);
+}
+
+// A new version of the engine may have more of them.
+TEST_F(Steps, TheEngineHasNoMoreFunctionsOfTheMoment) {
+  std::string known;
+  for (const std::string_view name : functions_of_the_moment())
+    known += (known.empty() ? "'" : ", '") + std::string(name) + "'";
+  EXPECT_EQ(rows("SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = "
+                 "'CONSISTENT_WITHIN_QUERY' AND function_name NOT IN (" +
+                 known + ")"),
+            Rows{});
+  std::string calls;
+  for (const std::string_view name : functions_of_the_moment())
+    calls += (calls.empty() ? "" : "|") + std::string(name);
+  EXPECT_EQ(rows("SELECT function_name FROM duckdb_functions() WHERE function_type = 'macro' AND "
+                 "regexp_matches(lower(macro_definition), '(^|[^a-z_])(" +
+                 calls + ") *[(]') AND function_name NOT IN (" + known + ")"),
+            Rows{});
+}
+
 TEST_F(Steps, DeriveThatFailsRefusesTheRowOnly) {
   stage("SELECT * FROM (VALUES (1, '5'), (2, 'x'), (3, NULL), (4, '7')) t(id, text)");
   EXPECT_EQ(good({step(DeriveStep{

@@ -43,7 +43,14 @@ struct CompiledTransform {
   std::vector<TransformPart> parts;  // at least one; each but the last has a query
 
   bool empty() const { return parts.size() == 1 && parts.front().steps.empty(); }
+  // Each row alone decides what becomes of it (CompiledStep::row_wise).
+  bool row_wise() const;
 };
+
+// The good rows of `relation`, the name of one with exactly the columns of `transform`.in, each
+// with the columns of `transform`.out, in their order. Reads it once, needs nothing else in the
+// engine. REQUIRES transform.row_wise().
+std::string row_wise_sql(const CompiledTransform& transform, const std::string& relation);
 
 // Compiles, and adds every fault of the first step that has any: what follows could not be checked.
 // Attached connections that lookups and subqueries read must be readable in `connection` under
@@ -94,6 +101,8 @@ struct TransformInput {
   std::function<std::string(const std::string& relation)> checks;
   // They mark rows and do nothing else, so they may be left out where they would mark none.
   bool checks_only_mark = false;
+  // Known of a chain that is row_wise(): its steps refuse none of these rows.
+  bool steps_refuse_none = false;
 };
 
 struct Transformed {

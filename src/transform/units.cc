@@ -142,6 +142,7 @@ std::optional<CompiledStep> compile_units(const UnitsStep& spec, const StepInput
   CompiledStep compiled;
   compiled.number = step.number;
   compiled.kind = "units";
+  compiled.row_wise = true;
   compiled.out = step.in;
   std::vector<ColumnValue> columns;
   std::vector<std::string> changed;

@@ -27,7 +27,7 @@ void SinkAhead::SetUp() {
 
 std::unique_ptr<LoadAhead> SinkAhead::ahead(const StagedTable& good, LoadStrategy strategy,
                                             const LoadKey& key) {
-  return owner_.sink->load_ahead(key, target(good, strategy));
+  return owner_.sink->load_ahead(key, target(good, strategy), {good.schema});
 }
 
 Result<CommitOutcome> SinkAhead::load_sent(LoadAhead& ahead, const StagedTable& good,
@@ -121,6 +121,65 @@ TEST_P(SinkAhead, TheyAreTheTablesRowsAfterTheLoadAndNobodysBefore) {
   // The next window finds a table as any other.
   EXPECT_TRUE(is(load(good, target(good, LoadStrategy::append), key(2)), committed));
   EXPECT_EQ(count(), "40000");
+}
+
+// Of 20,000 numbers those that are no multiple of three, under another type and twice as large.
+TEST_P(SinkAhead, StepsMayChangeThemAndLeaveSomeOut) {
+  const std::string steps =
+      "SELECT (id * 2)::DECIMAL(18,2) AS twice, id, upper(name) AS name FROM (";
+  const StagedTable good = rows(steps + numbers(20'000) + ") WHERE id % 3 > 0");
+  const StepsAhead change{rows(numbers(1)).schema, [&](const std::string& from) {
+                            return steps + "SELECT * FROM " + from + ") WHERE id % 3 > 0";
+                          }};
+  auto sent = owner_.sink->load_ahead(key(1), target(good, LoadStrategy::full), change);
+  Owner other = world_->owner();
+  Numbers low(0, 9'000);
+  Numbers high(9'000, 20'000);
+  std::thread beside([&] { EXPECT_TRUE(*high.send(*sent, other)); });
+  EXPECT_TRUE(*low.send(*sent, owner_));
+  beside.join();
+  EXPECT_EQ(low.shown + high.shown, 20'000);
+  EXPECT_FALSE(sent->failure());
+  EXPECT_EQ(sent->rows(), good.rows.get());
+  EXPECT_TRUE(is(load_sent(*sent, good, LoadStrategy::full, key(1)), committed));
+  sent.reset();
+  Strings expected;
+  for (int number = 0; number < 20'000; ++number)
+    if (number % 3 > 0)
+      expected.push_back(std::to_string(2 * number) + ".00|" + std::to_string(number) + "|R" +
+                         std::to_string(number));
+  std::sort(expected.begin(), expected.end());
+  EXPECT_EQ(world_->rows("orders"), expected);
+}
+
+// A step that fails for all rows, and one of which the engine sees that it leaves none.
+TEST_P(SinkAhead, StepsThatFailEndOnlyTheHeadStart) {
+  const StagedTable good = rows(numbers(5'000));
+  for (const std::string end : {"WHERE error('no') IS NULL", "WHERE false"}) {
+    const StepsAhead steps{good.schema, [&](const std::string& from) {
+                             return "SELECT id, name FROM " + from + " " + end;
+                           }};
+    auto sent = owner_.sink->load_ahead(key(1), target(good, LoadStrategy::full), steps);
+    Numbers all(0, 5'000);
+    auto taken = all.send(*sent, owner_);
+    ASSERT_TRUE(taken.ok()) << taken.error().describe();
+    EXPECT_FALSE(*taken) << end;
+    EXPECT_TRUE(sent->failure());
+    EXPECT_FALSE(sent->rows());
+    EXPECT_EQ(all.shown, all.next());
+  }
+  // What the source fails with is its own.
+  const StepsAhead steps{good.schema,
+                         [](const std::string& from) { return "SELECT id, name FROM " + from; }};
+  auto sent = owner_.sink->load_ahead(key(1), target(good, LoadStrategy::full), steps);
+  Numbers broken(0, 5'000);
+  auto taken = sent->send(*owner_.engine, broken.rows(3'000), cancel_);
+  ASSERT_FALSE(taken.ok());
+  EXPECT_EQ(taken.error().code, "source.broken");
+  sent.reset();
+  EXPECT_FALSE(is_there());
+  EXPECT_TRUE(is(load(good, target(good, LoadStrategy::full), key(1)), committed));
+  EXPECT_EQ(count(), "5000");
 }
 
 TEST_P(SinkAhead, AFullLoadTakesTheirPlaceAndTheyStandUntilThen) {

@@ -21,21 +21,16 @@ std::string name_of(const LoadKey& key) {
          short_hash(key.stream.stream.get()) + "_" + std::to_string(key.fence.get());
 }
 
-// What stands as long as whoever is called has not returned.
-Error threw() {
-  return internal_error("engine.feed_threw", "reading rows, or staging them, threw an exception",
-                        Retry::backoff, "give the machine more memory, or run fewer jobs at once");
-}
-
 }  // namespace
 
 DuckdbAhead::DuckdbAhead(DuckdbSink& sink, std::string catalog, duck::Connection& engine,
-                         LoadKey key, LoadTarget target)
+                         LoadKey key, LoadTarget target, StepsAhead steps)
     : sink_(sink),
       catalog_(std::move(catalog)),
       engine_(engine),
       key_(std::move(key)),
-      target_(std::move(target)) {}
+      target_(std::move(target)),
+      steps_(std::move(steps)) {}
 
 DuckdbAhead::~DuckdbAhead() {
   constexpr int tries = 3;  // a run that is cancelled may interrupt one
@@ -77,28 +72,15 @@ Result<bool> DuckdbAhead::send(duck::Connection& engine, RowsAhead rows, Cancel&
     }
     if (over_) return false;
   }
-  std::optional<Error> of_rows;
-  const auto next = [&](BatchWriter& batch) -> Result<std::size_t> {
-    of_rows = threw();
-    auto read = rows.next(batch);
-    of_rows = read.ok() ? std::nullopt : std::optional(read.error());
-    return read;
-  };
-  const auto also = [&](const BatchReader& batch) -> Status {
-    of_rows = threw();
-    Status done = rows.also(batch);
-    of_rows = done.ok() ? std::nullopt : std::optional(done.error());
-    return done;
-  };
-  TM_TRY(const std::string from,
-         engine.register_feed(target_.schema, next, std::move(rows.reject), also));
+  TM_TRY(const RelationAhead read, RelationAhead::make(engine, steps_.in, std::move(rows)));
+  const std::string from = steps_.select ? "(" + steps_.select(read.name()) + ")" : read.name();
   auto inserted = engine.query_waiting(insert_rows(table_.quoted(), target_.schema, from));
-  engine.release_feed(from);
   // None of these rows is in: they are read again, or the read fails.
-  if (of_rows) return *std::move(of_rows);
+  if (read.of_rows()) return *read.of_rows();
+  Status taken = read.all_read(inserted.ok() ? Status() : Status(inserted.error()));
   const std::lock_guard lock(mutex_);
-  if (!inserted.ok()) {
-    fail(std::move(inserted).error());
+  if (!taken.ok()) {
+    fail(std::move(taken).error());
     return false;
   }
   rows_ += inserted->integer(0, 0);

@@ -22,7 +22,7 @@ class DuckdbAhead : public LoadAhead {
  public:
   // `engine` is the run's, used by the thread that destroys this.
   DuckdbAhead(DuckdbSink& sink, std::string catalog, duck::Connection& engine, LoadKey key,
-              LoadTarget target);
+              LoadTarget target, StepsAhead steps);
   ~DuckdbAhead() override;
 
   Result<bool> send(duck::Connection& engine, RowsAhead rows, Cancel& cancel) override;
@@ -44,6 +44,7 @@ class DuckdbAhead : public LoadAhead {
   duck::Connection& engine_;
   const LoadKey key_;
   const LoadTarget target_;
+  const StepsAhead steps_;
 
   std::mutex mutex_;
   // Guarded by mutex_ while rows are sent.

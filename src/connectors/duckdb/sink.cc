@@ -117,8 +117,9 @@ Result<LoadPlan> DuckdbSink::plan(const LoadTarget& target, Cancel& cancel) {
   return plan;
 }
 
-std::unique_ptr<LoadAhead> DuckdbSink::load_ahead(const LoadKey& key, const LoadTarget& target) {
-  return std::make_unique<DuckdbAhead>(*this, catalog_, engine_, key, target);
+std::unique_ptr<LoadAhead> DuckdbSink::load_ahead(const LoadKey& key, const LoadTarget& target,
+                                                  StepsAhead steps) {
+  return std::make_unique<DuckdbAhead>(*this, catalog_, engine_, key, target, std::move(steps));
 }
 
 Result<std::unique_ptr<LoadTxn>> DuckdbSink::begin_load(const LoadKey& key,

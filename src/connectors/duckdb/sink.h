@@ -41,7 +41,8 @@ class DuckdbSink : public Sink {
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override {
     return begin_load(key, nullptr, cancel);
   }
-  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target) override;
+  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target,
+                                        StepsAhead steps) override;
   // With the rows that `ahead` has; null: none.
   Result<std::unique_ptr<LoadTxn>> begin_load(const LoadKey& key, const DuckdbAhead* ahead,
                                               Cancel& cancel);

@@ -97,7 +97,7 @@ TEST_F(DuckdbSinkTest, WhatADeadProcessSentAheadIsDroppedByTheNext) {
   };
   const LoadTarget target{"mart.t", LoadStrategy::full, {}, schema_, std::nullopt, false};
   const auto no_rows = [](BatchWriter&) -> Result<std::size_t> { return 0; };
-  auto dead = sink_->load_ahead(key(1, 1), target);
+  auto dead = sink_->load_ahead(key(1, 1), target, {schema_});
   EXPECT_TRUE(*dead->send(*db_, {no_rows, {}, {}}, cancel_));
   EXPECT_EQ(left(), 1);
   std::filesystem::copy(folder_ / "w.duckdb", folder_ / "kept");

@@ -9,8 +9,39 @@
 
 namespace tidemark::postgres {
 
-PostgresAhead::PostgresAhead(const PostgresSink& sink, LoadKey key, LoadTarget target)
-    : sink_(sink), key_(std::move(key)), target_(std::move(target)) {}
+namespace {
+
+// What came of a part of a read.
+struct Passed {
+  std::optional<Error> of_rows;
+  Status taken;
+};
+
+Passed pass_as_read(const Schema& schema, RowsAhead rows, const duck::Drain& take) {
+  duck::Batch batch(schema, std::move(rows.reject));
+  while (true) {
+    auto read = rows.next(batch.clear());
+    if (!read.ok()) return {std::move(read).error(), {}};
+    if (*read == 0) return {};
+    if (Status shown = rows.also(batch.filled(*read)); !shown.ok())
+      return {std::move(shown).error(), {}};
+    if (Status taken = take(batch.filled(*read)); !taken.ok()) return {{}, std::move(taken)};
+  }
+}
+
+Passed pass_through(const StepsAhead& steps, RowsAhead rows, const duck::Drain& take,
+                    duck::Connection& engine, Cancel& cancel) {
+  auto read = RelationAhead::make(engine, steps.in, std::move(rows));
+  if (!read.ok()) return {std::move(read).error(), {}};
+  Status taken = engine.stream(steps.select(read->name()), take, cancel);
+  return {read->of_rows(), read->all_read(std::move(taken))};
+}
+
+}  // namespace
+
+PostgresAhead::PostgresAhead(const PostgresSink& sink, LoadKey key, LoadTarget target,
+                             StepsAhead steps)
+    : sink_(sink), key_(std::move(key)), target_(std::move(target)), steps_(std::move(steps)) {}
 
 PostgresAhead::~PostgresAhead() = default;
 
@@ -35,37 +66,35 @@ bool PostgresAhead::is_open(Cancel& cancel) {
   return !over_;
 }
 
-bool PostgresAhead::put(ByteBuffer& bytes, Cancel& cancel) {
+Status PostgresAhead::put(ByteBuffer& bytes, Cancel& cancel) {
   const std::lock_guard lock(mutex_);
-  if (over_) return false;
-  if (Status sent = load_->put(bytes.view(), cancel); !sent.ok()) end(std::move(sent).error());
+  if (over_) return target_error("target.ahead_over", "another reader's rows were not taken");
+  Status sent = load_->put(bytes.view(), cancel);
+  if (!sent.ok()) end(sent.error());
   bytes.clear();
-  return !over_;
+  return sent;
 }
 
-Result<bool> PostgresAhead::send(duck::Connection&, RowsAhead rows, Cancel& cancel) {
+Result<bool> PostgresAhead::send(duck::Connection& engine, RowsAhead rows, Cancel& cancel) {
   if (!is_open(cancel)) return false;
-  duck::Batch batch(target_.schema, std::move(rows.reject));
   CopyEncoder encoder(columns_);
   ByteBuffer bytes;
-  while (true) {
-    auto read = rows.next(batch.clear());
-    if (read.ok() && *read == 0) break;
-    Status shown = read.ok() ? rows.also(batch.filled(*read)) : std::move(read).error();
-    if (!shown.ok()) {
-      const std::lock_guard lock(mutex_);
-      end(std::nullopt);
-      return std::move(shown).error();
-    }
-    if (Status encoded = encoder.encode(batch.filled(*read), bytes); !encoded.ok()) {
-      const std::lock_guard lock(mutex_);
-      end(std::move(encoded).error());
-      return false;
-    }
-    if (bytes.size() >= copy_message_bytes && !put(bytes, cancel)) return false;
-  }
-  if (!put(bytes, cancel)) return false;
+  const auto take = [&](const BatchReader& batch) -> Status {
+    TM_CHECK(encoder.encode(batch, bytes));
+    return bytes.size() < copy_message_bytes ? Status() : put(bytes, cancel);
+  };
+  Passed passed = steps_.select ? pass_through(steps_, std::move(rows), take, engine, cancel)
+                                : pass_as_read(steps_.in, std::move(rows), take);
+  if (!passed.of_rows && passed.taken.ok()) passed.taken = put(bytes, cancel);
   const std::lock_guard lock(mutex_);
+  if (passed.of_rows) {
+    end(std::nullopt);
+    return *std::move(passed.of_rows);
+  }
+  if (!passed.taken.ok()) {
+    end(std::move(passed.taken).error());
+    return false;
+  }
   rows_ += encoder.rows();
   return true;
 }

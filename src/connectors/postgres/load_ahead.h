@@ -23,7 +23,7 @@ class PostgresSink;
 
 class PostgresAhead : public LoadAhead {
  public:
-  PostgresAhead(const PostgresSink& sink, LoadKey key, LoadTarget target);
+  PostgresAhead(const PostgresSink& sink, LoadKey key, LoadTarget target, StepsAhead steps);
   ~PostgresAhead() override;
 
   Result<bool> send(duck::Connection& engine, RowsAhead rows, Cancel& cancel) override;
@@ -34,14 +34,14 @@ class PostgresAhead : public LoadAhead {
  private:
   Status open(Cancel& cancel);
   bool is_open(Cancel& cancel);
-  // False: it is over.
-  bool put(ByteBuffer& bytes, Cancel& cancel);
+  Status put(ByteBuffer& bytes, Cancel& cancel);
   // No more rows are taken, and what the load's session holds is given back. Under mutex_.
   void end(std::optional<Error> failure);
 
   const PostgresSink& sink_;
   const LoadKey key_;
   const LoadTarget target_;
+  const StepsAhead steps_;
 
   std::mutex mutex_;
   // Guarded by mutex_ while rows are sent.

@@ -176,10 +176,11 @@ Result<std::unique_ptr<LoadTxn>> PostgresSink::begin(const LoadKey& key, Cancel&
   return std::unique_ptr<LoadTxn>(std::move(load));
 }
 
-std::unique_ptr<LoadAhead> PostgresSink::load_ahead(const LoadKey& key, const LoadTarget& target) {
+std::unique_ptr<LoadAhead> PostgresSink::load_ahead(const LoadKey& key, const LoadTarget& target,
+                                                    StepsAhead steps) {
   // A table of one name that two jobs make is waited for; to make one like another holds that.
   if (target.strategy != LoadStrategy::full || target.replace == Replace::table) return nullptr;
-  return std::make_unique<PostgresAhead>(*this, key, target);
+  return std::make_unique<PostgresAhead>(*this, key, target, std::move(steps));
 }
 
 Result<std::unique_ptr<PostgresLoad>> PostgresSink::open_load(const LoadKey& key,

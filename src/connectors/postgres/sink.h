@@ -44,7 +44,8 @@ class PostgresSink : public Sink {
   Result<std::vector<Acceptance>> acceptance(const LoadTarget& target, Cancel& cancel) override;
   // Creates the ledger where it is missing, then opens the load's transaction.
   Result<std::unique_ptr<LoadTxn>> begin(const LoadKey& key, Cancel& cancel) override;
-  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target) override;
+  std::unique_ptr<LoadAhead> load_ahead(const LoadKey& key, const LoadTarget& target,
+                                        StepsAhead steps) override;
   // As begin(); from any thread.
   Result<std::unique_ptr<PostgresLoad>> open_load(const LoadKey& key, Cancel& cancel) const;
 
