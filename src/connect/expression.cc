@@ -125,6 +125,8 @@ const std::vector<std::string_view>& functions_of_the_moment() {
                                                    "localtime",
                                                    "localtimestamp",
                                                    "now",
+                                                   "pg_conf_load_time",
+                                                   "pg_postmaster_start_time",
                                                    "session_user",
                                                    "today",
                                                    "transaction_timestamp",
