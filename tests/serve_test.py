@@ -5,6 +5,8 @@ The program is $TIDEMARK_BINARY, default build/dev/tidemark.
 """
 
 import datetime
+import fcntl
+import os
 import signal
 import time
 import unittest
@@ -68,6 +70,29 @@ class Serve(Served):
         time.sleep(1)
         self.job("a")
         self.wait_for(lambda: len(self.fires("a")) > paused)
+        self.stop()
+
+    def test_what_is_edited_while_it_begins_is_taken_up(self):
+        self.job("gone")
+        self.job("moved", "")
+        moved = self.project.dir / "jobs/moved.yaml"
+        moved.rename(self.project.dir / "moved.kept")
+        self.project.run("gone")
+        # It has read the project when it waits for another owner.
+        with open(self.project.dir / ".tidemark/lock", "a+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.utime(self.project.dir / "jobs/gone.yaml", (1, 1))
+            time.sleep(1.5)
+            self.serve("--wait", "30s")
+            time.sleep(1.5)
+            self.job("late")
+            (self.project.dir / "jobs/gone.yaml").unlink()
+            self.job("moved")
+            os.utime(moved, (1, 1))
+        self.wait_for(lambda: self.done("late") >= 1 and self.done("moved") >= 1)
+        gone = len(self.fires("gone"))
+        time.sleep(3)
+        self.assertEqual(gone, len(self.fires("gone")))
         self.stop()
 
     def test_a_job_with_times_waits_for_the_one_before_it(self):

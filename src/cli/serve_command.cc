@@ -190,6 +190,7 @@ class Served {
     around.store_took = [&](std::string_view what, std::chrono::nanoseconds took) {
       metrics_.store_took(what, took);
     };
+    read_since_ = std::chrono::system_clock::now();
     TM_TRY(workspace_, open_good(Call{call_.line, around, call_.cancel, call_.output}));
     process_log().set_up(call_.line.log.over(workspace_->project().log));
     TM_CHECK(check_alone(workspace_->project(), call_.line));
@@ -405,7 +406,8 @@ class Served {
   // The project's files may be edited while it is served.
   void watch(Service& service, SqlDatabase& edits) {
     const ProjectSpec& project = workspace_->project();
-    JobWatch watch(project, call_.around.catalog, edits, workspace_->stored_edit());
+    JobWatch watch(project, workspace_->jobs(), call_.around.catalog, edits,
+                   workspace_->stored_edit(), read_since_);
     bool is_faulty = false;                // as the files are now
     std::optional<Service::Jobs> untaken;  // what the store could not be told yet
     std::chrono::nanoseconds pause = watch_pause_min;
@@ -492,6 +494,7 @@ class Served {
   std::unique_ptr<ServedRules> rules_;   // tells them
   std::optional<RunWatchers> watchers_;  // of workspace_
   std::unique_ptr<Workspace> workspace_;
+  std::chrono::system_clock::time_point read_since_;  // by the clock of files
   Store* store_ = nullptr;
   std::unique_ptr<TraceSender> traces_;    // of its runs, where they are sent; reads the store
   std::optional<SharedStage> stage_;       // where all servers reach it

@@ -1,16 +1,20 @@
 #include "schedule/job_watch.h"
 
+#include <sys/stat.h>
+
 #include <system_error>
 #include <utility>
 
 #include "run/job_edit.h"
+#include "spec/stored_file.h"
 
 namespace tidemark {
 
 namespace fs = std::filesystem;
 
-JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, SqlDatabase& store,
-                   std::int64_t edited)
+JobWatch::JobWatch(const ProjectSpec& project, const std::vector<JobSpec>& jobs,
+                   const ConnectorCatalog& catalog, SqlDatabase& store, std::int64_t edited,
+                   std::chrono::system_clock::time_point read_since)
     : root_(project.root),
       settings_(project.settings),
       catalog_(catalog),
@@ -20,16 +24,26 @@ JobWatch::JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, 
     if (calendar.file) calendars_.push_back(root_ / calendar.file->value);
   }
   seen_ = see();
+  // Files have the time of the kernel's last tick.
+  const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      (read_since - std::chrono::seconds(1)).time_since_epoch());
+  std::erase_if(seen_, [&](const auto& file) { return file.second.second >= since.count(); });
+  // A job whose file is gone by now.
+  for (const JobSpec& job : jobs) {
+    if (!is_stored_file(job.file)) seen_.try_emplace((root_ / job.file).string());
+  }
 }
 
 JobWatch::Seen JobWatch::see() const {
   Seen seen;
   std::error_code code;
   const auto note = [&](const fs::path& path) {
-    const auto size = fs::file_size(path, code);
-    const auto time = fs::last_write_time(path, code);
-    if (!code) seen[path.string()] = {size, time.time_since_epoch().count()};
-    code.clear();
+    struct stat found{};
+    if (::stat(path.c_str(), &found) != 0) return;
+    // Of a file that was moved here only this time is new.
+    const std::int64_t changed =
+        std::int64_t{found.st_ctim.tv_sec} * 1'000'000'000 + found.st_ctim.tv_nsec;
+    seen[path.string()] = {found.st_size, changed};
   };
   for (const fs::path& file : calendars_)
     note(file);

@@ -5,6 +5,8 @@
 // reads all where that changed.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
@@ -23,10 +25,12 @@ struct ChangedProject {
 
 class JobWatch {
  public:
-  // As the files are now is as they were; of the store it is said how often it was `edited` when
-  // its jobs were read. It outlives the watch.
-  JobWatch(const ProjectSpec& project, const ConnectorCatalog& catalog, SqlDatabase& store,
-           std::int64_t edited);
+  // `jobs` were read from the files after `read_since`, of the system's clock: what was changed
+  // later is found by the first look. Of the store it is said how often it was `edited` when its
+  // jobs were read. It outlives the watch.
+  JobWatch(const ProjectSpec& project, const std::vector<JobSpec>& jobs,
+           const ConnectorCatalog& catalog, SqlDatabase& store, std::int64_t edited,
+           std::chrono::system_clock::time_point read_since);
   // The project as it is said now, when that was changed since it was looked at last. While the
   // store does not answer nothing was changed.
   std::optional<ChangedProject> look();
@@ -34,8 +38,8 @@ class JobWatch {
   std::int64_t edited() const { return edited_; }
 
  private:
-  // Of each file its size and time.
-  using Seen = std::map<std::string, std::pair<std::uintmax_t, std::int64_t>>;
+  // Of each file its size and when it was changed or put there, in nanoseconds.
+  using Seen = std::map<std::string, std::pair<std::int64_t, std::int64_t>>;
   Seen see() const;
 
   std::filesystem::path root_;
