@@ -77,6 +77,20 @@ std::string CompiledRules::checks_sql(const std::string& relation) const {
          " END AS _tm_reject) FROM (SELECT *" + flags + " FROM (" + tried + ") AS rows) AS rows";
 }
 
+std::string CompiledRules::marks_sql(const std::string& relation) const {
+  std::string broken = "false";
+  for (const CompiledRule& rule : rules) {
+    // A window stands in no WHERE, and what stands in no TRY is computed once.
+    if (rule.check.has_window || !rule.check.tried)
+      return "SELECT 1 FROM (" + checks_sql(relation) + ") WHERE _tm_reject.step = 0";
+    const std::string result = "(" + attempt_sql(rule.check) + ")";
+    broken += " OR " + (rule.nulls == RuleNulls::pass
+                            ? "(" + result + " IS NULL OR NOT coalesce(" + result + ".v, true))"
+                            : "NOT coalesce(" + result + ".v, false)");
+  }
+  return "SELECT 1 FROM " + relation + " AS rows WHERE _tm_reject IS NULL AND (" + broken + ")";
+}
+
 std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
                                            const std::string& file, duck::Connection& connection,
                                            Faults& faults) {

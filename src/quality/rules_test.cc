@@ -73,6 +73,8 @@ class Quality : public ::testing::Test {
     EXPECT_EQ(rows("SELECT count(*) FROM checked"), rows("SELECT count(*) FROM marked"));
     EXPECT_EQ(connection_->describe("FROM checked")->names(),
               connection_->describe("FROM marked")->names());
+    EXPECT_EQ(rows("SELECT count(*) FROM (" + compiled->marks_sql("marked") + ")"),
+              rows("SELECT count(*) FROM checked WHERE _tm_reject.step = 0"));
     return rows(
         "SELECT _tm_row, _tm_reject.rule, _tm_reject.\"column\", _tm_reject.message FROM checked "
         "WHERE "

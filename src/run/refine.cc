@@ -119,7 +119,9 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   from.rows = input.staged.relation;
   from.count = input.staged.rows;
   from.checks = checks_of(input);
-  from.checks_only_mark = !again;  // those of rows that are tried again join them to what is open
+  // Those of rows that are tried again join them to what is open.
+  if (from.checks && !again)
+    from.marks = [&](const std::string& relation) { return plan.rules.marks_sql(relation); };
   from.steps_refuse_none = input.steps_refuse_none;
   TM_TRY(Transformed rows, run_transform(plan.transform, from, engine, cancel));
   if (input.job.to.on_duplicate == OnDuplicate::fail && input.job.to.load == LoadStrategy::upsert &&

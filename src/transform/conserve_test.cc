@@ -81,7 +81,9 @@ TransformInput checked(TransformInput input, const std::string& refused) {
            reject_sql(0, "not_that", "k", "'no'") + " ELSE _tm_reject END AS _tm_reject) FROM " +
            relation;
   };
-  input.checks_only_mark = true;
+  input.marks = [checks = input.checks](const std::string& relation) {
+    return "SELECT 1 FROM (" + checks(relation) + ") WHERE _tm_reject IS NOT NULL";
+  };
   return input;
 }
 

@@ -11,10 +11,10 @@ namespace {
 struct PartSql {
   std::string
       marked;  // the SELECT of out columns and hidden ones, or empty when only `plain` is needed
-  std::string table;       // the relation it becomes
-  bool as_view = false;    // refuses nothing, and is cheap or hardly read: no copy
-  bool by_checks = false;  // would be a view but for the checks
-  std::string query;       // the `sql` step over it
+  std::string table;     // the relation it becomes
+  bool as_view = false;  // refuses nothing, and is cheap or hardly read: no copy
+  std::string asks;      // has a row where checks, for which alone it is no view, mark one
+  std::string query;     // the `sql` step over it
   std::string query_table;
 };
 
@@ -54,9 +54,9 @@ PartSql part_sql(const CompiledTransform& transform, std::size_t at, const Trans
   const bool is_last = at + 1 == transform.parts.size();
   std::string last = part.last;
   if (is_last && input.checks) {
+    if (sql.as_view && input.marks) sql.asks = chain + "\n" + input.marks(last) + " LIMIT 1";
     chain += ",\n_tm_checked AS (" + input.checks(last) + ")";
     last = "_tm_checked";
-    sql.by_checks = sql.as_view;
     sql.as_view = false;
   }
   sql.marked = chain + "\nSELECT " + with_hidden(quoted(part.out.names())) + " FROM " + last;
@@ -151,10 +151,8 @@ class Run {
   // rows costs a copy of all of them.
   Result<PartSql> sql_of_part(std::size_t at) {
     PartSql sql = part_sql(transform_, at, input_);
-    if (!sql.by_checks || !input_.checks_only_mark) return sql;
-    TM_TRY(const duck::Answer refused,
-           connection_.query_waiting("SELECT 1 FROM (" + sql.marked +
-                                     ") WHERE _tm_reject IS NOT NULL LIMIT 1"));
+    if (sql.asks.empty()) return sql;
+    TM_TRY(const duck::Answer refused, connection_.query_waiting(sql.asks));
     if (refused.rows() > 0) return sql;
     TransformInput unchecked = input_;
     unchecked.checks = nullptr;

@@ -99,8 +99,9 @@ struct TransformInput {
   // Rules: takes the name of a relation with `_tm_reject` and gives the SELECT that marks more
   // rows. Empty where there are none. See quality/rules.h.
   std::function<std::string(const std::string& relation)> checks;
-  // They mark rows and do nothing else, so they may be left out where they would mark none.
-  bool checks_only_mark = false;
+  // Where they mark rows and do nothing else, and so may be left out where they would mark none:
+  // takes the same name and gives a SELECT with a row where they would mark one. Empty otherwise.
+  std::function<std::string(const std::string& relation)> marks;
   // Known of a chain that is row_wise(): its steps refuse none of these rows.
   bool steps_refuse_none = false;
 };
