@@ -6,7 +6,6 @@
 #include "env/process.h"
 #include "run/project_store.h"
 #include "store/audit_log.h"
-#include "store/migrations.h"
 
 namespace tidemark {
 
@@ -80,19 +79,15 @@ Status note_deed(const Call& call, const Workspace& workspace, const std::string
   return access->note(deed);
 }
 
-Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
+Status note_run(const Call& call, Workspace& workspace, const std::string& what,
                 const std::string& on) {
   if (!call.around.request.empty()) return {};
-  const ProjectSpec& project = workspace.project();
-  TM_TRY(const auto database,
-         open_store_database(project.store, project.root, call.around.files, call.around.clock));
-  TM_CHECK(migrate(*database, store_migrations()));
   AuditEntry entry;
   entry.name = this_user();
   entry.peer = this_host();
   entry.what = what;
   entry.on = on;
-  return AuditLog(*database, project.audit).append_behind(entry);
+  return workspace.note(entry);
 }
 
 int create_token(const Call& call) {

@@ -23,7 +23,7 @@ Deed deed_of_user();
 Status note_deed(const Call& call, const Workspace& workspace, const std::string& what,
                  const std::string& on);
 // Of what begins with a lease or ends as a run in which nothing was done: durable with either.
-Status note_run(const Call& call, const Workspace& workspace, const std::string& what,
+Status note_run(const Call& call, Workspace& workspace, const std::string& what,
                 const std::string& on);
 
 }  // namespace tidemark

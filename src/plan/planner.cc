@@ -66,8 +66,7 @@ std::vector<RuleSpec> target_rules(const LoadTarget& target, const std::optional
   }
   std::vector<RuleSpec> rules;
   for (const std::string& column : required) {
-    rules.push_back(built_in_rule("not_null:" + column, duck::quote_name(column) + " IS NOT NULL",
-                                  column,
+    rules.push_back(built_in_rule("not_null:" + column, not_null_sql(column), column,
                                   "`" + column + "` is NULL, which the target does not take"));
   }
   for (const Acceptance& accept : acceptance) {

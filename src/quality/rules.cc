@@ -1,5 +1,7 @@
 #include "quality/rules.h"
 
+#include <algorithm>
+
 #include "base/nearest.h"
 
 namespace tidemark {
@@ -44,6 +46,20 @@ std::string others_sql(const std::vector<CompiledRule>& rules, std::size_t first
   }
   if (names.empty()) return "NULL";
   return "'; also broken: ' || nullif(concat_ws(', '" + names + "), '')";
+}
+
+bool asks_not_null(const RuleSpec& rule, const Schema& schema) {
+  return rule.column && schema.find(rule.column->value).has_value() &&
+         rule.check.text == not_null_sql(rule.column->value);
+}
+
+// As bind_expression() gives it. A target may have hundreds of such columns.
+BoundExpression bound_not_null(const std::string& column) {
+  BoundExpression bound;
+  bound.sql = "(" + not_null_sql(column) + "\n)";
+  bound.type = Type::of(TypeKind::boolean);
+  bound.columns = {column};
+  return bound;
 }
 
 }  // namespace
@@ -91,6 +107,20 @@ std::string CompiledRules::marks_sql(const std::string& relation) const {
   return "SELECT 1 FROM " + relation + " AS rows WHERE _tm_reject IS NULL AND (" + broken + ")";
 }
 
+CompiledRules CompiledRules::known_not_null(const std::vector<std::string>& columns) const {
+  CompiledRules others = *this;
+  std::erase_if(others.rules, [&](const CompiledRule& rule) {
+    return std::any_of(columns.begin(), columns.end(), [&](const std::string& column) {
+      return rule.condition == not_null_sql(column);
+    });
+  });
+  return others;
+}
+
+std::string not_null_sql(const std::string& column) {
+  return duck::quote_name(column) + " IS NOT NULL";
+}
+
 std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, const Schema& schema,
                                            const std::string& file, duck::Connection& connection,
                                            Faults& faults) {
@@ -101,7 +131,9 @@ std::optional<CompiledRules> compile_rules(const std::vector<RuleSpec>& rules, c
   for (const RuleSpec& rule : rules) {
     CompiledRule out{rule.name.value,          rule.check.text, {}, rule.nulls, "",
                      rule.message.value_or("")};
-    if (auto bound = bind_expression(rule.check, schema, connection, faults)) {
+    if (asks_not_null(rule, schema)) {
+      out.check = bound_not_null(rule.column->value);
+    } else if (auto bound = bind_expression(rule.check, schema, connection, faults)) {
       out.check = std::move(*bound);
       if (out.check.type.kind != TypeKind::boolean) {
         faults.add(

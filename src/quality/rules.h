@@ -39,7 +39,12 @@ struct CompiledRules {
   // A SELECT with a row for each that checks_sql() would mark. Says less, so it is planned in a
   // fraction of the time. This is TransformInput::marks.
   std::string marks_sql(const std::string& relation) const;
+  // Without those that ask no more than that one of these columns is not NULL.
+  CompiledRules known_not_null(const std::vector<std::string>& columns) const;
 };
+
+// The condition of a rule that asks no more.
+std::string not_null_sql(const std::string& column);
 
 // Every fault of every rule. `file` is the job's. Needs what rules read of other connections to be
 // attached. REQUIRES no open transaction.

@@ -131,6 +131,40 @@ TEST_F(Quality, RulesWithSubqueriesAndWindows) {
             (Rows{"warehouse.countries"}));
 }
 
+TEST_F(Quality, WhetherAColumnIsNullIsAskedWithoutTheEngineAndNotWhereItIsKnown) {
+  stage("SELECT * FROM (VALUES (1, 'x'), (2, NULL), (NULL, 'y')) t(id, \"a \"\"b\")");
+  const auto not_null = [](const std::string& column) {
+    RuleSpec spec = rule("not_null:" + column, not_null_sql(column));
+    spec.column = Name{column, {}};
+    spec.message = "`" + column + "` is NULL";
+    return spec;
+  };
+  const std::vector<RuleSpec> rules{not_null("id"), not_null("a \"b"), rule("low", "id < 9")};
+  EXPECT_EQ(refused(rules), (Rows{"2|not_null:a \"b|a \"b|`a \"b` is NULL: a \"b = NULL",
+                                  "3|not_null:id|id|`id` is NULL: id = NULL; also broken: low"}));
+  const auto compiled = compile_rules(rules, schema_, "jobs/t.yaml", *connection_);
+  ASSERT_TRUE(compiled.ok());
+  for (std::size_t at = 0; at < 2; ++at) {
+    Faults faults;
+    const auto bound = bind_expression(rules[at].check, schema_, *connection_, faults);
+    ASSERT_TRUE(bound) << faults.print();
+    const BoundExpression& check = compiled->rules[at].check;
+    EXPECT_EQ(attempt_sql(check), attempt_sql(*bound));
+    EXPECT_EQ(check.columns, bound->columns);
+    EXPECT_EQ(check.type, bound->type);
+    EXPECT_TRUE(bound->tried && bound->row_wise && !bound->has_window);
+  }
+  const auto names = [](const CompiledRules& of) {
+    Rows names;
+    for (const CompiledRule& one : of.rules)
+      names.push_back(one.name);
+    return names;
+  };
+  EXPECT_EQ(names(compiled->known_not_null({"a \"b", "ID"})), (Rows{"not_null:id", "low"}));
+  EXPECT_EQ(names(compiled->known_not_null({"id", "a \"b"})), Rows{"low"});
+  EXPECT_EQ(names(compiled->known_not_null({})).size(), 3u);
+}
+
 TEST_F(Quality, DeclaredColumnAndMessage) {
   stage("SELECT -1 AS price, 2 AS cost");
   RuleSpec spec = rule("margin", "price > cost");

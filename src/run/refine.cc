@@ -89,8 +89,14 @@ Result<Deletions> deletions_of(const RefineInput& input, Transformed& rows,
       rows, engine);
 }
 
-std::function<std::string(const std::string&)> checks_of(const RefineInput& input) {
+// A row that nothing was done to holds what the stage says of it.
+CompiledRules rules_to_ask(const RefineInput& input) {
   const CompiledRules& rules = input.plan.rules;
+  return input.plan.transform.empty() ? rules.known_not_null(input.staged.never_null) : rules;
+}
+
+std::function<std::string(const std::string&)> checks_of(const RefineInput& input,
+                                                         const CompiledRules& rules) {
   if (input.plan.kind == LoadKind::requarantine && !input.plan.row_key.columns.empty()) {
     return [&](const std::string& relation) {
       return same_key_sql(input, rules.checks_sql(relation));
@@ -109,7 +115,8 @@ StagedRows rows_of(const Stage& stage) {
           RowCount(manifest.rows_staged),
           RowCount(manifest.rows_rejected),
           stage.checksum(),
-          stage.dir()};
+          stage.dir(),
+          manifest.never_null()};
 }
 
 Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cancel& cancel) {
@@ -118,10 +125,11 @@ Result<Refined> refine(const RefineInput& input, duck::Connection& engine, Cance
   TransformInput from;
   from.rows = input.staged.relation;
   from.count = input.staged.rows;
-  from.checks = checks_of(input);
+  const CompiledRules rules = rules_to_ask(input);
+  from.checks = checks_of(input, rules);
   // Those of rows that are tried again join them to what is open.
   if (from.checks && !again)
-    from.marks = [&](const std::string& relation) { return plan.rules.marks_sql(relation); };
+    from.marks = [&](const std::string& relation) { return rules.marks_sql(relation); };
   from.steps_refuse_none = input.steps_refuse_none;
   TM_TRY(Transformed rows, run_transform(plan.transform, from, engine, cancel));
   if (input.job.to.on_duplicate == OnDuplicate::fail && input.job.to.load == LoadStrategy::upsert &&

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/cancel.h"
 #include "connect/sink.h"
@@ -25,6 +26,7 @@ struct StagedRows {
   RowCount rejected;  // at extract
   std::string checksum;
   std::optional<std::filesystem::path> dir;  // of the one stage
+  std::vector<std::string> never_null = {};  // columns known to hold no NULL
 };
 StagedRows rows_of(const Stage& stage);
 

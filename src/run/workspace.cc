@@ -146,6 +146,11 @@ Result<Store*> Workspace::store() {
   return static_cast<Store*>(held_->store.get());
 }
 
+Status Workspace::note(const AuditEntry& entry) {
+  TM_CHECK(store());
+  return AuditLog(held_->store->database(), project().audit).append_behind(entry);
+}
+
 Result<RunRecord> Workspace::run(const JobSpec& job, const RunOptions& options,
                                  RunObserver& observer, Cancel& cancel) {
   TM_CHECK(recover({}, observer, cancel));

@@ -32,6 +32,7 @@
 #include "run/stage_upkeep.h"
 #include "spec/connector_catalog.h"
 #include "spec/project_load.h"
+#include "store/audit_log.h"
 #include "store/owner_lock.h"
 #include "store/read_cache.h"
 #include "store/sql_store.h"
@@ -101,6 +102,8 @@ class Workspace {
   Status claim(const std::string& command, std::chrono::milliseconds wait, const Cancel& cancel);
   // Opens the store for reading history; makes it when it is missing.
   Result<Store*> store();
+  // Into the audit log, durable with what the store writes next. REQUIRES claim().
+  Status note(const AuditEntry& entry);
   // What stands beside the store for who looks on; null where the project has none, or its store
   // was not opened yet.
   ReadCache* cache() const { return held_->cache.get(); }

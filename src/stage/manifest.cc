@@ -1,5 +1,6 @@
 #include "stage/manifest.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "drivers/hash/hash.h"
@@ -13,6 +14,13 @@ JsonValue position_json(const std::optional<Position>& position) {
   return position ? JsonValue(std::string_view(position->text)) : JsonValue(nullptr);
 }
 
+JsonValue names_json(const std::vector<std::string>& names) {
+  JsonArray array;
+  for (const std::string& name : names)
+    array.emplace_back(std::string_view(name));
+  return JsonValue(std::move(array));
+}
+
 JsonValue segments_json(const std::vector<Segment>& segments) {
   JsonArray array;
   for (const Segment& segment : segments) {
@@ -22,15 +30,9 @@ JsonValue segments_json(const std::vector<Segment>& segments) {
         .set("bytes", segment.bytes);
     item.set("xxh3", std::string_view(segment.xxh3))
         .set("sha256", std::string_view(segment.sha256));
+    if (!segment.never_null.empty()) item.set("never_null", names_json(segment.never_null));
     array.push_back(std::move(item));
   }
-  return JsonValue(std::move(array));
-}
-
-JsonValue names_json(const std::vector<std::string>& names) {
-  JsonArray array;
-  for (const std::string& name : names)
-    array.emplace_back(std::string_view(name));
   return JsonValue(std::move(array));
 }
 
@@ -78,6 +80,18 @@ Result<std::optional<Position>> read_position(const JsonValue& window, std::stri
   return std::optional<Position>(Position{std::move(text)});
 }
 
+// Stages of earlier versions do not say it.
+Result<std::vector<std::string>> read_never_null(const JsonValue& segment) {
+  std::vector<std::string> names;
+  if (segment.find("never_null") == nullptr) return names;
+  TM_TRY(const JsonArray* array, segment.array_at("never_null"));
+  for (const JsonValue& name : *array) {
+    if (name.string() == nullptr) return corrupt("`never_null` names no column");
+    names.push_back(*name.string());
+  }
+  return names;
+}
+
 Result<std::vector<Segment>> read_segments(const JsonValue& document, std::string_view name) {
   TM_TRY(const JsonArray* array, document.array_at(name));
   std::vector<Segment> segments;
@@ -88,6 +102,7 @@ Result<std::vector<Segment>> read_segments(const JsonValue& document, std::strin
     TM_TRY(segment.bytes, item.integer_at("bytes"));
     TM_TRY(segment.xxh3, item.string_at("xxh3"));
     TM_TRY(segment.sha256, item.string_at("sha256"));
+    TM_TRY(segment.never_null, read_never_null(item));
     if (segment.file.empty() || segment.file[0] == '.' ||
         segment.file.find('/') != std::string::npos) {
       return corrupt("`" + segment.file + "` is no segment of this stage");
@@ -191,6 +206,19 @@ std::int64_t Manifest::bytes() const {
   for (const Segment& segment : rejects)
     bytes += segment.bytes;
   return bytes;
+}
+
+std::vector<std::string> Manifest::never_null() const {
+  std::vector<std::string> names;
+  for (const Column& column : schema.columns) {
+    const bool has_none =
+        std::all_of(segments.begin(), segments.end(), [&](const Segment& segment) {
+          const auto& of = segment.never_null;
+          return std::find(of.begin(), of.end(), column.name) != of.end();
+        });
+    if (has_none) names.push_back(column.name);
+  }
+  return names;
 }
 
 std::string to_json_text(const Manifest& manifest) {

@@ -25,6 +25,7 @@ struct Segment {
   std::int64_t bytes = 0;  // of the file
   std::string xxh3;
   std::string sha256;
+  std::vector<std::string> never_null;  // columns known to hold no NULL in it; others may
   friend bool operator==(const Segment&, const Segment&) = default;
 };
 
@@ -50,6 +51,8 @@ struct Manifest {
   bool replaces = false;  // read by --full: its rows take the place of all rows of an append
 
   std::int64_t bytes() const;
+  // The columns that are known to hold no NULL in any segment.
+  std::vector<std::string> never_null() const;
   friend bool operator==(const Manifest&, const Manifest&) = default;
 };
 

@@ -196,7 +196,11 @@ class SegmentValuesTest : public testing::Test {
     connection_->release_feed(*from);
     ASSERT_EQ(ask("CREATE OR REPLACE TABLE staged AS " + stage->relation_sql()),
               std::to_string(rows - rows / 1'001));
+    const std::vector<std::string> never_null = stage->manifest().never_null();
     for (const Column& column : schema.columns) {
+      EXPECT_EQ(std::count(never_null.begin(), never_null.end(), column.name),
+                ask("SELECT count(*) FROM given WHERE " + column.name + " IS NULL") == "0" ? 1 : 0)
+          << column.name << " " << sql_name(column.type);
       EXPECT_EQ(ask("SELECT count(*) FROM given JOIN staged USING (n) WHERE given." + column.name +
                     " IS NOT DISTINCT FROM staged." + column.name + " AND given." + column.name +
                     "::VARCHAR IS NOT DISTINCT FROM staged." + column.name +
@@ -254,6 +258,7 @@ TEST_F(SegmentValuesTest, rows_come_back_over_row_groups_pages_and_segments) {
   stage_and_compare({{Type::of(TypeKind::varchar), 0, 10'000},
                      {Type::of(TypeKind::varchar), 1'500, 0},
                      {Type::of(TypeKind::int64), 0, 1'000},
+                     {Type::of(TypeKind::int32), 0, 2},  // of all rows one or two
                      {Type::of(TypeKind::boolean), 0, 50'000}},
                     100'000);
   EXPECT_GT(segments_, 1u);

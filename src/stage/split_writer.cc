@@ -189,13 +189,15 @@ Result<Segment> SplitWriter::write_rows(SegmentFeed& feed) {
     return std::move(written).error();
   }
   TM_TRY(Segment segment, count_and_finish(name));
+  segment.never_null = *std::move(written);
   if (sent_ahead_) stage_.note_ahead(segment);
   return segment;
 }
 
 // As the engine does for what it calls: no exception of a reader or a library goes further.
-Status SplitWriter::write_file_safely(SegmentFeed& feed, const Schema& stored,
-                                      const std::filesystem::path& path) {
+Result<std::vector<std::string>> SplitWriter::write_file_safely(SegmentFeed& feed,
+                                                                const Schema& stored,
+                                                                const std::filesystem::path& path) {
   try {
     return write_file(feed, stored, path);
   } catch (const std::bad_alloc&) {
@@ -207,8 +209,8 @@ Status SplitWriter::write_file_safely(SegmentFeed& feed, const Schema& stored,
   }
 }
 
-Status SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
-                               const std::filesystem::path& path) {
+Result<std::vector<std::string>> SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
+                                                         const std::filesystem::path& path) {
   parquet::FileOptions options;
   options.row_group_rows_max = stage_.options().row_group_rows_max;
   options.row_group_bytes_max = stage_.options().segment_bytes_max / row_groups_of_segment;
@@ -220,7 +222,12 @@ Status SplitWriter::write_file(SegmentFeed& feed, const Schema& stored,
     if (rows == 0) break;
     TM_CHECK(file->write(batch.filled(rows)));
   }
-  return file->finish();
+  TM_CHECK(file->finish());
+  std::vector<std::string> never_null;
+  const std::vector<std::int64_t> nulls = file->nulls();
+  for (std::size_t at = 0; at < nulls.size(); ++at)
+    if (nulls[at] == 0) never_null.push_back(stage_.schema().columns[at].name);
+  return never_null;
 }
 
 Status SplitWriter::send_ahead(SegmentFeed& feed, parquet::ParquetFile& file) {

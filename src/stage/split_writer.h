@@ -51,9 +51,11 @@ class SplitWriter {
   class SegmentFeed;
   Result<StagePiece> write_segment(Read& read, Cancel& cancel);
   Result<Segment> write_rows(SegmentFeed& feed);
-  Status write_file_safely(SegmentFeed& feed, const Schema& stored,
-                           const std::filesystem::path& path);
-  Status write_file(SegmentFeed& feed, const Schema& stored, const std::filesystem::path& path);
+  // Each returns Segment::never_null.
+  Result<std::vector<std::string>> write_file_safely(SegmentFeed& feed, const Schema& stored,
+                                                     const std::filesystem::path& path);
+  Result<std::vector<std::string>> write_file(SegmentFeed& feed, const Schema& stored,
+                                              const std::filesystem::path& path);
   // Through PartialStage::ahead(), as far as it goes.
   Status send_ahead(SegmentFeed& feed, parquet::ParquetFile& file);
   Result<Segment> count_and_finish(const std::string& file);

@@ -250,6 +250,24 @@ TEST_F(StageTest, a_manifest_of_format_1_is_read) {
   EXPECT_EQ(*read, manifest);
 }
 
+TEST_F(StageTest, a_column_without_a_null_is_one_in_all_segments) {
+  Manifest manifest = stage_rows(10, 0).manifest();
+  EXPECT_EQ(manifest.never_null(), (std::vector<std::string>{"n", "text"}));
+  manifest.segments.push_back(manifest.segments.front());
+  manifest.segments.back().never_null = {"text"};
+  manifest.rows_staged = manifest.rows_read = 20;
+  EXPECT_EQ(manifest.never_null(), std::vector<std::string>{"text"});
+  const auto read = parse_manifest(to_json_text(manifest));
+  ASSERT_TRUE(read.ok()) << read.error().describe();
+  EXPECT_EQ(*read, manifest);
+  // As a version before this one wrote it, or what the engine wrote.
+  manifest.segments.back().never_null.clear();
+  EXPECT_EQ(*parse_manifest(to_json_text(manifest)), manifest);
+  EXPECT_EQ(manifest.never_null(), std::vector<std::string>());
+  manifest.segments.clear();  // of no rows none is NULL
+  EXPECT_EQ(manifest.never_null().size(), 2u);
+}
+
 TEST_F(StageTest, a_manifest_of_a_later_version_is_left_alone) {
   std::string text = to_json_text(stage_rows(10, 0).manifest());
   text.replace(text.find("\"format_version\": 2"), 19, "\"format_version\": 3");

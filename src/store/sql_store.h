@@ -25,6 +25,8 @@ class SqlStore final : public Store {
                                                        const Clock& clock);
   static Result<std::unique_ptr<SqlStore>> open_postgres(const PostgresStoreOptions& options,
                                                          const Clock& clock);
+  // For other tables of it. Lives as long as the store.
+  SqlDatabase& database() { return *database_; }
 
   Status upsert_jobs(const std::vector<JobRecord>& jobs) override;
   Result<std::optional<JobRecord>> find_job(const JobName& job) override;

@@ -242,6 +242,7 @@ Status ColumnPages::end_page() {
   if (!is_plain) append_numbers(page_);
   TM_CHECK(append_page(levels, is_plain ? values_ : page_, is_plain));
   facts_.values += static_cast<std::int64_t>(levels_.rows());
+  facts_.nulls += static_cast<std::int64_t>(levels_.nulls());
   facts_.has_plain_pages = facts_.has_plain_pages || is_plain;
   numbers_.clear();
   numbered_bytes_ = 0;

@@ -20,7 +20,8 @@ namespace tidemark::parquet {
 
 // What the footer says of a column's pages.
 struct ChunkFacts {
-  std::int64_t values = 0;
+  std::int64_t values = 0;  // NULLs among them
+  std::int64_t nulls = 0;
   std::int64_t bytes_plain = 0;       // of pages and headers before compression
   std::int64_t dictionary_bytes = 0;  // of the dictionary's page with its header; 0: there is none
   std::int64_t bytes = 0;             // of all pages with their headers

@@ -205,4 +205,12 @@ Status ParquetFile::finish() {
   return ::close(descriptor) == 0 ? Status() : file_error("write", impl_->path, errno);
 }
 
+std::vector<std::int64_t> ParquetFile::nulls() const {
+  std::vector<std::int64_t> nulls(impl_->columns.size());
+  for (const RowGroup& group : impl_->groups)
+    for (std::size_t at = 0; at < nulls.size(); ++at)
+      nulls[at] += group.columns[at].nulls;
+  return nulls;
+}
+
 }  // namespace tidemark::parquet

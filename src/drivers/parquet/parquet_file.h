@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "base/result.h"
 #include "model/batch.h"
@@ -41,6 +42,8 @@ class ParquetFile {
   Status write(const BatchReader& batch);
   // Writes what is left, and the footer. Not synced. Once.
   Status finish();
+  // Of each column, in their order. After finish().
+  std::vector<std::int64_t> nulls() const;
 
  private:
   struct Impl;
