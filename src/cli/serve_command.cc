@@ -35,6 +35,7 @@ namespace {
 // hundredth of a core.
 constexpr std::chrono::milliseconds watch_pause_min{500};
 constexpr int watch_pause_of_look = 100;
+constexpr int watch_pause_of_change = 4;  // which was read too: edits come one behind the other
 // How often it is seen that somebody waits for a look, and how long anybody does.
 constexpr std::chrono::milliseconds watch_rest{50};
 constexpr std::chrono::seconds wait_for_look_max{20};
@@ -417,7 +418,8 @@ class Served {
       const auto begun = call_.around.clock.monotonic();
       const auto changed = watch.look();
       pause = std::max<std::chrono::nanoseconds>(
-          watch_pause_min, (call_.around.clock.monotonic() - begun) * watch_pause_of_look);
+          watch_pause_min, (call_.around.clock.monotonic() - begun) *
+                               (changed ? watch_pause_of_change : watch_pause_of_look));
       if (!changed) {
         if (untaken && take_up(service, *untaken).ok()) untaken.reset();
         has_looked(watch.edited(), !is_faulty && !untaken);
